@@ -1,0 +1,286 @@
+/* The interface of every library that Hone compiles: plain C11, usable from C99 and C++.
+ *
+ * A compiled library exports one function, `const hone_library *NAME_library(void)`. Everything below is a `static
+ * inline` call through the table that this descriptor points to, so a program links against nothing but its models.
+ *
+ *   hone_library   immutable, shared by any number of threads
+ *   hone_session   memory of one run at a time; a library has as many sessions as memory allows
+ *   hone_pool      worker threads, owned by one session or lent to several sessions of several libraries
+ *
+ * Versions: structures that may grow begin with their size, functions are only ever appended to the table, and a newer
+ * library serves programs that were compiled with an older hone.h. docs/runtime.md is the guide.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+#ifndef HONE_HONE_H
+#define HONE_HONE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Changes only when old programs can no longer be served. */
+#define HONE_ABI_VERSION 1u
+
+/* What a call returns. */
+typedef enum hone_status {
+  HONE_OK = 0,
+  HONE_INVALID_ARGUMENT = 1, /* an input or argument is wrong; the message names it */
+  HONE_OUT_OF_MEMORY = 2,    /* the allocator, or the system, gave no memory */
+  HONE_UNSUPPORTED = 3, /* library and program are too far apart in version, or an option is unknown to the library */
+  HONE_CANCELLED = 4,   /* the session's cancellation flag was set */
+  HONE_TOO_SMALL = 5,   /* the caller's buffer for an output is too small; hone_session_plan tells the size */
+  HONE_INTERNAL = 6     /* a fault of Hone */
+} hone_status;
+
+/* Filled in by a call that fails; a call that succeeds leaves it alone. Calls take NULL where no text is wanted. */
+typedef struct hone_error {
+  hone_status code;
+  char message[508]; /* UTF-8, ends with a zero byte, cut when longer */
+} hone_error;
+
+/* Tensors have the layout of DLPack's DLTensor, and these numbers are DLPack's. */
+enum { HONE_CPU = 1 };
+enum { HONE_CODE_INT = 0, HONE_CODE_UINT = 1, HONE_CODE_FLOAT = 2, HONE_CODE_BFLOAT = 4, HONE_CODE_BOOL = 6 };
+
+typedef struct hone_device {
+  int32_t type; /* HONE_CPU */
+  int32_t id;
+} hone_device;
+
+typedef struct hone_dtype {
+  uint8_t code; /* HONE_CODE_… */
+  uint8_t bits;
+  uint16_t lanes; /* 1 */
+} hone_dtype;
+
+typedef struct hone_tensor {
+  void *data;
+  hone_device device;
+  int32_t ndim;
+  hone_dtype dtype;
+  int64_t *shape;   /* [ndim] */
+  int64_t *strides; /* [ndim], in elements, any sign; NULL: contiguous and row-major */
+  uint64_t byte_offset;
+} hone_tensor;
+
+typedef struct hone_functions hone_functions;
+struct hone_program;
+
+/* The descriptor of a compiled model: what NAME_library() returns. */
+typedef struct hone_library {
+  uint32_t size;
+  uint32_t abi_version;
+  const hone_functions *functions;
+  const struct hone_program *program;
+} hone_library;
+
+typedef struct hone_session {
+  const hone_library *library; /* the rest is the library's own */
+} hone_session;
+
+typedef struct hone_library_info {
+  uint32_t size;
+  int32_t input_count;
+  int32_t output_count;
+  int32_t reserved;
+  const char *name;
+  const char *manifest; /* JSON */
+  int64_t manifest_bytes;
+} hone_library_info;
+
+typedef struct hone_value_info {
+  uint32_t size;
+  int32_t rank;
+  const char *name;
+  const int64_t *dims; /* [rank]; a negative dim is not fixed: hone_library_symbol gives its name */
+  hone_dtype dtype;
+} hone_value_info;
+
+/* Worker threads. hone_pool_create makes one; a program with threads of its own fills in one itself (destroy = NULL).
+ */
+typedef struct hone_pool hone_pool;
+typedef void hone_task(void *argument, int32_t thread);
+struct hone_pool {
+  uint32_t size;   /* sizeof(hone_pool) */
+  int32_t threads; /* the most calls of a task at once, the caller's included; >= 1 */
+  /* Calls task(argument, thread) on the calling thread and on any others that are free, at most `limit` calls in all,
+   * each with another `thread` in [0, limit), and returns when all calls have returned. A task shares its work out
+   * among the calls itself and returns when none is left, so calls that come late or never cost nothing. Called by many
+   * threads at once. */
+  void (*parallel)(hone_pool *pool, int32_t limit, hone_task *task, void *argument);
+  void (*destroy)(hone_pool *pool);
+};
+
+/* Where a session gets its memory. `alignment` is a power of two up to 64. allocate returns NULL when there is none. */
+typedef struct hone_allocator {
+  void *(*allocate)(void *context, size_t bytes, size_t alignment); /* NULL: memory mapped from the system */
+  void (*release)(void *context, void *memory, size_t bytes);
+  void *context;
+} hone_allocator;
+
+typedef struct hone_options {
+  uint32_t size;            /* sizeof(hone_options); hone_options_default sets it */
+  int32_t threads;          /* 0: all of the pool, or as many as the cores that the process may use */
+  hone_pool *pool;          /* lent, must outlive the session; NULL: the session starts its own threads - 1 workers */
+  hone_allocator allocator; /* called in create, reserve, plan, run and destroy, on the calling thread */
+  const int32_t *cancel; /* a run that sees a value other than 0 here (write it atomically) ends with HONE_CANCELLED */
+} hone_options;
+
+typedef struct hone_plan {
+  uint32_t size;
+  int32_t output_count;
+  const hone_tensor *outputs; /* types and shapes, data = NULL; the session's until its next plan, reserve or run */
+  int64_t arena_bytes;        /* of intermediates */
+  int64_t memory_bytes;       /* of the whole session, with outputs that it owns */
+} hone_plan;
+
+/* Where an output goes. */
+typedef struct hone_output {
+  void *data;         /* in: the caller's buffer, aligned as its elements; NULL: the session owns the output */
+  uint64_t capacity;  /* in: bytes at data */
+  hone_tensor tensor; /* out: contiguous; its shape, and data where the session owns it, are valid until the next run */
+} hone_output;
+
+/* The table. Its order never changes. */
+struct hone_functions {
+  uint32_t size;
+  uint32_t reserved;
+  void (*library_info)(const hone_library *library, hone_library_info *info);
+  hone_status (*value_info)(const hone_library *library, int32_t is_output, int32_t index, hone_value_info *info);
+  const char *(*symbol)(const hone_library *library, int64_t dim);
+  hone_status (*pool_create)(int32_t threads, hone_pool **pool, hone_error *error);
+  hone_status (*session_create)(const hone_library *library, const hone_options *options, hone_session **session,
+                                hone_error *error);
+  void (*session_destroy)(hone_session *session);
+  hone_status (*session_plan)(hone_session *session, const hone_tensor *inputs, int32_t input_count, hone_plan *plan,
+                              hone_error *error);
+  hone_status (*session_reserve)(hone_session *session, const hone_tensor *inputs, int32_t input_count,
+                                 hone_error *error);
+  hone_status (*run)(hone_session *session, const hone_tensor *inputs, int32_t input_count, hone_output *outputs,
+                     int32_t output_count, hone_error *error);
+};
+
+/* HONE_OK if this program can use `library`, else HONE_UNSUPPORTED. Sessions and pools check it when they are made; to
+ * be called first by a program that looks at a library without making one. */
+static inline hone_status hone_library_check(const hone_library *library, hone_error *error) {
+  const char *text = "the library and this program were built for different versions of Hone's interface: compile the "
+                     "model and the program with the same release";
+  size_t i = 0;
+  if (library && library->abi_version == HONE_ABI_VERSION)
+    return HONE_OK;
+  if (error) {
+    for (error->code = HONE_UNSUPPORTED; text[i]; ++i)
+      error->message[i] = text[i];
+    error->message[i] = 0;
+  }
+  return HONE_UNSUPPORTED;
+}
+
+/* Name, manifest and the number of inputs and outputs. All that it points to lives as long as the library is loaded. */
+static inline hone_library_info hone_library_describe(const hone_library *library) {
+  hone_library_info info = {0, 0, 0, 0, NULL, NULL, 0};
+  info.size = (uint32_t)sizeof(info);
+  library->functions->library_info(library, &info);
+  return info;
+}
+
+/* Describes input `index`; HONE_INVALID_ARGUMENT if there is none. */
+static inline hone_status hone_library_input(const hone_library *library, int32_t index, hone_value_info *info) {
+  info->size = (uint32_t)sizeof(*info);
+  return library->functions->value_info(library, 0, index, info);
+}
+
+/* Describes output `index`; HONE_INVALID_ARGUMENT if there is none. */
+static inline hone_status hone_library_output(const hone_library *library, int32_t index, hone_value_info *info) {
+  info->size = (uint32_t)sizeof(*info);
+  return library->functions->value_info(library, 1, index, info);
+}
+
+/* The name of a negative dim of hone_value_info.dims: equal names are equal sizes. NULL if the dim is fixed, or is an
+ * output's that has no name and is known only by hone_session_plan. */
+static inline const char *hone_library_symbol(const hone_library *library, int64_t dim) {
+  return library->functions->symbol(library, dim);
+}
+
+/* Starts threads - 1 workers (0: one less than the cores that the process may use). Sessions of any library may use the
+ * pool; `library`, whose code it runs, must stay loaded until the pool is destroyed. */
+static inline hone_status hone_pool_create(const hone_library *library, int32_t threads, hone_pool **pool,
+                                           hone_error *error) {
+  hone_status status = hone_library_check(library, error);
+  return status ? status : library->functions->pool_create(threads, pool, error);
+}
+
+/* Ends the workers. No session that uses the pool may be left. NULL is allowed. */
+static inline void hone_pool_destroy(hone_pool *pool) {
+  if (pool && pool->destroy)
+    pool->destroy(pool);
+}
+
+static inline hone_options hone_options_default(void) {
+  hone_options options = {0, 0, NULL, {NULL, NULL, NULL}, NULL};
+  options.size = (uint32_t)sizeof(options);
+  return options;
+}
+
+/* Makes a session; options may be NULL. The caller destroys it. */
+static inline hone_status hone_session_create(const hone_library *library, const hone_options *options,
+                                              hone_session **session, hone_error *error) {
+  hone_status status = hone_library_check(library, error);
+  return status ? status : library->functions->session_create(library, options, session, error);
+}
+
+/* Ends a session that no thread is using. NULL is allowed. */
+static inline void hone_session_destroy(hone_session *session) {
+  if (session)
+    session->library->functions->session_destroy(session);
+}
+
+/* Validates the inputs and computes shapes and sizes, without running and without touching outputs of the last run. */
+static inline hone_status hone_session_plan(hone_session *session, const hone_tensor *inputs, int32_t input_count,
+                                            hone_plan *plan, hone_error *error) {
+  plan->size = (uint32_t)sizeof(*plan);
+  return session->library->functions->session_plan(session, inputs, input_count, plan, error);
+}
+
+/* Takes and touches all memory for such inputs, so that runs of them and of smaller ones allocate nothing. Ends the
+ * life of outputs that the session owns. */
+static inline hone_status hone_session_reserve(hone_session *session, const hone_tensor *inputs, int32_t input_count,
+                                               hone_error *error) {
+  return session->library->functions->session_reserve(session, inputs, input_count, error);
+}
+
+/* Runs the model. Inputs are only read: they may be strided, may be shared between threads, and may not overlap
+ * outputs. Everything that can be wrong with an input is found before anything runs; the session is usable after every
+ * error. After an error in the run itself (a bad index in the data, cancellation) what outputs hold is unspecified. */
+static inline hone_status hone_run(hone_session *session, const hone_tensor *inputs, int32_t input_count,
+                                   hone_output *outputs, int32_t output_count, hone_error *error) {
+  return session->library->functions->run(session, inputs, input_count, outputs, output_count, error);
+}
+
+/* A scalar type: hone_dtype_make(HONE_CODE_FLOAT, 32). */
+static inline hone_dtype hone_dtype_make(int code, int bits) {
+  hone_dtype dtype;
+  dtype.code = (uint8_t)code;
+  dtype.bits = (uint8_t)bits;
+  dtype.lanes = 1;
+  return dtype;
+}
+
+/* A contiguous tensor in host memory. It keeps the two pointers and owns nothing. */
+static inline hone_tensor hone_tensor_make(void *data, hone_dtype dtype, int32_t ndim, int64_t *shape) {
+  hone_tensor tensor = {NULL, {HONE_CPU, 0}, 0, {0, 0, 0}, NULL, NULL, 0};
+  tensor.data = data;
+  tensor.ndim = ndim;
+  tensor.dtype = dtype;
+  tensor.shape = shape;
+  return tensor;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* HONE_HONE_H */

@@ -1,0 +1,197 @@
+/* A run: validate, plan, find memory, execute.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+#include "internal.h"
+#include <string.h>
+
+static hone_status out_of_memory(hone_rt_session *session, const char *what, int64_t bytes) {
+  return hone_rt_error(session->error, HONE_OUT_OF_MEMORY, "no memory for %s (%ld bytes)", what, (long)bytes);
+}
+
+/* A session serves one call at a time; a second one is told so instead of spoiling the first. */
+static hone_status enter(hone_rt_session *session, hone_error *error) {
+  if (atomic_exchange_explicit(&session->in_use, true, memory_order_acquire))
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT,
+                         "the session is in use by another thread; give each thread a session of its own");
+  session->error = error;
+  return HONE_OK;
+}
+
+static hone_status leave(hone_rt_session *session, hone_status status) {
+  session->error = NULL;
+  atomic_store_explicit(&session->in_use, false, memory_order_release);
+  return status;
+}
+
+/* Copies the inputs that validation found strided or unaligned. */
+static hone_status stage(hone_rt_session *session, const hone_tensor *inputs, int64_t staging_bytes) {
+  int64_t used = 0;
+  for (int32_t i = 0; i < session->program->input_count; ++i) {
+    if (session->inputs[i])
+      continue;
+    if (!hone_rt_grow(&session->allocator, &session->staging, staging_bytes))
+      return out_of_memory(session, "copies of strided inputs", staging_bytes);
+    const hone_tensor *input = &inputs[i];
+    int64_t bytes = hone_rt_tensor_bytes(&session->program->inputs[i], input->shape);
+    session->inputs[i] = session->staging.data + used;
+    if (!bytes)
+      continue;
+    const char *from = (const char *)input->data + input->byte_offset;
+    if (hone_rt_is_contiguous(input))
+      memcpy(session->inputs[i], from, (size_t)bytes);
+    else
+      hone_rt_copy_strided(session->inputs[i], from, input->shape, input->strides, input->ndim, input->dtype.bits / 8);
+    hone_rt_add_aligned(used, bytes, &used);
+  }
+  return HONE_OK;
+}
+
+/* Validation, staging and the program's plan. On success `frame` lacks only memory. */
+static hone_status prepare(hone_rt_session *session, const hone_tensor *inputs, int32_t input_count,
+                           hone_frame *frame) {
+  const hone_program *program = session->program;
+  int64_t staging_bytes;
+  hone_status status = hone_rt_validate(session, inputs, input_count, &staging_bytes);
+  if (!status)
+    status = stage(session, inputs, staging_bytes);
+  if (status)
+    return status;
+  *frame = (hone_frame){.inputs = session->inputs,
+                        .input_dims = session->input_dims,
+                        .outputs = session->outputs,
+                        .output_dims = session->planned_dims,
+                        .weights = program->weights,
+                        .session = &session->base};
+  status = (hone_status)program->plan(frame);
+  for (int32_t i = 0; !status && i < program->output_count; ++i) {
+    const hone_program_value *value = &program->outputs[i];
+    if (hone_rt_tensor_bytes(value, session->planned_dims[i]) < 0)
+      status = hone_rt_error(session->error, HONE_INVALID_ARGUMENT,
+                             "output '%s': its size in bytes overflows; give smaller inputs", value->name);
+  }
+  return status;
+}
+
+/* Where the parts of the memory block begin. */
+typedef struct layout {
+  int64_t scratch;
+  int64_t scratch_stride;
+  int64_t outputs;
+  int64_t total;
+} layout;
+
+/* session->outputs tells which outputs the session owns: NULL ones. */
+static hone_status lay_out(hone_rt_session *session, const hone_frame *frame, layout *l) {
+  const hone_program *program = session->program;
+  int64_t scratch;
+  *l = (layout){0};
+  bool fits = hone_rt_add_aligned(0, frame->arena_bytes, &l->scratch) &&
+              hone_rt_add_aligned(0, frame->scratch_bytes, &l->scratch_stride) &&
+              !__builtin_mul_overflow(l->scratch_stride, session->threads, &scratch) &&
+              hone_rt_add(l->scratch, scratch, &l->outputs);
+  l->total = l->outputs;
+  for (int32_t i = 0; fits && i < program->output_count; ++i) {
+    const hone_program_value *value = &program->outputs[i];
+    int64_t bytes = hone_rt_tensor_bytes(value, session->planned_dims[i]);
+    if (!session->outputs[i])
+      fits = hone_rt_add_aligned(l->total, bytes, &l->total);
+  }
+  return fits ? HONE_OK : out_of_memory(session, "the arena", INT64_MAX);
+}
+
+/* Finds the memory and fills in the frame. */
+static hone_status place(hone_rt_session *session, hone_frame *frame) {
+  layout l;
+  hone_status status = lay_out(session, frame, &l);
+  if (status)
+    return status;
+  if (!hone_rt_grow(&session->allocator, &session->arena, l.total))
+    return out_of_memory(session, "the arena", l.total);
+  frame->arena = session->arena.data;
+  session->scratch = session->arena.data + l.scratch;
+  session->scratch_stride = l.scratch_stride;
+  int64_t at = l.outputs;
+  for (int32_t i = 0; i < session->program->output_count; ++i) {
+    const hone_program_value *value = &session->program->outputs[i];
+    if (session->outputs[i])
+      continue;
+    session->outputs[i] = session->arena.data + at;
+    hone_rt_add_aligned(at, hone_rt_tensor_bytes(value, session->planned_dims[i]), &at);
+  }
+  return HONE_OK;
+}
+
+static hone_tensor describe(const hone_program_value *value, void *data, int64_t *dims) {
+  return hone_tensor_make(data, hone_rt_dtype(value->dtype), value->rank, dims);
+}
+
+hone_status hone_rt_session_plan(hone_session *base, const hone_tensor *inputs, int32_t input_count, hone_plan *plan,
+                                 hone_error *error) {
+  hone_rt_session *session = (hone_rt_session *)base;
+  hone_frame frame;
+  layout l;
+  hone_status status = enter(session, error);
+  if (status)
+    return status;
+  for (int32_t i = 0; i < session->program->output_count; ++i)
+    session->outputs[i] = NULL;
+  status = prepare(session, inputs, input_count, &frame);
+  if (!status)
+    status = lay_out(session, &frame, &l);
+  if (status)
+    return leave(session, status);
+  for (int32_t i = 0; i < session->program->output_count; ++i)
+    session->planned[i] = describe(&session->program->outputs[i], NULL, session->planned_dims[i]);
+  hone_plan full = {.size = sizeof(full),
+                    .output_count = session->program->output_count,
+                    .outputs = session->planned,
+                    .arena_bytes = frame.arena_bytes,
+                    .memory_bytes = session->bytes + session->staging.bytes + l.total};
+  hone_rt_fill(plan, &full, sizeof(full));
+  return leave(session, HONE_OK);
+}
+
+hone_status hone_rt_session_reserve(hone_session *base, const hone_tensor *inputs, int32_t input_count,
+                                    hone_error *error) {
+  hone_rt_session *session = (hone_rt_session *)base;
+  hone_frame frame;
+  hone_status status = enter(session, error);
+  if (status)
+    return status;
+  for (int32_t i = 0; i < session->program->output_count; ++i)
+    session->outputs[i] = NULL;
+  status = prepare(session, inputs, input_count, &frame);
+  if (!status)
+    status = place(session, &frame);
+  /* Touch every page, so that the first run meets no page faults. */
+  for (int64_t i = 0; !status && i < session->arena.bytes; i += 4096)
+    *(volatile char *)(session->arena.data + i) = 0;
+  return leave(session, status);
+}
+
+hone_status hone_rt_run(hone_session *base, const hone_tensor *inputs, int32_t input_count, hone_output *outputs,
+                        int32_t output_count, hone_error *error) {
+  hone_rt_session *session = (hone_rt_session *)base;
+  const hone_program *program = session->program;
+  hone_frame frame;
+  hone_status status = enter(session, error);
+  if (status)
+    return status;
+  if (output_count != program->output_count || (!outputs && output_count))
+    return leave(session, hone_rt_error(error, HONE_INVALID_ARGUMENT, "%ld outputs given, expected %ld",
+                                        outputs ? (long)output_count : 0L, (long)program->output_count));
+  status = prepare(session, inputs, input_count, &frame);
+  if (!status)
+    status = hone_rt_bind_outputs(session, outputs);
+  if (!status)
+    status = place(session, &frame);
+  if (!status)
+    status = (hone_status)program->run(&frame);
+  for (int32_t i = 0; !status && i < output_count; ++i) {
+    const hone_program_value *value = &program->outputs[i];
+    if (value->rank)
+      memcpy(session->result_dims[i], session->planned_dims[i], (size_t)value->rank * sizeof(int64_t));
+    outputs[i].tensor = describe(value, session->outputs[i], session->result_dims[i]);
+  }
+  return leave(session, status);
+}

@@ -1,0 +1,196 @@
+/* Checks what the caller passes to a run, before anything runs. Each message names the tensor, what is wrong with it
+ * and what is expected.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+#include "internal.h"
+
+/* "float32", into a buffer of 16. */
+static const char *type_name(hone_dtype dtype, char *buffer) {
+  static const char *const names[] = {"int", "uint", "float", "opaque", "bfloat", "complex", "bool"};
+  char *at = buffer;
+  const char *name = dtype.code <= HONE_CODE_BOOL ? names[dtype.code] : "type";
+  while (*name)
+    *at++ = *name++;
+  if (dtype.code != HONE_CODE_BOOL || dtype.bits != 8) {
+    if (dtype.bits >= 100)
+      *at++ = (char)('0' + dtype.bits / 100);
+    if (dtype.bits >= 10)
+      *at++ = (char)('0' + dtype.bits / 10 % 10);
+    *at++ = (char)('0' + dtype.bits % 10);
+  }
+  *at = 0;
+  return buffer;
+}
+
+static hone_status check_form(hone_rt_session *session, const hone_program_value *value, const hone_tensor *tensor) {
+  hone_error *error = session->error;
+  if (tensor->ndim != value->rank)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "input '%s': rank is %ld, expected %ld", value->name,
+                         (long)tensor->ndim, (long)value->rank);
+  if (!tensor->shape && value->rank)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "input '%s': shape is NULL, expected %ld dims", value->name,
+                         (long)value->rank);
+  hone_dtype expected = hone_rt_dtype(value->dtype), given = tensor->dtype;
+  char given_name[16], expected_name[16];
+  if (given.lanes != 1)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "input '%s': type has %ld lanes, expected 1", value->name,
+                         (long)given.lanes);
+  if (given.code != expected.code || given.bits != expected.bits)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "input '%s': type is %s, expected %s; convert it before the run",
+                         value->name, type_name(given, given_name), type_name(expected, expected_name));
+  if (tensor->device.type != HONE_CPU)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT,
+                         "input '%s': is on device type %ld, expected 1 (CPU); copy it to host memory first",
+                         value->name, (long)tensor->device.type);
+  return HONE_OK;
+}
+
+/* Fixed dims, and dims that other inputs have named before. */
+static hone_status check_dims(hone_rt_session *session, int32_t index, const hone_tensor *tensor) {
+  const hone_program *program = session->program;
+  const hone_program_value *value = &program->inputs[index];
+  for (int32_t i = 0; i < value->rank; ++i) {
+    int64_t size = tensor->shape[i], expected = value->dims[i];
+    if (size < 0)
+      return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "input '%s': dim %ld is %ld, expected 0 or more",
+                           value->name, (long)i, (long)size);
+    if (expected >= 0) {
+      if (size != expected)
+        return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "input '%s': dim %ld is %ld, expected %ld",
+                             value->name, (long)i, (long)size, (long)expected);
+      continue;
+    }
+    int64_t symbol = -1 - expected;
+    if (session->origins[symbol] < 0) {
+      session->origins[symbol] = index;
+      session->symbols[symbol] = size;
+    } else if (session->symbols[symbol] != size) {
+      return hone_rt_error(
+          session->error, HONE_INVALID_ARGUMENT,
+          "input '%s': dim %ld is %ld, but symbol '%s' is %ld from input '%s'; give both the same size", value->name,
+          (long)i, (long)size, program->symbols[symbol], (long)session->symbols[symbol],
+          program->inputs[session->origins[symbol]].name);
+    }
+  }
+  return HONE_OK;
+}
+
+/* The bytes that a non-empty tensor reaches from its data pointer: [*low, *high). False on overflow. */
+static bool reach(const hone_tensor *tensor, int64_t element_bytes, int64_t *low, int64_t *high) {
+  *low = 0;
+  *high = element_bytes;
+  for (int32_t i = 0; i < tensor->ndim; ++i) {
+    int64_t step, *end;
+    if (__builtin_mul_overflow(tensor->strides[i], element_bytes, &step) ||
+        __builtin_mul_overflow(step, tensor->shape[i] - 1, &step))
+      return false;
+    end = step < 0 ? low : high;
+    if (!hone_rt_add(*end, step, end))
+      return false;
+  }
+  return true;
+}
+
+static bool overlaps(uintptr_t a, int64_t a_bytes, uintptr_t b, int64_t b_bytes) {
+  return a_bytes && b_bytes && a < b + (uintptr_t)b_bytes && b < a + (uintptr_t)a_bytes;
+}
+
+static hone_status check_memory(hone_rt_session *session, int32_t index, const hone_tensor *tensor,
+                                int64_t *staging_bytes) {
+  const hone_program_value *value = &session->program->inputs[index];
+  hone_error *error = session->error;
+  int64_t element = hone_rt_element_bytes(value->dtype);
+  int64_t bytes = hone_rt_tensor_bytes(value, tensor->shape);
+  if (bytes < 0)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "input '%s': its size in bytes overflows; check the dims",
+                         value->name);
+  if (bytes && !tensor->data)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "input '%s': data is NULL, expected %ld bytes", value->name,
+                         (long)bytes);
+  uintptr_t data = tensor->data ? (uintptr_t)tensor->data + tensor->byte_offset : 0;
+  int64_t low = 0, high = bytes;
+  bool contiguous = hone_rt_is_contiguous(tensor);
+  if (!contiguous && !reach(tensor, element, &low, &high))
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "input '%s': its strides overflow", value->name);
+  if (overlaps(data + (uintptr_t)low, high - low, (uintptr_t)session->arena.data, session->arena.bytes))
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT,
+                         "input '%s': is an output that this session owns and will overwrite; copy it, or bind the "
+                         "output to a buffer",
+                         value->name);
+  /* Generated code loads whole elements: what is not aligned to them is copied as well. */
+  bool direct = contiguous && data % (uintptr_t)element == 0;
+  session->inputs[index] = direct ? (void *)data : NULL;
+  if (!direct && !hone_rt_add_aligned(*staging_bytes, bytes, staging_bytes))
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "input '%s': its size in bytes overflows; check the dims",
+                         value->name);
+  return HONE_OK;
+}
+
+hone_status hone_rt_validate(hone_rt_session *session, const hone_tensor *inputs, int32_t input_count,
+                             int64_t *staging_bytes) {
+  const hone_program *program = session->program;
+  if (input_count != program->input_count) {
+    if (input_count >= 0 && input_count < program->input_count)
+      return hone_rt_error(session->error, HONE_INVALID_ARGUMENT,
+                           "%ld inputs given, expected %ld; the first that is missing is '%s'", (long)input_count,
+                           (long)program->input_count, program->inputs[input_count].name);
+    return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "%ld inputs given, expected %ld", (long)input_count,
+                         (long)program->input_count);
+  }
+  if (!inputs && input_count)
+    return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "inputs is NULL, expected %ld tensors",
+                         (long)input_count);
+  *staging_bytes = 0;
+  for (int32_t i = 0; i < program->symbol_count; ++i)
+    session->origins[i] = -1;
+  for (int32_t i = 0; i < input_count; ++i) {
+    hone_status status = check_form(session, &program->inputs[i], &inputs[i]);
+    if (!status)
+      status = check_dims(session, i, &inputs[i]);
+    if (!status)
+      status = check_memory(session, i, &inputs[i], staging_bytes);
+    if (status)
+      return status;
+    session->input_dims[i] = inputs[i].shape;
+  }
+  return HONE_OK;
+}
+
+/* A caller's buffer may overlap neither an input nor another one. */
+static hone_status check_apart(hone_rt_session *session, int32_t index, int64_t bytes) {
+  const hone_program *program = session->program;
+  uintptr_t data = (uintptr_t)session->outputs[index];
+  const char *text = "output '%s': its buffer overlaps %s '%s'; give each memory of its own";
+  const char *name = program->outputs[index].name;
+  for (int32_t i = 0; i < program->input_count; ++i)
+    if (overlaps(data, bytes, (uintptr_t)session->inputs[i],
+                 hone_rt_tensor_bytes(&program->inputs[i], session->input_dims[i])))
+      return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, text, name, "input", program->inputs[i].name);
+  for (int32_t i = 0; i < index; ++i)
+    if (overlaps(data, bytes, (uintptr_t)session->outputs[i],
+                 hone_rt_tensor_bytes(&program->outputs[i], session->planned_dims[i])))
+      return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, text, name, "output", program->outputs[i].name);
+  return HONE_OK;
+}
+
+hone_status hone_rt_bind_outputs(hone_rt_session *session, const hone_output *outputs) {
+  for (int32_t i = 0; i < session->program->output_count; ++i) {
+    const hone_program_value *value = &session->program->outputs[i];
+    int64_t bytes = hone_rt_tensor_bytes(value, session->planned_dims[i]),
+            element = hone_rt_element_bytes(value->dtype);
+    session->outputs[i] = outputs[i].data;
+    if (!outputs[i].data)
+      continue;
+    if ((uint64_t)bytes > outputs[i].capacity)
+      return hone_rt_error(session->error, HONE_TOO_SMALL, "output '%s': needs %ld bytes, but its buffer has %ld",
+                           value->name, (long)bytes, (long)outputs[i].capacity);
+    if ((uintptr_t)outputs[i].data % (uintptr_t)element)
+      return hone_rt_error(session->error, HONE_INVALID_ARGUMENT,
+                           "output '%s': its buffer is not aligned to elements of %ld bytes", value->name,
+                           (long)element);
+    hone_status status = check_apart(session, i, bytes);
+    if (status)
+      return status;
+  }
+  return HONE_OK;
+}
