@@ -1,0 +1,178 @@
+//===- Link.cpp - The linker as a function --------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// lld reads and writes files only: it gets memfds and a pipe, by their names in /proc.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/emit/Link.h"
+#include "lld/Common/Driver.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ObjCopy/ConfigManager.h"
+#include "llvm/ObjCopy/ObjCopy.h"
+#include "llvm/Object/ArchiveWriter.h"
+#include "llvm/Object/ObjectFile.h"
+#include "llvm/Support/Errno.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include <fcntl.h>
+#include <mutex>
+#include <sys/mman.h>
+#include <thread>
+#include <unistd.h>
+
+LLD_HAS_DRIVER(elf)
+
+namespace hone {
+
+namespace {
+/// A file that exists in memory only, and has a path while it lives.
+class MemoryFile {
+public:
+  MemoryFile() : fd(memfd_create("hone", MFD_CLOEXEC)) {}
+  MemoryFile(MemoryFile &&other) : fd(other.fd) { other.fd = -1; }
+  ~MemoryFile() {
+    if (fd >= 0)
+      ::close(fd);
+  }
+
+  std::string path() const { return "/proc/self/fd/" + std::to_string(fd); }
+
+  bool write(llvm::StringRef bytes) {
+    while (fd >= 0 && !bytes.empty()) {
+      ssize_t written = llvm::sys::RetryAfterSignal(-1, ::write, fd, bytes.data(), bytes.size());
+      if (written < 0)
+        return false;
+      bytes = bytes.drop_front(written);
+    }
+    return fd >= 0;
+  }
+
+private:
+  int fd;
+};
+
+/// A path that can be written to once, and what was written. Not a memfd: lld replaces regular files by renaming
+/// others.
+class Pipe {
+public:
+  Pipe() {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+      return; // the path names nothing, and lld says so
+    writeEnd = ends[1];
+    reader = std::thread([this, readEnd = ends[0]] {
+      FileBytes buffer(1 << 16);
+      ssize_t count;
+      while ((count = llvm::sys::RetryAfterSignal(-1, ::read, readEnd, buffer.data(), buffer.size())) > 0)
+        bytes.append(buffer.data(), buffer.data() + count);
+      ::close(readEnd);
+    });
+  }
+  ~Pipe() { take(); }
+
+  std::string path() const { return "/proc/self/fd/" + std::to_string(writeEnd); }
+
+  FileBytes take() {
+    if (reader.joinable()) {
+      ::close(writeEnd);
+      reader.join();
+    }
+    return std::move(bytes);
+  }
+
+private:
+  int writeEnd = -1;
+  std::thread reader;
+  FileBytes bytes;
+};
+} // namespace
+
+/// lld's messages with the inputs' names for the paths they had, one line per line and without lld's prefix.
+static std::string readable(std::string messages, llvm::ArrayRef<MemoryFile> files, llvm::ArrayRef<LinkInput> inputs) {
+  auto replaceAll = [&](const std::string &from, llvm::StringRef to) {
+    for (size_t at = 0; (at = messages.find(from, at)) != std::string::npos; at += to.size())
+      messages.replace(at, from.size(), to.data(), to.size());
+  };
+  for (size_t i = files.size(); i-- > 0;) { // from the longest number to the shortest: fd/1 begins fd/10
+    replaceAll(files[i].path() + ":", (inputs[i].name + ":").str());
+    replaceAll(files[i].path() + "\n", (inputs[i].name + "\n").str());
+    replaceAll(files[i].path() + "(", (inputs[i].name + "(").str());
+  }
+  replaceAll("ld.lld: error: ", "");
+  return llvm::StringRef(messages).trim().str();
+}
+
+llvm::Expected<FileBytes> runLinker(llvm::ArrayRef<std::string> options, llvm::ArrayRef<LinkInput> inputs) {
+  std::vector<MemoryFile> files;
+  for (const LinkInput &input : inputs) {
+    files.emplace_back();
+    if (!files.back().write(input.bytes))
+      return llvm::createStringError("cannot link: " + llvm::sys::StrError());
+  }
+  // One thread: the inputs are small.
+  Pipe output;
+  std::vector<std::string> storage = {"ld.lld", "--threads=1", "-o", output.path()};
+  storage.insert(storage.end(), options.begin(), options.end());
+  for (auto [file, input] : llvm::zip(files, inputs)) {
+    storage.push_back(input.wholeArchive ? "--whole-archive" : "--no-whole-archive");
+    storage.push_back(file.path());
+  }
+  std::vector<const char *> arguments;
+  for (const std::string &argument : storage)
+    arguments.push_back(argument.c_str());
+
+  std::string out, err;
+  llvm::raw_string_ostream outStream(out), errStream(err);
+  static std::mutex mutex;
+  std::lock_guard<std::mutex> lock(mutex);
+  lld::Result result = lld::lldMain(arguments, outStream, errStream, {{lld::Gnu, &lld::elf::link}});
+  if (result.retCode != 0)
+    return llvm::createStringError("cannot link: " + readable(std::move(err), files, inputs));
+
+  return output.take();
+}
+
+llvm::Expected<FileBytes> keepOneGlobal(llvm::StringRef object, llvm::StringRef symbol) {
+  auto file = llvm::object::ObjectFile::createObjectFile(llvm::MemoryBufferRef(object, symbol));
+  if (!file)
+    return file.takeError();
+  bool defined = llvm::any_of((*file)->symbols(), [&](const llvm::object::SymbolRef &candidate) {
+    llvm::Expected<llvm::StringRef> name = candidate.getName();
+    if (!name)
+      llvm::consumeError(name.takeError());
+    llvm::Expected<uint32_t> flags = candidate.getFlags();
+    if (!flags)
+      llvm::consumeError(flags.takeError());
+    return name && flags && *name == symbol && !(*flags & llvm::object::SymbolRef::SF_Undefined);
+  });
+  if (!defined)
+    return llvm::createStringError("cannot link: no object defines " + symbol);
+  llvm::objcopy::ConfigManager config;
+  config.Common.InputFilename = config.Common.OutputFilename = symbol;
+  config.Common.StripDebug = true;
+  auto keep = llvm::objcopy::NameOrPattern::create(symbol, llvm::objcopy::MatchStyle::Literal,
+                                                   [](llvm::Error error) { return error; });
+  if (llvm::Error error = config.Common.SymbolsToKeepGlobal.addMatcher(std::move(keep)))
+    return error;
+  FileBytes result;
+  llvm::raw_svector_ostream stream(result);
+  if (llvm::Error error = llvm::objcopy::executeObjcopyOnBinary(config, **file, stream))
+    return error;
+  return result;
+}
+
+llvm::Expected<FileBytes> makeArchive(llvm::ArrayRef<LinkInput> members) {
+  std::vector<llvm::NewArchiveMember> files;
+  for (const LinkInput &member : members)
+    files.emplace_back(llvm::MemoryBufferRef(member.bytes, member.name));
+  auto archive = llvm::writeArchiveToBuffer(files, llvm::SymtabWritingMode::NormalSymtab, llvm::object::Archive::K_GNU,
+                                            /*Deterministic=*/true, /*Thin=*/false);
+  if (!archive)
+    return archive.takeError();
+  return FileBytes((*archive)->getBuffer().begin(), (*archive)->getBuffer().end());
+}
+
+} // namespace hone

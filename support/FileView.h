@@ -1,0 +1,57 @@
+//===- FileView.h - A file mapped for reading -------------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Model files are mapped, never read into memory: their pages belong to the page cache and may be dropped as soon as a
+// tensor was used.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef HONE_SUPPORT_FILEVIEW_H
+#define HONE_SUPPORT_FILEVIEW_H
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/Twine.h"
+#include "llvm/Support/Error.h"
+#include <cstdint>
+#include <ctime>
+#include <string>
+
+namespace hone {
+
+/// A whole regular file, mapped read-only. Movable; the bytes live as long as the view. Reading from one view is safe
+/// from several threads. A file that somebody truncates meanwhile raises SIGBUS on access.
+class FileView {
+public:
+  /// Maps the file at `path`, following symbolic links. Errors: no such file, no permission, not a regular file.
+  static llvm::Expected<FileView> open(const llvm::Twine &path);
+
+  FileView(FileView &&other);
+  FileView &operator=(FileView &&other);
+  ~FileView();
+
+  llvm::StringRef path() const { return filePath; }
+  llvm::StringRef bytes() const { return {data, fileSize}; }
+  uint64_t size() const { return fileSize; }
+
+  /// Gives the pages of [offset, offset + length) back to the system; they return from the file when read again.
+  void drop(uint64_t offset, uint64_t length) const;
+
+  /// An error if the file's size or modification time is no longer that of open(): what was read may be a mixture.
+  llvm::Error unchanged() const;
+
+private:
+  FileView() = default;
+
+  std::string filePath;
+  const char *data = nullptr;
+  uint64_t fileSize = 0;
+  timespec modified = {};
+  int fd = -1;
+};
+
+} // namespace hone
+
+#endif // HONE_SUPPORT_FILEVIEW_H

@@ -1,0 +1,33 @@
+//===- Identifier.h - Model names as C identifiers --------------*- C++ -*-===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The prefix of everything a compiled model exports or declares.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef HONE_SUPPORT_IDENTIFIER_H
+#define HONE_SUPPORT_IDENTIFIER_H
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringRef.h"
+#include <string>
+
+namespace hone {
+
+/// The C identifier for a model called `name`: every byte that is no ASCII letter, digit or `_` becomes `_`, a leading
+/// digit gets `m_` in front, an empty name becomes `model`. Different names may give the same identifier.
+inline std::string toIdentifier(llvm::StringRef name) {
+  if (name.empty())
+    return "model";
+  std::string identifier = llvm::isDigit(name.front()) ? "m_" : "";
+  for (char c : name)
+    identifier += llvm::isAlnum(c) ? c : '_';
+  return identifier;
+}
+
+} // namespace hone
+
+#endif // HONE_SUPPORT_IDENTIFIER_H
