@@ -1,0 +1,408 @@
+// Scalar bodies of the element-wise ops.
+//
+// Float arithmetic carries `contract` only: NaN, infinities and signed zeros mean what ONNX says.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "dialects/hone/Hone.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace hone;
+
+#define GET_OP_CLASSES
+#include "dialects/hone/Elementwise.cpp.inc"
+
+void HoneDialect::addElementwiseOps() {
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/hone/Elementwise.cpp.inc"
+      >();
+}
+
+//===-- What all element-wise ops share -------------------------------------------------------------------------===//
+
+static Value emitByScalars(Operation *op, ElementBuilder &e, ValueRange indices) {
+  SmallVector<Value> scalars;
+  for (Value operand : op->getOperands())
+    scalars.push_back(e.load(operand, broadcastIndices(e, operand, op->getResult(0), indices)));
+  return cast<ScalarOpInterface>(op).emitScalar(e, scalars);
+}
+
+#define ELEMENTWISE(Op)                                                                                                \
+  Value Op::emitElement(ElementBuilder &e, ValueRange indices) { return emitByScalars(*this, e, indices); }            \
+  void Op::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {                           \
+    llvm::append_range(dims, shapes.broadcastShapes((*this)->getOperands()));                                          \
+  }                                                                                                                    \
+  Value Op::emitScalar(ElementBuilder &e, ValueRange scalars)
+
+// Names that the bodies below use.
+static bool isFloat(Value scalar) { return isa<FloatType>(scalar.getType()); }
+static bool isUnsigned(Value tensor) {
+  Type element = elementTypeOf(tensor);
+  return element.isUnsignedInteger() || element.isInteger(1);
+}
+static constexpr auto kContract = arith::FastMathFlags::contract;
+
+template <typename FloatOp, typename IntegerOp> static Value arithmetic(ElementBuilder &e, ValueRange s) {
+  if (isFloat(s[0]))
+    return e.builder.createOrFold<FloatOp>(e.loc, s[0], s[1], kContract);
+  return e.builder.createOrFold<IntegerOp>(e.loc, s[0], s[1]);
+}
+template <typename MathOp> static Value math1(ElementBuilder &e, Value x) {
+  return e.builder.createOrFold<MathOp>(e.loc, x, arith::FastMathFlags::none);
+}
+static Value compareFloat(ElementBuilder &e, arith::CmpFPredicate predicate, Value a, Value b) {
+  return e.builder.createOrFold<arith::CmpFOp>(e.loc, predicate, a, b);
+}
+static Value addF(ElementBuilder &e, Value a, Value b) {
+  return e.builder.createOrFold<arith::AddFOp>(e.loc, a, b, kContract);
+}
+static Value mulF(ElementBuilder &e, Value a, Value b) {
+  return e.builder.createOrFold<arith::MulFOp>(e.loc, a, b, kContract);
+}
+static Value mulF(ElementBuilder &e, Value a, double b) { return mulF(e, a, e.constant(a.getType(), b)); }
+
+//===-- Unary ---------------------------------------------------------------------------------------------------===//
+
+ELEMENTWISE(AbsOp) {
+  Value x = scalars[0];
+  if (isFloat(x))
+    return math1<math::AbsFOp>(e, x);
+  if (isUnsigned(getInput()))
+    return x;
+  Value zero = e.constant(x.getType(), int64_t(0));
+  return e.select(e.compare(arith::CmpIPredicate::slt, x, zero), e.sub(zero, x), x);
+}
+ELEMENTWISE(NegOp) {
+  Value x = scalars[0];
+  return isFloat(x) ? e.builder.createOrFold<arith::NegFOp>(e.loc, x) : e.sub(e.constant(x.getType(), int64_t(0)), x);
+}
+ELEMENTWISE(CeilOp) { return math1<math::CeilOp>(e, scalars[0]); }
+ELEMENTWISE(FloorOp) { return math1<math::FloorOp>(e, scalars[0]); }
+ELEMENTWISE(RoundOp) { return math1<math::RoundEvenOp>(e, scalars[0]); }
+ELEMENTWISE(SqrtOp) { return math1<math::SqrtOp>(e, scalars[0]); }
+ELEMENTWISE(ExpOp) { return math1<math::ExpOp>(e, scalars[0]); }
+ELEMENTWISE(LogOp) { return math1<math::LogOp>(e, scalars[0]); }
+ELEMENTWISE(Log1pOp) { return math1<math::Log1pOp>(e, scalars[0]); }
+ELEMENTWISE(SinOp) { return math1<math::SinOp>(e, scalars[0]); }
+ELEMENTWISE(CosOp) { return math1<math::CosOp>(e, scalars[0]); }
+ELEMENTWISE(TanhOp) { return math1<math::TanhOp>(e, scalars[0]); }
+ELEMENTWISE(ErfOp) { return math1<math::ErfOp>(e, scalars[0]); }
+ELEMENTWISE(SigmoidOp) {
+  Type type = scalars[0].getType();
+  Value power = math1<math::ExpOp>(e, e.builder.createOrFold<arith::NegFOp>(e.loc, scalars[0]));
+  Value one = e.constant(type, 1.0);
+  return e.builder.createOrFold<arith::DivFOp>(e.loc, one, addF(e, power, one));
+}
+ELEMENTWISE(ReluOp) {
+  Value x = scalars[0], zero = e.constant(x.getType(), int64_t(0));
+  // x < 0 is false for NaN, which stays: one vmaxps.
+  if (isFloat(x))
+    return e.select(compareFloat(e, arith::CmpFPredicate::OLT, x, zero), zero, x);
+  return isUnsigned(getInput()) ? x : e.select(e.compare(arith::CmpIPredicate::slt, x, zero), zero, x);
+}
+ELEMENTWISE(SignOp) {
+  Value x = scalars[0];
+  Value zero = e.constant(x.getType(), int64_t(0)), one = e.constant(x.getType(), int64_t(1));
+  if (isFloat(x)) {
+    Value positive = e.select(compareFloat(e, arith::CmpFPredicate::OGT, x, zero), one, x);
+    return e.select(compareFloat(e, arith::CmpFPredicate::OLT, x, zero), e.constant(x.getType(), int64_t(-1)),
+                    positive);
+  }
+  Value positive = e.select(e.compare(arith::CmpIPredicate::eq, x, zero), zero, one);
+  if (isUnsigned(getInput()))
+    return positive;
+  return e.select(e.compare(arith::CmpIPredicate::slt, x, zero), e.constant(x.getType(), int64_t(-1)), positive);
+}
+ELEMENTWISE(NotOp) {
+  return e.builder.createOrFold<arith::XOrIOp>(e.loc, scalars[0], e.constant(e.builder.getI1Type(), int64_t(1)));
+}
+ELEMENTWISE(IsNanOp) { return compareFloat(e, arith::CmpFPredicate::UNO, scalars[0], scalars[0]); }
+ELEMENTWISE(IsInfOp) {
+  Value x = scalars[0];
+  Value result = e.constant(e.builder.getI1Type(), int64_t(0));
+  for (bool highest : {true, false})
+    if (highest ? getPositive() : getNegative()) {
+      Value limit = extremeConstant(e, x.getType(), highest ? Extreme::Highest : Extreme::Lowest);
+      result =
+          e.builder.createOrFold<arith::OrIOp>(e.loc, result, compareFloat(e, arith::CmpFPredicate::OEQ, x, limit));
+    }
+  return result;
+}
+ELEMENTWISE(GeluOp) {
+  Value x = scalars[0], one = e.constant(x.getType(), 1.0);
+  Value inner;
+  if (getTanhApproximation()) {
+    Value cubic = mulF(e, mulF(e, mulF(e, x, x), x), 0.044715);
+    inner = math1<math::TanhOp>(e, mulF(e, addF(e, x, cubic), 0.7978845608028654)); // √(2/π)
+  } else {
+    inner = math1<math::ErfOp>(e, mulF(e, x, 0.7071067811865476)); // 1/√2
+  }
+  return mulF(e, mulF(e, x, 0.5), addF(e, inner, one));
+}
+
+ELEMENTWISE(CastOp) {
+  Value x = scalars[0];
+  Type from = x.getType(), to = scalarType(getOutput().getType());
+  bool fromUnsigned = isUnsigned(getInput()), toUnsigned = isUnsigned(getOutput());
+  OpBuilder &b = e.builder;
+  if (to.isInteger(1)) {
+    if (from.isInteger(1))
+      return x;
+    Value zero = e.constant(from, int64_t(0));
+    return isFloat(x) ? compareFloat(e, arith::CmpFPredicate::UNE, x, zero)
+                      : e.compare(arith::CmpIPredicate::ne, x, zero);
+  }
+  unsigned fromWidth = from.getIntOrFloatBitWidth(), toWidth = to.getIntOrFloatBitWidth();
+  if (isFloat(x)) {
+    if (isa<FloatType>(to))
+      return fromWidth == toWidth  ? x
+             : fromWidth < toWidth ? b.createOrFold<arith::ExtFOp>(e.loc, to, x)
+                                   : b.createOrFold<arith::TruncFOp>(e.loc, to, x);
+    // Through 64 bits, so that what a narrow type cannot hold wraps instead of being undefined. Values that 64 bits
+    // cannot hold become the least one, as the hardware's truncating conversion does.
+    Type wide = b.getI64Type();
+    Value limit = e.constant(from, 9223372036854775808.0);
+    Value inside = b.createOrFold<arith::AndIOp>(
+        e.loc, compareFloat(e, arith::CmpFPredicate::OLT, x, limit),
+        compareFloat(e, arith::CmpFPredicate::OGE, x, b.createOrFold<arith::NegFOp>(e.loc, limit)));
+    if (toUnsigned && toWidth == 64) {
+      // [2^63, 2^64) fits the unsigned type: convert x - 2^63 and add it back as bits.
+      Value upper = b.createOrFold<arith::AndIOp>(
+          e.loc, compareFloat(e, arith::CmpFPredicate::OGE, x, limit),
+          compareFloat(e, arith::CmpFPredicate::OLT, x, e.constant(from, 18446744073709551616.0)));
+      Value shifted = b.createOrFold<arith::SubFOp>(e.loc, x, limit);
+      Value safe = e.select(inside, x, e.select(upper, shifted, e.constant(from, 0.0)));
+      Value bits = b.createOrFold<arith::FPToSIOp>(e.loc, wide, safe);
+      Value least = e.constant(wide, std::numeric_limits<int64_t>::min());
+      return e.select(inside, bits, e.select(upper, b.createOrFold<arith::XOrIOp>(e.loc, bits, least), least));
+    }
+    Value bits = b.createOrFold<arith::FPToSIOp>(e.loc, wide, e.select(inside, x, e.constant(from, 0.0)));
+    Value result = e.select(inside, bits, e.constant(wide, std::numeric_limits<int64_t>::min()));
+    return toWidth == 64 ? result : b.createOrFold<arith::TruncIOp>(e.loc, to, result);
+  }
+  if (isa<FloatType>(to))
+    return fromUnsigned ? b.createOrFold<arith::UIToFPOp>(e.loc, to, x) : b.createOrFold<arith::SIToFPOp>(e.loc, to, x);
+  if (fromWidth == toWidth)
+    return x;
+  if (fromWidth > toWidth)
+    return b.createOrFold<arith::TruncIOp>(e.loc, to, x);
+  return fromUnsigned ? b.createOrFold<arith::ExtUIOp>(e.loc, to, x) : b.createOrFold<arith::ExtSIOp>(e.loc, to, x);
+}
+
+//===-- Binary --------------------------------------------------------------------------------------------------===//
+
+ELEMENTWISE(AddOp) { return arithmetic<arith::AddFOp, arith::AddIOp>(e, scalars); }
+ELEMENTWISE(SubOp) { return arithmetic<arith::SubFOp, arith::SubIOp>(e, scalars); }
+ELEMENTWISE(MulOp) { return arithmetic<arith::MulFOp, arith::MulIOp>(e, scalars); }
+
+/// Fails on a zero divisor and replaces it, and for signed ones -1 (whose quotient may overflow), by 1.
+static Value safeDivisor(ElementBuilder &e, Value divisor, bool isUnsigned) {
+  Type type = divisor.getType();
+  Value isZero = e.compare(arith::CmpIPredicate::eq, divisor, e.constant(type, int64_t(0)));
+  e.failIf(isZero);
+  if (!isUnsigned) {
+    Value isMinusOne = e.compare(arith::CmpIPredicate::eq, divisor, e.constant(type, int64_t(-1)));
+    isZero = e.builder.createOrFold<arith::OrIOp>(e.loc, isZero, isMinusOne);
+  }
+  return e.select(isZero, e.constant(type, int64_t(1)), divisor);
+}
+
+ELEMENTWISE(DivOp) {
+  Value a = scalars[0], b = scalars[1];
+  if (isFloat(a))
+    return e.builder.createOrFold<arith::DivFOp>(e.loc, a, b);
+  bool plain = isUnsigned(getLhs());
+  Value safe = safeDivisor(e, b, plain);
+  if (plain)
+    return e.builder.createOrFold<arith::DivUIOp>(e.loc, a, safe);
+  Value quotient = e.builder.createOrFold<arith::DivSIOp>(e.loc, a, safe);
+  Value isMinusOne = e.compare(arith::CmpIPredicate::eq, b, e.constant(b.getType(), int64_t(-1)));
+  return e.select(isMinusOne, e.sub(e.constant(a.getType(), int64_t(0)), a), quotient);
+}
+
+ELEMENTWISE(ModOp) {
+  Value a = scalars[0], b = scalars[1];
+  OpBuilder &builder = e.builder;
+  Value zero = e.constant(a.getType(), int64_t(0));
+  if (isFloat(a)) {
+    Value rest = builder.createOrFold<arith::RemFOp>(e.loc, a, b);
+    if (getFmod())
+      return rest;
+    Value differs = builder.createOrFold<arith::XOrIOp>(e.loc, compareFloat(e, arith::CmpFPredicate::OLT, rest, zero),
+                                                        compareFloat(e, arith::CmpFPredicate::OLT, b, zero));
+    Value nonZero = compareFloat(e, arith::CmpFPredicate::ONE, rest, zero);
+    return e.select(builder.createOrFold<arith::AndIOp>(e.loc, differs, nonZero), addF(e, rest, b), rest);
+  }
+  bool plain = isUnsigned(getLhs());
+  Value safe = safeDivisor(e, b, plain);
+  if (plain)
+    return builder.createOrFold<arith::RemUIOp>(e.loc, a, safe);
+  Value rest = builder.createOrFold<arith::RemSIOp>(e.loc, a, safe);
+  if (getFmod())
+    return rest;
+  Value differs = e.compare(arith::CmpIPredicate::slt, builder.createOrFold<arith::XOrIOp>(e.loc, rest, b), zero);
+  Value nonZero = e.compare(arith::CmpIPredicate::ne, rest, zero);
+  return e.select(builder.createOrFold<arith::AndIOp>(e.loc, differs, nonZero), e.add(rest, b), rest);
+}
+
+ELEMENTWISE(PowOp) {
+  Value x = scalars[0], y = scalars[1];
+  OpBuilder &b = e.builder;
+  Type type = x.getType();
+  // Exponents that are plain arithmetic.
+  if (isFloat(x) && isFloat(y))
+    if (auto known = y.getDefiningOp<arith::ConstantOp>()) {
+      double exponent = cast<FloatAttr>(known.getValue()).getValueAsDouble();
+      if (exponent == 2)
+        return mulF(e, x, x);
+      if (exponent == 3)
+        return mulF(e, mulF(e, x, x), x);
+      if (exponent == 1)
+        return x;
+    }
+  auto toFloat = [&](Value scalar, Value tensor, Type target) -> Value {
+    if (!isFloat(scalar))
+      return isUnsigned(tensor) ? b.createOrFold<arith::UIToFPOp>(e.loc, target, scalar)
+                                : b.createOrFold<arith::SIToFPOp>(e.loc, target, scalar);
+    unsigned own = scalar.getType().getIntOrFloatBitWidth(), wanted = target.getIntOrFloatBitWidth();
+    return own == wanted  ? scalar
+           : own < wanted ? b.createOrFold<arith::ExtFOp>(e.loc, target, scalar)
+                          : b.createOrFold<arith::TruncFOp>(e.loc, target, scalar);
+  };
+  if (isFloat(x))
+    return b.createOrFold<math::PowFOp>(e.loc, x, toFloat(y, getRhs(), type));
+  // Integer bases go through f64, as NumPy's and ONNX Runtime's results are only defined where that is exact.
+  Type wide = b.getF64Type();
+  Value power = b.createOrFold<math::PowFOp>(e.loc, toFloat(x, getLhs(), wide), toFloat(y, getRhs(), wide));
+  return isUnsigned(getLhs()) ? b.createOrFold<arith::FPToUIOp>(e.loc, type, power)
+                              : b.createOrFold<arith::FPToSIOp>(e.loc, type, power);
+}
+
+template <typename FloatOp, typename SignedOp, typename UnsignedOp>
+static Value pick(ElementBuilder &e, Value a, Value b, bool plain) {
+  if (isFloat(a))
+    return e.builder.createOrFold<FloatOp>(e.loc, a, b);
+  return plain ? e.builder.createOrFold<UnsignedOp>(e.loc, a, b) : e.builder.createOrFold<SignedOp>(e.loc, a, b);
+}
+ELEMENTWISE(MinOp) {
+  return pick<arith::MinimumFOp, arith::MinSIOp, arith::MinUIOp>(e, scalars[0], scalars[1], isUnsigned(getLhs()));
+}
+ELEMENTWISE(MaxOp) {
+  return pick<arith::MaximumFOp, arith::MaxSIOp, arith::MaxUIOp>(e, scalars[0], scalars[1], isUnsigned(getLhs()));
+}
+ELEMENTWISE(AndOp) { return e.builder.createOrFold<arith::AndIOp>(e.loc, scalars[0], scalars[1]); }
+ELEMENTWISE(OrOp) { return e.builder.createOrFold<arith::OrIOp>(e.loc, scalars[0], scalars[1]); }
+ELEMENTWISE(XorOp) { return e.builder.createOrFold<arith::XOrIOp>(e.loc, scalars[0], scalars[1]); }
+
+static Value order(ElementBuilder &e, ValueRange s, bool plain, arith::CmpFPredicate floating,
+                   arith::CmpIPredicate signedOne, arith::CmpIPredicate unsignedOne) {
+  return isFloat(s[0]) ? compareFloat(e, floating, s[0], s[1]) : e.compare(plain ? unsignedOne : signedOne, s[0], s[1]);
+}
+ELEMENTWISE(EqualOp) {
+  return order(e, scalars, true, arith::CmpFPredicate::OEQ, arith::CmpIPredicate::eq, arith::CmpIPredicate::eq);
+}
+ELEMENTWISE(LessOp) {
+  return order(e, scalars, isUnsigned(getLhs()), arith::CmpFPredicate::OLT, arith::CmpIPredicate::slt,
+               arith::CmpIPredicate::ult);
+}
+ELEMENTWISE(LessEqualOp) {
+  return order(e, scalars, isUnsigned(getLhs()), arith::CmpFPredicate::OLE, arith::CmpIPredicate::sle,
+               arith::CmpIPredicate::ule);
+}
+ELEMENTWISE(SelectOp) { return e.select(scalars[0], scalars[1], scalars[2]); }
+
+//===-- Folds ---------------------------------------------------------------------------------------------------===//
+//
+// Only what holds for every value: x + 0 is not x for x = -0, x · 0 and x - x are not 0 for NaN and infinities.
+
+/// Whether the result has the dims of `operand`: `other` does not widen it.
+static bool isKept(Value operand, Value other, Value result) {
+  auto type = cast<RankedTensorType>(operand.getType()), otherType = cast<RankedTensorType>(other.getType());
+  return type == result.getType() &&
+         (type.hasStaticShape() || (otherType.hasStaticShape() && otherType.getNumElements() == 1));
+}
+/// Whether a constant operand, if it is one, holds `wanted` only; for floats with this sign of zero.
+static bool holds(Attribute constant, double wanted) {
+  auto elements = dyn_cast_or_null<DenseElementsAttr>(constant);
+  if (!elements || !elements.isSplat())
+    return false;
+  if (isa<FloatType>(elements.getElementType())) {
+    APFloat value = elements.getSplatValue<APFloat>(), other(wanted);
+    bool isInexact;
+    other.convert(value.getSemantics(), APFloat::rmNearestTiesToEven, &isInexact);
+    return value.bitwiseIsEqual(other);
+  }
+  return elements.getSplatValue<APInt>() == uint64_t(wanted);
+}
+/// x where x op neutral = x (or, with `commutes`, neutral op x = x).
+static OpFoldResult foldNeutral(Operation *op, ArrayRef<Attribute> constants, double neutral, bool commutes) {
+  Value lhs = op->getOperand(0), rhs = op->getOperand(1), result = op->getResult(0);
+  if (holds(constants[1], neutral) && isKept(lhs, rhs, result))
+    return lhs;
+  if (commutes && holds(constants[0], neutral) && isKept(rhs, lhs, result))
+    return rhs;
+  return {};
+}
+/// x for op(op(x)).
+template <typename Op> static OpFoldResult foldInvolution(Op op) {
+  auto inner = op.getInput().template getDefiningOp<Op>();
+  return inner && inner.getInput().getType() == op.getType() ? OpFoldResult(inner.getInput()) : OpFoldResult();
+}
+
+OpFoldResult NegOp::fold(FoldAdaptor) { return foldInvolution(*this); }
+OpFoldResult NotOp::fold(FoldAdaptor) { return foldInvolution(*this); }
+OpFoldResult ReluOp::fold(FoldAdaptor) {
+  return getInput().getDefiningOp<ReluOp>() && getInput().getType() == getOutput().getType() ? OpFoldResult(getInput())
+                                                                                             : OpFoldResult();
+}
+OpFoldResult AddOp::fold(FoldAdaptor adaptor) {
+  double neutral = isa<FloatType>(elementTypeOf(getOutput())) ? -0.0 : 0.0;
+  return foldNeutral(*this, adaptor.getOperands(), neutral, /*commutes=*/true);
+}
+OpFoldResult SubOp::fold(FoldAdaptor adaptor) {
+  return foldNeutral(*this, adaptor.getOperands(), 0.0, /*commutes=*/false);
+}
+OpFoldResult MulOp::fold(FoldAdaptor adaptor) {
+  return foldNeutral(*this, adaptor.getOperands(), 1, /*commutes=*/true);
+}
+OpFoldResult DivOp::fold(FoldAdaptor adaptor) {
+  return foldNeutral(*this, adaptor.getOperands(), 1, /*commutes=*/false);
+}
+OpFoldResult PowOp::fold(FoldAdaptor adaptor) {
+  return foldNeutral(*this, adaptor.getOperands(), 1, /*commutes=*/false);
+}
+OpFoldResult AndOp::fold(FoldAdaptor adaptor) {
+  return foldNeutral(*this, adaptor.getOperands(), 1, /*commutes=*/true);
+}
+OpFoldResult OrOp::fold(FoldAdaptor adaptor) { return foldNeutral(*this, adaptor.getOperands(), 0, /*commutes=*/true); }
+
+OpFoldResult CastOp::fold(FoldAdaptor) {
+  if (getInput().getType() == getOutput().getType())
+    return getInput();
+  // There and back, where the type between holds every value.
+  auto inner = getInput().getDefiningOp<CastOp>();
+  if (!inner || inner.getInput().getType() != getOutput().getType())
+    return {};
+  Type from = elementTypeOf(inner.getInput()), between = elementTypeOf(getInput());
+  unsigned width = from.getIntOrFloatBitWidth(), widthBetween = between.getIntOrFloatBitWidth();
+  // Two float types of one width hold different values; integers of one width only read their bits differently.
+  bool holdsAll = isa<FloatType>(from) == isa<FloatType>(between) &&
+                  (width < widthBetween || (width == widthBetween && !isa<FloatType>(from)));
+  return holdsAll || from.isInteger(1) ? OpFoldResult(inner.getInput()) : OpFoldResult();
+}
+
+OpFoldResult SelectOp::fold(FoldAdaptor adaptor) {
+  if (getOnTrue() == getOnFalse() && isKept(getOnTrue(), getCondition(), getOutput()))
+    return getOnTrue();
+  for (bool condition : {true, false}) {
+    Value chosen = condition ? getOnTrue() : getOnFalse(), other = condition ? getOnFalse() : getOnTrue();
+    if (holds(adaptor.getCondition(), condition) && isKept(chosen, getCondition(), getOutput()) &&
+        isKept(chosen, other, getOutput()))
+      return chosen;
+  }
+  return {};
+}

@@ -1,0 +1,65 @@
+// The `hone` dialect: all op families, for users.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef DIALECTS_HONE_HONE_H
+#define DIALECTS_HONE_HONE_H
+
+#include "dialects/hone/ElementBuilder.h"
+#include "dialects/hone/ShapeBuilder.h"
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+namespace hone {
+/// Ops of a few instructions: computing them again beats keeping their result.
+template <typename ConcreteOp> class CheapToRecompute : public mlir::OpTrait::TraitBase<ConcreteOp, CheapToRecompute> {};
+} // namespace hone
+
+#include "dialects/hone/HoneDialect.h.inc"
+#include "dialects/hone/HoneEnums.h.inc"
+#include "dialects/hone/HoneInterfaces.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/hone/HoneAttributes.h.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/hone/Elementwise.h.inc"
+#define GET_OP_CLASSES
+#include "dialects/hone/Linear.h.inc"
+#define GET_OP_CLASSES
+#include "dialects/hone/Norm.h.inc"
+#define GET_OP_CLASSES
+#include "dialects/hone/Program.h.inc"
+#define GET_OP_CLASSES
+#include "dialects/hone/Reduce.h.inc"
+#define GET_OP_CLASSES
+#include "dialects/hone/Shape.h.inc"
+
+namespace hone {
+
+/// Names of the discardable attributes; see the dialect's description.
+inline constexpr llvm::StringLiteral kNameAttr = "hone.name";
+inline constexpr llvm::StringLiteral kDimsAttr = "hone.dims";
+inline constexpr llvm::StringLiteral kSizesAttr = "hone.sizes";
+inline constexpr llvm::StringLiteral kTargetAttr = "hone.target";
+inline constexpr llvm::StringLiteral kModelAttr = "hone.model";
+
+/// The rank of a ranked tensor value.
+inline int64_t rankOf(mlir::Value tensor) { return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getRank(); }
+inline mlir::Type elementTypeOf(mlir::Value tensor) {
+  return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getElementType();
+}
+
+/// The text users know an op by: "node 'encoder/MatMul_3' (MatMul)".
+std::string nodeText(mlir::Location loc);
+
+} // namespace hone
+
+#endif

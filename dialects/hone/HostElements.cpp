@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "dialects/hone/HostElements.h"
+#include "dialects/hone/Hone.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace hone;
+using arith::CmpIPredicate;
+
+namespace hone {
+
+/// Builds elements of host tensors: reads recurse, loops unroll, and whatever cannot be known sets `failed` and gives zeros.
+class HostElementBuilder : public ElementBuilder {
+public:
+  HostElementBuilder(HostElements &host, Operation *op) : ElementBuilder(host.shapes.builder, op->getLoc()), host(host) {}
+
+  Value load(Value tensor, ValueRange indices) override;
+  Value dim(Value tensor, int64_t index) override { return host.shapes.materialize(host.shapes.dim(tensor, index)); }
+  Value operand(Value index) override { return index; }
+  void failIf(Value condition) override;
+  bool unrolls() const override { return true; }
+  SmallVector<Value> loop(Value lower, Value upper, ValueRange initial,
+                          function_ref<SmallVector<Value>(Value, ValueRange)> body, bool) override;
+  Value choose(Value condition, Type type, function_ref<Value()> onTrue, function_ref<Value()> onFalse) override;
+
+  bool failed = false;
+
+private:
+  HostElements &host;
+  /// Iterations left: a reduction over a large constant is work for a kernel.
+  int64_t budget = 4096;
+
+  Value giveUp(Type type) {
+    failed = true;
+    return constant(type, int64_t(0));
+  }
+};
+
+} // namespace hone
+
+Value HostElementBuilder::load(Value tensor, ValueRange indices) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  Type scalar = scalarType(type);
+  if (failed)
+    return constant(scalar, int64_t(0));
+  // Row-major positions need static dims, but for a leading one.
+  int64_t position = 0;
+  bool isFixed = true;
+  for (auto [i, index] : llvm::enumerate(indices)) {
+    auto number = getConstantIntValue(index);
+    bool isInside = number && *number >= 0 && (type.isDynamicDim(i) ? i == 0 : *number < type.getDimSize(i));
+    isFixed &= isInside;
+    if (isFixed)
+      position = i == 0 ? *number : position * type.getDimSize(i) + *number;
+  }
+  if (isFixed) {
+    Value element = host.element(tensor, position);
+    return element ? element : giveUp(scalar);
+  }
+  // The op has seen to it that the indices lie inside: an entry argument can be read anywhere.
+  if (isa<BlockArgument>(tensor) && type.getElementType() == scalar)
+    return tensor::ExtractOp::create(builder, loc, tensor, indices);
+  return giveUp(scalar);
+}
+
+void HostElementBuilder::failIf(Value condition) {
+  if (failed)
+    return;
+  OpFoldResult known = host.simplifyCondition(condition);
+  auto decided = getConstantIntValue(known);
+  if (decided && !*decided)
+    return;
+  if (!host.mayCheck) {
+    failed = true;
+    return;
+  }
+  Value yes = constant(builder.getI1Type(), int64_t(1));
+  Value holds = builder.createOrFold<arith::XOrIOp>(loc, decided ? yes : cast<Value>(known), yes);
+  host.check(loc, holds, nodeText(loc) + ": an index is outside its dim, or a divisor is zero", host.shapes.constant(0),
+             host.shapes.constant(0));
+}
+
+SmallVector<Value> HostElementBuilder::loop(Value lower, Value upper, ValueRange initial,
+                                            function_ref<SmallVector<Value>(Value, ValueRange)> body, bool) {
+  SmallVector<Value> carried(initial);
+  auto from = getConstantIntValue(host.toIndex(lower)), to = getConstantIntValue(host.toIndex(upper));
+  if (!from || !to || *to - *from > budget)
+    failed = true;
+  if (failed)
+    return carried;
+  budget -= std::max<int64_t>(*to - *from, 0);
+  for (int64_t i = *from; i < *to; ++i)
+    carried = body(index(i), carried);
+  return carried;
+}
+
+Value HostElementBuilder::choose(Value condition, Type, function_ref<Value()> onTrue, function_ref<Value()> onFalse) {
+  OpFoldResult known = host.simplifyCondition(condition);
+  if (auto decided = getConstantIntValue(known))
+    return *decided ? onTrue() : onFalse();
+  Value a = onTrue(), b = onFalse();
+  return select(cast<Value>(known), a, b);
+}
+
+//===-- Elements ------------------------------------------------------------------------------------------------===//
+
+Value HostElements::element(Value tensor, int64_t position) {
+  if (auto found = known.find({tensor, position}); found != known.end())
+    return found->second;
+  // Each level is a few stack frames; chains of shape arithmetic are short between ops that need them.
+  constexpr unsigned maxDepth = 256;
+  if (depth == maxDepth)
+    return {};
+  ++depth;
+  Value result = evaluate(tensor, position);
+  --depth;
+  if (result)
+    result = normalize(result, elementTypeOf(tensor).isUnsignedInteger());
+  return known[{tensor, position}] = result;
+}
+
+Value HostElements::evaluate(Value tensor, int64_t position) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  OpBuilder &builder = shapes.builder;
+  SmallVector<Value> at(type.getRank());
+  for (int64_t i = type.getRank(); i-- > 0;) {
+    int64_t size = type.isDynamicDim(i) ? std::numeric_limits<int64_t>::max() : type.getDimSize(i);
+    at[i] = shapes.materialize(shapes.constant(position % size));
+    position /= size;
+  }
+  if (auto argument = dyn_cast<BlockArgument>(tensor)) {
+    bool isEntry = isa_and_nonnull<FunctionOpInterface>(argument.getOwner()->getParentOp());
+    if (!isEntry || type.getElementType() != scalarType(type)) // host arithmetic has signless types only
+      return {};
+    return tensor::ExtractOp::create(builder, argument.getLoc(), tensor, at);
+  }
+  auto op = dyn_cast<ElementOpInterface>(tensor.getDefiningOp());
+  if (!op)
+    return {};
+  HostElementBuilder elements(*this, op);
+  Value result = op.emitElement(elements, at);
+  return elements.failed ? Value() : result;
+}
+
+std::optional<SmallVector<Value>> HostElements::elements(Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  if (!type.hasStaticShape() || type.getNumElements() > maxElements)
+    return std::nullopt;
+  SmallVector<Value> result;
+  for (int64_t i = 0, n = type.getNumElements(); i < n; ++i) {
+    result.push_back(element(tensor, i));
+    if (!result.back())
+      return std::nullopt;
+  }
+  return result;
+}
+
+std::optional<SmallVector<OpFoldResult>> HostElements::indices(Value tensor) {
+  auto scalars = elements(tensor);
+  if (!scalars)
+    return std::nullopt;
+  SmallVector<OpFoldResult> result;
+  for (Value scalar : *scalars) {
+    if (isa<FloatType>(scalar.getType()))
+      scalar = shapes.builder.createOrFold<arith::FPToSIOp>(scalar.getLoc(), shapes.builder.getI64Type(), scalar);
+    Type type = elementTypeOf(tensor);
+    result.push_back(toIndex(scalar, type.isUnsignedInteger() || type.isInteger(1)));
+  }
+  return result;
+}
+
+//===-- Arithmetic ----------------------------------------------------------------------------------------------===//
+
+static std::optional<bool> decided(OpFoldResult condition) {
+  if (auto number = getConstantIntValue(condition))
+    return *number != 0;
+  return std::nullopt;
+}
+
+/// Whether a < b (or with `orEqual` a <= b) for all values in the ranges; nothing where it depends.
+static std::optional<bool> isLess(IndexRange a, IndexRange b, bool orEqual) {
+  if (orEqual ? a.greatest <= b.least : a.greatest < b.least)
+    return true;
+  if (orEqual ? a.least > b.greatest : a.least >= b.greatest)
+    return false;
+  return std::nullopt;
+}
+
+static std::optional<bool> decide(CmpIPredicate predicate, OpFoldResult a, OpFoldResult b) {
+  IndexRange x = indexRange(a), y = indexRange(b);
+  bool same = a == b, positive = x.least >= 0 && y.least >= 0;
+  switch (predicate) {
+  case CmpIPredicate::eq:
+  case CmpIPredicate::ne: {
+    bool disjoint = x.greatest < y.least || y.greatest < x.least;
+    bool equal = same || (x.least == x.greatest && y.least == y.greatest && x.least == y.least);
+    if (!disjoint && !equal)
+      return std::nullopt;
+    return equal == (predicate == CmpIPredicate::eq);
+  }
+  case CmpIPredicate::ult:
+  case CmpIPredicate::ule:
+  case CmpIPredicate::ugt:
+  case CmpIPredicate::uge:
+    if (!positive)
+      return std::nullopt;
+    break;
+  default:
+    break;
+  }
+  switch (predicate) {
+  case CmpIPredicate::slt:
+  case CmpIPredicate::ult:
+    return same ? false : isLess(x, y, false);
+  case CmpIPredicate::sle:
+  case CmpIPredicate::ule:
+    return same ? true : isLess(x, y, true);
+  case CmpIPredicate::sgt:
+  case CmpIPredicate::ugt:
+    return same ? false : isLess(y, x, false);
+  default:
+    return same ? true : isLess(y, x, true);
+  }
+}
+
+OpFoldResult HostElements::compare(CmpIPredicate predicate, OpFoldResult a, OpFoldResult b) {
+  if (auto known = decide(predicate, a, b))
+    return condition(*known);
+  Value lhs = shapes.materialize(a), rhs = shapes.materialize(b);
+  Value &entry = comparisons[{unsigned(predicate), lhs.getAsOpaquePointer(), rhs.getAsOpaquePointer()}];
+  if (!entry)
+    entry = arith::CmpIOp::create(shapes.builder, shapes.builder.getUnknownLoc(), predicate, lhs, rhs);
+  return entry;
+}
+
+OpFoldResult HostElements::select(OpFoldResult condition, OpFoldResult a, OpFoldResult b) {
+  if (auto known = decided(condition))
+    return *known ? a : b;
+  if (a == b)
+    return a;
+  Value which = cast<Value>(condition), lhs = shapes.materialize(a), rhs = shapes.materialize(b);
+  Value &entry = selections[{which.getAsOpaquePointer(), lhs.getAsOpaquePointer(), rhs.getAsOpaquePointer()}];
+  if (!entry)
+    entry = arith::SelectOp::create(shapes.builder, shapes.builder.getUnknownLoc(), which, lhs, rhs);
+  return entry;
+}
+
+OpFoldResult HostElements::logicalAnd(OpFoldResult a, OpFoldResult b) {
+  if (auto known = decided(a))
+    return *known ? b : a;
+  if (auto known = decided(b))
+    return *known ? a : b;
+  return shapes.builder.createOrFold<arith::AndIOp>(shapes.builder.getUnknownLoc(), cast<Value>(a), cast<Value>(b));
+}
+
+OpFoldResult HostElements::logicalOr(OpFoldResult a, OpFoldResult b) {
+  if (auto known = decided(a))
+    return *known ? a : b;
+  if (auto known = decided(b))
+    return *known ? b : a;
+  return shapes.builder.createOrFold<arith::OrIOp>(shapes.builder.getUnknownLoc(), cast<Value>(a), cast<Value>(b));
+}
+
+OpFoldResult HostElements::simplifyCondition(Value value) {
+  if (auto number = getConstantIntValue(value))
+    return condition(*number != 0);
+  Operation *op = value.getDefiningOp();
+  if (auto comparison = dyn_cast_or_null<arith::CmpIOp>(op)) {
+    Type type = comparison.getLhs().getType();
+    if (type.isIndex() || type.isInteger(64))
+      return compare(comparison.getPredicate(), toIndex(comparison.getLhs()), toIndex(comparison.getRhs()));
+  }
+  if (isa_and_nonnull<arith::AndIOp>(op))
+    return logicalAnd(simplifyCondition(op->getOperand(0)), simplifyCondition(op->getOperand(1)));
+  if (isa_and_nonnull<arith::OrIOp>(op))
+    return logicalOr(simplifyCondition(op->getOperand(0)), simplifyCondition(op->getOperand(1)));
+  if (isa_and_nonnull<arith::XOrIOp>(op))
+    if (auto inverts = getConstantIntValue(op->getOperand(1)))
+      if (auto known = decided(simplifyCondition(op->getOperand(0))))
+        return condition(*known != (*inverts != 0));
+  if (isa_and_nonnull<arith::SelectOp>(op))
+    if (auto known = decided(simplifyCondition(op->getOperand(0))))
+      return simplifyCondition(op->getOperand(*known ? 1 : 2));
+  return value;
+}
+
+OpFoldResult HostElements::toIndex(Value scalar, bool isUnsigned) {
+  OpBuilder &builder = shapes.builder;
+  APInt constant;
+  if (matchPattern(scalar, m_ConstantInt(&constant)))
+    return shapes.constant(isUnsigned ? int64_t(constant.getZExtValue()) : constant.getSExtValue());
+  Type type = scalar.getType();
+  Operation *op = scalar.getDefiningOp();
+  bool isWide = type.isIndex() || type.isInteger(64);
+  if (isWide && op) {
+    if (auto cast = dyn_cast<arith::IndexCastOp>(op))
+      if (cast.getIn().getType().isIndex())
+        return cast.getIn();
+    auto operand = [&](unsigned i) { return toIndex(op->getOperand(i), isUnsigned); };
+    if (isa<arith::AddIOp>(op))
+      return shapes.add(operand(0), operand(1));
+    if (isa<arith::SubIOp>(op))
+      return shapes.sub(operand(0), operand(1));
+    if (isa<arith::MulIOp>(op))
+      return shapes.mul(operand(0), operand(1));
+    if (isa<arith::MinSIOp>(op))
+      return shapes.min(operand(0), operand(1));
+    if (isa<arith::MaxSIOp>(op))
+      return shapes.max(operand(0), operand(1));
+    if (isa<arith::SelectOp>(op))
+      return select(simplifyCondition(op->getOperand(0)), operand(1), operand(2));
+    if (isa<arith::DivSIOp, arith::DivUIOp>(op)) {
+      OpFoldResult a = operand(0), b = operand(1);
+      if (indexRange(a).least >= 0 && indexRange(b).least >= 1)
+        return shapes.floorDiv(a, b);
+    }
+  }
+  if (type.isIndex())
+    return scalar;
+  Value &index = casts[scalar];
+  if (!index)
+    index = isUnsigned
+                ? arith::IndexCastUIOp::create(builder, scalar.getLoc(), builder.getIndexType(), scalar).getResult()
+                : arith::IndexCastOp::create(builder, scalar.getLoc(), builder.getIndexType(), scalar).getResult();
+  return index;
+}
+
+Value HostElements::normalize(Value scalar, bool isUnsigned) {
+  OpBuilder &builder = shapes.builder;
+  Type type = scalar.getType();
+  if (type.isInteger(1)) {
+    OpFoldResult simple = simplifyCondition(scalar);
+    if (auto known = decided(simple))
+      return arith::ConstantOp::create(builder, scalar.getLoc(), builder.getBoolAttr(*known));
+    return cast<Value>(simple);
+  }
+  if (!type.isInteger(64) || isUnsigned || matchPattern(scalar, m_Constant()))
+    return scalar;
+  OpFoldResult index = toIndex(scalar);
+  if (auto number = getConstantIntValue(index))
+    return arith::ConstantOp::create(builder, scalar.getLoc(), builder.getI64IntegerAttr(*number));
+  Value &wide = casts[cast<Value>(index)];
+  if (!wide)
+    wide = arith::IndexCastOp::create(builder, scalar.getLoc(), type, cast<Value>(index));
+  return wide;
+}
+
+bool HostElements::check(Location loc, OpFoldResult holds, const Twine &message, OpFoldResult first,
+                         OpFoldResult second) {
+  auto known = decided(holds);
+  if (known && *known)
+    return true;
+  OpBuilder &builder = shapes.builder;
+  Value condition = known ? Value(arith::ConstantOp::create(builder, loc, builder.getBoolAttr(false))) : cast<Value>(holds);
+  Value a = shapes.materialize(first), b = shapes.materialize(second);
+  CheckOp::create(builder, loc, condition, builder.getStringAttr(message), a, b);
+  return !known;
+}
+
+//===-- Folding -------------------------------------------------------------------------------------------------===//
+
+std::optional<DenseElementsAttr> hone::foldToConstant(Operation *op) {
+  constexpr int64_t maxBits = 8 * 1024;
+  if (!isa<ElementOpInterface>(op) || isa<ConstantOp>(op))
+    return std::nullopt;
+  auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+  if (!type || !type.hasStaticShape() || type.getNumElements() * int64_t(type.getElementTypeBitWidth()) > maxBits)
+    return std::nullopt;
+  for (Value operand : op->getOperands())
+    if (!operand.getDefiningOp<ConstantOp>() && !getConstantIntValue(operand))
+      return std::nullopt;
+
+  // Scalars are built in a block of their own and folded to constants as they are built.
+  Block scratch;
+  OpBuilder builder(op->getContext());
+  builder.setInsertionPointToEnd(&scratch);
+  ShapeBuilder shapes(builder);
+  HostElements host(shapes, /*mayCheck=*/false);
+  SmallVector<Attribute> values;
+  for (int64_t i = 0, n = type.getNumElements(); i < n; ++i) {
+    Value scalar = host.element(op->getResult(0), i);
+    Attribute value;
+    if (!scalar || !matchPattern(scalar, m_Constant(&value)))
+      return std::nullopt;
+    // Attributes of unsigned tensors have the unsigned type.
+    if (auto integer = dyn_cast<IntegerAttr>(value))
+      value = IntegerAttr::get(type.getElementType(), integer.getValue());
+    values.push_back(value);
+  }
+  return DenseElementsAttr::get(type, values);
+}

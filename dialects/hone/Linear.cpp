@@ -1,0 +1,119 @@
+// Matrix products and attention: verification, shapes, and the plain meaning of the product.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "dialects/hone/Hone.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace hone;
+
+#define GET_OP_CLASSES
+#include "dialects/hone/Linear.cpp.inc"
+
+void HoneDialect::addLinearOps() {
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/hone/Linear.cpp.inc"
+      >();
+}
+
+static bool mayBeEqual(int64_t a, int64_t b) { return ShapedType::isDynamic(a) || ShapedType::isDynamic(b) || a == b; }
+
+LogicalResult MatmulOp::verify() {
+  auto lhs = cast<RankedTensorType>(getLhs().getType()), rhs = cast<RankedTensorType>(getRhs().getType());
+  if (lhs.getRank() < 2 || rhs.getRank() < 2)
+    return emitOpError("wants operands of rank 2 or more, got ") << lhs << " and " << rhs;
+  int64_t k = lhs.getShape().back();
+  if (getPackedColumns()) {
+    if (rhs.getRank() != 3 || !rhs.hasStaticShape() || !mayBeEqual(k, rhs.getDimSize(1)))
+      return emitOpError("wants a packed right operand [panels, k, panel] with k ") << k << ", got " << rhs;
+    return success();
+  }
+  int64_t other = rhs.getDimSize(rhs.getRank() - (getTransposeRhs() ? 1 : 2));
+  if (!mayBeEqual(k, other))
+    return emitOpError("inner dims differ: ") << k << " and " << other;
+  return success();
+}
+
+void MatmulOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  SmallVector<OpFoldResult> lhs(shapes.dims(getLhs()));
+  if (auto columns = getPackedColumns()) {
+    llvm::append_range(dims, lhs);
+    dims.back() = shapes.constant(*columns);
+    return;
+  }
+  SmallVector<OpFoldResult> rhs(shapes.dims(getRhs()));
+  OpFoldResult m = lhs[lhs.size() - 2], n = rhs[rhs.size() - (getTransposeRhs() ? 2 : 1)];
+  ArrayRef<OpFoldResult> left = ArrayRef(lhs).drop_back(2), right = ArrayRef(rhs).drop_back(2);
+  size_t batch = std::max(left.size(), right.size());
+  for (size_t i = 0; i < batch; ++i) {
+    OpFoldResult one = shapes.constant(1);
+    OpFoldResult a = i + left.size() >= batch ? left[i + left.size() - batch] : one;
+    OpFoldResult b = i + right.size() >= batch ? right[i + right.size() - batch] : one;
+    dims.push_back(shapes.broadcast(a, b));
+  }
+  dims.push_back(m);
+  dims.push_back(n);
+}
+
+Value MatmulOp::emitElement(ElementBuilder &e, ValueRange indices) {
+  Value row = indices[indices.size() - 2], column = indices.back();
+  ValueRange batch = indices.drop_back(2);
+  // Batch dims broadcast: seen from the operand, right-aligned.
+  auto operandAt = [&](Value operand, Value i, Value j) {
+    SmallVector<Value> at;
+    auto type = cast<RankedTensorType>(operand.getType());
+    int64_t own = type.getRank() - 2;
+    for (int64_t d = 0; d < own; ++d) {
+      Value index = batch[batch.size() - own + d];
+      if (type.getDimSize(d) == 1)
+        index = e.index(0);
+      else if (type.isDynamicDim(d) && e.dim(operand, d) != e.dim(getOutput(), batch.size() - own + d))
+        index = e.select(e.compare(arith::CmpIPredicate::eq, e.dim(operand, d), e.index(1)), e.index(0), index);
+      at.push_back(index);
+    }
+    at.push_back(i);
+    at.push_back(j);
+    return e.load(operand, at);
+  };
+  Type type = scalarType(elementTypeOf(getOutput()));
+  Value k = e.dim(getLhs(), rankOf(getLhs()) - 1);
+  return e.loop(e.index(0), k, {e.constant(type, int64_t(0))},
+                [&](Value i, ValueRange carried) -> SmallVector<Value> {
+                  Value a = operandAt(getLhs(), row, i);
+                  Value b;
+                  if (getPackedColumns()) {
+                    Value panel = e.index(cast<RankedTensorType>(getRhs().getType()).getDimSize(2));
+                    Value which = e.builder.createOrFold<arith::DivUIOp>(e.loc, column, panel);
+                    b = e.load(getRhs(), {which, i, e.builder.createOrFold<arith::RemUIOp>(e.loc, column, panel)});
+                  } else {
+                    b = getTransposeRhs() ? operandAt(getRhs(), column, i) : operandAt(getRhs(), i, column);
+                  }
+                  if (!isa<FloatType>(type))
+                    return {e.add(carried[0], e.mul(a, b))};
+                  Value product =
+                      e.builder.createOrFold<arith::MulFOp>(e.loc, a, b, arith::FastMathFlags::contract);
+                  return {e.builder.createOrFold<arith::AddFOp>(
+                      e.loc, carried[0], product, arith::FastMathFlags::contract | arith::FastMathFlags::reassoc)};
+                },
+                /*vectorize=*/true)[0];
+}
+
+LogicalResult AttentionOp::verify() {
+  for (Value operand : {getQuery(), getKey(), getValue()})
+    if (rankOf(operand) != 4)
+      return emitOpError("wants query, key and value as [batch, sequence, heads, size], got ") << operand.getType();
+  auto query = cast<RankedTensorType>(getQuery().getType()), key = cast<RankedTensorType>(getKey().getType());
+  if (!mayBeEqual(query.getDimSize(3), key.getDimSize(3)))
+    return emitOpError("head sizes of query and key differ: ") << query << " and " << key;
+  if (!mayBeEqual(query.getDimSize(2), key.getDimSize(2)))
+    return emitOpError("head counts of query and key differ: ") << query << " and " << key;
+  if (getMask() && rankOf(getMask()) > 4)
+    return emitOpError("mask does not broadcast to [batch, heads, queries, keys]: ") << getMask().getType();
+  return success();
+}
+void AttentionOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  llvm::append_range(dims, shapes.dims(getQuery()));
+  dims[3] = shapes.dim(getValue(), 3);
+}

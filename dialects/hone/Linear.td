@@ -1,0 +1,42 @@
+// Matrix products and attention: what has kernel families of its own.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+include "dialects/hone/HoneBase.td"
+
+def Hone_MatmulOp : Hone_TensorOp<"matmul", [DeclareOpInterfaceMethods<Hone_ElementOpInterface>]> {
+  let summary = "Matrix product with leading batch dims broadcast (ONNX MatMul-13)";
+  let description = [{
+    [.., m, k] x [.., k, n] -> [.., m, n]; both operands have rank 2 or more. With `transpose_rhs` the right one is
+    [.., n, k]. With `packed_columns` = n the right one is a constant matrix laid out for the kernel family:
+    [ceil(n / panel), k, panel], zeros beyond column n.
+    ```mlir
+    %y = hone.matmul %x, %w : tensor<?x?x384xf32>, tensor<384x1536xf32> -> tensor<?x?x1536xf32>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$lhs, AnyRankedTensor:$rhs, UnitAttr:$transpose_rhs,
+                       OptionalAttr<I64Attr>:$packed_columns);
+  let results = (outs AnyRankedTensor:$output);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($lhs) `,` type($rhs) `->` type($output)";
+  let hasVerifier = 1;
+}
+
+def Hone_AttentionOp : Hone_TensorOp<"attention"> {
+  let summary = "softmax(scale · Q Kᵀ + mask) V, keys visited once (Dao et al. 2022)";
+  let description = [{
+    query [batch, q, heads, d], key [batch, k, heads, d], value [batch, k, heads, dv] -> [batch, q, heads, dv].
+    The optional mask is added to the scores and broadcasts to [batch, heads, q, k].
+    ```mlir
+    %y = hone.attention %q, %k, %v, %mask {scale = 0.17 : f32}
+       : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x1x1x?xf32> -> tensor<?x?x12x32xf32>
+    ```
+  }];
+  let arguments = (ins AnyRankedTensor:$query, AnyRankedTensor:$key, AnyRankedTensor:$value,
+                       Optional<AnyRankedTensor>:$mask, F32Attr:$scale);
+  let results = (outs AnyRankedTensor:$output);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value (`,` $mask^)? attr-dict `:` type($query) `,` type($key) `,` type($value)
+    (`,` type($mask)^)? `->` type($output)
+  }];
+  let hasVerifier = 1;
+}

@@ -1,0 +1,119 @@
+// Row ops: their expansion into reductions and element-wise ops.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "dialects/hone/Hone.h"
+
+using namespace mlir;
+using namespace hone;
+
+#define GET_OP_CLASSES
+#include "dialects/hone/Norm.cpp.inc"
+
+void HoneDialect::addNormOps() {
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/hone/Norm.cpp.inc"
+      >();
+}
+
+namespace {
+/// Writes tensor-level formulas over one op's rows.
+struct RowFormula {
+  RowFormula(OpBuilder &builder, Operation *op) : builder(builder), loc(op->getLoc()) {}
+
+  template <typename Op> Value unary(Value x) { return Op::create(builder, loc, x.getType(), x); }
+  /// Both operands broadcast to `wide`'s type.
+  template <typename Op> Value binary(Value wide, Value a, Value b) {
+    return Op::create(builder, loc, wide.getType(), a, b);
+  }
+  Value reduce(ReduceKind kind, Value x, ArrayRef<int64_t> axes) {
+    auto type = cast<RankedTensorType>(x.getType());
+    SmallVector<int64_t> sizes(type.getShape());
+    for (int64_t axis : axes)
+      sizes[axis] = 1;
+    return ReduceOp::create(builder, loc, type.clone(sizes), kind, x, axes, /*keepdims=*/true);
+  }
+  Value scalar(Type elementType, double value) {
+    auto type = RankedTensorType::get({}, elementType);
+    return ConstantOp::create(builder, loc, type,
+                              DenseElementsAttr::get(type, builder.getFloatAttr(elementType, value)));
+  }
+  /// Mean of x over axes; a rank-0 tensor holds the count where it is static.
+  Value mean(Value x, ArrayRef<int64_t> axes) {
+    ShapeBuilder shapes(builder);
+    SmallVector<OpFoldResult> counted;
+    for (int64_t axis : axes)
+      counted.push_back(shapes.dim(x, axis));
+    Value sum = reduce(ReduceKind::Sum, x, axes);
+    Type elementType = elementTypeOf(x);
+    OpFoldResult count = shapes.product(counted);
+    if (auto known = ShapeBuilder::getConstant(count))
+      return binary<MulOp>(sum, sum, scalar(elementType, 1.0 / double(*known)));
+    Value integer = FromElementsOp::create(builder, loc, RankedTensorType::get({}, builder.getI64Type()),
+                                           ValueRange{shapes.materialize(count)});
+    Value floating = CastOp::create(builder, loc, RankedTensorType::get({}, elementType), integer);
+    return binary<DivOp>(sum, sum, floating);
+  }
+
+  OpBuilder &builder;
+  Location loc;
+};
+} // namespace
+
+static SmallVector<int64_t> axesFrom(int64_t axis, int64_t rank) {
+  return llvm::to_vector(llvm::seq<int64_t>(axis, rank));
+}
+static LogicalResult verifyAxis(Operation *op, Value input, int64_t axis) {
+  if (!isa<FloatType>(elementTypeOf(input)))
+    return op->emitOpError("wants a float tensor, got ") << input.getType();
+  if (axis < 0 || axis >= rankOf(input))
+    return op->emitOpError("axis ") << axis << " is outside [0, " << rankOf(input) << ")";
+  return success();
+}
+static void sameShape(ShapeBuilder &shapes, Value input, SmallVectorImpl<OpFoldResult> &dims) {
+  llvm::append_range(dims, shapes.dims(input));
+}
+
+LogicalResult SoftmaxOp::verify() { return verifyAxis(*this, getInput(), getAxis()); }
+LogicalResult LayerNormOp::verify() { return verifyAxis(*this, getInput(), getAxis()); }
+LogicalResult RmsNormOp::verify() { return verifyAxis(*this, getInput(), getAxis()); }
+void SoftmaxOp::reifyShape(ShapeBuilder &s, unsigned, SmallVectorImpl<OpFoldResult> &d) { sameShape(s, getInput(), d); }
+void LayerNormOp::reifyShape(ShapeBuilder &s, unsigned, SmallVectorImpl<OpFoldResult> &d) {
+  sameShape(s, getInput(), d);
+}
+void RmsNormOp::reifyShape(ShapeBuilder &s, unsigned, SmallVectorImpl<OpFoldResult> &d) { sameShape(s, getInput(), d); }
+
+Value SoftmaxOp::decompose(OpBuilder &builder) {
+  RowFormula f(builder, *this);
+  Value x = getInput();
+  SmallVector<int64_t> axes{int64_t(getAxis())};
+  Value shifted = f.binary<SubOp>(x, x, f.reduce(ReduceKind::Max, x, axes));
+  Value powers = f.unary<ExpOp>(shifted);
+  Value sum = f.reduce(ReduceKind::Sum, powers, axes);
+  return getLog() ? f.binary<SubOp>(x, shifted, f.unary<LogOp>(sum)) : f.binary<DivOp>(x, powers, sum);
+}
+
+Value LayerNormOp::decompose(OpBuilder &builder) {
+  RowFormula f(builder, *this);
+  Value x = getInput();
+  SmallVector<int64_t> axes = axesFrom(getAxis(), rankOf(x));
+  // Two passes: the variance of x - mean has no cancellation, whatever the mean.
+  Value centered = f.binary<SubOp>(x, x, f.mean(x, axes));
+  Value variance = f.mean(f.binary<MulOp>(x, centered, centered), axes);
+  Value epsilon = f.scalar(elementTypeOf(x), getEpsilon().convertToDouble());
+  Value deviation = f.unary<SqrtOp>(f.binary<AddOp>(variance, variance, epsilon));
+  Value inverse = f.binary<DivOp>(deviation, f.scalar(elementTypeOf(x), 1.0), deviation);
+  Value y = f.binary<MulOp>(x, f.binary<MulOp>(x, centered, inverse), getScale());
+  return getBias() ? f.binary<AddOp>(x, y, getBias()) : y;
+}
+
+Value RmsNormOp::decompose(OpBuilder &builder) {
+  RowFormula f(builder, *this);
+  Value x = getInput();
+  Value square = f.mean(f.binary<MulOp>(x, x, x), axesFrom(getAxis(), rankOf(x)));
+  Value epsilon = f.scalar(elementTypeOf(x), getEpsilon().convertToDouble());
+  Value root = f.unary<SqrtOp>(f.binary<AddOp>(square, square, epsilon));
+  Value inverse = f.binary<DivOp>(root, f.scalar(elementTypeOf(x), 1.0), root);
+  return f.binary<MulOp>(x, f.binary<MulOp>(x, x, inverse), getScale());
+}

@@ -1,0 +1,125 @@
+// The frame around the computation: weights, kernels, launches, checks.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+include "dialects/hone/HoneBase.td"
+include "mlir/IR/BuiltinAttributeInterfaces.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/FunctionInterfaces.td"
+
+def Hone_TargetAttr : Hone_Attr<"Target", "target"> {
+  let summary = "What code is generated for: triple, level, features";
+  let description = [{ `level` is a row of the target table (x86-64-v3, x86-64-v4). The code generator looks it up there. }];
+  let parameters = (ins StringRefParameter<"LLVM triple">:$triple, StringRefParameter<"CPU level">:$level,
+                        StringRefParameter<"LLVM features beyond the level">:$features);
+  let assemblyFormat = "`<` `triple` `=` $triple `,` `level` `=` $level `,` `features` `=` $features `>`";
+}
+
+def Hone_FileAttr : Hone_Attr<"File", "file"> {
+  let summary = "Bytes of a file: little-endian, row-major elements";
+  let parameters = (ins StringRefParameter<"path, relative to the stage file or absolute">:$path, "int64_t":$offset,
+                        "int64_t":$length);
+  let assemblyFormat = "`<` $path `,` `offset` `=` $offset `,` `length` `=` $length `>`";
+}
+
+def Hone_PackAttr : Hone_Attr<"Pack", "pack"> {
+  let summary = "Recipe: constant matrices side by side, cut into column panels for a matmul family";
+  let description = [{
+    Sources are matrices [k, n_i] (or [n_i, k] with `transposed`); the result is [ceil(sum n_i / panel), k, panel] with
+    zeros beyond the last column.
+  }];
+  let parameters = (ins ArrayRefParameter<"::mlir::FlatSymbolRefAttr", "weights">:$sources, "int64_t":$panel,
+                        "bool":$transposed);
+  let assemblyFormat = "`<` `[` $sources `]` `,` `panel` `=` $panel `,` `transposed` `=` $transposed `>`";
+}
+
+def Hone_JoinAttr : Hone_Attr<"Join", "join"> {
+  let summary = "Recipe: weights one after the other along dim 0";
+  let parameters = (ins ArrayRefParameter<"::mlir::FlatSymbolRefAttr", "weights">:$sources);
+  let assemblyFormat = "`<` `[` $sources `]` `>`";
+}
+
+def Hone_WeightOp : Hone_Op<"weight", [Symbol]> {
+  let summary = "A constant tensor that stays in its file until the artefact is written";
+  let description = [{
+    `source` says where the elements come from: #hone.file, a dense attribute (small ones), or a recipe over other weights
+    (#hone.pack), which is evaluated tensor by tensor when the artefact is written.
+    ```mlir
+    hone.weight @w0 : tensor<384x1536xf32> = #hone.file<"model.onnx", offset = 1024, length = 2359296>
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type, AnyAttr:$source);
+  let assemblyFormat = "$sym_name `:` $type `=` $source attr-dict";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Nothing outside of the module sees a weight.
+    bool canDiscardOnUseEmpty() { return true; }
+  }];
+}
+
+def Hone_UseWeightOp : Hone_Op<"use_weight", [Pure, DeclareOpInterfaceMethods<Hone_ShapeOpInterface>,
+                                             DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "The tensor of a weight";
+  let arguments = (ins FlatSymbolRefAttr:$weight);
+  let results = (outs AnyRankedTensor:$output);
+  let assemblyFormat = "$weight attr-dict `:` type($output)";
+}
+
+def Hone_TapOp : Hone_TensorOp<"tap", [AllTypesMatch<["input", "output"]>]> {
+  let summary = "Names a value as in the model file";
+  let description = [{ Survives every pass; compiled, it is an extra output of the library. }];
+  let arguments = (ins AnyRankedTensor:$input, StrAttr:$name);
+  let results = (outs AnyRankedTensor:$output);
+  let assemblyFormat = "$input $name attr-dict `:` type($output)";
+}
+
+def Hone_CheckOp : Hone_Op<"check", []> {
+  let summary = "Stops the run with an error unless a condition of the host program holds";
+  let description = [{
+    `message` names the node and may hold {0} and {1}, which stand for the two index values.
+  }];
+  let arguments = (ins I1:$condition, StrAttr:$message, Index:$first, Index:$second);
+  let assemblyFormat = "$condition `,` $message `(` $first `,` $second `)` attr-dict";
+}
+
+def Hone_KernelOp : Hone_Op<"kernel", [IsolatedFromAbove, FunctionOpInterface, Symbol]> {
+  let summary = "A kernel: one launch's computation, in tensor form";
+  let description = [{
+    Tensor arguments first, then index arguments. A tensor argument's attribute `hone.sizes` gives, for each of its dynamic
+    dims, the number of the index argument that holds it: equal dims are one argument. The body is straight-line `hone` ops.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<FunctionType>:$function_type,
+                       OptionalAttr<DictArrayAttr>:$arg_attrs, OptionalAttr<DictArrayAttr>:$res_attrs);
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let extraClassDeclaration = [{
+    ::llvm::ArrayRef<::mlir::Type> getArgumentTypes() { return getFunctionType().getInputs(); }
+    ::llvm::ArrayRef<::mlir::Type> getResultTypes() { return getFunctionType().getResults(); }
+    ::mlir::Region *getCallableRegion() { return &getBody(); }
+    /// How many of the arguments are tensors.
+    unsigned getTensorCount();
+  }];
+}
+
+def Hone_ReturnOp : Hone_Op<"return", [Pure, Terminator, HasParent<"KernelOp">]> {
+  let summary = "The results of a kernel";
+  let arguments = (ins Variadic<AnyRankedTensor>:$operands);
+  let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
+}
+
+def Hone_LaunchOp : Hone_Op<"launch", [AttrSizedOperandSegments, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "One run of a kernel in the host program";
+  let description = [{
+    In tensor form (after dispatch) results are tensors, whose dynamic dims are `result_sizes` in order. In buffer form
+    (after plan) there are no results: `buffers` are the kernel's tensor arguments followed by its results, as memrefs.
+    `count`, `grain` (iterations) and `scratch` (bytes per thread) come from the target model.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<AnyType>:$buffers, Variadic<Index>:$sizes,
+                       Variadic<Index>:$result_sizes, Optional<Index>:$count, Optional<Index>:$grain,
+                       Optional<Index>:$scratch);
+  let results = (outs Variadic<AnyRankedTensor>:$outputs);
+  let assemblyFormat = [{
+    $kernel `(` $buffers `)` `sizes` `(` $sizes `)` (`to` `(` $result_sizes^ `)`)?
+    (`range` `(` $count^ `,` $grain `,` $scratch `)`)? attr-dict `:` `(` (type($buffers)^)? `)` (`->` type($outputs)^)?
+  }];
+}

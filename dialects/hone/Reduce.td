@@ -1,0 +1,55 @@
+// Reductions, running sums and selections.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+include "dialects/hone/HoneBase.td"
+
+def Hone_ReduceKind : I32EnumAttr<"ReduceKind", "how elements are combined", [
+    I32EnumAttrCase<"Sum", 0, "sum">, I32EnumAttrCase<"Prod", 1, "prod">, I32EnumAttrCase<"Max", 2, "max">,
+    I32EnumAttrCase<"Min", 3, "min">]> {
+  let cppNamespace = "::hone";
+  let genSpecializedAttr = 0;
+}
+def Hone_ReduceKindAttr : EnumAttr<Hone_Dialect, Hone_ReduceKind, "reduce_kind">;
+
+def Hone_ReduceOp : Hone_TensorOp<"reduce", [DeclareOpInterfaceMethods<Hone_ElementOpInterface>]> {
+  let summary = "Elements combined along axes";
+  let description = [{
+    `axes` are sorted and not negative; with `keepdims` they stay as dims of 1. The order of combination is fixed by the code,
+    never by the number of threads. Over no elements: 0, 1, the least, the greatest value. Max and min of NaN are NaN.
+    ```mlir
+    %s = hone.reduce sum %x [1] : tensor<?x?x384xf32> -> tensor<?x384xf32>
+    ```
+  }];
+  let arguments = (ins Hone_ReduceKindAttr:$kind, AnyRankedTensor:$input, DenseI64ArrayAttr:$axes, UnitAttr:$keepdims);
+  let results = (outs AnyRankedTensor:$output);
+  let assemblyFormat = "$kind $input $axes attr-dict `:` type($input) `->` type($output)";
+  let hasVerifier = 1;
+}
+
+def Hone_ArgReduceOp : Hone_TensorOp<"arg_reduce", [DeclareOpInterfaceMethods<Hone_ElementOpInterface>]> {
+  let summary = "Position of the greatest (`max`) or least (`min`) element along an axis (ONNX ArgMax-13, ArgMin-13)";
+  let description = [{ The first such position, or with `select_last` the last. A NaN counts as greatest and as least. }];
+  let arguments = (ins Hone_ReduceKindAttr:$kind, AnyRankedTensor:$input, I64Attr:$axis, UnitAttr:$keepdims,
+                       UnitAttr:$select_last);
+  let results = (outs AnyRankedTensor:$output);
+  let assemblyFormat = "$kind $input attr-dict `:` type($input) `->` type($output)";
+  let hasVerifier = 1;
+}
+
+def Hone_CumSumOp : Hone_TensorOp<"cumsum", [DeclareOpInterfaceMethods<Hone_LoopOpInterface>]> {
+  let summary = "Running sums along an axis, in order (ONNX CumSum-14)";
+  let arguments = (ins AnyRankedTensor:$input, I64Attr:$axis, UnitAttr:$exclusive, UnitAttr:$reverse);
+  let results = (outs AnyRankedTensor:$output);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
+  let hasVerifier = 1;
+}
+
+def Hone_TopKOp : Hone_TensorOp<"topk", [DeclareOpInterfaceMethods<Hone_LoopOpInterface>]> {
+  let summary = "The k greatest or least elements along an axis, sorted, and their positions (ONNX TopK-24)";
+  let description = [{ Equal elements come in order of position. NaN counts as greatest. }];
+  let arguments = (ins AnyRankedTensor:$input, Index:$k, I64Attr:$axis, BoolAttr:$largest);
+  let results = (outs AnyRankedTensor:$values, AnyRankedTensor:$positions);
+  let assemblyFormat = "$input `,` $k attr-dict `:` type($input) `->` type($values) `,` type($positions)";
+  let hasVerifier = 1;
+}

@@ -1,0 +1,467 @@
+// Index maps, shape functions and folds of the ops that only move elements.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "dialects/hone/Hone.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+
+using namespace mlir;
+using namespace hone;
+
+#define GET_OP_CLASSES
+#include "dialects/hone/Shape.cpp.inc"
+
+void HoneDialect::addShapeOps() {
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/hone/Shape.cpp.inc"
+      >();
+}
+
+static LogicalResult verifyCount(Operation *op, StringRef what, int64_t got, int64_t wanted) {
+  if (got != wanted)
+    return op->emitOpError("wants ") << wanted << " " << what << ", got " << got;
+  return success();
+}
+static LogicalResult verifyAxis(Operation *op, int64_t axis, int64_t rank) {
+  if (axis < 0 || axis >= rank)
+    return op->emitOpError("axis ") << axis << " is outside [0, " << rank << ")";
+  return success();
+}
+static void appendFolded(SmallVectorImpl<OpFoldResult> &dims, ValueRange values) {
+  for (Value value : values)
+    dims.push_back(getAsOpFoldResult(value));
+}
+
+//===-- Constants -----------------------------------------------------------------------------------------------===//
+
+OpFoldResult ConstantOp::fold(FoldAdaptor) { return getValue(); }
+void ConstantOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  for (int64_t size : cast<RankedTensorType>(getOutput().getType()).getShape())
+    dims.push_back(shapes.constant(size));
+}
+
+static TypedAttr scalarAttr(Attribute value, Type type) {
+  if (auto floating = dyn_cast<FloatAttr>(value))
+    return floating;
+  return IntegerAttr::get(type, cast<IntegerAttr>(value).getValue());
+}
+
+Value ConstantOp::emitElement(ElementBuilder &e, ValueRange indices) {
+  auto value = cast<DenseElementsAttr>(getValue());
+  Type type = scalarType(getOutput().getType());
+  if (value.isSplat())
+    return e.constant(scalarAttr(value.getSplatValue<Attribute>(), type));
+  if (value.empty()) // no position to ask for, but code for it may be built
+    return e.constant(type, int64_t(0));
+  // A known position, or a chain of selections over the few elements.
+  SmallVector<Value> sizes;
+  for (int64_t size : value.getType().getShape())
+    sizes.push_back(e.index(size));
+  Value position = e.linearize(indices, sizes);
+  auto values = value.getValues<Attribute>();
+  if (auto known = getConstantIntValue(position))
+    return e.constant(scalarAttr(values[*known], type));
+  Value result = e.constant(scalarAttr(values[0], type));
+  for (int64_t i = 1; i < value.getNumElements(); ++i)
+    result = e.select(e.compare(arith::CmpIPredicate::eq, position, e.index(i)),
+                      e.constant(scalarAttr(values[i], type)), result);
+  return result;
+}
+
+LogicalResult FromElementsOp::verify() {
+  auto type = cast<RankedTensorType>(getOutput().getType());
+  if (!type.getElementType().isInteger() || type.getRank() > 1 || !type.hasStaticShape())
+    return emitOpError("wants a static result of integers and rank at most 1, got ") << type;
+  return verifyCount(*this, "elements", getElements().size(), type.getNumElements());
+}
+void FromElementsOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  if (rankOf(getOutput()))
+    dims.push_back(shapes.constant(getElements().size()));
+}
+Value FromElementsOp::emitElement(ElementBuilder &e, ValueRange indices) {
+  Type type = scalarType(getOutput().getType());
+  auto element = [&](int64_t i) {
+    return e.builder.createOrFold<arith::IndexCastOp>(e.loc, type, e.operand(getElements()[i]));
+  };
+  if (indices.empty())
+    return element(0);
+  if (auto known = getConstantIntValue(indices[0]))
+    return element(*known);
+  Value result = element(0);
+  for (int64_t i = 1, n = getElements().size(); i < n; ++i)
+    result = e.select(e.compare(arith::CmpIPredicate::eq, indices[0], e.index(i)), element(i), result);
+  return result;
+}
+
+//===-- Views ---------------------------------------------------------------------------------------------------===//
+
+LogicalResult ReshapeOp::verify() { return verifyCount(*this, "sizes", getSizes().size(), rankOf(getOutput())); }
+OpFoldResult ReshapeOp::fold(FoldAdaptor) {
+  if (auto inner = getInput().getDefiningOp<ReshapeOp>()) {
+    getInputMutable().assign(inner.getInput());
+    return getOutput();
+  }
+  auto type = cast<RankedTensorType>(getInput().getType());
+  if (type != getOutput().getType())
+    return {};
+  // With one dynamic dim, equal types mean equal dims, unless nothing is counted.
+  int64_t unknown = llvm::count_if(type.getShape(), ShapedType::isDynamic);
+  bool isSame = unknown == 0 || (unknown == 1 && !llvm::is_contained(type.getShape(), 0));
+  return isSame ? OpFoldResult(getInput()) : OpFoldResult();
+}
+void ReshapeOp::reifyShape(ShapeBuilder &, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  appendFolded(dims, getSizes());
+}
+Value ReshapeOp::emitElement(ElementBuilder &e, ValueRange indices) {
+  Value linear = e.linearize(indices, e.dims(getOutput()));
+  return e.load(getInput(), e.delinearize(linear, e.dims(getInput())));
+}
+
+LogicalResult ExpandOp::verify() {
+  if (rankOf(getInput()) > rankOf(getOutput()))
+    return emitOpError("cannot broadcast ") << getInput().getType() << " to lower rank";
+  return verifyCount(*this, "sizes", getSizes().size(), rankOf(getOutput()));
+}
+OpFoldResult ExpandOp::fold(FoldAdaptor) {
+  if (auto inner = getInput().getDefiningOp<ExpandOp>()) {
+    getInputMutable().assign(inner.getInput());
+    return getOutput();
+  }
+  auto type = cast<RankedTensorType>(getInput().getType());
+  return type == getOutput().getType() && type.hasStaticShape() ? OpFoldResult(getInput()) : OpFoldResult();
+}
+void ExpandOp::reifyShape(ShapeBuilder &, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  appendFolded(dims, getSizes());
+}
+Value ExpandOp::emitElement(ElementBuilder &e, ValueRange indices) {
+  return e.load(getInput(), broadcastIndices(e, getInput(), getOutput(), indices));
+}
+
+LogicalResult TransposeOp::verify() {
+  int64_t rank = rankOf(getInput());
+  if (failed(verifyCount(*this, "entries of the permutation", getPermutation().size(), rank)))
+    return failure();
+  SmallVector<int64_t> sorted(getPermutation());
+  llvm::sort(sorted);
+  for (int64_t i = 0; i < rank; ++i)
+    if (sorted[i] != i)
+      return emitOpError("is no permutation of ") << rank << " dims";
+  return success();
+}
+OpFoldResult TransposeOp::fold(FoldAdaptor) {
+  if (auto inner = getInput().getDefiningOp<TransposeOp>()) {
+    SmallVector<int64_t> permutation;
+    for (int64_t from : getPermutation())
+      permutation.push_back(inner.getPermutation()[from]);
+    setPermutation(permutation);
+    getInputMutable().assign(inner.getInput());
+    return getOutput();
+  }
+  bool isIdentity = llvm::equal(getPermutation(), llvm::seq<int64_t>(0, getPermutation().size()));
+  return isIdentity && getInput().getType() == getOutput().getType() ? OpFoldResult(getInput()) : OpFoldResult();
+}
+void TransposeOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  for (int64_t from : getPermutation())
+    dims.push_back(shapes.dim(getInput(), from));
+}
+Value TransposeOp::emitElement(ElementBuilder &e, ValueRange indices) {
+  SmallVector<Value> own(indices.size());
+  for (auto [to, from] : llvm::enumerate(getPermutation()))
+    own[from] = indices[to];
+  return e.load(getInput(), own);
+}
+
+/// The input of an op that neither moves nor drops an element if `isIdentity`; equal static types say the rest.
+static OpFoldResult foldIdentity(Value input, Value output, bool isIdentity) {
+  return isIdentity && input.getType() == output.getType() ? OpFoldResult(input) : OpFoldResult();
+}
+static bool areConstants(ValueRange values, int64_t wanted) {
+  return llvm::all_of(values, [&](Value value) { return ShapeBuilder::getConstant(value) == wanted; });
+}
+
+OpFoldResult SliceOp::fold(FoldAdaptor) {
+  bool isStatic = cast<RankedTensorType>(getInput().getType()).hasStaticShape();
+  return foldIdentity(getInput(), getOutput(), isStatic && areConstants(getStarts(), 0) && areConstants(getSteps(), 1));
+}
+LogicalResult SliceOp::verify() { return verifyCount(*this, "starts", getStarts().size(), rankOf(getInput())); }
+void SliceOp::reifyShape(ShapeBuilder &, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  appendFolded(dims, getSizes());
+}
+Value SliceOp::emitElement(ElementBuilder &e, ValueRange indices) {
+  SmallVector<Value> own;
+  for (auto [index, start, step] : llvm::zip_equal(indices, getStarts(), getSteps()))
+    own.push_back(e.add(e.operand(start), e.mul(index, e.operand(step))));
+  return e.load(getInput(), own);
+}
+
+//===-- Assembling ----------------------------------------------------------------------------------------------===//
+
+LogicalResult ConcatOp::verify() {
+  if (getInputs().empty())
+    return emitOpError("wants at least one operand");
+  return verifyAxis(*this, getAxis(), rankOf(getOutput()));
+}
+OpFoldResult ConcatOp::fold(FoldAdaptor) { return foldIdentity(getInputs()[0], getOutput(), getInputs().size() == 1); }
+void ConcatOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  SmallVector<OpFoldResult> own(shapes.dims(getInputs()[0]));
+  for (Value input : getInputs().drop_front()) {
+    SmallVector<OpFoldResult> other(shapes.dims(input));
+    for (int64_t i = 0, rank = own.size(); i < rank; ++i) {
+      if (i == int64_t(getAxis()))
+        own[i] = shapes.add(own[i], other[i]);
+      else if (!ShapeBuilder::getConstant(own[i]))
+        own[i] = other[i]; // equal by contract; a static one says more
+    }
+  }
+  llvm::append_range(dims, own);
+}
+Value ConcatOp::emitElement(ElementBuilder &e, ValueRange indices) {
+  Type type = scalarType(getOutput().getType());
+  int64_t axis = getAxis();
+  // From the last operand backwards: position < end of operand i ? operand i : the rest.
+  std::function<Value(unsigned, Value)> from = [&](unsigned i, Value offset) -> Value {
+    auto element = [&] {
+      SmallVector<Value> own(indices);
+      own[axis] = e.sub(indices[axis], offset);
+      return e.load(getInputs()[i], own);
+    };
+    if (i + 1 == getInputs().size())
+      return element();
+    Value end = e.add(offset, e.dim(getInputs()[i], axis));
+    return e.choose(e.compare(arith::CmpIPredicate::slt, indices[axis], end), type, element,
+                    [&] { return from(i + 1, end); });
+  };
+  return from(0, e.index(0));
+}
+
+LogicalResult PadOp::verify() {
+  if (!llvm::is_contained({"constant", "edge", "reflect", "wrap"}, getMode()))
+    return emitOpError("mode '") << getMode() << "' is none of constant, edge, reflect, wrap";
+  return verifyCount(*this, "paddings", getBefore().size(), rankOf(getInput()));
+}
+OpFoldResult PadOp::fold(FoldAdaptor) {
+  return foldIdentity(getInput(), getOutput(), areConstants(getBefore(), 0) && areConstants(getAfter(), 0));
+}
+void PadOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  for (auto [i, before, after] : llvm::enumerate(getBefore(), getAfter())) {
+    OpFoldResult grown = shapes.add(shapes.dim(getInput(), i), getAsOpFoldResult(before));
+    dims.push_back(shapes.add(grown, getAsOpFoldResult(after)));
+  }
+}
+Value PadOp::emitElement(ElementBuilder &e, ValueRange indices) {
+  OpBuilder &b = e.builder;
+  Value inside = e.constant(b.getI1Type(), int64_t(1)), zero = e.index(0), one = e.index(1);
+  SmallVector<Value> own;
+  for (auto [i, index, before] : llvm::enumerate(indices, getBefore())) {
+    Value size = e.dim(getInput(), i), position = e.sub(index, e.operand(before));
+    Value last = e.sub(size, one);
+    if (getMode() == "constant") {
+      inside = b.createOrFold<arith::AndIOp>(e.loc, inside, e.compare(arith::CmpIPredicate::ult, position, size));
+    } else if (getMode() == "edge") {
+      position = b.createOrFold<arith::MinSIOp>(e.loc, b.createOrFold<arith::MaxSIOp>(e.loc, position, zero), last);
+    } else {
+      // Reflection has period 2 (size - 1), wrapping has period size; a dim of 1 repeats.
+      bool reflects = getMode() == "reflect";
+      Value period = reflects ? e.mul(last, e.index(2)) : size;
+      Value safe = b.createOrFold<arith::MaxSIOp>(e.loc, period, one);
+      Value rest = b.createOrFold<arith::RemSIOp>(e.loc, position, safe);
+      rest = e.select(e.compare(arith::CmpIPredicate::slt, rest, zero), e.add(rest, safe), rest);
+      position = rest;
+      if (reflects)
+        position = e.select(e.compare(arith::CmpIPredicate::sgt, rest, last), e.sub(period, rest), rest);
+    }
+    own.push_back(position);
+  }
+  return e.choose(
+      inside, scalarType(getOutput().getType()), [&] { return e.load(getInput(), own); },
+      [&] { return e.load(getValue(), SmallVector<Value>(rankOf(getValue()), zero)); });
+}
+
+OpFoldResult TileOp::fold(FoldAdaptor) { return foldIdentity(getInput(), getOutput(), areConstants(getRepeats(), 1)); }
+void TileOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  for (auto [i, repeat] : llvm::enumerate(getRepeats()))
+    dims.push_back(shapes.mul(shapes.dim(getInput(), i), getAsOpFoldResult(repeat)));
+}
+Value TileOp::emitElement(ElementBuilder &e, ValueRange indices) {
+  SmallVector<Value> own;
+  for (auto [i, index] : llvm::enumerate(indices))
+    own.push_back(e.builder.createOrFold<arith::RemUIOp>(e.loc, index, e.dim(getInput(), i)));
+  return e.load(getInput(), own);
+}
+
+//===-- Indexing ------------------------------------------------------------------------------------------------===//
+
+LogicalResult GatherOp::verify() { return verifyAxis(*this, getAxis(), rankOf(getData())); }
+void GatherOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  SmallVector<OpFoldResult> data(shapes.dims(getData())), indices(shapes.dims(getIndices()));
+  dims.append(data.begin(), data.begin() + getAxis());
+  llvm::append_range(dims, indices);
+  dims.append(data.begin() + getAxis() + 1, data.end());
+}
+Value GatherOp::emitElement(ElementBuilder &e, ValueRange indices) {
+  int64_t axis = getAxis(), depth = rankOf(getIndices());
+  Value position = e.load(getIndices(), indices.slice(axis, depth));
+  SmallVector<Value> own(indices.take_front(axis));
+  own.push_back(e.checkedIndex(position, e.dim(getData(), axis)));
+  llvm::append_range(own, indices.drop_front(axis + depth));
+  return e.load(getData(), own);
+}
+
+LogicalResult GatherElementsOp::verify() {
+  if (rankOf(getData()) != rankOf(getIndices()))
+    return emitOpError("wants data and indices of one rank");
+  return verifyAxis(*this, getAxis(), rankOf(getData()));
+}
+void GatherElementsOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  llvm::append_range(dims, shapes.dims(getIndices()));
+}
+Value GatherElementsOp::emitElement(ElementBuilder &e, ValueRange indices) {
+  SmallVector<Value> own(indices);
+  own[getAxis()] = e.checkedIndex(e.load(getIndices(), indices), e.dim(getData(), getAxis()));
+  return e.load(getData(), own);
+}
+
+LogicalResult GatherNDOp::verify() {
+  auto type = cast<RankedTensorType>(getIndices().getType());
+  if (type.getRank() < 1 || type.isDynamicDim(type.getRank() - 1))
+    return emitOpError("wants indices with a static last dim, got ") << type;
+  if (int64_t(getBatchDims()) + type.getDimSize(type.getRank() - 1) > rankOf(getData()))
+    return emitOpError("index tuples are longer than the data's rank");
+  return success();
+}
+void GatherNDOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  SmallVector<OpFoldResult> data(shapes.dims(getData())), indices(shapes.dims(getIndices()));
+  dims.append(indices.begin(), indices.end() - 1);
+  int64_t depth = cast<RankedTensorType>(getIndices().getType()).getShape().back();
+  dims.append(data.begin() + getBatchDims() + depth, data.end());
+}
+Value GatherNDOp::emitElement(ElementBuilder &e, ValueRange indices) {
+  int64_t batch = getBatchDims(), lead = rankOf(getIndices()) - 1;
+  int64_t depth = cast<RankedTensorType>(getIndices().getType()).getShape().back();
+  SmallVector<Value> own(indices.take_front(batch));
+  for (int64_t i = 0; i < depth; ++i) {
+    SmallVector<Value> at(indices.take_front(lead));
+    at.push_back(e.index(i));
+    own.push_back(e.checkedIndex(e.load(getIndices(), at), e.dim(getData(), batch + i)));
+  }
+  llvm::append_range(own, indices.drop_front(lead));
+  return e.load(getData(), own);
+}
+
+void OneHotOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  llvm::append_range(dims, shapes.dims(getIndices()));
+  dims.insert(dims.begin() + getAxis(), getAsOpFoldResult(getDepth()));
+}
+Value OneHotOp::emitElement(ElementBuilder &e, ValueRange indices) {
+  SmallVector<Value> at(indices);
+  Value position = at[getAxis()];
+  at.erase(at.begin() + getAxis());
+  Value raw = e.load(getIndices(), at);
+  Value wanted = isa<FloatType>(raw.getType())
+                     ? e.toIndex(e.builder.createOrFold<arith::FPToSIOp>(e.loc, e.builder.getI64Type(), raw))
+                     : e.toIndex(raw, elementTypeOf(getIndices()).isUnsignedInteger());
+  Value negative = e.compare(arith::CmpIPredicate::slt, wanted, e.index(0));
+  wanted = e.select(negative, e.add(wanted, e.operand(getDepth())), wanted);
+  Value hit = e.compare(arith::CmpIPredicate::eq, wanted, position);
+  return e.select(hit, e.load(getValues(), {e.index(1)}), e.load(getValues(), {e.index(0)}));
+}
+
+void RangeOp::reifyShape(ShapeBuilder &, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  dims.push_back(getAsOpFoldResult(getSize()));
+}
+Value RangeOp::emitElement(ElementBuilder &e, ValueRange indices) {
+  Value start = e.load(getStart(), {}), delta = e.load(getDelta(), {});
+  Type type = start.getType();
+  Value i = e.builder.createOrFold<arith::IndexCastOp>(e.loc, e.builder.getI64Type(), indices[0]);
+  if (isa<FloatType>(type)) {
+    i = e.builder.createOrFold<arith::SIToFPOp>(e.loc, type, i);
+    Value offset = e.builder.createOrFold<arith::MulFOp>(e.loc, i, delta, arith::FastMathFlags::contract);
+    return e.builder.createOrFold<arith::AddFOp>(e.loc, start, offset, arith::FastMathFlags::contract);
+  }
+  if (!type.isInteger(64))
+    i = e.builder.createOrFold<arith::TruncIOp>(e.loc, type, i);
+  return e.add(start, e.mul(i, delta));
+}
+
+void TriluOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  llvm::append_range(dims, shapes.dims(getInput()));
+}
+Value TriluOp::emitElement(ElementBuilder &e, ValueRange indices) {
+  Value diagonal = e.add(indices[indices.size() - 2], e.operand(getK()));
+  Value keeps = e.compare(getUpper() ? arith::CmpIPredicate::sge : arith::CmpIPredicate::sle, indices.back(), diagonal);
+  Value zero = e.constant(scalarType(getOutput().getType()), int64_t(0));
+  return e.select(keeps, e.load(getInput(), indices), zero);
+}
+
+//===-- Scatters ------------------------------------------------------------------------------------------------===//
+
+static Value combine(ElementBuilder &e, StringRef reduction, Type elementType, Value old, Value update) {
+  if (reduction == "none")
+    return update;
+  bool isFloat = isa<FloatType>(update.getType()), isUnsigned = elementType.isUnsignedInteger();
+  OpBuilder &b = e.builder;
+  if (reduction == "add")
+    return isFloat ? Value(arith::AddFOp::create(b, e.loc, old, update)) : arith::AddIOp::create(b, e.loc, old, update);
+  if (reduction == "mul")
+    return isFloat ? Value(arith::MulFOp::create(b, e.loc, old, update)) : arith::MulIOp::create(b, e.loc, old, update);
+  if (isFloat)
+    return reduction == "max" ? Value(arith::MaximumFOp::create(b, e.loc, old, update))
+                              : arith::MinimumFOp::create(b, e.loc, old, update);
+  auto less = isUnsigned ? arith::CmpIPredicate::ult : arith::CmpIPredicate::slt;
+  Value updateIsLess = e.compare(less, update, old);
+  return reduction == "max" ? e.select(updateIsLess, old, update) : e.select(updateIsLess, update, old);
+}
+
+/// Calls body(indices) for every position of `tensor`, in row-major order.
+static void forEach(ElementBuilder &e, Value tensor, int64_t leading, function_ref<void(ValueRange)> body) {
+  SmallVector<Value> indices;
+  std::function<void()> nest = [&] {
+    if (int64_t(indices.size()) == leading)
+      return body(indices);
+    e.loop(e.index(0), e.dim(tensor, indices.size()), {}, [&](Value i, ValueRange) {
+      indices.push_back(i);
+      nest();
+      indices.pop_back();
+      return SmallVector<Value>();
+    });
+  };
+  nest();
+}
+
+void ScatterElementsOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  llvm::append_range(dims, shapes.dims(getData()));
+}
+// Updates may meet in one element, so their order is the semantics: one iteration.
+OpFoldResult ScatterElementsOp::iterationCount(ShapeBuilder &shapes) { return shapes.constant(1); }
+void ScatterElementsOp::emitIteration(ElementBuilder &e, Value) {
+  forEach(e, getData(), rankOf(getData()), [&](ValueRange at) { e.store(0, at, e.load(getData(), at)); });
+  forEach(e, getIndices(), rankOf(getIndices()), [&](ValueRange at) {
+    SmallVector<Value> target(at);
+    target[getAxis()] = e.checkedIndex(e.load(getIndices(), at), e.dim(getData(), getAxis()));
+    Value update = e.load(getUpdates(), at);
+    e.store(0, target, combine(e, getReduction(), elementTypeOf(getData()), e.loadResult(0, target), update));
+  });
+}
+
+void ScatterNDOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  llvm::append_range(dims, shapes.dims(getData()));
+}
+OpFoldResult ScatterNDOp::iterationCount(ShapeBuilder &shapes) { return shapes.constant(1); }
+void ScatterNDOp::emitIteration(ElementBuilder &e, Value) {
+  forEach(e, getData(), rankOf(getData()), [&](ValueRange at) { e.store(0, at, e.load(getData(), at)); });
+  int64_t lead = rankOf(getIndices()) - 1;
+  int64_t depth = cast<RankedTensorType>(getIndices().getType()).getShape().back();
+  forEach(e, getUpdates(), rankOf(getUpdates()), [&](ValueRange at) {
+    SmallVector<Value> target, tuple(at.take_front(lead));
+    for (int64_t i = 0; i < depth; ++i) {
+      tuple.push_back(e.index(i));
+      target.push_back(e.checkedIndex(e.load(getIndices(), tuple), e.dim(getData(), i)));
+      tuple.pop_back();
+    }
+    llvm::append_range(target, at.drop_front(lead));
+    Value update = e.load(getUpdates(), at);
+    e.store(0, target, combine(e, getReduction(), elementTypeOf(getData()), e.loadResult(0, target), update));
+  });
+}

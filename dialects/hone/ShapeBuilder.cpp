@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "dialects/hone/ShapeBuilder.h"
+#include "dialects/hone/Hone.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace hone;
+
+//===-- Ranges --------------------------------------------------------------------------------------------------===//
+
+/// Bounds combine by saturating arithmetic: an overflow means "unknown".
+static int64_t saturatingAdd(int64_t a, int64_t b) {
+  int64_t sum;
+  if (!llvm::AddOverflow(a, b, sum))
+    return sum;
+  return a < 0 ? std::numeric_limits<int64_t>::min() : std::numeric_limits<int64_t>::max();
+}
+static int64_t saturatingMul(int64_t a, int64_t b) {
+  int64_t product;
+  return llvm::MulOverflow(a, b, product) ? std::numeric_limits<int64_t>::max() : product;
+}
+
+static IndexRange rangeOf(Value value, unsigned depth) {
+  constexpr unsigned maxDepth = 16; // sums of sums; what lies deeper is rarely bounded by it
+  if (auto number = getConstantIntValue(value))
+    return {*number, *number};
+  Operation *op = value.getDefiningOp();
+  if (isa_and_nonnull<tensor::DimOp>(op))
+    return {0};
+  if (!op || depth == maxDepth || op->getNumOperands() == 0 || op->getNumResults() != 1)
+    return {};
+  auto operand = [&](unsigned i) { return rangeOf(op->getOperand(i), depth + 1); };
+  if (isa<arith::MinSIOp>(op)) {
+    IndexRange a = operand(0), b = operand(1);
+    return {std::min(a.least, b.least), std::min(a.greatest, b.greatest)};
+  }
+  if (isa<arith::MaxSIOp>(op)) {
+    IndexRange a = operand(0), b = operand(1);
+    return {std::max(a.least, b.least), std::max(a.greatest, b.greatest)};
+  }
+  if (isa<arith::SelectOp>(op)) {
+    IndexRange a = operand(1), b = operand(2);
+    return {std::min(a.least, b.least), std::max(a.greatest, b.greatest)};
+  }
+  // Host arithmetic does not overflow: the sizes of tensors are checked.
+  if (isa<arith::AddIOp>(op)) {
+    IndexRange a = operand(0), b = operand(1);
+    return {saturatingAdd(a.least, b.least), saturatingAdd(a.greatest, b.greatest)};
+  }
+  if (isa<arith::MulIOp>(op)) {
+    IndexRange a = operand(0), b = operand(1);
+    if (a.least >= 0 && b.least >= 0)
+      return {saturatingMul(a.least, b.least), saturatingMul(a.greatest, b.greatest)};
+    return {};
+  }
+  if (isa<arith::DivUIOp>(op)) {
+    IndexRange a = operand(0);
+    return a.least >= 0 ? IndexRange{0, a.greatest} : IndexRange{};
+  }
+  return {};
+}
+
+IndexRange hone::indexRange(OpFoldResult value) {
+  if (auto number = getConstantIntValue(value))
+    return {*number, *number};
+  return rangeOf(cast<Value>(value), 0);
+}
+
+//===-- Dims and their arithmetic -------------------------------------------------------------------------------===//
+
+OpFoldResult ShapeBuilder::constant(MLIRContext *context, int64_t value) {
+  return IntegerAttr::get(IndexType::get(context), value);
+}
+
+std::optional<int64_t> ShapeBuilder::getConstant(OpFoldResult value) { return getConstantIntValue(value); }
+
+void ShapeBuilder::setDims(Value tensor, ArrayRef<OpFoldResult> dims) {
+  known[tensor] = SmallVector<OpFoldResult, 4>(dims);
+}
+
+/// The name of a dynamic dim of an entry argument: its symbol, or one that no other dim has.
+static std::string symbolOf(FunctionOpInterface function, BlockArgument argument, int64_t index) {
+  std::string symbol;
+  if (auto names = function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), kDimsAttr))
+    symbol = cast<StringAttr>(names[index]).getValue().str();
+  if (symbol.empty())
+    symbol = (Twine("#") + Twine(argument.getArgNumber()) + "." + Twine(index)).str();
+  return symbol;
+}
+
+Value ShapeBuilder::findDim(FunctionOpInterface function, Block &entry, StringRef symbol) {
+  for (BlockArgument argument : entry.getArguments())
+    for (Operation *user : argument.getUsers()) {
+      auto dim = dyn_cast<tensor::DimOp>(user);
+      if (!dim || dim->getBlock() != &entry || !dim.getConstantIndex() ||
+          symbolOf(function, argument, *dim.getConstantIndex()) != symbol)
+        continue;
+      bool precedes = builder.getInsertionBlock() != &entry || builder.getInsertionPoint() == entry.end() ||
+                      dim->isBeforeInBlock(&*builder.getInsertionPoint());
+      if (precedes)
+        return dim;
+    }
+  return {};
+}
+
+Value ShapeBuilder::argumentDim(BlockArgument argument, int64_t index) {
+  auto function = cast<FunctionOpInterface>(argument.getOwner()->getParentOp());
+  if (auto sizes = function.getArgAttrOfType<DenseI64ArrayAttr>(argument.getArgNumber(), kSizesAttr)) {
+    auto type = cast<RankedTensorType>(argument.getType());
+    return argument.getOwner()->getArgument(sizes[type.getDynamicDimIndex(index)]);
+  }
+  std::string symbol = symbolOf(function, argument, index);
+  Value &dim = symbols[symbol];
+  if (!dim)
+    dim = findDim(function, *argument.getOwner(), symbol);
+  if (!dim) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToStart(argument.getOwner());
+    dim = tensor::DimOp::create(builder, function.getLoc(), argument, index);
+  }
+  return dim;
+}
+
+ArrayRef<OpFoldResult> ShapeBuilder::dims(Value tensor) {
+  if (auto found = known.find(tensor); found != known.end())
+    return found->second;
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<OpFoldResult> dims;
+  if (type.hasStaticShape()) {
+    for (int64_t size : type.getShape())
+      dims.push_back(constant(size));
+  } else if (auto argument = dyn_cast<BlockArgument>(tensor)) {
+    for (int64_t i = 0; i < type.getRank(); ++i)
+      dims.push_back(type.isDynamicDim(i) ? OpFoldResult(argumentDim(argument, i)) : constant(type.getDimSize(i)));
+  } else {
+    auto result = cast<OpResult>(tensor);
+    cast<ShapeOpInterface>(result.getOwner()).reifyShape(*this, result.getResultNumber(), dims);
+    // The type may know more than the shape function.
+    for (int64_t i = 0; i < type.getRank(); ++i)
+      if (!type.isDynamicDim(i))
+        dims[i] = constant(type.getDimSize(i));
+  }
+  auto &entry = known[tensor];
+  entry.assign(dims.begin(), dims.end());
+  return entry;
+}
+
+Value ShapeBuilder::materialize(OpFoldResult value) {
+  if (auto existing = dyn_cast<Value>(value))
+    return existing;
+  int64_t number = *getConstant(value);
+  Value &constant = constants[number];
+  if (!constant) {
+    OpBuilder::InsertionGuard guard(builder);
+    Block *block = builder.getInsertionBlock();
+    while (block->getParentOp() && !isa<FunctionOpInterface>(block->getParentOp()) && block->getParentOp()->getBlock())
+      block = block->getParentOp()->getBlock();
+    builder.setInsertionPointToStart(block);
+    constant = arith::ConstantIndexOp::create(builder, builder.getUnknownLoc(), number);
+  }
+  return constant;
+}
+
+SmallVector<Value> ShapeBuilder::materialize(ArrayRef<OpFoldResult> values) {
+  SmallVector<Value> out;
+  for (OpFoldResult value : values)
+    out.push_back(materialize(value));
+  return out;
+}
+
+Value ShapeBuilder::build(Kind kind, Value a, Value b) {
+  Location loc = builder.getUnknownLoc();
+  switch (kind) {
+  case Add:
+    return arith::AddIOp::create(builder, loc, a, b);
+  case Sub:
+    return arith::SubIOp::create(builder, loc, a, b);
+  case Mul:
+    return arith::MulIOp::create(builder, loc, a, b);
+  case Min:
+    return arith::MinSIOp::create(builder, loc, a, b);
+  case Max:
+    return arith::MaxSIOp::create(builder, loc, a, b);
+  case Broadcast: {
+    Value isOne = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, a, materialize(constant(1)));
+    return arith::SelectOp::create(builder, loc, isOne, b, a);
+  }
+  case Div: {
+    if (getConstant(b))
+      return arith::DivUIOp::create(builder, loc, a, b);
+    // Division by an empty dim gives 0 and never traps.
+    Value safe = arith::MaxSIOp::create(builder, loc, b, materialize(constant(1)));
+    Value quotient = arith::DivUIOp::create(builder, loc, a, safe);
+    Value isZero = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, b, materialize(constant(0)));
+    return arith::SelectOp::create(builder, loc, isZero, materialize(constant(0)), quotient);
+  }
+  }
+  llvm_unreachable("all kinds handled");
+}
+
+OpFoldResult ShapeBuilder::memoized(Kind kind, OpFoldResult a, OpFoldResult b) {
+  Value lhs = materialize(a), rhs = materialize(b);
+  bool commutes = kind == Add || kind == Mul || kind == Min || kind == Max;
+  if (commutes)
+    if (Value swapped = memo.lookup({unsigned(kind), rhs.getAsOpaquePointer(), lhs.getAsOpaquePointer()}))
+      return swapped;
+  Value &entry = memo[{unsigned(kind), lhs.getAsOpaquePointer(), rhs.getAsOpaquePointer()}];
+  if (!entry)
+    entry = build(kind, lhs, rhs);
+  return entry;
+}
+
+static bool isConstant(OpFoldResult value, int64_t number) {
+  auto constant = ShapeBuilder::getConstant(value);
+  return constant && *constant == number;
+}
+
+/// value = rest + number, where value is such a sum.
+static std::pair<OpFoldResult, int64_t> splitConstant(OpFoldResult value) {
+  if (auto dynamic = dyn_cast<Value>(value))
+    if (auto sum = dynamic.getDefiningOp<arith::AddIOp>())
+      if (auto number = ShapeBuilder::getConstant(sum.getRhs()))
+        return {sum.getLhs(), *number};
+  return {value, 0};
+}
+
+OpFoldResult ShapeBuilder::add(OpFoldResult a, OpFoldResult b) {
+  auto x = getConstant(a), y = getConstant(b);
+  int64_t number;
+  if (x && y)
+    return llvm::AddOverflow(*x, *y, number) ? memoized(Add, a, b) : constant(number);
+  if (x)
+    return add(b, a);
+  // Constants go to the end and meet there: (a + 1) - 1 is a.
+  if (y) {
+    auto [rest, known] = splitConstant(a);
+    if (llvm::AddOverflow(known, *y, number))
+      return memoized(Add, a, b);
+    return number == 0 ? rest : memoized(Add, rest, constant(number));
+  }
+  auto [left, leftKnown] = splitConstant(a);
+  auto [right, rightKnown] = splitConstant(b);
+  if (leftKnown || rightKnown)
+    return add(add(left, right), add(constant(leftKnown), constant(rightKnown)));
+  return memoized(Add, a, b);
+}
+
+OpFoldResult ShapeBuilder::sub(OpFoldResult a, OpFoldResult b) {
+  if (a == b)
+    return constant(0);
+  if (auto y = getConstant(b); y && *y != std::numeric_limits<int64_t>::min())
+    return add(a, constant(-*y));
+  auto [left, leftKnown] = splitConstant(a);
+  auto [right, rightKnown] = splitConstant(b);
+  if (leftKnown || rightKnown)
+    return add(sub(left, right), sub(constant(leftKnown), constant(rightKnown)));
+  if (auto dynamic = dyn_cast<Value>(a))
+    if (auto sum = dynamic.getDefiningOp<arith::AddIOp>()) {
+      if (OpFoldResult(sum.getRhs()) == b)
+        return sum.getLhs();
+      if (OpFoldResult(sum.getLhs()) == b)
+        return sum.getRhs();
+    }
+  return memoized(Sub, a, b);
+}
+
+/// value = coefficient · factors, by walking products. False if the coefficient is too large; nothing is said then.
+static bool collectFactors(OpFoldResult value, int64_t &coefficient, SmallVectorImpl<Value> &factors) {
+  if (auto number = ShapeBuilder::getConstant(value))
+    return !llvm::MulOverflow(coefficient, *number, coefficient);
+  auto product = cast<Value>(value).getDefiningOp<arith::MulIOp>();
+  if (!product) {
+    factors.push_back(cast<Value>(value));
+    return true;
+  }
+  return collectFactors(product.getLhs(), coefficient, factors) &&
+         collectFactors(product.getRhs(), coefficient, factors);
+}
+
+OpFoldResult ShapeBuilder::mul(OpFoldResult a, OpFoldResult b) { return product({a, b}); }
+
+OpFoldResult ShapeBuilder::product(ArrayRef<OpFoldResult> factors) {
+  // One form for equal products: dynamic factors in the order in which they were first seen, the static part last.
+  int64_t coefficient = 1;
+  SmallVector<Value> dynamic;
+  for (OpFoldResult factor : factors)
+    if (!collectFactors(factor, coefficient, dynamic)) {
+      OpFoldResult result = factors.front();
+      for (OpFoldResult other : factors.drop_front())
+        result = memoized(Mul, result, other);
+      return result;
+    }
+  if (coefficient == 0)
+    return constant(0);
+  for (Value factor : dynamic)
+    factorOrder.try_emplace(factor, factorOrder.size());
+  llvm::stable_sort(dynamic, [&](Value a, Value b) { return factorOrder.lookup(a) < factorOrder.lookup(b); });
+  if (dynamic.empty())
+    return constant(coefficient);
+  OpFoldResult result = dynamic.front();
+  for (Value factor : ArrayRef(dynamic).drop_front())
+    result = memoized(Mul, result, factor);
+  return coefficient == 1 ? result : memoized(Mul, result, constant(coefficient));
+}
+
+OpFoldResult ShapeBuilder::floorDiv(OpFoldResult a, OpFoldResult b) {
+  if (isConstant(b, 1))
+    return a;
+  if (isConstant(b, 0))
+    return constant(0);
+  auto x = getConstant(a), y = getConstant(b);
+  if (x && y && *x >= 0 && *y > 0)
+    return constant(*x / *y);
+  int64_t numerator = 1, denominator = 1;
+  SmallVector<Value> up, down;
+  if (!collectFactors(a, numerator, up) || !collectFactors(b, denominator, down))
+    return memoized(Div, a, b);
+  SmallVector<Value> rest;
+  for (Value factor : down) {
+    auto *found = llvm::find(up, factor);
+    if (found == up.end())
+      rest.push_back(factor);
+    else
+      up.erase(found);
+  }
+  if (rest.empty() && denominator != 0 && numerator % denominator == 0) {
+    SmallVector<OpFoldResult> factors(up.begin(), up.end());
+    factors.push_back(constant(numerator / denominator));
+    return product(factors);
+  }
+  return memoized(Div, a, b);
+}
+
+OpFoldResult ShapeBuilder::ceilDiv(OpFoldResult a, OpFoldResult b) { return floorDiv(sub(add(a, b), constant(1)), b); }
+
+OpFoldResult ShapeBuilder::min(OpFoldResult a, OpFoldResult b) {
+  IndexRange x = indexRange(a), y = indexRange(b);
+  if (a == b || x.greatest <= y.least)
+    return a;
+  return y.greatest <= x.least ? b : memoized(Min, a, b);
+}
+
+OpFoldResult ShapeBuilder::max(OpFoldResult a, OpFoldResult b) {
+  IndexRange x = indexRange(a), y = indexRange(b);
+  if (a == b || x.least >= y.greatest)
+    return a;
+  return y.least >= x.greatest ? b : memoized(Max, a, b);
+}
+
+/// Whether `capped` = min(dim, c) with c >= 1: where both broadcast, the result is `dim`.
+static bool isCapped(OpFoldResult capped, OpFoldResult dim) {
+  auto value = dyn_cast<Value>(capped);
+  auto least = value ? value.getDefiningOp<arith::MinSIOp>() : nullptr;
+  if (!least)
+    return false;
+  return (OpFoldResult(least.getLhs()) == dim && indexRange(least.getRhs()).least >= 1) ||
+         (OpFoldResult(least.getRhs()) == dim && indexRange(least.getLhs()).least >= 1);
+}
+
+OpFoldResult ShapeBuilder::broadcast(OpFoldResult a, OpFoldResult b) {
+  if (a == b || isConstant(b, 1) || isCapped(b, a))
+    return a;
+  if (isConstant(a, 1) || isCapped(a, b))
+    return b;
+  // A fixed dim other than 1 decides: the other one is equal to it or 1.
+  if (getConstant(a))
+    return a;
+  if (getConstant(b))
+    return b;
+  return memoized(Broadcast, a, b);
+}
+
+SmallVector<OpFoldResult> ShapeBuilder::broadcastShapes(ValueRange tensors) {
+  int64_t rank = 0;
+  for (Value tensor : tensors)
+    rank = std::max(rank, rankOf(tensor));
+  SmallVector<OpFoldResult> result(rank, constant(1));
+  for (Value tensor : tensors) {
+    SmallVector<OpFoldResult> own(dims(tensor));
+    int64_t lead = rank - own.size();
+    for (auto [i, dim] : llvm::enumerate(own))
+      result[lead + i] = broadcast(result[lead + i], dim);
+  }
+  return result;
+}
+
+void hone::refineResultTypes(ShapeBuilder &shapes, Operation *op) {
+  for (OpResult result : op->getResults()) {
+    auto type = cast<RankedTensorType>(result.getType());
+    SmallVector<int64_t> sizes;
+    for (OpFoldResult dim : shapes.dims(result))
+      sizes.push_back(ShapeBuilder::getConstant(dim).value_or(ShapedType::kDynamic));
+    for (int64_t &size : sizes)
+      if (size < 0)
+        size = ShapedType::kDynamic;
+    result.setType(type.clone(sizes));
+  }
+}

@@ -1,0 +1,94 @@
+// Dims of tensors as index values of the program around them.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef DIALECTS_HONE_SHAPEBUILDER_H
+#define DIALECTS_HONE_SHAPEBUILDER_H
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringMap.h"
+#include <limits>
+
+namespace hone {
+
+/// What is known of an index value: least <= value <= greatest.
+struct IndexRange {
+  int64_t least = std::numeric_limits<int64_t>::min();
+  int64_t greatest = std::numeric_limits<int64_t>::max();
+};
+/// The range of a dim or of arithmetic on dims and constants: dims are not negative.
+IndexRange indexRange(mlir::OpFoldResult value);
+
+/// Builds and remembers dims. Two dims that are provably equal come out as the same attribute or SSA value, because
+/// entry dims with one symbol are one value, results' dims are derived from operands' dims (ShapeOpInterface), and
+/// equal arithmetic is built once. Use one builder along one straight-line block, in program order.
+class ShapeBuilder {
+public:
+  explicit ShapeBuilder(mlir::OpBuilder &builder) : builder(builder) {}
+
+  mlir::OpFoldResult dim(mlir::Value tensor, int64_t index) { return dims(tensor)[index]; }
+  llvm::ArrayRef<mlir::OpFoldResult> dims(mlir::Value tensor);
+  /// Declares the dims of a value that no op explains (a launch's result).
+  void setDims(mlir::Value tensor, llvm::ArrayRef<mlir::OpFoldResult> dims);
+  mlir::OpFoldResult elementCount(mlir::Value tensor) { return product(dims(tensor)); }
+
+  static mlir::OpFoldResult constant(mlir::MLIRContext *context, int64_t value);
+  mlir::OpFoldResult constant(int64_t value) { return constant(builder.getContext(), value); }
+  /// The constant behind `value`, if it is one.
+  static std::optional<int64_t> getConstant(mlir::OpFoldResult value);
+
+  mlir::OpFoldResult add(mlir::OpFoldResult a, mlir::OpFoldResult b);
+  mlir::OpFoldResult sub(mlir::OpFoldResult a, mlir::OpFoldResult b);
+  mlir::OpFoldResult mul(mlir::OpFoldResult a, mlir::OpFoldResult b);
+  mlir::OpFoldResult product(llvm::ArrayRef<mlir::OpFoldResult> factors);
+  /// a / b for non-negative a, rounded down; common factors cancel; 0 where b is 0.
+  mlir::OpFoldResult floorDiv(mlir::OpFoldResult a, mlir::OpFoldResult b);
+  mlir::OpFoldResult ceilDiv(mlir::OpFoldResult a, mlir::OpFoldResult b);
+  mlir::OpFoldResult min(mlir::OpFoldResult a, mlir::OpFoldResult b);
+  mlir::OpFoldResult max(mlir::OpFoldResult a, mlir::OpFoldResult b);
+  /// Whether two values are equal whatever the dims.
+  bool areEqual(mlir::OpFoldResult a, mlir::OpFoldResult b) { return mul(a, constant(1)) == mul(b, constant(1)); }
+  /// The dim of two operands under numpy broadcasting.
+  mlir::OpFoldResult broadcast(mlir::OpFoldResult a, mlir::OpFoldResult b);
+  /// All dims of operands under numpy broadcasting.
+  llvm::SmallVector<mlir::OpFoldResult> broadcastShapes(mlir::ValueRange tensors);
+
+  mlir::Value materialize(mlir::OpFoldResult value);
+  llvm::SmallVector<mlir::Value> materialize(llvm::ArrayRef<mlir::OpFoldResult> values);
+
+  mlir::OpBuilder &builder;
+
+private:
+  enum Kind { Add, Sub, Mul, Div, Min, Max, Broadcast };
+  mlir::OpFoldResult memoized(Kind kind, mlir::OpFoldResult a, mlir::OpFoldResult b);
+  mlir::Value build(Kind kind, mlir::Value a, mlir::Value b);
+  mlir::Value argumentDim(mlir::BlockArgument argument, int64_t index);
+  /// The dim of this symbol that an earlier builder made: equal to it by being it.
+  mlir::Value findDim(mlir::FunctionOpInterface function, mlir::Block &entry, llvm::StringRef symbol);
+
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::OpFoldResult, 4>> known;
+  llvm::DenseMap<std::tuple<unsigned, void *, void *>, mlir::Value> memo;
+  llvm::DenseMap<int64_t, mlir::Value> constants;
+  llvm::StringMap<mlir::Value> symbols;
+  llvm::DenseMap<mlir::Value, unsigned> factorOrder;
+};
+
+/// Sets the static dims of a freshly built op's results from its shape function (they were built all-dynamic).
+void refineResultTypes(ShapeBuilder &shapes, mlir::Operation *op);
+
+/// Builds an op whose result has `elementType` and `rank` dims, static ones derived.
+template <typename OpT, typename... Args>
+OpT createTensorOp(ShapeBuilder &shapes, mlir::Location loc, mlir::Type elementType, int64_t rank, Args &&...args) {
+  llvm::SmallVector<int64_t> dynamic(rank, mlir::ShapedType::kDynamic);
+  auto op =
+      OpT::create(shapes.builder, loc, mlir::RankedTensorType::get(dynamic, elementType), std::forward<Args>(args)...);
+  refineResultTypes(shapes, op);
+  return op;
+}
+
+} // namespace hone
+
+#endif

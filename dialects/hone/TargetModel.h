@@ -1,0 +1,37 @@
+// What passes may ask about the target without knowing the code generator.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef DIALECTS_HONE_TARGETMODEL_H
+#define DIALECTS_HONE_TARGETMODEL_H
+
+#include "dialects/hone/Hone.h"
+#include "mlir/IR/DialectInterface.h"
+
+namespace hone {
+
+/// The launch parameters of a kernel: iterations, the smallest chunk worth a thread, scratch bytes per thread.
+struct LaunchParameters {
+  mlir::Value count, grain, scratch;
+};
+
+/// Implemented by the code generator, registered as an interface of the dialect.
+class TargetModel : public mlir::DialectInterface::Base<TargetModel> {
+public:
+  TargetModel(mlir::Dialect *dialect) : Base(dialect) {}
+
+  /// The panel width to which a constant right operand of `matmul` is packed for `target`; none where no family takes it.
+  virtual std::optional<int64_t> packedPanel(TargetAttr target, MatmulOp matmul) const = 0;
+  /// Whether a kernel of `op` can go on with element-wise ops over its result.
+  virtual bool takesEpilogue(TargetAttr target, mlir::Operation *op) const = 0;
+  /// Builds the launch parameters of `kernel` for the given index arguments, as index arithmetic of the host program.
+  virtual LaunchParameters launchParameters(mlir::OpBuilder &builder, TargetAttr target, KernelOp kernel,
+                                            mlir::ValueRange sizes) const = 0;
+
+  /// The registered model, or null.
+  static const TargetModel *get(mlir::MLIRContext *context);
+};
+
+} // namespace hone
+
+#endif
