@@ -1,0 +1,302 @@
+// The walk over a model's graph: inputs, weights, nodes, functions, outputs.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "frontends/onnx/Import.h"
+#include "frontends/onnx/ops/Ops.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Verifier.h"
+#include "support/Identifier.h"
+
+using namespace mlir;
+using namespace hone;
+
+namespace {
+
+class GraphImporter {
+public:
+  GraphImporter(const OnnxModel &model, ModuleOp module)
+      : model(model), module(module), builder(module.getContext()),
+        importer(builder, [this](const OnnxTensor &tensor) { return importTensor(tensor); }) {}
+
+  LogicalResult run();
+
+private:
+  const OnnxModel &model;
+  ModuleOp module;
+  OpBuilder builder;
+  Importer importer;
+  func::FuncOp function;
+
+  llvm::StringMap<SmallVector<const OperatorRow *>> operators;
+  llvm::StringMap<const OnnxTensor *> initializers;
+  llvm::StringMap<const OnnxValueType *> declared;
+  /// What names stand for; null where an error was reported.
+  llvm::StringMap<Value> values;
+  unsigned weightCount = 0;
+  /// Nodes imported, those of functions' bodies included.
+  uint64_t nodeCount = 0;
+
+  Location named(const Twine &name, StringRef kind) {
+    return NameLoc::get(builder.getStringAttr(name + " (" + kind + ")"));
+  }
+  void collectTables();
+  void importInputs();
+  void importNode(const OnnxNode &node, unsigned depth);
+  void importBody(const std::vector<OnnxNode> &nodes, unsigned depth);
+  void finish();
+
+  Value lookUp(StringRef name);
+  Value importTensor(const OnnxTensor &tensor);
+  const OperatorRow *rowFor(const OnnxNode &node) const;
+  OnnxValueType typeOf(StringRef name);
+  ArrayAttr dimNames(StringRef name, const OnnxValueType &type, Value value);
+};
+
+} // namespace
+
+//===-- Values --------------------------------------------------------------------------------------------------===//
+
+Value GraphImporter::importTensor(const OnnxTensor &tensor) {
+  Type elementType = elementTypeFor(builder.getContext(), tensor.type);
+  if (!elementType)
+    return importer.failValue(Twine("tensors of type ") + toString(tensor.type) + " are not supported");
+  auto type = RankedTensorType::get(tensor.dims, elementType);
+  if (tensor.file < 0 && tensor.bytes.size() <= onnxInlineLimit)
+    return importer.constant(denseElements(tensor, elementType));
+  Attribute source;
+  if (tensor.file < 0)
+    source = denseElements(tensor, elementType);
+  else
+    source = FileAttr::get(builder.getContext(), model.files[tensor.file].path, int64_t(tensor.offset),
+                           int64_t(tensor.length));
+  std::string symbol = ("w" + Twine(weightCount++) + "_" + toIdentifier(tensor.name)).str();
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(function);
+    WeightOp::create(builder, importer.loc, symbol, type, source);
+  }
+  return UseWeightOp::create(builder, importer.loc, type, FlatSymbolRefAttr::get(builder.getContext(), symbol));
+}
+
+Value GraphImporter::lookUp(StringRef name) {
+  if (auto found = values.find(name); found != values.end())
+    return found->second;
+  auto initializer = initializers.find(name);
+  if (initializer == initializers.end())
+    return {}; // libonnx has checked that names are defined: by a node that failed
+  Location before = importer.loc;
+  importer.loc = named(name, "initializer");
+  Value value = importTensor(*initializer->second);
+  importer.loc = before;
+  return values[name] = value;
+}
+
+OnnxValueType GraphImporter::typeOf(StringRef name) {
+  Value value = name.empty() ? Value() : lookUp(name);
+  if (!value) {
+    auto found = declared.find(name);
+    return found == declared.end() ? OnnxValueType() : *found->second;
+  }
+  OnnxValueType result;
+  result.kind = OnnxValueType::Tensor;
+  result.hasShape = true;
+  auto type = cast<RankedTensorType>(value.getType());
+  for (int32_t i = 1; i <= int32_t(OnnxDataType::UInt64); ++i)
+    if (elementTypeFor(builder.getContext(), OnnxDataType(i)) == type.getElementType())
+      result.elementType = OnnxDataType(i);
+  for (int64_t size : type.getShape())
+    result.dims.push_back({ShapedType::isDynamic(size) ? -1 : size, ""});
+  return result;
+}
+
+/// The symbols of a value's dims, "" for fixed ones. A dim of a result that is an entry dim has the latter's name.
+ArrayAttr GraphImporter::dimNames(StringRef name, const OnnxValueType &type, Value value) {
+  SmallVector<StringRef> names;
+  std::vector<std::string> made;
+  made.reserve(rankOf(value));
+  for (int64_t i = 0; i < rankOf(value); ++i) {
+    std::string symbol;
+    if (cast<RankedTensorType>(value.getType()).isDynamicDim(i)) {
+      symbol = size_t(i) < type.dims.size() ? type.dims[i].symbol : "";
+      if (!isa<BlockArgument>(value))
+        if (auto dim = dyn_cast<Value>(importer.shapes.dim(value, i)))
+          if (auto source = dim.getDefiningOp<tensor::DimOp>())
+            if (auto argument = dyn_cast<BlockArgument>(source.getSource())) {
+              auto known = function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), kDimsAttr);
+              symbol = cast<StringAttr>(known[*source.getConstantIndex()]).getValue();
+            }
+      if (symbol.empty())
+        symbol = (name + "_dim_" + Twine(i)).str();
+    }
+    made.push_back(std::move(symbol));
+    names.push_back(made.back());
+  }
+  return builder.getStrArrayAttr(names);
+}
+
+//===-- The graph -----------------------------------------------------------------------------------------------===//
+
+void GraphImporter::collectTables() {
+  for (ArrayRef<OperatorRow> table : {elementwiseOperators(), linearOperators(), normOperators(), reduceOperators(),
+                                      shapeOperators(), indexOperators()})
+    for (const OperatorRow &row : table)
+      operators[row.name].push_back(&row);
+  for (const OnnxTensor &tensor : model.graph.initializers)
+    initializers[tensor.name] = &tensor;
+  for (const auto *list : {&model.graph.inputs, &model.graph.values, &model.graph.outputs})
+    for (const OnnxValueInfo &value : *list)
+      declared[value.name] = &value.type;
+}
+
+void GraphImporter::importInputs() {
+  SmallVector<Type> types;
+  SmallVector<const OnnxValueInfo *> inputs;
+  for (const OnnxValueInfo &input : model.graph.inputs) {
+    importer.loc = named(input.name, "input");
+    values[input.name] = nullptr;
+    Type elementType = input.type.kind == OnnxValueType::Tensor
+                           ? elementTypeFor(builder.getContext(), input.type.elementType)
+                           : Type();
+    if (!elementType) {
+      importer.report(input.type.kind == OnnxValueType::Tensor
+                        ? Twine("inputs of type ") + toString(input.type.elementType) + " are not supported"
+                        : Twine("inputs that are no tensors are not supported"));
+      continue;
+    }
+    if (!input.type.hasShape) {
+      importer.report("the input's number of dims is not given; export the model with it (dims may be symbols)");
+      continue;
+    }
+    SmallVector<int64_t> sizes;
+    for (const OnnxDim &dim : input.type.dims)
+      sizes.push_back(dim.isFixed() ? dim.value : ShapedType::kDynamic);
+    types.push_back(RankedTensorType::get(sizes, elementType));
+    inputs.push_back(&input);
+  }
+
+  builder.setInsertionPointToEnd(module.getBody());
+  function = func::FuncOp::create(builder, module.getLoc(), "main", builder.getFunctionType(types, {}));
+  Block *entry = function.addEntryBlock();
+  builder.setInsertionPointToEnd(entry);
+  for (auto [i, input] : llvm::enumerate(inputs)) {
+    Value argument = entry->getArgument(i);
+    argument.setLoc(named(input->name, "input"));
+    function.setArgAttr(i, kNameAttr, builder.getStringAttr(input->name));
+    function.setArgAttr(i, kDimsAttr, dimNames(input->name, input->type, argument));
+    values[input->name] = argument;
+  }
+}
+
+const OperatorRow *GraphImporter::rowFor(const OnnxNode &node) const {
+  const OperatorRow *best = nullptr;
+  if (auto found = operators.find(node.op); found != operators.end())
+    for (const OperatorRow *row : found->second)
+      if (row->domain == node.domain && row->sinceVersion <= node.sinceVersion &&
+          (!best || row->sinceVersion > best->sinceVersion))
+        best = row;
+  return best;
+}
+
+void GraphImporter::importBody(const std::vector<OnnxNode> &nodes, unsigned depth) {
+  for (const OnnxNode &node : nodes)
+    importNode(node, depth);
+}
+
+void GraphImporter::importNode(const OnnxNode &onnx, unsigned depth) {
+  // Functions that call each other may stand for any number of nodes.
+  constexpr unsigned maxDepth = 32;
+  constexpr uint64_t maxNodes = 1 << 20;
+  importer.loc = named(onnx.name, onnx.op);
+  for (const std::string &output : onnx.outputs)
+    if (!output.empty())
+      values[output] = nullptr;
+  if (depth > maxDepth || ++nodeCount > maxNodes) {
+    importer.report("functions call each other too deeply or too often");
+    return;
+  }
+  if (onnx.function >= 0)
+    return importBody(expandFunction(model.functions[onnx.function], onnx), depth + 1);
+
+  const OperatorRow *row = rowFor(onnx);
+  if (!row) {
+    std::vector<OnnxValueType> types;
+    for (const std::string &input : onnx.inputs)
+      types.push_back(typeOf(input));
+    if (auto body = expandStandardFunction(onnx, types))
+      return importBody(*body, depth + 1);
+    importer.report("operator " + (onnx.domain.empty() ? Twine() : onnx.domain + Twine("::")) + onnx.op +
+                  " is not supported (" + (onnx.domain.empty() ? Twine("ai.onnx") : Twine(onnx.domain)) + " version " +
+                  Twine(onnx.opset) + ")");
+    return;
+  }
+
+  Node node{onnx, {}, {}};
+  for (const std::string &input : onnx.inputs) {
+    node.inputs.push_back(input.empty() ? Value() : lookUp(input));
+    if (!input.empty() && !node.inputs.back())
+      return; // what it comes from was reported
+  }
+  node.outputs.resize(onnx.outputs.size());
+  importer.loc = named(onnx.name, onnx.op);
+  size_t before = importer.problemCount();
+  if (failed(row->import(node, importer)))
+    return;
+  for (auto [name, value] : llvm::zip_equal(onnx.outputs, node.outputs))
+    if (!name.empty()) {
+      values[name] = value;
+      if (!value && importer.problemCount() == before)
+        importer.report("output '" + Twine(name) + "' of operator " + onnx.op + " is not supported");
+    }
+}
+
+/// Values that nobody uses: shape arithmetic that became host values, and what it was made of.
+static void eraseDeadOps(Block &block) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+}
+
+void GraphImporter::finish() {
+  SmallVector<Value> results;
+  for (const OnnxValueInfo &output : model.graph.outputs) {
+    importer.loc = named(output.name, "output");
+    Value value = lookUp(output.name);
+    if (!value) {
+      importer.report("nothing computes this output");
+      return;
+    }
+    results.push_back(value);
+  }
+  func::ReturnOp::create(builder, function.getLoc(), results);
+  function.setType(builder.getFunctionType(function.getArgumentTypes(), ValueRange(results).getTypes()));
+  for (auto [i, output] : llvm::enumerate(model.graph.outputs)) {
+    function.setResultAttr(i, kNameAttr, builder.getStringAttr(output.name));
+    function.setResultAttr(i, kDimsAttr, dimNames(output.name, output.type, results[i]));
+  }
+  eraseDeadOps(function.getBody().front());
+}
+
+LogicalResult GraphImporter::run() {
+  collectTables();
+  importInputs();
+  importBody(model.graph.nodes, 0);
+  if (importer.problemCount() == 0)
+    finish();
+  importer.emitProblems();
+  return success(importer.problemCount() == 0);
+}
+
+OwningOpRef<ModuleOp> hone::importOnnx(const OnnxModel &model, StringRef name, StringRef digest, MLIRContext &context) {
+  context.loadDialect<HoneDialect, func::FuncDialect, arith::ArithDialect, tensor::TensorDialect>();
+  Builder builder(&context);
+  Location loc = FileLineColLoc::get(&context, model.files.front().path, 0, 0);
+  OwningOpRef<ModuleOp> module = ModuleOp::create(loc, name);
+  (*module)->setAttr(kModelAttr,
+                     builder.getDictionaryAttr({builder.getNamedAttr("name", builder.getStringAttr(name)),
+                                                builder.getNamedAttr("digest", builder.getStringAttr(digest))}));
+  if (failed(GraphImporter(model, *module).run()) || failed(verify(*module)))
+    return {};
+  return module;
+}

@@ -1,0 +1,25 @@
+// ONNX models as `hone` programs.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef HONE_FRONTENDS_ONNX_IMPORT_H
+#define HONE_FRONTENDS_ONNX_IMPORT_H
+
+#include "frontends/onnx/Model.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+
+namespace hone {
+
+/// Translates `model` (read without errors) into a verified module: `func.func @main` with the model's inputs and
+/// outputs, weights as `hone.weight` that point into the model's files by the paths in `model.files`, and the attribute
+/// `hone.model = {name, digest}`. `name` (a C identifier) is the module's too; `digest` is digestModel()'s.
+///
+/// Everything that Hone cannot translate is reported as an error diagnostic at the node's location, all in one go and
+/// each thing once; the result is null then. To check a model, import it and drop the module. The dialects hone, func,
+/// arith and tensor must be registered with `context`.
+mlir::OwningOpRef<mlir::ModuleOp> importOnnx(const OnnxModel &model, llvm::StringRef name, llvm::StringRef digest,
+                                             mlir::MLIRContext &context);
+
+} // namespace hone
+
+#endif // HONE_FRONTENDS_ONNX_IMPORT_H

@@ -1,0 +1,567 @@
+// Calls libonnx: parses, checks, infers, and looks operators up. This file and OnnxLibraryConvert.cpp are the only ones
+// with exceptions and RTTI; whatever libonnx throws ends here.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontends/onnx/OnnxLibrary.h"
+#include "frontends/onnx/OnnxLibraryConvert.h"
+#include "onnx/checker.h"
+#include "onnx/defs/parser.h"
+#include "onnx/shape_inference/implementation.h"
+#include <algorithm>
+#include <set>
+
+using namespace hone;
+using google::protobuf::RepeatedPtrField;
+
+namespace {
+
+/// Nodes after all calls of local functions are expanded. 30 functions that call each other twice would be a billion.
+constexpr uint64_t maxExpandedNodes = 1 << 20;
+/// libonnx materialises the elements of integer vectors that it knows nothing of but the length.
+constexpr int64_t maxShapeVector = 1 << 20;
+constexpr size_t maxProblems = 100;
+
+} // namespace
+
+/// Whether an output of a function is computed by its nodes, or is one of its inputs.
+static bool computes(const OnnxFunction &function, const std::string &output) {
+  auto contains = [&](const std::vector<std::string> &names) {
+    return std::find(names.begin(), names.end(), output) != names.end();
+  };
+  return contains(function.inputs) || std::any_of(function.nodes.begin(), function.nodes.end(),
+                                                  [&](const OnnxNode &node) { return contains(node.outputs); });
+}
+
+namespace {
+
+class Loader {
+public:
+  Loader(const StrippedModel &source, const OnnxDataResolver &resolver, OnnxModel &model,
+         std::vector<OnnxProblem> &problems)
+      : source(source), resolver(resolver), model(model), problems(problems) {}
+
+  /// Each step needs those before it to have found no error.
+  bool run(bool isText) {
+    if (!parse(isText))
+      return false;
+    normalize();
+    checkPolicy();
+    resolveAll();
+    check();
+    if (hasErrors)
+      return false;
+    infer();
+    convert();
+    return !hasErrors;
+  }
+
+  void error(std::string what) {
+    std::replace(what.begin(), what.end(), '\n', ' ');
+    hasErrors = true;
+    if (++reported < maxProblems)
+      problems.push_back({OnnxProblem::Error, std::move(what)});
+    else if (reported == maxProblems)
+      problems.push_back({OnnxProblem::Error, "more problems follow"});
+  }
+
+private:
+  const StrippedModel &source;
+  const OnnxDataResolver &resolver;
+  OnnxModel &model;
+  std::vector<OnnxProblem> &problems;
+  onnx::ModelProto proto;
+  size_t reported = 0;
+  bool hasErrors = false;
+  bool hasExperimental = false;
+
+  void note(std::string what) { problems.push_back({OnnxProblem::Note, std::move(what)}); }
+
+  bool parse(bool isText);
+  void normalize();
+  void checkPolicy();
+  void resolveAll();
+  void check();
+  void infer();
+  void convert();
+
+  void normalize(RepeatedPtrField<onnx::NodeProto> &nodes);
+  void resolve(RepeatedPtrField<onnx::NodeProto> &nodes);
+  void resolve(onnx::GraphProto &graph);
+  void resolve(onnx::AttributeProto &attribute, const std::string &where);
+  void resolve(onnx::TensorProto &tensor, const std::string &where);
+  std::string locate(const onnx::TensorProto &tensor, const std::string &where, uint64_t length,
+                     OnnxResolvedData &result, uint64_t &offset);
+  std::string findPayload(const onnx::TensorProto &tensor, uint64_t offset, uint64_t length, OnnxResolvedData &result);
+  bool expandsTooFar();
+  void checkCalls(const std::vector<OnnxNode> &nodes);
+};
+
+} // namespace
+
+bool Loader::parse(bool isText) {
+  if (isText) {
+    onnx::OnnxParser parser(source.bytes);
+    auto status = parser.Parse(proto);
+    if (!status.IsOK())
+      error("not a model in ONNX's text form: " + status.ErrorMessage());
+    return status.IsOK();
+  }
+  if (source.bytes.size() > INT32_MAX || !proto.ParseFromArray(source.bytes.data(), int(source.bytes.size()))) {
+    error("not an ONNX model: protobuf cannot parse it");
+    return false;
+  }
+  if (!proto.has_graph()) {
+    error("not an ONNX model: it has no graph");
+    return false;
+  }
+  return true;
+}
+
+/// "ai.onnx" and "" are the same domain, but libonnx's registry knows only the latter.
+void Loader::normalize() {
+  auto rename = [](std::string *domain) {
+    if (*domain == "ai.onnx")
+      domain->clear();
+  };
+  for (auto &opset : *proto.mutable_opset_import())
+    rename(opset.mutable_domain());
+  normalize(*proto.mutable_graph()->mutable_node());
+  for (auto &function : *proto.mutable_functions()) {
+    rename(function.mutable_domain());
+    for (auto &opset : *function.mutable_opset_import())
+      rename(opset.mutable_domain());
+    normalize(*function.mutable_node());
+  }
+  if (proto.training_info_size()) {
+    note("the model's training graphs are left out");
+    proto.clear_training_info();
+  }
+}
+
+void Loader::normalize(RepeatedPtrField<onnx::NodeProto> &nodes) {
+  for (auto &node : nodes) {
+    if (node.domain() == "ai.onnx")
+      node.clear_domain();
+    if (onnx::checker::check_is_experimental_op(node)) {
+      error(describe(node) + ": ONNX has dropped this experimental operator");
+      hasExperimental = true;
+    }
+    for (auto &attribute : *node.mutable_attribute()) {
+      if (attribute.has_g())
+        normalize(*attribute.mutable_g()->mutable_node());
+      for (auto &graph : *attribute.mutable_graphs())
+        normalize(*graph.mutable_node());
+    }
+  }
+}
+
+/// What libonnx would accept, or not even look at, and Hone does not read.
+void Loader::checkPolicy() {
+  auto checkOpsets = [&](const RepeatedPtrField<onnx::OperatorSetIdProto> &opsets, const std::string &where) {
+    OnnxOpsetMap seen;
+    for (const auto &opset : opsets) {
+      if (!seen.emplace(opset.domain(), opset.version()).second)
+        error(where + " imports the domain " + quote(opset.domain()) + " twice");
+      if (opset.domain().empty() && (opset.version() < oldestOnnxOpset || opset.version() > newestOnnxOpset))
+        error(where + " uses ONNX operator set " + std::to_string(opset.version()) + "; Hone reads " +
+              std::to_string(oldestOnnxOpset) + " to " + std::to_string(newestOnnxOpset) +
+              ": export it again with such an opset, or convert it with onnx.version_converter");
+    }
+    return seen;
+  };
+  model.opsets = checkOpsets(proto.opset_import(), "the model");
+  for (const auto &function : proto.functions())
+    checkOpsets(function.opset_import(), "function " + quote(function.name()));
+  // Before this version functions are not checked by libonnx, nor do other tools know them.
+  if (proto.functions_size() && proto.ir_version() < 8)
+    error("the model has functions, but its IR version is " + std::to_string(proto.ir_version()) + "; they need 8");
+  for (const auto &input : proto.graph().input()) {
+    const auto &type = input.type();
+    if (type.has_tensor_type() && toDataType(type.tensor_type().elem_type()) == OnnxDataType::Undefined)
+      error("input " + quote(input.name()) + " has the unknown element type " +
+            std::to_string(type.tensor_type().elem_type()));
+  }
+}
+
+/// Gives every tensor with external data a place in OnnxModel::files, or its bytes. libonnx's checker would open files
+/// itself, relative to the current directory, unless their names begin with '#'.
+void Loader::resolveAll() {
+  resolve(*proto.mutable_graph());
+  for (auto &function : *proto.mutable_functions()) {
+    resolve(*function.mutable_node());
+    for (auto &attribute : *function.mutable_attribute_proto())
+      resolve(attribute, "function " + quote(function.name()));
+  }
+}
+
+void Loader::resolve(onnx::GraphProto &graph) {
+  for (auto &tensor : *graph.mutable_initializer())
+    resolve(tensor, "initializer " + quote(tensor.name()));
+  for (const auto &tensor : graph.sparse_initializer())
+    error("initializer " + quote(tensor.values().name()) + " is sparse; Hone reads dense tensors");
+  graph.clear_sparse_initializer();
+  resolve(*graph.mutable_node());
+}
+
+void Loader::resolve(RepeatedPtrField<onnx::NodeProto> &nodes) {
+  for (auto &node : nodes)
+    for (auto &attribute : *node.mutable_attribute())
+      resolve(attribute, describe(node));
+}
+
+void Loader::resolve(onnx::AttributeProto &attribute, const std::string &where) {
+  std::string name = "attribute " + quote(attribute.name()) + " of " + where;
+  if (attribute.has_t())
+    resolve(*attribute.mutable_t(), name);
+  for (auto &tensor : *attribute.mutable_tensors())
+    resolve(tensor, name);
+  if (attribute.has_g())
+    resolve(*attribute.mutable_g());
+  for (auto &graph : *attribute.mutable_graphs())
+    resolve(graph);
+  if (attribute.has_sparse_tensor() || attribute.sparse_tensors_size()) {
+    error(name + " is sparse; Hone reads dense tensors");
+    attribute.clear_sparse_tensor();
+    attribute.clear_sparse_tensors();
+  }
+}
+
+/// For a tensor that stripModel() took the payload of. The marker itself proves nothing: a file may hold it, too.
+std::string Loader::findPayload(const onnx::TensorProto &tensor, uint64_t offset, uint64_t length,
+                                OnnxResolvedData &result) {
+  auto payload = std::lower_bound(source.payloads.begin(), source.payloads.end(), offset,
+                                  [](const OnnxPayload &payload, uint64_t offset) { return payload.offset < offset; });
+  if (payload == source.payloads.end() || payload->offset != offset)
+    return "has the location '#self', which is no path";
+  OnnxDataType type = toDataType(tensor.data_type());
+  bool fits = payload->field == onnx::TensorProto::kFloatDataFieldNumber
+                  ? type == OnnxDataType::Float || type == OnnxDataType::Complex64
+              : payload->field == onnx::TensorProto::kDoubleDataFieldNumber
+                  ? type == OnnxDataType::Double || type == OnnxDataType::Complex128
+                  : type != OnnxDataType::String;
+  if (!fits)
+    return std::string("is of ") + toString(type) + ", but its data are in a field for another type";
+  if (payload->length != length)
+    return "has " + std::to_string(payload->length) + " bytes of data; its shape " + shapeText(tensor) + " of " +
+           toString(type) + " needs " + std::to_string(length);
+  result.file = 0;
+  return "";
+}
+
+/// Finds the data of a tensor in an external file; returns a problem, or "".
+std::string Loader::locate(const onnx::TensorProto &tensor, const std::string &where, uint64_t length,
+                           OnnxResolvedData &result, uint64_t &offset) {
+  std::set<std::string> keys;
+  for (const auto &entry : tensor.external_data())
+    if (!keys.insert(entry.key()).second)
+      return "says " + quote(entry.key()) + " of its external data twice";
+  OnnxDataType type = toDataType(tensor.data_type());
+  const std::string *location = findEntry(tensor, "location");
+  if (!location)
+    return "is in an external file, but does not say in which";
+  if (type == OnnxDataType::String)
+    return "has strings in an external file, which ONNX does not allow";
+  const std::string *start = findEntry(tensor, "offset");
+  if (start && !parseNumber(start, offset))
+    return "has a bad offset in its external file: " + quote(*start);
+  if (*location == onnxSelfLocation)
+    return findPayload(tensor, offset, length, result);
+  uint64_t declared = 0;
+  const std::string *size = findEntry(tensor, "length");
+  if (size && (!parseNumber(size, declared) || declared != length))
+    return "has " + *size + " bytes in its external file; its shape " + shapeText(tensor) + " of " + toString(type) +
+           " needs " + std::to_string(length);
+  result = resolver({where, *location, offset, length});
+  return result.error;
+}
+
+void Loader::resolve(onnx::TensorProto &tensor, const std::string &where) {
+  bool isExternal = tensor.data_location() == onnx::TensorProto::EXTERNAL;
+  OnnxResolvedData data;
+  std::string problem;
+  uint64_t length = byteLength(tensor, problem), offset = 0;
+  if (problem.empty() && isExternal)
+    problem = locate(tensor, where, length, data, offset);
+  if (!problem.empty())
+    error(where + " " + problem);
+  if (!isExternal)
+    return;
+
+  tensor.clear_external_data();
+  if (problem.empty() && data.file < 0) { // a small one, read in
+    tensor.clear_data_location();
+    tensor.set_raw_data(data.bytes);
+    return;
+  }
+  auto add = [&](const char *key, std::string value) {
+    auto *entry = tensor.add_external_data();
+    entry->set_key(key);
+    entry->set_value(std::move(value));
+  };
+  add("location", "#" + std::to_string(data.file));
+  add("offset", std::to_string(offset));
+}
+
+/// libonnx's checker stops at its first complaint, users want all of them: nodes that have one are checked again, one
+/// by one.
+void Loader::check() {
+  if (hasExperimental)
+    return; // libonnx would write to standard output
+  std::string first;
+  try {
+    onnx::checker::check_model(proto);
+    onnx::checker::check_function_call_cycles(proto);
+  } catch (const std::exception &exception) {
+    first = exception.what();
+  }
+  if (first.empty()) {
+    if (expandsTooFar())
+      error("the model's functions call each other so often that they stand for more than a million nodes");
+    return;
+  }
+
+  onnx::checker::CheckerContext context;
+  context.set_ir_version(int(proto.ir_version()));
+  std::unordered_map<std::string, int> opsets;
+  for (const auto &opset : proto.opset_import())
+    opsets[opset.domain()] = int(opset.version());
+  context.set_opset_imports(opsets);
+  onnx::checker::LexicalScopeContext scope;
+  for (const auto &input : proto.graph().input())
+    scope.add(input.name());
+  for (const auto &tensor : proto.graph().initializer())
+    scope.add(tensor.name());
+  size_t before = reported;
+  for (const auto &node : proto.graph().node()) {
+    try {
+      onnx::checker::check_node(node, context, scope);
+    } catch (const std::exception &exception) {
+      error(describe(node) + ": " + exception.what());
+    }
+    for (const std::string &output : node.output())
+      scope.add(output);
+  }
+  if (reported == before)
+    error(first);
+}
+
+/// Only for models without call cycles.
+bool Loader::expandsTooFar() {
+  std::unordered_map<std::string, const onnx::FunctionProto *> functions;
+  std::unordered_map<const onnx::FunctionProto *, uint64_t> counts;
+  for (const auto &function : proto.functions())
+    functions[functionKey(function.domain(), function.name(), function.overload())] = &function;
+
+  std::function<uint64_t(const RepeatedPtrField<onnx::NodeProto> &)> count = [&](const auto &nodes) {
+    uint64_t sum = nodes.size();
+    for (const auto &node : nodes) {
+      for (const auto &attribute : node.attribute()) {
+        sum += count(attribute.g().node());
+        for (const auto &graph : attribute.graphs())
+          sum += count(graph.node());
+      }
+      auto callee = functions.find(functionKey(node.domain(), node.op_type(), node.overload()));
+      if (callee == functions.end())
+        continue;
+      auto known = counts.find(callee->second);
+      if (known == counts.end())
+        known = counts.emplace(callee->second, count(callee->second->node())).first;
+      sum = std::min(sum + known->second, 2 * maxExpandedNodes);
+    }
+    return std::min(sum, 2 * maxExpandedNodes);
+  };
+  uint64_t local = proto.functions_size() ? count(proto.graph().node()) : 0;
+  return local > maxExpandedNodes && local > uint64_t(proto.graph().node_size());
+}
+
+static bool isHugeVector(const onnx::TypeProto &type) {
+  const auto &shape = type.tensor_type().shape();
+  return shape.dim_size() == 1 && shape.dim(0).dim_value() > maxShapeVector;
+}
+
+static bool declaresHugeVector(const onnx::GraphProto &graph) {
+  auto isHuge = [](const onnx::ValueInfoProto &value) { return isHugeVector(value.type()); };
+  auto inNode = [](const onnx::NodeProto &node) {
+    return std::any_of(node.attribute().begin(), node.attribute().end(), [](const onnx::AttributeProto &attribute) {
+      return declaresHugeVector(attribute.g()) ||
+             std::any_of(attribute.graphs().begin(), attribute.graphs().end(), declaresHugeVector);
+    });
+  };
+  return std::any_of(graph.input().begin(), graph.input().end(), isHuge) ||
+         std::any_of(graph.output().begin(), graph.output().end(), isHuge) ||
+         std::any_of(graph.value_info().begin(), graph.value_info().end(), isHuge) ||
+         std::any_of(graph.node().begin(), graph.node().end(), inNode);
+}
+
+namespace {
+
+/// libonnx's operators, but that none infers a vector longer than maxShapeVector: its length becomes unknown.
+class BoundedRegistry : public onnx::ISchemaRegistry {
+public:
+  const onnx::OpSchema *GetSchema(const std::string &op, int version, const std::string &domain) const override {
+    const onnx::OpSchema *schema = onnx::OpSchemaRegistry::Schema(op, version, domain);
+    if (!schema || !schema->has_type_and_shape_inference_function())
+      return schema;
+    auto [bounded, isNew] = schemas.try_emplace(schema, *schema);
+    if (isNew)
+      bounded->second.TypeAndShapeInferenceFunction(
+          [infer = schema->GetTypeAndShapeInferenceFunction()](onnx::InferenceContext &context) {
+            infer(context);
+            for (size_t i = 0; i < context.getNumOutputs(); ++i)
+              if (onnx::TypeProto *type = context.getOutputType(i); isHugeVector(*type))
+                type->mutable_tensor_type()->mutable_shape()->mutable_dim(0)->clear_dim_value();
+          });
+    return &bounded->second;
+  }
+
+private:
+  mutable std::unordered_map<const onnx::OpSchema *, onnx::OpSchema> schemas;
+};
+
+} // namespace
+
+/// Not strict: a model with operators that libonnx cannot infer goes on with fewer types.
+void Loader::infer() {
+  if (declaresHugeVector(proto.graph()))
+    return note("types are not inferred: a vector has more than a million elements");
+  try {
+    BoundedRegistry registry;
+    onnx::ShapeInferenceOptions options{/*check_type=*/false, /*strict_mode=*/0, /*data_prop=*/true};
+    onnx::shape_inference::InferShapes(proto, &registry, options);
+  } catch (const std::exception &exception) {
+    note(std::string("types are inferred only in part: ") + exception.what());
+  }
+}
+
+void Loader::convert() {
+  model.irVersion = proto.ir_version();
+  model.producer = proto.producer_name();
+  if (!proto.producer_version().empty())
+    model.producer += " " + proto.producer_version();
+
+  OnnxConverter converter([this](std::string what) { error(std::move(what)); });
+  for (int i = 0; i < proto.functions_size(); ++i) {
+    const auto &function = proto.functions(i);
+    converter.functions[functionKey(function.domain(), function.name(), function.overload())] = i;
+  }
+  model.graph = converter.convertGraph(proto.graph(), model.opsets, /*inFunction=*/false);
+  for (const auto &function : proto.functions()) {
+    model.functions.push_back(converter.convertFunction(function));
+    for (const std::string &output : function.output())
+      if (!computes(model.functions.back(), output))
+        error("function " + quote(function.name()) + " never computes its output " + quote(output));
+  }
+
+  checkCalls(model.graph.nodes);
+  for (const OnnxFunction &function : model.functions)
+    checkCalls(function.nodes);
+
+  std::set<std::string> constants;
+  for (const OnnxTensor &tensor : model.graph.initializers)
+    constants.insert(tensor.name);
+  if (model.irVersion >= 4) // before, every initializer had to be an input
+    for (const auto &input : proto.graph().input())
+      if (constants.count(input.name()))
+        note("input " + quote(input.name()) + " has a default value; it becomes a constant");
+}
+
+/// libonnx does not check that calls of local functions fit them.
+void Loader::checkCalls(const std::vector<OnnxNode> &nodes) {
+  for (const OnnxNode &node : nodes) {
+    const OnnxFunction *function = node.function >= 0 ? &model.functions[node.function] : nullptr;
+    if (function && (node.inputs.size() > function->inputs.size() || node.outputs.size() > function->outputs.size()))
+      error(node.describe() + " has more inputs or outputs than its function");
+    for (const OnnxAttribute &attribute : node.attributes)
+      for (const OnnxGraph &graph : attribute.graphs)
+        checkCalls(graph.nodes);
+  }
+}
+
+bool hone::loadOnnx(const StrippedModel &source, bool isText, const OnnxDataResolver &resolve, OnnxModel &model,
+                    std::vector<OnnxProblem> &problems) noexcept {
+  Loader loader(source, resolve, model, problems);
+  try {
+    return loader.run(isText);
+  } catch (const std::exception &exception) {
+    loader.error(std::string("not a valid ONNX model: ") + exception.what());
+  } catch (...) {
+    loader.error("not a valid ONNX model");
+  }
+  return false;
+}
+
+int64_t hone::latestOpset() noexcept {
+  return onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map().at(onnx::ONNX_DOMAIN).second;
+}
+
+OnnxSchemaInfo hone::lookUpSchema(const std::string &op, const std::string &domain, int64_t opset) noexcept {
+  const onnx::OpSchema *schema = findSchema(op, domain, opset);
+  if (!schema)
+    return {};
+  return {schema->SinceVersion(), schema->Deprecated()};
+}
+
+void hone::addDefaultAttributes(OnnxNode &node) noexcept {
+  const onnx::OpSchema *schema = findSchema(node.op, node.domain, node.opset);
+  if (!schema)
+    return;
+  std::map<std::string, const onnx::AttributeProto *> defaults; // sorted: libonnx keeps them in a hash table
+  for (const auto &[name, attribute] : schema->attributes())
+    if (attribute.default_value.type() != onnx::AttributeProto::UNDEFINED && !node.find(name))
+      defaults[name] = &attribute.default_value;
+  OnnxConverter converter([](std::string) {});
+  for (const auto &[name, value] : defaults) {
+    node.attributes.push_back(converter.convertAttribute(*value, {}, /*inFunction=*/false, node.op));
+    node.attributes.back().name = name;
+  }
+}
+
+/// The newest of the versions that is not above `opset`, or 0.
+static int newestVersion(const std::vector<int> &versions, int64_t opset) {
+  int newest = 0;
+  for (int version : versions)
+    if (version <= opset)
+      newest = std::max(newest, version);
+  return newest;
+}
+
+std::optional<OnnxFunction> hone::standardFunction(const OnnxNode &node,
+                                                   const std::vector<OnnxValueType> &inputTypes) noexcept {
+  try {
+    const onnx::OpSchema *schema = findSchema(node.op, node.domain, node.opset);
+    if (!schema)
+      return std::nullopt;
+    // A body keeps the opset that it was written for: its operators may have changed up to the node's.
+    onnx::FunctionProto body;
+    if (const onnx::FunctionProto *function = schema->GetFunction(int(node.opset))) {
+      body = *function;
+    } else if (int version = newestVersion(schema->context_dependent_function_opset_versions(), node.opset)) {
+      onnx::NodeProto call;
+      call.set_op_type(node.op);
+      call.set_domain(node.domain);
+      for (const std::string &input : node.inputs)
+        call.add_input(input);
+      for (const std::string &output : node.outputs)
+        call.add_output(output);
+      for (const OnnxAttribute &attribute : node.attributes)
+        *call.add_attribute() = toProto(attribute);
+      std::vector<onnx::TypeProto> types;
+      for (const OnnxValueType &type : inputTypes)
+        types.push_back(toProto(type));
+      onnx::FunctionBodyBuildContextImpl context(call, types);
+      if (!schema->BuildContextDependentFunction(context, body, version))
+        return std::nullopt;
+    } else {
+      return std::nullopt;
+    }
+    OnnxFunction function = OnnxConverter([](std::string) {}).convertFunction(body);
+    if (node.inputs.size() > function.inputs.size() || node.outputs.size() > function.outputs.size())
+      return std::nullopt; // variadic
+    for (size_t i = 0; i < node.outputs.size(); ++i)
+      if (node.hasOutput(i) && !computes(function, function.outputs[i]))
+        return std::nullopt;
+    return function;
+  } catch (...) { // a builder that needs types it was not given
+    return std::nullopt;
+  }
+}

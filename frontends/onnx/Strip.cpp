@@ -1,0 +1,184 @@
+// A scanner of protobuf's wire format that knows just enough of onnx.proto to find tensors.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "frontends/onnx/Strip.h"
+#include "llvm/ADT/Twine.h"
+#include <optional>
+
+using namespace hone;
+using llvm::Error;
+using llvm::StringRef;
+
+namespace {
+
+/// Messages the scanner descends into; everything else is a Leaf.
+enum Message { Model, Graph, Node, Attribute, Tensor, SparseTensor, Function, Training, Leaf };
+
+/// Field numbers of TensorProto.
+enum TensorField { FloatData = 4, RawData = 9, DoubleData = 10, ExternalData = 13, DataLocation = 14 };
+
+enum WireType { Varint = 0, Fixed64 = 1, Bytes = 2, Fixed32 = 5 };
+
+/// Protobuf's own limit.
+constexpr unsigned maxDepth = 100;
+/// A field of two bytes can cost a hundred in memory; the largest models have some hundred thousand.
+constexpr uint64_t maxFields = 8 << 20;
+constexpr uint64_t maxStripped = 1 << 30;
+
+} // namespace
+
+static Message messageOf(Message parent, uint32_t field) {
+  switch (parent) {
+  case Model:
+    return field == 7 ? Graph : field == 25 ? Function : field == 20 ? Training : Leaf;
+  case Training:
+    return field == 1 || field == 2 ? Graph : Leaf;
+  case Graph:
+    return field == 1 ? Node : field == 5 ? Tensor : field == 15 ? SparseTensor : Leaf;
+  case Function:
+    return field == 7 ? Node : field == 11 ? Attribute : Leaf;
+  case Node:
+    return field == 5 ? Attribute : Leaf;
+  case Attribute:
+    return field == 5 || field == 10    ? Tensor
+           : field == 6 || field == 11  ? Graph
+           : field == 22 || field == 23 ? SparseTensor
+                                        : Leaf;
+  case SparseTensor:
+    return field == 1 || field == 2 ? Tensor : Leaf;
+  case Tensor:
+  case Leaf:
+    return Leaf;
+  }
+  llvm_unreachable("all messages are listed");
+}
+
+static void putVarint(std::string &out, uint64_t value) {
+  for (; value > 127; value >>= 7)
+    out += char(value | 128);
+  out += char(value);
+}
+
+static void putBytes(std::string &out, uint32_t field, StringRef value) {
+  putVarint(out, field << 3 | Bytes);
+  putVarint(out, value.size());
+  out.append(value.data(), value.size());
+}
+
+namespace {
+
+class Stripper {
+public:
+  Stripper(StringRef file, uint64_t threshold) : file(file), threshold(threshold) {}
+
+  /// Copies the message in [offset, end) to `out`.
+  Error copy(Message message, uint64_t offset, uint64_t end, std::string &out, unsigned depth);
+
+  std::vector<OnnxPayload> payloads;
+
+private:
+  StringRef file;
+  uint64_t threshold;
+  uint64_t fields = 0;
+
+  Error fail(uint64_t offset, const llvm::Twine &what) const {
+    return llvm::createStringError("not a well-formed ONNX model: " + what + " at byte " + llvm::Twine(offset));
+  }
+  std::optional<uint64_t> readVarint(uint64_t &offset, uint64_t end) const;
+  void replacePayload(uint32_t field, uint64_t offset, uint64_t length, std::string &out);
+};
+
+} // namespace
+
+std::optional<uint64_t> Stripper::readVarint(uint64_t &offset, uint64_t end) const {
+  uint64_t value = 0;
+  for (unsigned shift = 0; shift < 70 && offset < end; shift += 7) {
+    uint8_t byte = file[offset++];
+    if (shift < 64)
+      value |= uint64_t(byte & 127) << shift;
+    if (byte < 128)
+      return value;
+  }
+  return std::nullopt;
+}
+
+void Stripper::replacePayload(uint32_t field, uint64_t offset, uint64_t length, std::string &out) {
+  auto entry = [&](StringRef key, StringRef value) {
+    std::string pair;
+    putBytes(pair, 1, key);
+    putBytes(pair, 2, value);
+    putBytes(out, ExternalData, pair);
+  };
+  entry("location", onnxSelfLocation);
+  entry("offset", std::to_string(offset));
+  entry("length", std::to_string(length));
+  putVarint(out, DataLocation << 3 | Varint);
+  putVarint(out, 1); // EXTERNAL
+  payloads.push_back({offset, length, field});
+}
+
+Error Stripper::copy(Message message, uint64_t offset, uint64_t end, std::string &out, unsigned depth) {
+  if (depth > maxDepth)
+    return fail(offset, "messages nested more than " + llvm::Twine(maxDepth) + " deep");
+  bool hasPayload = false;
+  while (offset < end) {
+    uint64_t start = offset;
+    std::optional<uint64_t> tag = readVarint(offset, end);
+    if (!tag || *tag > UINT32_MAX || *tag < 8)
+      return fail(start, "bad field number");
+    if (++fields > maxFields)
+      return fail(start, "more than " + llvm::Twine(maxFields) + " fields");
+    uint32_t field = *tag >> 3;
+
+    switch (*tag & 7) {
+    case Varint:
+      if (!readVarint(offset, end))
+        return fail(start, "bad integer");
+      break;
+    case Fixed64:
+    case Fixed32: {
+      uint64_t size = (*tag & 7) == Fixed64 ? 8 : 4;
+      if (end - offset < size)
+        return fail(start, "truncated number");
+      offset += size;
+      break;
+    }
+    case Bytes: {
+      std::optional<uint64_t> length = readVarint(offset, end);
+      if (!length || *length > end - offset)
+        return fail(start, "a field longer than what holds it");
+      uint64_t content = offset;
+      offset += *length;
+      if (Message inner = messageOf(message, field); inner != Leaf) {
+        std::string copied;
+        if (Error error = copy(inner, content, offset, copied, depth + 1))
+          return error;
+        putBytes(out, field, copied);
+        continue;
+      }
+      if (message == Tensor && (field == RawData || field == FloatData || field == DoubleData) && *length > threshold) {
+        if (std::exchange(hasPayload, true))
+          return fail(start, "two payloads in one tensor");
+        replacePayload(field, content, *length, out);
+        continue;
+      }
+      break;
+    }
+    default:
+      return fail(start, "bad wire type");
+    }
+    if (out.size() + (offset - start) > maxStripped)
+      return fail(start, "more than 1 GiB apart from weights");
+    out.append(file.data() + start, offset - start);
+  }
+  return Error::success();
+}
+
+llvm::Expected<StrippedModel> hone::stripModel(StringRef file, uint64_t threshold) {
+  Stripper stripper(file, threshold);
+  StrippedModel result;
+  if (Error error = stripper.copy(Model, 0, file.size(), result.bytes, 0))
+    return error;
+  result.payloads = std::move(stripper.payloads);
+  return result;
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "frontends/onnx/ops/Ops.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace hone;
+using arith::CmpIPredicate;
+
+std::optional<ArrayRef<int64_t>> Node::getInts(StringRef attribute) const {
+  const OnnxAttribute *found = onnx.find(attribute);
+  if (!found || found->kind != OnnxAttribute::Ints)
+    return std::nullopt;
+  return ArrayRef<int64_t>(found->ints);
+}
+
+LogicalResult Node::set(size_t output, Value value) {
+  if (output < outputs.size())
+    outputs[output] = value;
+  return success(value != nullptr);
+}
+
+void Importer::report(const Twine &text) {
+  auto [entry, isNew] = problems.insert({text.str(), Problem{loc, 0}});
+  ++entry->second.count;
+}
+
+void Importer::emitProblems() {
+  for (auto &[text, problem] : problems) {
+    InFlightDiagnostic diagnostic = emitError(problem.loc) << text;
+    if (problem.count > 1)
+      diagnostic << " (and " << problem.count - 1 << " more like it)";
+  }
+}
+
+//===-- Tensors -------------------------------------------------------------------------------------------------===//
+
+Value Importer::checkSize(Value tensor) {
+  int64_t bytes = 8;
+  for (int64_t size : mlir::cast<RankedTensorType>(tensor.getType()).getShape())
+    if (!ShapedType::isDynamic(size) && llvm::MulOverflow(bytes, std::max<int64_t>(size, 1), bytes)) {
+      report("a result has more elements than memory can address");
+      return {};
+    }
+  return tensor;
+}
+
+Value Importer::select(Value condition, Value onTrue, Value onFalse) {
+  if (!condition || !onTrue || !onFalse || !checkBroadcast({condition, onTrue, onFalse}))
+    return {};
+  int64_t rank = std::max({rankOf(condition), rankOf(onTrue), rankOf(onFalse)});
+  return create<SelectOp>(elementTypeOf(onTrue), rank, condition, onTrue, onFalse);
+}
+
+Value Importer::cast(Value x, Type elementType) {
+  if (!x || elementTypeOf(x) == elementType)
+    return x;
+  return create<CastOp>(elementType, rankOf(x), x);
+}
+
+Value Importer::scalar(Type elementType, double value) {
+  auto type = RankedTensorType::get({}, elementType);
+  if (isa<FloatType>(elementType))
+    return constant(DenseElementsAttr::get(type, builder.getFloatAttr(elementType, value)));
+  unsigned width = elementType.getIntOrFloatBitWidth();
+  APInt number(width, uint64_t(int64_t(value)), /*isSigned=*/false, /*implicitTrunc=*/true);
+  return constant(DenseElementsAttr::get(type, number));
+}
+
+Value Importer::constant(DenseElementsAttr value) {
+  return ConstantOp::create(builder, loc, value.getType(), value);
+}
+
+Value Importer::fromIndices(ArrayRef<OpFoldResult> elements, int64_t rank, Type elementType) {
+  SmallVector<Value> values = shapes.materialize(elements);
+  return create<FromElementsOp>(elementType, rank, ValueRange(values));
+}
+
+Value Importer::reshape(Value x, ArrayRef<OpFoldResult> dims) {
+  if (!x || llvm::equal(shapes.dims(x), dims))
+    return x;
+  SmallVector<Value> sizes = shapes.materialize(dims);
+  return create<ReshapeOp>(elementTypeOf(x), dims.size(), x, ValueRange(sizes));
+}
+
+Value Importer::expand(Value x, ArrayRef<OpFoldResult> dims) {
+  if (!x || llvm::equal(shapes.dims(x), dims))
+    return x;
+  SmallVector<Value> sizes = shapes.materialize(dims);
+  return create<ExpandOp>(elementTypeOf(x), dims.size(), x, ValueRange(sizes));
+}
+
+Value Importer::transpose(Value x, ArrayRef<int64_t> permutation) {
+  if (!x || llvm::equal(permutation, llvm::seq<int64_t>(0, permutation.size())))
+    return x;
+  return create<TransposeOp>(elementTypeOf(x), rankOf(x), x, permutation);
+}
+
+Value Importer::reduce(ReduceKind kind, Value x, ArrayRef<int64_t> axes, bool keepdims) {
+  if (!x)
+    return x;
+  int64_t rank = keepdims ? rankOf(x) : rankOf(x) - int64_t(axes.size());
+  return create<ReduceOp>(elementTypeOf(x), rank, kind, x, axes, keepdims);
+}
+
+Value Importer::mean(Value x, ArrayRef<int64_t> axes, bool keepdims) {
+  if (!x)
+    return x;
+  Value sum = reduce(ReduceKind::Sum, x, axes, keepdims);
+  SmallVector<OpFoldResult> counted;
+  for (int64_t axis : axes)
+    counted.push_back(shapes.dim(x, axis));
+  OpFoldResult count = shapes.product(counted);
+  if (auto known = ShapeBuilder::getConstant(count))
+    return binary<DivOp>(sum, like(x, double(*known)));
+  return binary<DivOp>(sum, cast(fromIndices(count, 0, builder.getI64Type()), elementTypeOf(x)));
+}
+
+Value Importer::flatten(Value x, int64_t axis) {
+  if (!x)
+    return x;
+  ArrayRef<OpFoldResult> dims = shapes.dims(x);
+  SmallVector<OpFoldResult> outer(dims.take_front(axis)), inner(dims.drop_front(axis));
+  return reshape(x, {shapes.product(outer), shapes.product(inner)});
+}
+
+//===-- Checks --------------------------------------------------------------------------------------------------===//
+
+bool Importer::checkBroadcastDims(OpFoldResult a, OpFoldResult b) {
+  if (shapes.areEqual(a, b))
+    return true;
+  OpFoldResult fits = host.compare(CmpIPredicate::eq, a, b), one = shapes.constant(1);
+  for (OpFoldResult each : {a, b})
+    fits = host.logicalOr(fits, host.compare(CmpIPredicate::eq, each, one));
+  if (host.check(loc, fits, nodeText(loc) + ": cannot broadcast a dim of {0} with one of {1}", a, b))
+    return true;
+  report("cannot broadcast a dim of " + Twine(*ShapeBuilder::getConstant(a)) + " with one of " +
+       Twine(*ShapeBuilder::getConstant(b)));
+  return false;
+}
+
+bool Importer::checkBroadcast(ValueRange tensors) {
+  int64_t rank = 0;
+  for (Value tensor : tensors)
+    rank = std::max(rank, rankOf(tensor));
+  SmallVector<OpFoldResult> result(rank, shapes.constant(1));
+  for (Value tensor : tensors) {
+    SmallVector<OpFoldResult> dims(shapes.dims(tensor));
+    for (auto [i, dim] : llvm::enumerate(dims)) {
+      OpFoldResult &other = result[rank - dims.size() + i];
+      if (!checkBroadcastDims(other, dim))
+        return false;
+      other = shapes.broadcast(other, dim);
+    }
+  }
+  return true;
+}
+
+bool Importer::checkEqual(OpFoldResult a, OpFoldResult b, const Twine &what) {
+  if (shapes.areEqual(a, b))
+    return true;
+  if (host.check(loc, host.compare(CmpIPredicate::eq, a, b),
+                 nodeText(loc) + ": " + what + " must be equal, but are {0} and {1}", a, b))
+    return true;
+  report(what + " must be equal, but are " + Twine(*ShapeBuilder::getConstant(a)) + " and " +
+       Twine(*ShapeBuilder::getConstant(b)));
+  return false;
+}
+
+bool Importer::checkRange(OpFoldResult value, OpFoldResult least, OpFoldResult greatest, const Twine &what) {
+  OpFoldResult fits = host.logicalAnd(host.compare(CmpIPredicate::sge, value, least),
+                                      host.compare(CmpIPredicate::sle, value, greatest));
+  if (host.check(loc, fits, nodeText(loc) + ": " + what + " is {0}, but may be {1} at most", value, greatest))
+    return true;
+  report(what + " is out of range");
+  return false;
+}
+
+bool Importer::checkNotNegative(OpFoldResult value, const Twine &what) {
+  OpFoldResult zero = shapes.constant(0);
+  if (host.check(loc, host.compare(CmpIPredicate::sge, value, zero), nodeText(loc) + ": " + what + " is negative: {0}",
+                 value, zero))
+    return true;
+  report(what + " is negative");
+  return false;
+}
+
+std::optional<int64_t> Importer::axis(int64_t value, int64_t rank) {
+  if (value >= -rank && value < rank)
+    return value < 0 ? value + rank : value;
+  report("axis " + Twine(value) + " is outside the tensor's " + Twine(rank) + " dims");
+  return std::nullopt;
+}
+
+std::optional<SmallVector<int64_t>> Importer::axes(ArrayRef<int64_t> values, int64_t rank) {
+  SmallVector<int64_t> result;
+  for (int64_t value : values) {
+    auto known = axis(value, rank);
+    if (!known)
+      return std::nullopt;
+    result.push_back(*known);
+  }
+  llvm::sort(result);
+  if (std::unique(result.begin(), result.end()) != result.end()) {
+    report("an axis is given twice");
+    return std::nullopt;
+  }
+  return result;
+}
+
+//===-- Host values ---------------------------------------------------------------------------------------------===//
+
+std::optional<SmallVector<OpFoldResult>> Importer::hostInput(const Node &node, size_t i, int64_t maxRank) {
+  if (rankOf(node.input(i)) > maxRank) {
+    report("input " + Twine(i) + " ('" + node.onnx.inputs[i] + "') has too many dims");
+    return std::nullopt;
+  }
+  auto result = host.indices(node.input(i));
+  if (!result)
+    report("input " + Twine(i) + " ('" + node.onnx.inputs[i] +
+         "') decides on shapes, but is computed from data; it must be constant, computed from dims, or an input of the "
+         "model with a fixed number of elements");
+  return result;
+}
+
+std::optional<OpFoldResult> Importer::hostScalar(const Node &node, size_t i) {
+  auto elements = hostInput(node, i);
+  if (!elements)
+    return std::nullopt;
+  if (elements->size() == 1)
+    return elements->front();
+  report("input " + Twine(i) + " ('" + node.onnx.inputs[i] + "') must have one element, not " + Twine(elements->size()));
+  return std::nullopt;
+}
+
+std::optional<SmallVector<int64_t>> Importer::constantInput(const Node &node, size_t i) {
+  SmallVector<int64_t> result;
+  auto elements = host.indices(node.input(i));
+  if (elements)
+    for (OpFoldResult element : *elements)
+      if (auto number = ShapeBuilder::getConstant(element))
+        result.push_back(*number);
+  if (elements && result.size() == elements->size())
+    return result;
+  report("input " + Twine(i) + " ('" + node.onnx.inputs[i] +
+       "') must be constant; make it an initializer when exporting the model");
+  return std::nullopt;
+}
+
+LogicalResult Importer::axesOf(const Node &node, size_t input, std::optional<SmallVector<int64_t>> &values) {
+  if (auto attribute = node.getInts("axes"))
+    values = llvm::to_vector(*attribute);
+  else if (node.input(input))
+    return success((values = constantInput(node, input)).has_value());
+  return success();
+}
+
+//===-- Constants -----------------------------------------------------------------------------------------------===//
+
+Type hone::elementTypeFor(MLIRContext *context, OnnxDataType type) {
+  Builder builder(context);
+  auto unsignedType = [&](unsigned width) { return builder.getIntegerType(width, /*isSigned=*/false); };
+  switch (type) {
+  case OnnxDataType::Float:
+    return builder.getF32Type();
+  case OnnxDataType::Double:
+    return builder.getF64Type();
+  case OnnxDataType::Bool:
+    return builder.getI1Type();
+  case OnnxDataType::Int8:
+  case OnnxDataType::Int16:
+  case OnnxDataType::Int32:
+  case OnnxDataType::Int64:
+    return builder.getIntegerType(bitWidth(type));
+  case OnnxDataType::UInt8:
+  case OnnxDataType::UInt16:
+  case OnnxDataType::UInt32:
+  case OnnxDataType::UInt64:
+    return unsignedType(bitWidth(type));
+  default:
+    return {};
+  }
+}
+
+DenseElementsAttr hone::denseElements(const OnnxTensor &tensor, Type elementType) {
+  auto type = RankedTensorType::get(tensor.dims, elementType);
+  if (tensor.bytes.empty())
+    return DenseElementsAttr::get(type, ArrayRef<Attribute>());
+  if (!elementType.isInteger(1))
+    return DenseElementsAttr::getFromRawBuffer(type, ArrayRef<char>(tensor.bytes.data(), tensor.bytes.size()));
+  SmallVector<bool> values;
+  for (char byte : tensor.bytes)
+    values.push_back(byte != 0);
+  return DenseElementsAttr::get(type, values);
+}

@@ -1,0 +1,159 @@
+// What the importers of single operators work with.
+//
+// An operator's importer is `static LogicalResult importX(Node &node, Importer &importer)` in its family's file, with a row
+// in that file's table. It reads `node`, builds ops at the end of the program, and sets the node's outputs.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef HONE_FRONTENDS_ONNX_OPS_OPS_H
+#define HONE_FRONTENDS_ONNX_OPS_OPS_H
+
+#include "dialects/hone/Hone.h"
+#include "dialects/hone/HostElements.h"
+#include "frontends/onnx/Model.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace hone {
+
+/// A node whose inputs are known. Values are null where an optional input or output is left out.
+struct Node {
+  const OnnxNode &onnx;
+  llvm::SmallVector<mlir::Value> inputs, outputs;
+
+  int64_t version() const { return onnx.sinceVersion; }
+  mlir::Value input(size_t i) const { return i < inputs.size() ? inputs[i] : mlir::Value(); }
+  int64_t getInt(llvm::StringRef attribute, int64_t otherwise) const { return onnx.getInt(attribute, otherwise); }
+  float getFloat(llvm::StringRef attribute, float otherwise) const { return onnx.getFloat(attribute, otherwise); }
+  /// The numbers of an attribute that the node has.
+  std::optional<llvm::ArrayRef<int64_t>> getInts(llvm::StringRef attribute) const;
+  /// Sets an output; failure if `value` is null (the error was reported).
+  mlir::LogicalResult set(size_t output, mlir::Value value);
+};
+
+/// Builds the program, one node after the other. A null value stands for one that could not be built, after the error was
+/// reported: builders take it and give null again, so that formulas need no checks between their parts.
+class Importer {
+public:
+  using TensorImporter = std::function<mlir::Value(const OnnxTensor &)>;
+  Importer(mlir::OpBuilder &builder, TensorImporter tensor)
+      : builder(builder), shapes(builder), host(shapes), loc(builder.getUnknownLoc()), tensor(std::move(tensor)) {}
+
+  mlir::OpBuilder &builder;
+  ShapeBuilder shapes;
+  HostElements host;
+  /// Of the node being imported.
+  mlir::Location loc;
+  /// The value of a constant of the model.
+  TensorImporter tensor;
+
+  /// Reports, at the node being imported, what is not supported or wrong and what to do about it. Equal texts are shown once.
+  void report(const llvm::Twine &text);
+  mlir::LogicalResult fail(const llvm::Twine &text) { return report(text), mlir::failure(); }
+  mlir::Value failValue(const llvm::Twine &text) { return report(text), nullptr; }
+  /// Problems reported so far.
+  size_t problemCount() const { return problems.size(); }
+  /// Emits all problems as diagnostics.
+  void emitProblems();
+
+  //===-- Tensors ---===//
+
+  /// Builds an op with one result; static dims are derived.
+  template <typename OpT, typename... Args> mlir::Value create(mlir::Type elementType, int64_t rank, Args &&...args) {
+    return checkSize(createTensorOp<OpT>(shapes, loc, elementType, rank, std::forward<Args>(args)...)->getResult(0));
+  }
+  /// An element-wise op on one operand, of the operand's type.
+  template <typename OpT, typename... Args> mlir::Value unary(mlir::Value x, Args &&...args) {
+    return x ? create<OpT>(elementTypeOf(x), rankOf(x), x, std::forward<Args>(args)...) : x;
+  }
+  /// An element-wise op on operands that broadcast, of the first one's element type.
+  template <typename OpT, typename... Args> mlir::Value binary(mlir::Value a, mlir::Value b, Args &&...args) {
+    return a && b && checkBroadcast({a, b})
+               ? create<OpT>(elementTypeOf(a), std::max(rankOf(a), rankOf(b)), a, b, std::forward<Args>(args)...)
+               : mlir::Value();
+  }
+  /// The same with truth values as the result.
+  template <typename OpT> mlir::Value compare(mlir::Value a, mlir::Value b) {
+    return a && b && checkBroadcast({a, b})
+               ? create<OpT>(builder.getI1Type(), std::max(rankOf(a), rankOf(b)), a, b)
+               : mlir::Value();
+  }
+  mlir::Value select(mlir::Value condition, mlir::Value onTrue, mlir::Value onFalse);
+  mlir::Value cast(mlir::Value x, mlir::Type elementType);
+  /// A rank-0 constant; for integers the number is truncated.
+  mlir::Value scalar(mlir::Type elementType, double value);
+  /// The same, of x's element type.
+  mlir::Value like(mlir::Value x, double value) { return x ? scalar(elementTypeOf(x), value) : x; }
+  mlir::Value constant(mlir::DenseElementsAttr value);
+  /// Index values as integers: rank 0 (one element) or 1.
+  mlir::Value fromIndices(llvm::ArrayRef<mlir::OpFoldResult> elements, int64_t rank, mlir::Type elementType);
+  /// `dims` must have x's element count.
+  mlir::Value reshape(mlir::Value x, llvm::ArrayRef<mlir::OpFoldResult> dims);
+  /// x must broadcast to `dims`.
+  mlir::Value expand(mlir::Value x, llvm::ArrayRef<mlir::OpFoldResult> dims);
+  mlir::Value transpose(mlir::Value x, llvm::ArrayRef<int64_t> permutation);
+  mlir::Value reduce(ReduceKind kind, mlir::Value x, llvm::ArrayRef<int64_t> axes, bool keepdims = true);
+  /// Sum over axes divided by the number of elements.
+  mlir::Value mean(mlir::Value x, llvm::ArrayRef<int64_t> axes, bool keepdims = true);
+  /// Dims from `axis` on and those before it become one each.
+  mlir::Value flatten(mlir::Value x, int64_t axis);
+
+  //===-- Checks and host values ---===//
+
+  /// Makes sure that tensors broadcast, by a check in the program where dims are not known; false if they never do.
+  bool checkBroadcast(mlir::ValueRange tensors);
+  /// The same for one dim of each of two tensors.
+  bool checkBroadcastDims(mlir::OpFoldResult a, mlir::OpFoldResult b);
+  /// Makes sure that two dims are equal, in the same way. `what` says of what they are.
+  bool checkEqual(mlir::OpFoldResult a, mlir::OpFoldResult b, const llvm::Twine &what);
+  /// Makes sure that `value` is in [least, greatest], in the same way.
+  bool checkRange(mlir::OpFoldResult value, mlir::OpFoldResult least, mlir::OpFoldResult greatest,
+                  const llvm::Twine &what);
+  bool checkNotNegative(mlir::OpFoldResult value, const llvm::Twine &what);
+  /// An axis as a position in [0, rank); nothing (and an error) if it is outside [-rank, rank).
+  std::optional<int64_t> axis(int64_t value, int64_t rank);
+  /// Several axes, sorted.
+  std::optional<llvm::SmallVector<int64_t>> axes(llvm::ArrayRef<int64_t> values, int64_t rank);
+  /// The elements of input `i`, which shapes depend on, as values of the host program. An error if they are computed from
+  /// data, or (with `rank` >= 0) the tensor's rank is greater than that.
+  std::optional<llvm::SmallVector<mlir::OpFoldResult>> hostInput(const Node &node, size_t i, int64_t maxRank = 1);
+  /// The only element of input `i`.
+  std::optional<mlir::OpFoldResult> hostScalar(const Node &node, size_t i);
+  /// The elements of input `i` where they are constant; an error otherwise.
+  std::optional<llvm::SmallVector<int64_t>> constantInput(const Node &node, size_t i);
+  /// Axes that came as an attribute up to an opset and as an input since; nothing where neither is given.
+  mlir::LogicalResult axesOf(const Node &node, size_t input, std::optional<llvm::SmallVector<int64_t>> &values);
+
+private:
+  mlir::Value checkSize(mlir::Value tensor);
+
+  struct Problem {
+    mlir::Location loc;
+    unsigned count;
+  };
+  llvm::MapVector<std::string, Problem, llvm::StringMap<unsigned>> problems;
+};
+
+/// The importer of an operator, from the version of its definition on.
+struct OperatorRow {
+  llvm::StringLiteral name;
+  int64_t sinceVersion;
+  mlir::LogicalResult (*import)(Node &, Importer &);
+  llvm::StringLiteral domain = "";
+};
+
+// One table per family.
+llvm::ArrayRef<OperatorRow> elementwiseOperators();
+llvm::ArrayRef<OperatorRow> linearOperators();
+llvm::ArrayRef<OperatorRow> normOperators();
+llvm::ArrayRef<OperatorRow> reduceOperators();
+llvm::ArrayRef<OperatorRow> shapeOperators();
+llvm::ArrayRef<OperatorRow> indexOperators();
+
+/// The element type of tensors of `type`; null where Hone has none.
+mlir::Type elementTypeFor(mlir::MLIRContext *context, OnnxDataType type);
+/// The contents of a tensor whose bytes are in the model.
+mlir::DenseElementsAttr denseElements(const OnnxTensor &tensor, mlir::Type elementType);
+
+} // namespace hone
+
+#endif // HONE_FRONTENDS_ONNX_OPS_OPS_H

@@ -1,0 +1,290 @@
+// Operators that make constants and tensors of given shapes, or give a tensor other dims.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "frontends/onnx/ops/Ops.h"
+
+using namespace mlir;
+using namespace hone;
+using arith::CmpIPredicate;
+
+//===-- Constants -----------------------------------------------------------------------------------------------===//
+
+static LogicalResult importConstant(Node &node, Importer &importer) {
+  Builder &b = importer.builder;
+  for (const OnnxAttribute &attribute : node.onnx.attributes) {
+    switch (attribute.kind) {
+    case OnnxAttribute::Tensor:
+      return node.set(0, importer.tensor(attribute.tensors.front()));
+    case OnnxAttribute::Int:
+      return node.set(0, importer.constant(DenseElementsAttr::get(RankedTensorType::get({}, b.getI64Type()), attribute.i)));
+    case OnnxAttribute::Float:
+      return node.set(0, importer.constant(DenseElementsAttr::get(RankedTensorType::get({}, b.getF32Type()), attribute.f)));
+    case OnnxAttribute::Ints: {
+      auto type = RankedTensorType::get(int64_t(attribute.ints.size()), b.getI64Type());
+      return node.set(0, importer.constant(DenseElementsAttr::get(type, ArrayRef<int64_t>(attribute.ints))));
+    }
+    case OnnxAttribute::Floats: {
+      auto type = RankedTensorType::get(int64_t(attribute.floats.size()), b.getF32Type());
+      return node.set(0, importer.constant(DenseElementsAttr::get(type, ArrayRef<float>(attribute.floats))));
+    }
+    default:
+      return importer.fail("attribute " + attribute.name + " of Constant is of a kind that is not supported");
+    }
+  }
+  return importer.fail("Constant has no value");
+}
+
+static LogicalResult importConstantOfShape(Node &node, Importer &importer) {
+  auto dims = importer.hostInput(node, 0);
+  if (!dims)
+    return failure();
+  auto type = RankedTensorType::get({}, importer.builder.getF32Type());
+  auto value = DenseElementsAttr::get(type, 0.0f);
+  if (const OnnxAttribute *attribute = node.onnx.find("value")) {
+    const OnnxTensor &tensor = attribute->tensors.front();
+    Type elementType = elementTypeFor(importer.builder.getContext(), tensor.type);
+    if (!elementType)
+      return importer.fail(Twine("tensors of type ") + toString(tensor.type) + " are not supported");
+    if (tensor.numElements() != 1)
+      return importer.fail("attribute value must have one element");
+    value = DenseElementsAttr::get(RankedTensorType::get({}, elementType),
+                                   *denseElements(tensor, elementType).getValues<Attribute>().begin());
+  }
+  for (OpFoldResult dim : *dims)
+    if (!importer.checkNotNegative(dim, "a dim of the shape"))
+      return failure();
+  return node.set(0, importer.expand(importer.constant(value), *dims));
+}
+
+static LogicalResult importRange(Node &node, Importer &importer) {
+  Value start = node.input(0), limit = node.input(1), delta = node.input(2);
+  ShapeBuilder &shapes = importer.shapes;
+  HostElements &host = importer.host;
+  OpFoldResult zero = shapes.constant(0), size;
+  for (size_t i = 0; i < 3; ++i)
+    if (!importer.hostScalar(node, i))
+      return failure();
+  if (isa<FloatType>(elementTypeOf(start))) {
+    // size = max(ceil((limit - start) / delta), 0), in f64; huge and NaN become 0, for which no memory is asked.
+    OpBuilder &b = importer.builder;
+    Location loc = importer.loc;
+    auto wide = [&](Value tensor) -> Value {
+      Value scalar = (*host.elements(tensor))[0];
+      return scalar.getType().isF64() ? scalar : b.createOrFold<arith::ExtFOp>(loc, b.getF64Type(), scalar);
+    };
+    auto number = [&](double value) -> Value {
+      return arith::ConstantOp::create(b, loc, b.getF64FloatAttr(value));
+    };
+    Value steps = b.createOrFold<arith::DivFOp>(loc, b.createOrFold<arith::SubFOp>(loc, wide(limit), wide(start)),
+                                                wide(delta));
+    Value usable = b.createOrFold<arith::AndIOp>(
+        loc, b.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::OGT, steps, number(0)),
+        b.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::OLT, steps, number(1e15)));
+    steps = b.createOrFold<arith::SelectOp>(loc, usable, steps, number(0));
+    Value whole = b.createOrFold<arith::FPToSIOp>(loc, b.getI64Type(), steps);
+    Value isMore = b.createOrFold<arith::CmpFOp>(
+        loc, arith::CmpFPredicate::OGT, steps, b.createOrFold<arith::SIToFPOp>(loc, b.getF64Type(), whole));
+    size = shapes.add(host.toIndex(whole), host.select(host.simplifyCondition(isMore), shapes.constant(1), zero));
+  } else {
+    OpFoldResult from = *importer.hostScalar(node, 0), to = *importer.hostScalar(node, 1);
+    OpFoldResult step = *importer.hostScalar(node, 2);
+    if (!host.check(importer.loc, host.compare(CmpIPredicate::ne, step, zero),
+                    nodeText(importer.loc) + ": delta is {0}", step, zero))
+      return importer.fail("delta is 0");
+    OpFoldResult isDown = host.compare(CmpIPredicate::slt, step, zero);
+    OpFoldResult distance = host.select(isDown, shapes.sub(from, to), shapes.sub(to, from));
+    size = shapes.ceilDiv(shapes.max(distance, zero), host.select(isDown, shapes.sub(zero, step), step));
+  }
+  return node.set(0, importer.create<RangeOp>(elementTypeOf(start), 1, importer.reshape(start, {}),
+                                              importer.reshape(delta, {}), shapes.materialize(size)));
+}
+
+//===-- Asking for dims -----------------------------------------------------------------------------------------===//
+
+static LogicalResult importShape(Node &node, Importer &importer) {
+  Value x = node.input(0);
+  int64_t rank = rankOf(x), start = node.getInt("start", 0), end = node.getInt("end", rank);
+  auto clamp = [&](int64_t position) { return std::clamp<int64_t>(position < 0 ? position + rank : position, 0, rank); };
+  start = clamp(start);
+  end = std::max(start, clamp(end));
+  SmallVector<OpFoldResult> dims(importer.shapes.dims(x).slice(start, end - start));
+  return node.set(0, importer.fromIndices(dims, 1, importer.builder.getI64Type()));
+}
+static LogicalResult importSize(Node &node, Importer &importer) {
+  OpFoldResult count = importer.shapes.elementCount(node.input(0));
+  return node.set(0, importer.fromIndices(count, 0, importer.builder.getI64Type()));
+}
+
+//===-- Other dims, same elements -------------------------------------------------------------------------------===//
+
+static LogicalResult importReshape(Node &node, Importer &importer) {
+  auto wanted = importer.hostInput(node, 1);
+  if (!wanted)
+    return failure();
+  Value x = node.input(0);
+  ShapeBuilder &shapes = importer.shapes;
+  HostElements &host = importer.host;
+  SmallVector<OpFoldResult> input(shapes.dims(x)), dims;
+  bool allowZero = node.getInt("allowzero", 0) != 0;
+  OpFoldResult zero = shapes.constant(0), one = shapes.constant(1), minusOne = shapes.constant(-1);
+  SmallVector<OpFoldResult> others, isInferred;
+  OpFoldResult isOneInferred = host.condition(false);
+  for (auto [i, dim] : llvm::enumerate(*wanted)) {
+    // 0 copies the input's dim. What is computed from dims is meant literally, also where it is 0.
+    bool isComputed = !ShapeBuilder::getConstant(dim) && indexRange(dim).least >= 0;
+    if (!allowZero && !isComputed) {
+      OpFoldResult copies = host.compare(CmpIPredicate::eq, dim, zero);
+      if (i < input.size())
+        dim = host.select(copies, input[i], dim);
+      else if (ShapeBuilder::getConstant(dim) == 0)
+        return importer.fail("dim " + Twine(i) + " of the shape copies a dim that the input does not have");
+    }
+    OpFoldResult infers = host.compare(CmpIPredicate::eq, dim, minusOne);
+    OpFoldResult isSecond = host.logicalAnd(isOneInferred, infers);
+    OpFoldResult isFirst = host.select(isSecond, host.condition(false), host.condition(true));
+    if (!host.check(importer.loc, isFirst, nodeText(importer.loc) + ": two dims of the shape are -1", zero, zero))
+      return importer.fail("two dims of the shape are -1");
+    isOneInferred = host.logicalOr(isOneInferred, infers);
+    isInferred.push_back(infers);
+    others.push_back(host.select(infers, one, dim));
+    dims.push_back(dim);
+  }
+  OpFoldResult count = shapes.elementCount(x), inferred = shapes.floorDiv(count, shapes.product(others));
+  for (auto [dim, infers] : llvm::zip_equal(dims, isInferred)) {
+    dim = host.select(infers, inferred, dim);
+    if (!importer.checkNotNegative(dim, "a dim of the shape"))
+      return failure();
+  }
+  OpFoldResult result = shapes.product(dims);
+  if (!shapes.areEqual(count, result) &&
+      !host.check(importer.loc, host.compare(CmpIPredicate::eq, count, result),
+                  nodeText(importer.loc) + ": cannot reshape {0} elements to {1}", count, result))
+    return importer.fail("cannot reshape " + Twine(*ShapeBuilder::getConstant(count)) + " elements to " +
+                         Twine(*ShapeBuilder::getConstant(result)));
+  return node.set(0, importer.reshape(x, dims));
+}
+
+static LogicalResult importFlatten(Node &node, Importer &importer) {
+  int64_t rank = rankOf(node.input(0)), axis = node.getInt("axis", 1);
+  if (axis < -rank || axis > rank)
+    return importer.fail("axis " + Twine(axis) + " is outside the tensor's " + Twine(rank) + " dims");
+  return node.set(0, importer.flatten(node.input(0), axis < 0 ? axis + rank : axis));
+}
+
+static LogicalResult importSqueeze(Node &node, Importer &importer) {
+  Value x = node.input(0);
+  std::optional<SmallVector<int64_t>> given;
+  if (failed(importer.axesOf(node, 1, given)))
+    return failure();
+  SmallVector<OpFoldResult> input(importer.shapes.dims(x)), dims;
+  std::optional<SmallVector<int64_t>> axes;
+  if (given) {
+    if (!(axes = importer.axes(*given, rankOf(x))))
+      return failure();
+  } else {
+    axes.emplace();
+    for (auto [i, dim] : llvm::enumerate(input)) {
+      auto size = ShapeBuilder::getConstant(dim);
+      if (!size)
+        return importer.fail("the result's number of dims depends on dim " + Twine(i) + "; give axes when exporting");
+      if (*size == 1)
+        axes->push_back(i);
+    }
+  }
+  for (auto [i, dim] : llvm::enumerate(input)) {
+    if (!llvm::is_contained(*axes, int64_t(i)))
+      dims.push_back(dim);
+    else if (!importer.checkEqual(dim, importer.shapes.constant(1), "dim " + Twine(i) + " and 1"))
+      return failure();
+  }
+  return node.set(0, importer.reshape(x, dims));
+}
+
+static LogicalResult importUnsqueeze(Node &node, Importer &importer) {
+  Value x = node.input(0);
+  std::optional<SmallVector<int64_t>> given;
+  if (failed(importer.axesOf(node, 1, given)))
+    return failure();
+  if (!given)
+    return importer.fail("axes are missing");
+  auto axes = importer.axes(*given, rankOf(x) + int64_t(given->size()));
+  if (!axes)
+    return failure();
+  SmallVector<OpFoldResult> dims(importer.shapes.dims(x));
+  for (int64_t axis : *axes)
+    dims.insert(dims.begin() + axis, importer.shapes.constant(1));
+  return node.set(0, importer.reshape(x, dims));
+}
+
+static LogicalResult importTranspose(Node &node, Importer &importer) {
+  int64_t rank = rankOf(node.input(0));
+  SmallVector<int64_t> permutation(llvm::reverse(llvm::seq<int64_t>(0, rank)));
+  if (auto given = node.getInts("perm"))
+    permutation.assign(given->begin(), given->end());
+  auto sorted = importer.axes(permutation, rank);
+  if (!sorted)
+    return failure();
+  if (int64_t(sorted->size()) != rank)
+    return importer.fail("attribute perm has " + Twine(sorted->size()) + " entries for " + Twine(rank) + " dims");
+  for (int64_t &from : permutation)
+    from = *importer.axis(from, rank);
+  return node.set(0, importer.transpose(node.input(0), permutation));
+}
+
+//===-- Repeating -----------------------------------------------------------------------------------------------===//
+
+static LogicalResult importExpand(Node &node, Importer &importer) {
+  auto wanted = importer.hostInput(node, 1);
+  if (!wanted)
+    return failure();
+  ShapeBuilder &shapes = importer.shapes;
+  OpFoldResult one = shapes.constant(1);
+  SmallVector<OpFoldResult> own(shapes.dims(node.input(0)));
+  size_t rank = std::max(own.size(), wanted->size());
+  own.insert(own.begin(), rank - own.size(), one);
+  wanted->insert(wanted->begin(), rank - wanted->size(), one);
+  SmallVector<OpFoldResult> dims;
+  for (auto [mine, other] : llvm::zip_equal(own, *wanted)) {
+    if (!importer.checkNotNegative(other, "a dim of the shape"))
+      return failure();
+    if (!importer.checkBroadcastDims(mine, other))
+      return failure();
+    dims.push_back(shapes.broadcast(mine, other));
+  }
+  return node.set(0, importer.expand(node.input(0), dims));
+}
+
+static LogicalResult importTile(Node &node, Importer &importer) {
+  Value x = node.input(0);
+  auto repeats = importer.hostInput(node, 1);
+  if (!repeats)
+    return failure();
+  if (int64_t(repeats->size()) != rankOf(x))
+    return importer.fail("has " + Twine(repeats->size()) + " repeats for " + Twine(rankOf(x)) + " dims");
+  for (OpFoldResult repeat : *repeats)
+    if (!importer.checkNotNegative(repeat, "a repeat"))
+      return failure();
+  SmallVector<Value> values = importer.shapes.materialize(*repeats);
+  return node.set(0, importer.create<TileOp>(elementTypeOf(x), rankOf(x), x, ValueRange(values)));
+}
+
+//===-- Table ---------------------------------------------------------------------------------------------------===//
+
+ArrayRef<OperatorRow> hone::shapeOperators() {
+  static constexpr OperatorRow rows[] = {
+      {"Constant", 1, importConstant},
+      {"ConstantOfShape", 9, importConstantOfShape},
+      {"Expand", 8, importExpand},
+      {"Flatten", 1, importFlatten},
+      {"Range", 11, importRange},
+      {"Reshape", 5, importReshape},
+      {"Shape", 1, importShape},
+      {"Size", 1, importSize},
+      {"Squeeze", 1, importSqueeze},
+      {"Tile", 6, importTile},
+      {"Transpose", 1, importTranspose},
+      {"Unsqueeze", 1, importUnsqueeze},
+  };
+  return rows;
+}
