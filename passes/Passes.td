@@ -1,0 +1,76 @@
+// Every pass, declared once. Pipelines.cpp decides their order.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef PASSES_PASSES_TD
+#define PASSES_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+//===-- simplify ------------------------------------------------------------------------------------------------===//
+
+def FoldConstants : Pass<"hone-fold-constants", "mlir::ModuleOp"> {
+  let summary = "Ops on constants become constants";
+  let description = [{
+    Every op whose operands are constants and whose result is small is evaluated with its own element function:
+    ```mlir
+    %s = hone.sqrt %c : tensor<f32> -> tensor<f32>        // %c = hone.constant dense<4.0>
+    ```
+    becomes `hone.constant dense<2.0>`. Folding is bounded: results over 1 KiB stay ops, and a remark (`simplify`) says so.
+  }];
+  let options = [
+    Option<"totalLimit", "total-limit", "int64_t", /*default=*/"16777216", "all folded results together, in bytes">];
+  let dependentDialects = ["hone::HoneDialect"];
+}
+
+def SimplifyShapes : Pass<"hone-simplify-shapes", "mlir::ModuleOp"> {
+  let summary = "Ops that provably move nothing disappear";
+  let description = [{
+    Folders see one op; this pass also knows which dynamic dims are equal. A reshape or expansion to the dims that the input
+    has, and a slice of everything, are their input. A transposition of matrices whose leading dims were joined and are split
+    again (as PyTorch's exporter writes the transposition of attention's keys) happens without the reshapes:
+    ```mlir
+    %a = hone.reshape %x [%bh, %s, %d] : tensor<?x12x?x32xf32> -> tensor<?x?x32xf32>
+    %b = hone.transpose %a [0, 2, 1] : tensor<?x?x32xf32> -> tensor<?x32x?xf32>
+    %c = hone.reshape %b [%batch, %h, %d, %s] : tensor<?x32x?xf32> -> tensor<?x12x32x?xf32>
+    ```
+    becomes `hone.transpose %x [0, 1, 3, 2]`.
+  }];
+  let dependentDialects = ["hone::HoneDialect"];
+}
+
+def FusePatterns : Pass<"hone-fuse-patterns", "mlir::ModuleOp"> {
+  let summary = "What exporters spelled out becomes one op: GELU, layer norm, RMS norm, attention";
+  let description = [{
+    Interior values must have no other use, constants may differ by a part in a thousand (they were rounded on their way), and
+    only f32 is fused. Locations are fused, so that every node of the model keeps its name.
+    ```mlir
+    %1 = hone.mul %x, %c707 : …           // 1/√2
+    %2 = hone.erf %1 : …
+    %3 = hone.add %2, %one : …
+    %4 = hone.mul %x, %3 : …
+    %5 = hone.mul %4, %half : …
+    ```
+    becomes `%5 = hone.gelu %x`.
+  }];
+  let dependentDialects = ["hone::HoneDialect"];
+}
+
+//===-- dispatch ------------------------------------------------------------------------------------------------===//
+
+def Dispatch : Pass<"hone-dispatch", "mlir::ModuleOp"> {
+  let summary = "Ops become kernels, @main becomes a list of launches";
+  let description = [{
+    Groups ops into kernels (a family's op with the element-wise chain behind it; everything else with the producers that it
+    alone reads), collapses dims that all values of a kernel share, makes equal kernels once, packs constant right operands
+    of matmuls as the target's family wants them, and gives every result of the program a buffer of its own.
+    ```mlir
+    %0 = hone.matmul %x, %w : …
+    %1 = hone.add %0, %bias : …
+    ```
+    becomes `%1 = hone.launch @k0_matmul_add(%x, %w_packed, %bias) sizes(%m) to (%b, %s) : …`.
+  }];
+  let dependentDialects = ["hone::HoneDialect"];
+}
+
+#endif

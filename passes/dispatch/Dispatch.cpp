@@ -1,0 +1,150 @@
+// The dispatch pass: constants and weights get the form that kernels want, results get buffers of their own, groups become
+// kernels.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "passes/Passes.h"
+#include "passes/dispatch/Outline.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+namespace hone {
+#define GEN_PASS_DEF_DISPATCH
+#include "passes/Passes.h.inc"
+} // namespace hone
+
+using namespace mlir;
+using namespace hone;
+
+/// Constants that kernels do not hold become weights.
+static void moveConstantsToWeights(ModuleOp module, func::FuncOp main) {
+  SymbolTable symbols(module);
+  SmallVector<ConstantOp> constants(main.getOps<ConstantOp>());
+  for (ConstantOp constant : constants) {
+    if (isInlineConstant(constant))
+      continue;
+    OpBuilder builder(main);
+    auto weight = WeightOp::create(builder, constant.getLoc(), "constant", constant.getOutput().getType(),
+                                   constant.getValue());
+    symbols.insert(weight);
+    builder.setInsertionPoint(constant);
+    auto use = UseWeightOp::create(builder, constant.getLoc(), constant.getOutput().getType(), weight.getSymName());
+    constant.replaceAllUsesWith(use.getOutput());
+    constant.erase();
+  }
+}
+
+/// Right operands of matmuls that are weights are packed for their family.
+static void packWeights(ModuleOp module, func::FuncOp main, const TargetModel &model, TargetAttr target) {
+  SymbolTable symbols(module);
+  llvm::DenseMap<Attribute, WeightOp> packed; // recipe -> weight
+  main.walk([&](MatmulOp matmul) {
+    Value rhs = matmul.getRhs();
+    bool transposed = matmul.getTransposeRhs();
+    if (auto transpose = rhs.getDefiningOp<TransposeOp>(); transpose && rankOf(rhs) == 2) {
+      rhs = transpose.getInput();
+      transposed = !transposed;
+    }
+    auto use = rhs.getDefiningOp<UseWeightOp>();
+    std::optional<int64_t> panel = model.packedPanel(target, matmul);
+    if (!use || !panel || matmul.getPackedColumns())
+      return;
+    auto type = cast<RankedTensorType>(rhs.getType());
+    int64_t k = type.getDimSize(transposed ? 1 : 0), n = type.getDimSize(transposed ? 0 : 1);
+    auto recipe = PackAttr::get(module.getContext(), {use.getWeightAttr()}, *panel, transposed);
+    auto packedType = RankedTensorType::get({llvm::divideCeil(n, *panel), k, *panel}, type.getElementType());
+    OpBuilder builder(main);
+    WeightOp &weight = packed[recipe];
+    if (!weight) {
+      weight = WeightOp::create(builder, use.getLoc(), (use.getWeight() + "_packed").str(), packedType, recipe);
+      symbols.insert(weight);
+    }
+    builder.setInsertionPoint(matmul);
+    auto packedUse = UseWeightOp::create(builder, use.getLoc(), packedType, weight.getSymName());
+    matmul.getRhsMutable().assign(packedUse.getOutput());
+    matmul.setTransposeRhs(false);
+    matmul.setPackedColumns(n);
+  });
+}
+
+/// The value whose buffer `value` shows.
+static Value bufferOf(Value value) {
+  while (auto reshape = value.getDefiningOp<ReshapeOp>())
+    value = reshape.getInput();
+  return value;
+}
+
+/// Every result of the program is computed by a kernel of its own: inputs, weights and values returned twice are copied.
+static void isolateResults(func::FuncOp main, ShapeBuilder &shapes) {
+  Operation *terminator = main.getBody().front().getTerminator();
+  shapes.builder.setInsertionPoint(terminator);
+  llvm::SmallDenseSet<Value> seen;
+  for (OpOperand &operand : terminator->getOpOperands()) {
+    Value buffer = bufferOf(operand.get());
+    Operation *definition = buffer.getDefiningOp();
+    if (definition && runsInKernel(definition) && seen.insert(buffer).second)
+      continue;
+    SmallVector<Value> sizes = shapes.materialize(SmallVector<OpFoldResult>(shapes.dims(operand.get())));
+    auto copy = ExpandOp::create(shapes.builder, operand.get().getLoc(), operand.get().getType(), operand.get(), sizes);
+    operand.set(copy.getOutput());
+    seen.insert(copy.getOutput());
+  }
+}
+
+static void eraseDead(ModuleOp module, func::FuncOp main) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(main.getBody().front())))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+  // A weight may be the source of another one's recipe: repeat until nothing changes.
+  bool changed = true;
+  while (changed) {
+    changed = false;
+    for (WeightOp weight : llvm::make_early_inc_range(module.getOps<WeightOp>()))
+      if (SymbolTable::symbolKnownUseEmpty(weight, module)) {
+        weight.erase();
+        changed = true;
+      }
+  }
+}
+
+namespace {
+struct Dispatch : hone::impl::DispatchBase<Dispatch> {
+  using DispatchBase::DispatchBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    auto main = module.lookupSymbol<func::FuncOp>("main");
+    auto target = module->getAttrOfType<TargetAttr>(kTargetAttr);
+    const TargetModel *model = TargetModel::get(&getContext());
+    if (!main || !target || !model) {
+      module.emitError("wants a function @main and a target (hone.target) on the module");
+      return signalPassFailure();
+    }
+    for (TapOp tap : llvm::make_early_inc_range(main.getOps<TapOp>())) {
+      tap.replaceAllUsesWith(tap.getInput());
+      tap.erase();
+    }
+    // Dims of all values, each built where its value is.
+    OpBuilder builder(&getContext());
+    ShapeBuilder shapes(builder);
+    Block &block = main.getBody().front();
+    eraseDead(module, main);
+    moveConstantsToWeights(module, main);
+    packWeights(module, main, *model, target);
+    eraseDead(module, main);
+    for (Operation &op : llvm::make_early_inc_range(block)) {
+      if (!isa<ShapeOpInterface>(op))
+        continue;
+      builder.setInsertionPointAfter(&op);
+      for (Value result : op.getResults())
+        shapes.dims(result);
+    }
+    isolateResults(main, shapes);
+
+    Outliner outliner(module, shapes);
+    for (KernelGroup &group : groupOps(block, shapes, *model, target))
+      outliner.outline(group);
+    eraseDead(module, main);
+  }
+};
+} // namespace

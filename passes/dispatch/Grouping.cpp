@@ -1,0 +1,143 @@
+// Grouping by two rules. A family's op takes the element-wise chain behind it (its epilogue). Everything else starts at an op
+// whose result must exist and pulls in producers that it alone reads, each element at most once: nothing is computed twice.
+// docs/design/fusion.md has the figures behind the rules.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "passes/dispatch/Grouping.h"
+
+using namespace mlir;
+using namespace hone;
+
+// Larger kernels spill and repeat loads: 16 pointers and 60 body ops (generic-path measurements, AVX2).
+static constexpr size_t kMaxOps = 60;
+static constexpr size_t kMaxInputs = 16;
+
+bool hone::runsInKernel(Operation *op) {
+  return isa<ShapeOpInterface>(op) && !isa<ReshapeOp, ConstantOp, UseWeightOp>(op);
+}
+
+bool hone::isInlineConstant(Operation *op) {
+  auto constant = dyn_cast<ConstantOp>(op);
+  if (!constant)
+    return false;
+  auto value = dyn_cast<DenseElementsAttr>(constant.getValue());
+  return value && (value.isSplat() || value.getNumElements() == 1) &&
+         llvm::all_of(op->getUsers(), [](Operation *user) { return runsInKernel(user); });
+}
+
+namespace {
+class Grouping {
+public:
+  Grouping(Block &block, ShapeBuilder &shapes, const TargetModel &model, TargetAttr target)
+      : block(block), shapes(shapes), model(model), target(target) {}
+
+  SmallVector<KernelGroup> run() {
+    for (Operation &op : block)
+      if (runsInKernel(&op) && model.takesEpilogue(target, &op))
+        growEpilogue(&op);
+    for (Operation &op : llvm::reverse(block)) {
+      if (!runsInKernel(&op) || groupOf.count(&op))
+        continue;
+      if (!joinConsumers(&op))
+        start(&op);
+    }
+    return collect();
+  }
+
+private:
+  int start(Operation *op) {
+    KernelGroup group;
+    group.ops.push_back(op);
+    group.hasRows = isRowOp(op);
+    group.isGeneric = !isa<LoopOpInterface>(op);
+    groups.push_back(group);
+    return groupOf[op] = groups.size() - 1;
+  }
+
+  static bool isRowOp(Operation *op) { return isa<DecomposeOpInterface, ReduceOp, ArgReduceOp>(op); }
+
+  bool sameDims(Value a, Value b) { return shapes.dims(a) == shapes.dims(b); }
+
+  void growEpilogue(Operation *anchor) {
+    if (groupOf.count(anchor))
+      return;
+    int id = start(anchor);
+    groups[id].isGeneric = false;
+    Value value = anchor->getResult(0);
+    while (value.hasOneUse()) {
+      Operation *user = *value.getUsers().begin();
+      if (!isa<ScalarOpInterface>(user) || groupOf.count(user) || groups[id].ops.size() >= kMaxOps ||
+          !sameDims(user->getResult(0), value))
+        return;
+      groupOf[user] = id;
+      groups[id].ops.push_back(user);
+      value = user->getResult(0);
+    }
+  }
+
+  /// Whether `user` reads each element of `producer` at most once for each element it computes once.
+  bool readsOnce(Operation *user, Value producer) {
+    if (isa<ScalarOpInterface>(user))
+      return sameDims(user->getResult(0), producer);
+    if (isa<TransposeOp, SliceOp, ReduceOp>(user))
+      return true;
+    return isa<DecomposeOpInterface>(user) && user->getOperand(0) == producer &&
+           llvm::count(user->getOperands(), producer) == 1;
+  }
+
+  bool joinConsumers(Operation *op) {
+    if (op->getNumResults() != 1 || !isa<ElementOpInterface, DecomposeOpInterface>(op) || op->use_empty())
+      return false;
+    Value value = op->getResult(0);
+    int id = -1;
+    for (Operation *user : value.getUsers()) {
+      auto found = groupOf.find(user);
+      if (found == groupOf.end() || (id >= 0 && found->second != id) || !readsOnce(user, value))
+        return false;
+      if (isRowOp(op) && !isa<ScalarOpInterface>(user))
+        return false;
+      id = found->second;
+    }
+    KernelGroup &group = groups[id];
+    if (!group.isGeneric || (isRowOp(op) && group.hasRows) || group.ops.size() >= kMaxOps || isa<ConcatOp, PadOp>(op) ||
+        inputCount(group, op) > kMaxInputs)
+      return false;
+    group.ops.push_back(op);
+    group.hasRows |= isRowOp(op);
+    groupOf[op] = id;
+    return true;
+  }
+
+  size_t inputCount(const KernelGroup &group, Operation *extra) {
+    llvm::SmallDenseSet<Value> inputs;
+    auto addOperands = [&](Operation *op) {
+      for (Value operand : op->getOperands())
+        if (isa<RankedTensorType>(operand.getType()))
+          inputs.insert(operand);
+    };
+    llvm::for_each(group.ops, addOperands);
+    addOperands(extra);
+    return inputs.size();
+  }
+
+  SmallVector<KernelGroup> collect() {
+    for (KernelGroup &group : groups)
+      llvm::sort(group.ops, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+    llvm::sort(groups, [](const KernelGroup &a, const KernelGroup &b) { return a.root()->isBeforeInBlock(b.root()); });
+    return std::move(groups);
+  }
+
+  Block &block;
+  ShapeBuilder &shapes;
+  const TargetModel &model;
+  TargetAttr target;
+  SmallVector<KernelGroup> groups;
+  llvm::DenseMap<Operation *, int> groupOf;
+};
+} // namespace
+
+SmallVector<KernelGroup> hone::groupOps(Block &block, ShapeBuilder &shapes, const TargetModel &model,
+                                        TargetAttr target) {
+  return Grouping(block, shapes, model, target).run();
+}

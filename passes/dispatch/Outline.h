@@ -1,0 +1,29 @@
+// From a group of ops to a kernel and its launch.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef PASSES_DISPATCH_OUTLINE_H
+#define PASSES_DISPATCH_OUTLINE_H
+
+#include "passes/dispatch/Grouping.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace hone {
+
+/// Outlines groups of one host program. Kernels with the same body are made once.
+class Outliner {
+public:
+  Outliner(mlir::ModuleOp module, ShapeBuilder &shapes) : module(module), shapes(shapes) {}
+
+  /// Makes (or finds) the kernel of `group` and puts its launch in the place of the root; the group's ops are erased.
+  void outline(KernelGroup &group);
+
+private:
+  mlir::ModuleOp module;
+  ShapeBuilder &shapes;
+  llvm::StringMap<KernelOp> kernels;
+};
+
+} // namespace hone
+
+#endif

@@ -1,0 +1,119 @@
+// softmax(scale · Q Kᵀ + mask) V as exporters spell it out.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "passes/simplify/Patterns.h"
+
+using namespace mlir;
+using namespace hone;
+
+/// To [batch, sequence, heads, size] from [batch, heads, sequence, size] (or the way back) and from
+/// [batch, heads, size, sequence].
+static constexpr int64_t kFromRows[] = {0, 2, 1, 3}, kFromColumns[] = {0, 3, 1, 2};
+
+namespace {
+struct AttentionParts {
+  MatmulOp scores;
+  SoftmaxOp softmax;
+  Value query, key, mask; // [batch, heads, q, d]; key as the scores' right operand has it
+  double scale = 1;
+  SmallVector<Operation *, 8> operations;
+};
+} // namespace
+
+static Value permute(OpBuilder &builder, Location loc, Value tensor, ArrayRef<int64_t> permutation) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<int64_t> shape;
+  for (int64_t from : permutation)
+    shape.push_back(type.getDimSize(from));
+  return TransposeOp::create(builder, loc, type.clone(shape), tensor, permutation);
+}
+
+/// The operand behind a multiplication by a constant, which joins `scale`.
+static Value takeScale(Value operand, AttentionParts &parts) {
+  Product product = getProduct(operand);
+  if (product.factors.size() != 1 || !operand.hasOneUse())
+    return operand;
+  parts.scale *= product.scale;
+  llvm::append_range(parts.operations, product.operations);
+  return product.factors[0];
+}
+
+/// Reads `scores` as scale · Q Kᵀ.
+static bool matchScores(Value scores, AttentionParts &parts) {
+  Product product = getProduct(scores);
+  if (product.factors.size() != 1 || !scores.hasOneUse())
+    return false;
+  auto matmul = product.factors[0].getDefiningOp<MatmulOp>();
+  if (!matmul || !matmul->hasOneUse() || matmul.getPackedColumns() || rankOf(matmul.getLhs()) != 4 ||
+      rankOf(matmul.getRhs()) != 4)
+    return false;
+  parts.scores = matmul;
+  parts.scale = product.scale;
+  parts.operations.assign(product.operations);
+  parts.operations.push_back(matmul);
+  parts.query = takeScale(matmul.getLhs(), parts);
+  parts.key = takeScale(matmul.getRhs(), parts);
+  return true;
+}
+
+static std::optional<AttentionParts> matchAttention(MatmulOp root) {
+  AttentionParts parts;
+  parts.softmax = root.getLhs().getDefiningOp<SoftmaxOp>();
+  if (!parts.softmax || !parts.softmax->hasOneUse() || parts.softmax.getLog() || parts.softmax.getAxis() != 3 ||
+      root.getPackedColumns() || rankOf(root.getLhs()) != 4 || rankOf(root.getRhs()) != 4 || !isF32(root))
+    return std::nullopt;
+  Value input = parts.softmax.getInput();
+  if (matchScores(input, parts))
+    return parts;
+  auto add = input.getDefiningOp<AddOp>();
+  if (!add || !add->hasOneUse())
+    return std::nullopt;
+  auto sum = matchSum(add, [&](Value term) { return matchScores(term, parts); });
+  if (!sum || rankOf(sum->second) > 4)
+    return std::nullopt;
+  parts.mask = sum->second;
+  parts.operations.push_back(add);
+  return parts;
+}
+
+/// Whether the operands have one batch and one number of heads, and the mask does not widen the scores.
+static bool hasEqualDims(AttentionParts &parts, MatmulOp root, ShapeBuilder &shapes) {
+  auto areEqual = [&](Value a, Value b, int64_t count) {
+    return llvm::all_of(llvm::seq<int64_t>(0, count),
+                        [&](int64_t i) { return shapes.areEqual(shapes.dim(a, i), shapes.dim(b, i)); });
+  };
+  return areEqual(parts.scores.getLhs(), parts.scores.getRhs(), 2) &&
+         areEqual(parts.scores.getLhs(), root.getRhs(), 2) &&
+         areEqual(parts.softmax.getInput(), parts.scores.getOutput(), 4);
+}
+
+/// Builds the replacement of `root`. Transpositions to [batch, sequence, heads, size] are written out; they cancel
+/// those that the model has.
+static Value buildAttention(OpBuilder &builder, AttentionParts &parts, MatmulOp root) {
+  parts.operations.push_back(parts.softmax);
+  parts.operations.push_back(root);
+  Location loc = fuseLocations(parts.operations);
+  // Columns of a right operand are its last dim, unless it is written transposed.
+  Value query = permute(builder, loc, parts.query, kFromRows);
+  Value key = permute(builder, loc, parts.key, parts.scores.getTransposeRhs() ? kFromRows : kFromColumns);
+  Value value = permute(builder, loc, root.getRhs(), root.getTransposeRhs() ? kFromColumns : kFromRows);
+  auto type = cast<RankedTensorType>(root.getType());
+  auto transposed = type.clone({type.getDimSize(0), type.getDimSize(2), type.getDimSize(1), type.getDimSize(3)});
+  Value attention = AttentionOp::create(builder, loc, transposed, query, key, value, parts.mask,
+                                        builder.getF32FloatAttr(parts.scale));
+  return permute(builder, loc, attention, kFromRows);
+}
+
+void hone::fuseAttention(FunctionOpInterface function) {
+  if (function.isExternal())
+    return;
+  OpBuilder builder(function.getContext());
+  ShapeBuilder shapes(builder);
+  for (auto root : function.getFunctionBody().front().getOps<MatmulOp>()) {
+    std::optional<AttentionParts> parts = matchAttention(root);
+    builder.setInsertionPoint(root);
+    if (parts && hasEqualDims(*parts, root, shapes))
+      root.getOutput().replaceAllUsesWith(buildAttention(builder, *parts, root));
+  }
+}
