@@ -1,0 +1,292 @@
+//===- Attention.cpp - The f32 attention family ---------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/codegen/cpu/Attention.h"
+
+#include "compiler/codegen/cpu/Lower.h"
+#include "compiler/codegen/cpu/Math.h"
+#include "compiler/codegen/cpu/Tile.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
+
+#include <limits>
+
+using namespace mlir;
+using namespace hone;
+
+/// Vectors of a panel of keys. Narrow, because the last panel of a short sequence is computed in full.
+static constexpr int64_t KeyVectors = 2;
+/// Heads times batch entries from which on threads get whole heads, so that no head is packed twice.
+static constexpr int64_t ManyHeads = 16;
+/// Row strides in scratch are no powers of two, which would put the rows of a tile into the same cache sets.
+static constexpr int64_t LineFloats = 16;
+
+/// Vectors of a panel of values: the widest of those that pad the depth least.
+static int64_t valueVectors(const CpuTarget &target, Value depth) {
+  APInt constant;
+  if (!matchPattern(depth, m_ConstantInt(&constant)))
+    return target.tileVectors;
+  int64_t best = target.tileVectors, columns = constant.getSExtValue();
+  auto padded = [&](int64_t vectors) {
+    int64_t width = vectors * target.lanes;
+    return (columns + width - 1) / width * width;
+  };
+  for (int64_t vectors = best - 1; vectors > 0; --vectors)
+    if (padded(vectors) < padded(best))
+      best = vectors;
+  return best;
+}
+
+namespace {
+
+/// Sizes of blocks and where things are in scratch, in floats.
+struct AttentionPlan {
+  int64_t keyWidth, valueWidth, scoreStride;
+  Value queryBlocks, queryRows, queryStride, outputStride, valuePanels;
+  Value keysOffset, valuesOffset, scoresOffset, queryOffset, outputOffset, maximumOffset, sumOffset, floats;
+};
+
+} // namespace
+
+static AttentionPlan choosePlan(KernelBuilder &b, const CpuTarget &target, const AttentionShape &shape) {
+  AttentionPlan plan;
+  plan.keyWidth = KeyVectors * target.lanes;
+  plan.valueWidth = valueVectors(target, shape.valueDepth) * target.lanes;
+  plan.scoreStride = target.attentionKeys + LineFloats;
+  plan.queryBlocks = b.ceilDiv(shape.queries, target.attentionRows);
+  plan.queryRows = b.ceilDiv(shape.queries, b.max(plan.queryBlocks, b.index(1)));
+  plan.queryStride = b.add(b.roundUp(shape.depth, LineFloats), LineFloats);
+  plan.valuePanels = b.ceilDiv(shape.valueDepth, plan.valueWidth);
+  plan.outputStride = b.add(b.mul(plan.valuePanels, plan.valueWidth), LineFloats);
+
+  Value next = b.index(0);
+  auto reserve = [&](Value floats) {
+    Value offset = next;
+    next = b.add(next, b.roundUp(floats, LineFloats));
+    return offset;
+  };
+  plan.keysOffset = reserve(b.mul(b.roundUp(shape.keys, plan.keyWidth), shape.depth));
+  plan.valuesOffset = reserve(b.mul(b.mul(plan.valuePanels, plan.valueWidth), shape.keys));
+  plan.scoresOffset = reserve(b.mul(plan.queryRows, plan.scoreStride));
+  plan.queryOffset = reserve(b.mul(plan.queryRows, plan.queryStride));
+  plan.outputOffset = reserve(b.mul(plan.queryRows, plan.outputStride));
+  plan.maximumOffset = reserve(plan.queryRows);
+  plan.sumOffset = reserve(plan.queryRows);
+  plan.floats = next;
+  return plan;
+}
+
+LaunchRange hone::attentionRange(OpBuilder &builder, Location loc, const CpuTarget &target,
+                                 const AttentionShape &shape) {
+  KernelBuilder b(builder, loc);
+  AttentionPlan plan = choosePlan(b, target, shape);
+  Value heads = b.mul(shape.batch, shape.heads);
+  LaunchRange range;
+  range.count = b.mul(heads, plan.queryBlocks);
+  // At least 2^18 multiply-adds, about 5 us.
+  Value work = b.mul(b.mul(plan.queryRows, shape.keys), b.add(shape.depth, shape.valueDepth));
+  Value enough = b.ceilDiv(b.index(1 << 18), b.max(work, b.index(1)));
+  Value whole = b.select(b.less(heads, b.index(ManyHeads)), b.index(1), plan.queryBlocks);
+  range.grain = b.max(b.max(enough, whole), b.index(1));
+  range.scratchBytes = b.mul(plan.floats, sizeof(float));
+  return range;
+}
+
+namespace {
+
+/// Writes the loops of one kernel.
+class AttentionWriter {
+public:
+  AttentionWriter(KernelBuilder &b, const CpuTarget &target, const AttentionOperands &operands)
+      : b(b), target(target), operands(operands), shape(operands.shape), plan(choosePlan(b, target, operands.shape)),
+        scratch(flatView(b, b.getLoc(), operands.scratch)), zero(b.index(0)), never(b.f32(-Infinity)) {}
+
+  void write() {
+    // Blocks of queries are innermost; keys and values are packed when the head changes.
+    Value none = b.index(-1);
+    b.loop(operands.begin, operands.end, 1, none, [&](Value unit, ValueRange packed) -> SmallVector<Value> {
+      Value headUnit = b.div(unit, plan.queryBlocks);
+      head = b.rem(headUnit, shape.heads);
+      batch = b.div(headUnit, shape.heads);
+      keyHead = b.div(head, b.div(shape.heads, shape.keyHeads));
+      Value entry = b.add(b.mul(batch, shape.keyHeads), keyHead);
+      Value changed = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, entry, packed[0]);
+      b.when(changed, [&] { writePacking(); });
+      firstQuery = b.mul(b.rem(unit, plan.queryBlocks), plan.queryRows);
+      rows = b.min(b.sub(shape.queries, firstQuery), plan.queryRows);
+      writeQueryBlock();
+      return {entry};
+    });
+  }
+
+private:
+  static constexpr float Infinity = std::numeric_limits<float>::infinity();
+
+  Value offsetOf(const AttentionTensor &tensor, Value headOfTensor, Value position) {
+    Value entry = b.add(b.mul(batch, tensor.batchStride), b.mul(headOfTensor, tensor.headStride));
+    return b.add(entry, b.mul(position, tensor.sequenceStride));
+  }
+  Value load(Value offset) { return memref::LoadOp::create(b, scratch, ValueRange{offset}); }
+  void store(Value value, Value offset) { memref::StoreOp::create(b, value, scratch, ValueRange{offset}); }
+  Value loadVector(Value offset) {
+    return vector::LoadOp::create(b, VectorType::get({target.lanes}, b.getF32Type()), scratch, offset);
+  }
+  void storeVector(Value value, Value offset) { vector::StoreOp::create(b, value, scratch, offset); }
+  /// max(a, b) that ignores a NaN in a: it reaches the result through the exponential.
+  Value maximum(Value a, Value m) {
+    Value larger = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, a, m);
+    return arith::SelectOp::create(b, larger, a, m);
+  }
+  Value mulF(Value x, Value y) { return arith::MulFOp::create(b, x, y); }
+  Value addF(Value x, Value y) { return arith::AddFOp::create(b, x, y); }
+  Value subF(Value x, Value y) { return arith::SubFOp::create(b, x, y); }
+
+  void writePacking() {
+    b.loop(zero, b.ceilDiv(shape.keys, plan.keyWidth), 1, [&](Value panel) {
+      Value first = b.mul(panel, plan.keyWidth);
+      TileMatrix source = {operands.key.pointer, offsetOf(operands.key, keyHead, first), operands.key.sequenceStride};
+      TileMatrix packed = {operands.scratch, b.add(plan.keysOffset, b.mul(first, shape.depth)), {}};
+      Value count = b.min(b.sub(shape.keys, first), b.index(plan.keyWidth));
+      emitPackPanel(b, target, KeyVectors, /*transposed=*/true, source, count, shape.depth, packed);
+    });
+    b.loop(zero, plan.valuePanels, 1, [&](Value panel) {
+      Value first = b.mul(panel, plan.valueWidth);
+      TileMatrix source = {operands.value.pointer, b.add(offsetOf(operands.value, keyHead, zero), first),
+                           operands.value.sequenceStride};
+      TileMatrix packed = {operands.scratch, b.add(plan.valuesOffset, b.mul(first, shape.keys)), {}};
+      Value count = b.min(b.sub(shape.valueDepth, first), b.index(plan.valueWidth));
+      emitPackPanel(b, target, plan.valueWidth / target.lanes, /*transposed=*/false, source, count, shape.keys, packed);
+    });
+  }
+
+  void writeQueryBlock() {
+    Value query = flatView(b, b.getLoc(), operands.query.pointer);
+    b.loop(zero, rows, 1, [&](Value row) {
+      store(never, b.add(plan.maximumOffset, row));
+      store(b.f32(0), b.add(plan.sumOffset, row));
+      Value from = offsetOf(operands.query, head, b.add(firstQuery, row));
+      Value to = b.add(plan.queryOffset, b.mul(row, plan.queryStride));
+      annotateVectorLoop(b.loop(zero, shape.depth, 1, [&](Value d) {
+        Value element = memref::LoadOp::create(b, query, ValueRange{b.add(from, d)});
+        store(mulF(element, operands.scale), b.add(to, d));
+      }), /*interleave=*/1);
+    });
+    Value visible = shape.keys;
+    if (operands.causalOffset)
+      visible = b.min(visible, b.add(b.add(firstQuery, rows), operands.causalOffset));
+    b.loop(zero, visible, target.attentionKeys, [&](Value firstKey) {
+      writeKeyBlock(firstKey, b.min(b.sub(visible, firstKey), b.index(target.attentionKeys)));
+    });
+    writeOutput();
+  }
+
+  void writeKeyBlock(Value firstKey, Value keys) {
+    Value no = arith::ConstantOp::create(b, b.getBoolAttr(false));
+    TileMatrix query = {operands.scratch, plan.queryOffset, plan.queryStride};
+    b.loop(zero, b.ceilDiv(keys, plan.keyWidth), 1, [&](Value panel) {
+      Value column = b.mul(panel, plan.keyWidth);
+      TileMatrix packed = {operands.scratch, b.add(plan.keysOffset, b.mul(b.add(firstKey, column), shape.depth)), {}};
+      TileMatrix scores = {operands.scratch, b.add(plan.scoresOffset, column), b.index(plan.scoreStride)};
+      emitTileRows(b, target, KeyVectors, rows, query, packed, shape.depth, scores, no);
+    });
+    Value later = b.less(zero, firstKey);
+    b.loop(zero, rows, 1, [&](Value row) { writeSoftmaxRow(row, firstKey, keys, later); });
+    TileMatrix weights = {operands.scratch, plan.scoresOffset, b.index(plan.scoreStride)};
+    b.loop(zero, plan.valuePanels, 1, [&](Value panel) {
+      Value column = b.mul(panel, plan.valueWidth);
+      Value values = b.add(b.mul(column, shape.keys), b.mul(firstKey, plan.valueWidth));
+      TileMatrix packed = {operands.scratch, b.add(plan.valuesOffset, values), {}};
+      TileMatrix output = {operands.scratch, b.add(plan.outputOffset, column), plan.outputStride};
+      emitTileRows(b, target, plan.valueWidth / target.lanes, rows, weights, packed, keys, output, later);
+    });
+  }
+
+  /// Turns scores into exp(score - maximum) and brings the row's maximum, sum and output up to date.
+  void writeSoftmaxRow(Value row, Value firstKey, Value keys, Value later) {
+    Value scores = b.add(plan.scoresOffset, b.mul(row, plan.scoreStride));
+    Value query = b.add(firstQuery, row), padded = b.roundUp(keys, target.lanes);
+    if (operands.mask || operands.causalOffset) {
+      annotateVectorLoop(b.loop(zero, keys, 1, [&](Value k) {
+        Value score = load(b.add(scores, k)), key = b.add(firstKey, k);
+        if (operands.mask)
+          score = addF(score, operands.mask(b, b.getLoc(), batch, head, query, key));
+        if (operands.causalOffset)
+          score = arith::SelectOp::create(b, b.less(b.add(query, operands.causalOffset), key), never, score);
+        store(score, b.add(scores, k));
+      }), /*interleave=*/1);
+    }
+    // The rest of the last vector must not count.
+    b.loop(keys, padded, 1, [&](Value k) { store(never, b.add(scores, k)); });
+
+    scf::ForOp largest = b.loop(zero, padded, target.lanes, b.vectorOf(target, -Infinity),
+                                [&](Value k, ValueRange carried) -> SmallVector<Value> {
+                                  return {maximum(loadVector(b.add(scores, k)), carried[0])};
+                                });
+    // There is no NaN in it, so this kind of maximum is exact.
+    Value blockMaximum = vector::ReductionOp::create(b, vector::CombiningKind::MAXNUMF, largest.getResult(0), Value(),
+                                                     arith::FastMathFlags::nnan);
+    Value maximumAt = b.add(plan.maximumOffset, row), before = load(maximumAt);
+    Value now = maximum(blockMaximum, before);
+    store(now, maximumAt);
+    // While everything is masked by -inf the weights are 0, not exp(-inf + inf).
+    Value masked = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, now, never);
+    Value reference = b.select(masked, b.f32(0), now);
+    Value correction = emitExpNonPositive(b, b.getLoc(), subF(before, reference));
+
+    Value references = b.broadcast(target, reference);
+    scf::ForOp weights = b.loop(zero, padded, target.lanes, b.vectorOf(target, 0),
+                                [&](Value k, ValueRange carried) -> SmallVector<Value> {
+                                  Value at = b.add(scores, k);
+                                  Value weight =
+                                      emitExpNonPositive(b, b.getLoc(), subF(loadVector(at), references));
+                                  storeVector(weight, at);
+                                  return {addF(carried[0], weight)};
+                                });
+    Value blockSum = vector::ReductionOp::create(b, vector::CombiningKind::ADD, weights.getResult(0), Value(),
+                                                 arith::FastMathFlags::reassoc);
+    Value sumAt = b.add(plan.sumOffset, row);
+    store(addF(mulF(load(sumAt), correction), blockSum), sumAt);
+    b.when(later, [&] {
+      Value factors = b.broadcast(target, correction);
+      Value output = b.add(plan.outputOffset, b.mul(row, plan.outputStride));
+      b.loop(zero, b.mul(plan.valuePanels, plan.valueWidth), target.lanes, [&](Value d) {
+        Value at = b.add(output, d);
+        storeVector(mulF(loadVector(at), factors), at);
+      });
+    });
+  }
+
+  void writeOutput() {
+    Value output = flatView(b, b.getLoc(), operands.output.pointer), empty = b.equal(shape.keys, zero);
+    b.loop(zero, rows, 1, [&](Value row) {
+      Value factor = arith::DivFOp::create(b, b.f32(1), load(b.add(plan.sumOffset, row)));
+      Value from = b.add(plan.outputOffset, b.mul(row, plan.outputStride));
+      Value to = offsetOf(operands.output, head, b.add(firstQuery, row));
+      annotateVectorLoop(b.loop(zero, shape.valueDepth, 1, [&](Value d) {
+        Value value = b.select(empty, b.f32(0), mulF(load(b.add(from, d)), factor));
+        memref::StoreOp::create(b, value, output, ValueRange{b.add(to, d)});
+      }), /*interleave=*/1);
+    });
+  }
+
+  KernelBuilder &b;
+  const CpuTarget &target;
+  const AttentionOperands &operands;
+  const AttentionShape &shape;
+  AttentionPlan plan;
+  Value scratch, zero, never;
+  // The unit at hand.
+  Value batch, head, keyHead, firstQuery, rows;
+};
+
+} // namespace
+
+void hone::buildAttention(OpBuilder &builder, Location loc, const CpuTarget &target,
+                          const AttentionOperands &operands) {
+  KernelBuilder b(builder, loc);
+  AttentionWriter(b, target, operands).write();
+}

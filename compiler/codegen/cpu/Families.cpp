@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/codegen/cpu/Families.h"
+
+using namespace mlir;
+using namespace hone;
+
+static const KernelFamily *const kFamilies[] = {&matmulFamily, &attentionFamily};
+
+const KernelFamily *hone::familyOf(Operation *op) {
+  for (const KernelFamily *family : kFamilies)
+    if (family->takes(op))
+      return family;
+  return nullptr;
+}
+
+std::pair<const KernelFamily *, Operation *> hone::familyOf(KernelOp kernel) {
+  for (Operation &op : kernel.getBody().front())
+    if (const KernelFamily *family = familyOf(&op))
+      return {family, &op};
+  return {nullptr, nullptr};
+}

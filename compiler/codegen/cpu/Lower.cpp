@@ -1,0 +1,264 @@
+//===- Lower.cpp - From kernel bodies to the LLVM dialect -----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/codegen/cpu/Lower.h"
+
+#include "compiler/codegen/cpu/Math.h"
+#include "hone/abi.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Conversion/MathToLibm/MathToLibm.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/UB/IR/UBOps.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/TypeUtilities.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Transforms/DialectConversion.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "mlir/Transforms/Passes.h"
+
+#include <cstddef>
+#include <limits>
+
+using namespace mlir;
+using namespace hone;
+
+/// On a body: {name, buffers, sizes}, what its entry must load. Consumed by --hone-finish-kernels.
+static constexpr llvm::StringLiteral KernelAttr = "hone.kernel";
+static constexpr llvm::StringLiteral LoopAttr = "llvm.loop_annotation";
+
+KernelBody hone::createKernelBody(OpBuilder &builder, Location loc, StringRef name, ArrayRef<KernelBuffer> buffers,
+                                  unsigned sizeCount) {
+  Type index = builder.getIndexType();
+  SmallVector<Type> types;
+  for (const KernelBuffer &buffer : buffers)
+    types.push_back(MemRefType::get({1}, buffer.element));
+  types.append(sizeCount, index);
+  types.push_back(MemRefType::get({1}, builder.getF32Type()));
+  types.push_back(MemRefType::get({1}, builder.getI32Type()));
+  types.append(2, index);
+
+  auto func = func::FuncOp::create(builder, loc, (name + "_body").str(), builder.getFunctionType(types, {}));
+  func->setAttr("llvm.linkage", LLVM::LinkageAttr::get(builder.getContext(), LLVM::Linkage::Internal));
+  func->setAttr(KernelAttr, builder.getDictionaryAttr(
+                                {builder.getNamedAttr("name", builder.getStringAttr(name)),
+                                 builder.getNamedAttr("buffers", builder.getI64IntegerAttr(buffers.size())),
+                                 builder.getNamedAttr("sizes", builder.getI64IntegerAttr(sizeCount))}));
+  for (auto [i, type] : llvm::enumerate(types)) {
+    func.setArgAttr(i, LLVM::LLVMDialect::getNoUndefAttrName(), builder.getUnitAttr());
+    if (!isa<MemRefType>(type))
+      continue;
+    // Not nonnull: the pointer of an empty tensor may be anything.
+    func.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
+    if (i >= buffers.size())
+      continue;
+    func.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(), builder.getI64IntegerAttr(buffers[i].alignment));
+    if (buffers[i].readOnly)
+      func.setArgAttr(i, LLVM::LLVMDialect::getReadonlyAttrName(), builder.getUnitAttr());
+  }
+
+  Block *entry = func.addEntryBlock();
+  builder.setInsertionPointToStart(entry);
+  builder.setInsertionPoint(func::ReturnOp::create(builder, loc));
+  KernelBody body;
+  body.func = func;
+  auto arguments = entry->getArguments();
+  body.buffers.append(arguments.begin(), arguments.begin() + buffers.size());
+  arguments = arguments.drop_front(buffers.size());
+  body.sizes.append(arguments.begin(), arguments.begin() + sizeCount);
+  arguments = arguments.drop_front(sizeCount);
+  body.scratch = arguments[0];
+  body.failure = arguments[1];
+  body.begin = arguments[2];
+  body.end = arguments[3];
+  return body;
+}
+
+Value hone::flatView(OpBuilder &builder, Location loc, Value pointer) {
+  // The size says nothing: bounds are not checked here, and a 48-bit address space has no more bytes.
+  constexpr int64_t size = int64_t(1) << 48;
+  auto type = MemRefType::get({size}, cast<MemRefType>(pointer.getType()).getElementType());
+  return memref::ReinterpretCastOp::create(builder, loc, type, pointer, /*offset=*/0, ArrayRef<int64_t>{size},
+                                           ArrayRef<int64_t>{1});
+}
+
+void hone::annotateVectorLoop(Operation *loop, int interleave) {
+  MLIRContext *context = loop->getContext();
+  auto vectorize = LLVM::LoopVectorizeAttr::get(context, /*disable=*/BoolAttr::get(context, false), {}, {}, {}, {}, {},
+                                                {});
+  LLVM::LoopInterleaveAttr count;
+  if (interleave)
+    count = LLVM::LoopInterleaveAttr::get(context, IntegerAttr::get(IntegerType::get(context, 32), interleave));
+  loop->setAttr(LoopAttr, LLVM::LoopAnnotationAttr::get(context, {}, vectorize, count, {}, {}, {}, {}, {}, {}, {}, {},
+                                                        {}, {}, {}, {}));
+}
+
+void hone::annotateRolledLoop(Operation *loop) {
+  MLIRContext *context = loop->getContext();
+  auto unroll = LLVM::LoopUnrollAttr::get(context, /*disable=*/BoolAttr::get(context, true), {}, {}, {}, {}, {}, {});
+  loop->setAttr(LoopAttr, LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {}, {}, {}, {}, {}, {}, {},
+                                                        {}, {}));
+}
+
+namespace {
+
+/// Conversions that x86-64 has no instruction for and LLVM would call compiler-rt for go through f32.
+template <typename Op> struct ConvertThroughF32 : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
+    Type element = getElementTypeOrSelf(op.getType()), from = getElementTypeOrSelf(op.getIn().getType());
+    if (!element.isBF16() && !(element.isF16() && from.isF64()))
+      return failure();
+    if (from.isF32())
+      return failure();
+    Type single = rewriter.getF32Type();
+    if (auto vector = dyn_cast<VectorType>(op.getType()))
+      single = vector.clone(single);
+    rewriter.replaceOpWithNewOp<arith::TruncFOp>(op, op.getType(), Op::create(rewriter, op.getLoc(), single, op.getIn()));
+    return success();
+  }
+};
+
+struct ExpandMath : PassWrapper<ExpandMath, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ExpandMath)
+  StringRef getArgument() const override { return "hone-expand-math"; }
+  StringRef getDescription() const override {
+    return "write f32 math functions as polynomials and bf16 conversions as integer code, call libm for f64";
+  }
+  void getDependentDialects(DialectRegistry &registry) const override { registerKernelDialects(registry); }
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    populateMathPatterns(patterns);
+    patterns.add<ConvertThroughF32<arith::TruncFOp>, ConvertThroughF32<arith::SIToFPOp>,
+                 ConvertThroughF32<arith::UIToFPOp>>(&getContext());
+    // Not the arith-expand pass: it also turns min and max into compare and select, which stops their vectorisation.
+    arith::populateExpandBFloat16Patterns(patterns);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      return signalPassFailure();
+
+    // What is left of these has no LLVM intrinsic, or only one that convert-math-to-llvm computes as exp(x) - 1.
+    ConversionTarget target(getContext());
+    target.addIllegalOp<math::ExpM1Op, math::Log1pOp, math::ErfOp, math::ErfcOp, math::CbrtOp, math::TanOp, math::AsinOp,
+                        math::AcosOp, math::AtanOp, math::Atan2Op, math::SinhOp, math::CoshOp, math::AsinhOp,
+                        math::AcoshOp, math::AtanhOp, math::TanhOp>();
+    target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
+    RewritePatternSet libm(&getContext());
+    populateMathToLibmConversionPatterns(libm);
+    if (failed(applyPartialConversion(getOperation(), target, std::move(libm))))
+      signalPassFailure();
+  }
+};
+
+struct FinishKernels : PassWrapper<FinishKernels, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FinishKernels)
+  StringRef getArgument() const override { return "hone-finish-kernels"; }
+  StringRef getDescription() const override {
+    return "move loop annotations to where translation reads them and add the entry of each kernel body";
+  }
+  void getDependentDialects(DialectRegistry &registry) const override { registry.insert<LLVM::LLVMDialect>(); }
+  void runOnOperation() override {
+    getOperation().walk([](Operation *op) {
+      if (auto annotation = op->getDiscardableAttr(LoopAttr)) {
+        if (auto branch = dyn_cast<LLVM::BrOp>(op))
+          branch.setLoopAnnotationAttr(cast<LLVM::LoopAnnotationAttr>(annotation));
+        if (auto branch = dyn_cast<LLVM::CondBrOp>(op))
+          branch.setLoopAnnotationAttr(cast<LLVM::LoopAnnotationAttr>(annotation));
+        op->removeDiscardableAttr(LoopAttr);
+      }
+      op->removeDiscardableAttr("fastmath"); // what the expansion of f16 leaves on llvm.fpext
+    });
+    for (auto body : llvm::make_early_inc_range(getOperation().getOps<LLVM::LLVMFuncOp>()))
+      if (auto kernel = dyn_cast_or_null<DictionaryAttr>(body->removeDiscardableAttr(KernelAttr)))
+        addEntry(body, kernel);
+  }
+
+  /// Adds `void name(const hone_kernel_context *, int64_t begin, int64_t end)`.
+  static void addEntry(LLVM::LLVMFuncOp body, DictionaryAttr kernel) {
+    OpBuilder b(body);
+    b.setInsertionPointAfter(body);
+    Location loc = body.getLoc();
+    auto pointer = LLVM::LLVMPointerType::get(b.getContext());
+    Type i64 = b.getI64Type();
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), {pointer, i64, i64});
+    auto entry = LLVM::LLVMFuncOp::create(b, loc, kernel.getAs<StringAttr>("name").getValue(), type);
+    entry.setVisibility_(LLVM::Visibility::Hidden);
+    entry.setDsoLocal(true);
+    entry.setPassthroughAttr(b.getStrArrayAttr({"nounwind"}));
+    entry.setArgAttr(0, LLVM::LLVMDialect::getNoAliasAttrName(), b.getUnitAttr());
+    entry.setArgAttr(0, LLVM::LLVMDialect::getReadonlyAttrName(), b.getUnitAttr());
+
+    Block *block = entry.addEntryBlock(b);
+    b.setInsertionPointToStart(block);
+    // Everything that the context leads to is constant while the kernel runs.
+    auto load = [&](Value base, int64_t offset, Type type) -> Value {
+      Value address = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{int32_t(offset)});
+      auto value = LLVM::LoadOp::create(b, loc, type, address, /*alignment=*/8);
+      value.setInvariant(true);
+      return value;
+    };
+    Value context = block->getArgument(0);
+    Value buffers = load(context, offsetof(hone_kernel_context, buffers), pointer);
+    Value sizes = load(context, offsetof(hone_kernel_context, sizes), pointer);
+    SmallVector<Value> arguments;
+    for (int64_t i = 0, e = kernel.getAs<IntegerAttr>("buffers").getInt(); i != e; ++i)
+      arguments.push_back(load(buffers, 8 * i, pointer));
+    for (int64_t i = 0, e = kernel.getAs<IntegerAttr>("sizes").getInt(); i != e; ++i)
+      arguments.push_back(load(sizes, 8 * i, i64));
+    arguments.push_back(load(context, offsetof(hone_kernel_context, scratch), pointer));
+    arguments.push_back(load(context, offsetof(hone_kernel_context, failure), pointer));
+    arguments.push_back(block->getArgument(1));
+    arguments.push_back(block->getArgument(2));
+    LLVM::CallOp::create(b, loc, body, arguments);
+    LLVM::ReturnOp::create(b, loc, ValueRange());
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Pass> hone::createExpandMathPass() { return std::make_unique<ExpandMath>(); }
+std::unique_ptr<Pass> hone::createFinishKernelsPass() { return std::make_unique<FinishKernels>(); }
+
+void hone::addKernelLoweringPasses(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createExpandMathPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createLoopInvariantCodeMotionPass());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createConvertVectorToLLVMPass());
+  pm.addPass(createUBToLLVMConversionPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  // Bare pointers: a memref descriptor would be several arguments and drop noalias without a word.
+  ConvertFuncToLLVMPassOptions options;
+  options.useBarePtrCallConv = true;
+  pm.addPass(createConvertFuncToLLVMPass(options));
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createFinishKernelsPass());
+}
+
+void hone::registerKernelDialects(DialectRegistry &registry) {
+  registry.insert<affine::AffineDialect, arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect,
+                  LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect, ub::UBDialect,
+                  vector::VectorDialect>();
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+}

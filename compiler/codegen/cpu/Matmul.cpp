@@ -1,0 +1,282 @@
+//===- Matmul.cpp - The f32 matmul family ---------------------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/codegen/cpu/Matmul.h"
+
+#include "compiler/codegen/cpu/Lower.h"
+#include "compiler/codegen/cpu/Tile.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+#include <cstring>
+
+using namespace mlir;
+using namespace hone;
+
+namespace {
+
+/// How a problem is cut: into units of `rows` rows x `groups` column groups, each unit into k blocks of `depth`.
+struct Blocks {
+  Value rows, rowBlocks;
+  Value groups, columnBlocks;
+  Value depth, depthBlocks;
+};
+
+/// Columns of a group: the smallest unit of work along N. A multiple of every panel width, and enough for the vectorised epilogue.
+constexpr int64_t GroupColumns = 64;
+/// Column groups of a unit at most: B's block (groups x depth) and A's (rows x depth) fill L2 together.
+constexpr int64_t MaxGroups = 4;
+/// Units that a problem is cut into if its size allows it: enough for 8 threads to even out.
+constexpr int64_t WantedUnits = 64, WantedUnitsAtLeast = 16;
+/// Rows below which cutting M costs more than it gives.
+constexpr int64_t MinRows = 24;
+
+} // namespace
+
+static Blocks chooseBlocks(KernelBuilder &b, const CpuTarget &target, const MatmulShape &shape, MatmulRight right) {
+  Value one = b.index(1);
+  Value groups = b.ceilDiv(shape.n, GroupColumns);
+  Value wanted = b.ceilDiv(b.index(WantedUnitsAtLeast), b.max(groups, one));
+  Value rowBlocks = b.max(b.ceilDiv(shape.m, target.rowBlock), b.min(b.ceilDiv(shape.m, MinRows), wanted));
+  Blocks blocks;
+  blocks.rows = b.roundUp(b.ceilDiv(b.max(shape.m, one), b.max(rowBlocks, one)), target.tileRows);
+  blocks.rowBlocks = b.ceilDiv(shape.m, blocks.rows);
+  Value spread = b.div(b.mul(groups, blocks.rowBlocks), WantedUnits);
+  int64_t streamedGroups = std::max<int64_t>(target.streamedPanels * target.panelColumns() / GroupColumns, 1);
+  Value least = b.select(b.less(shape.m, b.index(target.streamedPanels)), b.index(streamedGroups), one);
+  blocks.groups = b.min(b.max(spread, least), b.index(MaxGroups));
+  blocks.columnBlocks = b.ceilDiv(groups, blocks.groups);
+
+  // One tile of rows reads B once: no reason to cut k, unless B is packed into scratch.
+  Value depthBlocks = b.max(b.ceilDiv(shape.k, target.depthBlock), one);
+  if (right == MatmulRight::Packed)
+    depthBlocks = b.select(b.less(b.index(target.tileRows), shape.m), depthBlocks, one);
+  blocks.depth = b.roundUp(b.ceilDiv(shape.k, depthBlocks), 4);
+  blocks.depthBlocks = depthBlocks;
+  return blocks;
+}
+
+/// Floats of scratch for the sums of one unit: all of them, or those of a last panel that is wider than C.
+static Value sumsFloats(KernelBuilder &b, const CpuTarget &target, const MatmulShape &shape, const Blocks &blocks,
+                        bool accumulateInScratch) {
+  if (accumulateInScratch)
+    return b.mul(blocks.rows, b.mul(blocks.groups, GroupColumns));
+  Value whole = b.equal(b.rem(shape.n, target.panelColumns()), b.index(0));
+  return b.select(whole, b.index(0), b.mul(blocks.rows, target.panelColumns()));
+}
+
+LaunchRange hone::matmulRange(OpBuilder &builder, Location loc, const CpuTarget &target, const MatmulShape &shape,
+                              MatmulRight right, bool accumulateInScratch) {
+  KernelBuilder b(builder, loc);
+  Blocks blocks = chooseBlocks(b, target, shape, right);
+  Value columns = b.mul(blocks.groups, GroupColumns);
+  LaunchRange range;
+  range.count = b.mul(blocks.rowBlocks, blocks.columnBlocks);
+  if (shape.batch)
+    range.count = b.mul(range.count, shape.batch);
+  // About 5 us of work: 2^18 multiply-adds, where reading B counts like 8 rows.
+  Value cost = b.mul(b.mul(b.add(b.min(blocks.rows, shape.m), 8), columns), b.max(shape.k, b.index(1)));
+  range.grain = b.ceilDiv(b.index(1 << 18), cost);
+  Value floats = sumsFloats(b, target, shape, blocks, accumulateInScratch);
+  if (right != MatmulRight::Packed)
+    floats = b.add(floats, b.mul(columns, blocks.depth));
+  range.scratchBytes = b.mul(floats, sizeof(float));
+  return range;
+}
+
+namespace {
+
+/// Writes the loops of one kernel.
+class MatmulWriter {
+public:
+  MatmulWriter(KernelBuilder &b, const CpuTarget &target, const MatmulOperands &operands, MatmulEpilogue epilogue)
+      : b(b), target(target), operands(operands), shape(operands.shape), epilogue(epilogue),
+        width(target.panelColumns()), blocks(chooseBlocks(b, target, operands.shape, operands.right)) {
+    panelCount = b.ceilDiv(shape.n, width);
+    slabOffset = sumsFloats(b, target, shape, blocks, !operands.c);
+  }
+
+  void write() {
+    Value unitsPerEntry = b.mul(blocks.rowBlocks, blocks.columnBlocks);
+    b.loop(operands.begin, operands.end, 1, [&](Value unit) {
+      offsets = {b.index(0), b.index(0), b.index(0)};
+      if (shape.batch) {
+        batch = b.div(unit, unitsPerEntry);
+        unit = b.rem(unit, unitsPerEntry);
+        offsets = operands.offsets(b, b.getLoc(), batch);
+      }
+      // Row blocks are innermost: they share B's block.
+      firstRow = b.mul(b.rem(unit, blocks.rowBlocks), blocks.rows);
+      rows = b.min(b.sub(shape.m, firstRow), blocks.rows);
+      firstPanel = b.mul(b.div(unit, blocks.rowBlocks), b.mul(blocks.groups, GroupColumns / width));
+      panels = b.min(b.sub(panelCount, firstPanel), b.mul(blocks.groups, GroupColumns / width));
+      firstColumn = b.mul(firstPanel, width);
+      columns = b.min(b.sub(shape.n, firstColumn), b.mul(panels, width));
+      writeUnit();
+    });
+  }
+
+private:
+  void writeUnit() {
+    b.loop(b.index(0), blocks.depthBlocks, 1, [&](Value block) { writeDepthBlock(block); });
+    if (operands.c)
+      writeLastPanel();
+    if (epilogue)
+      writeEpilogue();
+  }
+
+  /// Where the unit's sums are, from its first element.
+  TileMatrix sums() {
+    if (!operands.c)
+      return {operands.scratch, b.index(0), b.mul(blocks.groups, GroupColumns)};
+    Value offset = b.add(offsets.c, b.add(b.mul(firstRow, operands.cRowStride), firstColumn));
+    return {operands.c, offset, operands.cRowStride};
+  }
+
+  /// The sums of one panel. A panel that reaches beyond C is kept in scratch.
+  TileMatrix panelSums(Value panel) {
+    TileMatrix unit = sums();
+    TileMatrix result = {unit.pointer, b.add(unit.offset, b.mul(panel, width)), unit.rowStride};
+    if (!operands.c)
+      return result;
+    Value beyond = b.less(columns, b.mul(b.add(panel, 1), width));
+    return {b.select(beyond, operands.scratch, result.pointer), b.select(beyond, b.index(0), result.offset),
+            b.select(beyond, b.index(width), result.rowStride)};
+  }
+
+  void writeDepthBlock(Value block) {
+    Value first = b.mul(block, blocks.depth), depth = b.min(b.sub(shape.k, first), blocks.depth);
+    Value accumulate = b.less(b.index(0), block);
+    TileMatrix left = {operands.a, b.add(offsets.a, b.add(b.mul(firstRow, operands.aRowStride), first)),
+                       operands.aRowStride};
+    TileMatrix right;
+    Value panelStride;
+    if (operands.right == MatmulRight::Packed) {
+      panelStride = b.mul(shape.k, width);
+      right = {operands.b, b.add(b.add(offsets.b, b.mul(firstPanel, panelStride)), b.mul(first, width)), {}};
+    } else {
+      panelStride = b.mul(blocks.depth, width);
+      right = {operands.scratch, slabOffset, {}};
+      writePacking(first, depth, panelStride);
+    }
+    Value done = writeFewRows(left, right, panelStride, depth, accumulate);
+    b.loop(done, panels, 1, [&](Value panel) {
+      TileMatrix at = {right.pointer, b.add(right.offset, b.mul(panel, panelStride)), {}};
+      emitTileRows(b, target, target.tileVectors, rows, left, at, depth, panelSums(panel), accumulate);
+    });
+  }
+
+  void writePacking(Value first, Value depth, Value panelStride) {
+    bool transposed = operands.right == MatmulRight::Transposed;
+    b.loop(b.index(0), panels, 1, [&](Value panel) {
+      Value column = b.add(firstColumn, b.mul(panel, width));
+      Value offset = transposed ? b.add(b.mul(column, operands.bRowStride), first)
+                                : b.add(b.mul(first, operands.bRowStride), column);
+      TileMatrix source = {operands.b, b.add(offsets.b, offset), operands.bRowStride};
+      TileMatrix packed = {operands.scratch, b.add(slabOffset, b.mul(panel, panelStride)), {}};
+      Value count = b.min(b.sub(shape.n, column), b.index(width));
+      emitPackPanel(b, target, target.tileVectors, transposed, source, count, depth, packed);
+    });
+  }
+
+  /// One or two rows are bound by reading B, which several panels at once do faster. Returns the number of panels done.
+  Value writeFewRows(const TileMatrix &left, const TileMatrix &right, Value panelStride, Value depth,
+                     Value accumulate) {
+    SmallVector<int64_t> cases;
+    for (int64_t count = 1; target.streamedPanels / count > 1; ++count)
+      cases.push_back(count);
+    if (cases.empty())
+      return b.index(0);
+    Value whole = operands.c ? b.div(columns, width) : panels;
+    auto choice = scf::IndexSwitchOp::create(b, b.getIndexType(), rows, cases, cases.size());
+    OpBuilder::InsertionGuard guard(b);
+    for (auto [i, region] : llvm::enumerate(choice.getCaseRegions())) {
+      b.setInsertionPointToStart(&region.emplaceBlock());
+      int64_t together = target.streamedPanels / cases[i];
+      Value end = b.mul(b.div(whole, together), together);
+      b.loop(b.index(0), end, together, [&](Value panel) {
+        TileMatrix at = {right.pointer, b.add(right.offset, b.mul(panel, panelStride)), {}};
+        TileMatrix to = sums();
+        to.offset = b.add(to.offset, b.mul(panel, width));
+        emitTile(b, target, {cases[i], target.tileVectors, together}, left, at, panelStride, depth, to, accumulate);
+      });
+      scf::YieldOp::create(b, end);
+    }
+    b.setInsertionPointToStart(&choice.getDefaultRegion().emplaceBlock());
+    scf::YieldOp::create(b, b.index(0));
+    return choice.getResult(0);
+  }
+
+  /// Copies what panelSums kept in scratch to C.
+  void writeLastPanel() {
+    Value source = flatView(b, b.getLoc(), operands.scratch), c = flatView(b, b.getLoc(), operands.c);
+    TileMatrix to = sums();
+    Value count = b.rem(columns, width), first = b.sub(columns, count);
+    b.loop(b.index(0), b.select(b.equal(count, b.index(0)), b.index(0), rows), 1, [&](Value row) {
+      b.loop(b.index(0), count, 1, [&](Value j) {
+        Value value = memref::LoadOp::create(b, source, ValueRange{b.add(b.mul(row, width), j)});
+        Value position = b.add(b.add(to.offset, b.mul(row, to.rowStride)), b.add(first, j));
+        memref::StoreOp::create(b, value, c, ValueRange{position});
+      });
+    });
+  }
+
+  void writeEpilogue() {
+    TileMatrix from = sums();
+    Value source = flatView(b, b.getLoc(), from.pointer);
+    b.loop(b.index(0), rows, 1, [&](Value row) {
+      Value rowOffset = b.add(from.offset, b.mul(row, from.rowStride));
+      scf::ForOp inner = b.loop(b.index(0), columns, 1, [&](Value j) {
+        Value sum = memref::LoadOp::create(b, source, ValueRange{b.add(rowOffset, j)});
+        epilogue(b, b.getLoc(), batch, b.add(firstRow, row), b.add(firstColumn, j), sum);
+      });
+      annotateVectorLoop(inner, /*interleave=*/4);
+    });
+  }
+
+  KernelBuilder &b;
+  const CpuTarget &target;
+  const MatmulOperands &operands;
+  const MatmulShape &shape;
+  MatmulEpilogue epilogue;
+  int64_t width; ///< columns of a panel
+  Blocks blocks;
+  Value panelCount, slabOffset;
+  // The unit at hand.
+  Value batch, firstRow, rows, firstPanel, panels, firstColumn, columns;
+  MatmulOffsets offsets;
+};
+
+} // namespace
+
+void hone::buildMatmul(OpBuilder &builder, Location loc, const CpuTarget &target, const MatmulOperands &operands,
+                       MatmulEpilogue epilogue) {
+  assert((operands.c || epilogue) && "somebody has to write the result");
+  KernelBuilder b(builder, loc);
+  MatmulWriter(b, target, operands, epilogue).write();
+}
+
+void hone::packMatmulB(const CpuTarget &target, const char *src, int64_t k, int64_t n, int64_t strideK, int64_t strideN,
+                       int64_t panelBegin, int64_t panelEnd, float *dst) {
+  const int64_t width = target.panelColumns();
+  for (int64_t panel = panelBegin; panel < panelEnd; ++panel, dst += k * width) {
+    int64_t first = panel * width, columns = std::min(width, n - first);
+    const char *from = src + first * strideN * static_cast<int64_t>(sizeof(float));
+    if (columns < width)
+      std::memset(dst, 0, k * width * sizeof(float));
+    if (strideN == 1) {
+      for (int64_t i = 0; i < k; ++i)
+        std::memcpy(dst + i * width, from + i * strideK * static_cast<int64_t>(sizeof(float)), columns * sizeof(float));
+      continue;
+    }
+    // Blocks of k, so that the panel's lines stay in cache while the columns pass.
+    constexpr int64_t block = 64;
+    for (int64_t begin = 0; begin < k; begin += block)
+      for (int64_t j = 0; j < columns; ++j)
+        for (int64_t i = begin; i < std::min(k, begin + block); ++i)
+          std::memcpy(dst + i * width + j, from + (i * strideK + j * strideN) * static_cast<int64_t>(sizeof(float)),
+                      sizeof(float));
+  }
+}

@@ -1,0 +1,87 @@
+//===- Matmul.h - The f32 matmul family -------------------------*- C++ -*-===//
+//
+// C[M,N] = A[M,K] x B[K,N] per batch, with register tiles of tileRows x panelColumns, k in blocks, and an epilogue per element.
+// B is either a constant, packed at compile time, or a tensor that the kernel packs block by block into its scratch.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#ifndef HONE_COMPILER_CODEGEN_CPU_MATMUL_H
+#define HONE_COMPILER_CODEGEN_CPU_MATMUL_H
+
+#include "compiler/codegen/cpu/Targets.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+
+#include <functional>
+
+namespace hone {
+
+/// How the right operand lies in memory.
+enum class MatmulRight {
+  Packed,    ///< panels as packMatmulB writes them; bRowStride is not used
+  RowMajor,  ///< B[k * bRowStride + n]
+  Transposed ///< B[n * bRowStride + k]
+};
+
+/// The problem. All of type index; constants where known. `batch` may be null: one matrix.
+struct MatmulShape {
+  mlir::Value m, n, k;
+  mlir::Value batch;
+};
+
+/// Element offsets of one batch entry in the three buffers.
+struct MatmulOffsets {
+  mlir::Value a, b, c;
+};
+
+/// Pointers are memref<1xf32>, strides and offsets index values in elements.
+struct MatmulOperands {
+  mlir::Value a;
+  mlir::Value aRowStride;
+  mlir::Value b;
+  mlir::Value bRowStride; ///< see MatmulRight
+  MatmulRight right = MatmulRight::Packed;
+  mlir::Value c;          ///< where sums are kept and C is left; null: sums stay in scratch and the epilogue alone writes
+  mlir::Value cRowStride; ///< of c
+  MatmulShape shape;
+  mlir::Value begin, end; ///< part of matmulRange's count
+  mlir::Value scratch;    ///< memref<1xf32>, matmulRange's scratchBytes
+  /// Where batch entry `batch` begins (broadcast: 0); empty without a batch. Offset c is asked for only where c is given.
+  std::function<MatmulOffsets(mlir::OpBuilder &, mlir::Location, mlir::Value batch)> offsets;
+};
+
+/// What one launch hands to the runtime, index values; scratch in bytes.
+struct LaunchRange {
+  mlir::Value count, grain, scratchBytes;
+};
+
+/// The iteration range of a matmul: blocks of rows x 64-column groups, x batch. `accumulateInScratch` says that operands.c is null.
+LaunchRange matmulRange(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target, const MatmulShape &shape,
+                        MatmulRight right, bool accumulateInScratch);
+
+/// Called once to write the body of the loop over the finished elements: `sum` is A x B at (row, column) of batch entry `batch`
+/// (null without a batch). It stores the result itself. The loop over columns is vectorised by LLVM. Anything that it reads may
+/// be an input, but must not overlap operands.c unless it is that very element.
+using MatmulEpilogue = llvm::function_ref<void(mlir::OpBuilder &, mlir::Location, mlir::Value batch, mlir::Value row,
+                                               mlir::Value column, mlir::Value sum)>;
+
+/// Writes the loops that compute part [begin, end) of the range at the builder's place. Without an epilogue C is left in
+/// operands.c, which is then required. Helper functions go into the enclosing module. M, N, K may be 0 (K = 0 gives zeros).
+void buildMatmul(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target, const MatmulOperands &operands,
+                 MatmulEpilogue epilogue = nullptr);
+
+/// Elements of the packed form of B[K,N]: [ceil(N / panel)][K][panel], the missing columns zero.
+inline int64_t packedMatmulElements(const CpuTarget &target, int64_t k, int64_t n) {
+  int64_t panel = target.panelColumns();
+  return (n + panel - 1) / panel * panel * k;
+}
+
+/// Writes panels [panelBegin, panelEnd) of B[k,n] = src[k * strideK + n * strideN] (strides in elements) to `dst`, which stands at
+/// the first of these panels. `src` need not be aligned. Any split into ranges gives the same bytes.
+void packMatmulB(const CpuTarget &target, const char *src, int64_t k, int64_t n, int64_t strideK, int64_t strideN,
+                 int64_t panelBegin, int64_t panelEnd, float *dst);
+
+} // namespace hone
+
+#endif // HONE_COMPILER_CODEGEN_CPU_MATMUL_H

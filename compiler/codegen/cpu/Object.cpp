@@ -1,0 +1,88 @@
+//===- Object.cpp - From the LLVM dialect to object code ------------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "compiler/codegen/cpu/Object.h"
+
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Triple.h"
+
+using namespace hone;
+using llvm::StringRef;
+
+void hone::initializeCodeGenerators() {
+  llvm::InitializeNativeTarget();
+  llvm::InitializeNativeTargetAsmPrinter();
+}
+
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager components;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = true;
+  tuning.SLPVectorization = true;
+  llvm::PassBuilder builder(&machine, tuning);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module, modules);
+}
+
+llvm::Expected<llvm::SmallVector<char, 0>> hone::emitCode(mlir::ModuleOp module, const CpuTarget &target,
+                                                          StringRef name, CodeForm form) {
+  llvm::Triple triple(target.triple);
+  std::string message;
+  const llvm::Target *backend = llvm::TargetRegistry::lookupTarget(triple, message);
+  if (!backend)
+    return llvm::createStringError("kernel '%s': LLVM has no code generator for %s: %s", name.str().c_str(),
+                                   triple.str().c_str(), message.c_str());
+  std::unique_ptr<llvm::TargetMachine> machine(
+      backend->createTargetMachine(triple, target.cpu, target.features, llvm::TargetOptions(), llvm::Reloc::PIC_,
+                                   std::nullopt, llvm::CodeGenOptLevel::Default));
+
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> translated = mlir::translateModuleToLLVMIR(module, context, name);
+  if (!translated)
+    return llvm::createStringError("kernel '%s': translation to LLVM IR failed", name.str().c_str());
+  translated->setSourceFileName(name);
+  // Before optimisation: without them LLVM believes that there are no vector registers and silently does not vectorise.
+  translated->setTargetTriple(triple);
+  translated->setDataLayout(machine->createDataLayout());
+  for (llvm::Function &function : *translated) {
+    if (function.isDeclaration())
+      continue;
+    function.addFnAttr("target-cpu", target.cpu);
+    if (!target.features.empty())
+      function.addFnAttr("target-features", target.features);
+    if (target.lanes == 16) // x86-64-v4's default tuning is 256 bits
+      function.addFnAttr("prefer-vector-width", "512");
+  }
+  optimize(*translated, *machine);
+
+  llvm::SmallVector<char, 0> code;
+  llvm::raw_svector_ostream stream(code);
+  if (form == CodeForm::LlvmIr) {
+    translated->print(stream, nullptr);
+    return code;
+  }
+  llvm::legacy::PassManager codegen;
+  if (machine->addPassesToEmitFile(codegen, stream, nullptr,
+                                   form == CodeForm::Assembly ? llvm::CodeGenFileType::AssemblyFile
+                                                              : llvm::CodeGenFileType::ObjectFile))
+    return llvm::createStringError("kernel '%s': %s has no object writer", name.str().c_str(), triple.str().c_str());
+  codegen.run(*translated);
+  return code;
+}

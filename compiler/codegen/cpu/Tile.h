@@ -1,0 +1,86 @@
+//===- Tile.h - Register tiles and packing ----------------------*- C++ -*-===//
+//
+// What the matmul and attention families share: index arithmetic that folds, the register-tile kernel, and the packing of the
+// right operand into panels. A panel is [depth][tile columns], contiguous.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#ifndef HONE_COMPILER_CODEGEN_CPU_TILE_H
+#define HONE_COMPILER_CODEGEN_CPU_TILE_H
+
+#include "compiler/codegen/cpu/Targets.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+
+namespace hone {
+
+/// Builds index arithmetic on non-negative values (constants fold at once), loops and f32 vectors.
+class KernelBuilder : public mlir::ImplicitLocOpBuilder {
+public:
+  KernelBuilder(mlir::OpBuilder &builder, mlir::Location loc) : ImplicitLocOpBuilder(loc, builder) {}
+
+  mlir::Value index(int64_t value);
+  mlir::Value add(mlir::Value a, mlir::Value b);
+  mlir::Value add(mlir::Value a, int64_t b) { return add(a, index(b)); }
+  mlir::Value sub(mlir::Value a, mlir::Value b);
+  mlir::Value mul(mlir::Value a, mlir::Value b);
+  mlir::Value mul(mlir::Value a, int64_t b) { return mul(a, index(b)); }
+  mlir::Value div(mlir::Value a, mlir::Value b);
+  mlir::Value div(mlir::Value a, int64_t b) { return div(a, index(b)); }
+  mlir::Value rem(mlir::Value a, mlir::Value b);
+  mlir::Value rem(mlir::Value a, int64_t b) { return rem(a, index(b)); }
+  mlir::Value min(mlir::Value a, mlir::Value b);
+  mlir::Value max(mlir::Value a, mlir::Value b);
+  mlir::Value ceilDiv(mlir::Value a, mlir::Value b) { return div(add(a, sub(b, index(1))), b); }
+  mlir::Value ceilDiv(mlir::Value a, int64_t b) { return ceilDiv(a, index(b)); }
+  mlir::Value roundUp(mlir::Value a, int64_t b) { return mul(ceilDiv(a, b), b); }
+  mlir::Value less(mlir::Value a, mlir::Value b);
+  mlir::Value equal(mlir::Value a, mlir::Value b);
+  mlir::Value select(mlir::Value condition, mlir::Value a, mlir::Value b);
+
+  mlir::Value f32(float value);
+  /// All lanes `value`.
+  mlir::Value vectorOf(const CpuTarget &target, float value);
+  mlir::Value broadcast(const CpuTarget &target, mlir::Value scalar);
+
+  /// for (i = low; i < high; i += step) body(i); returns the loop.
+  mlir::scf::ForOp loop(mlir::Value low, mlir::Value high, int64_t step,
+                        llvm::function_ref<void(mlir::Value)> body);
+  /// The same with carried values; `body` returns the next ones.
+  mlir::scf::ForOp loop(mlir::Value low, mlir::Value high, int64_t step, mlir::ValueRange initial,
+                        llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body);
+  /// if (condition) body();
+  void when(mlir::Value condition, llvm::function_ref<void()> body);
+};
+
+/// A matrix in memory: element (i, j) at pointer[offset + i * rowStride + j]. The pointer is memref<1xf32>, the rest index.
+struct TileMatrix {
+  mlir::Value pointer, offset, rowStride;
+};
+
+/// Shape of a register tile: `rows` x (`panels` * `vectors` vectors).
+struct TileShape {
+  int64_t rows, vectors, panels = 1;
+};
+
+/// Calls the kernel that computes C = A x B, or C += A x B if `accumulate` (i1), for one tile with `depth` values of k: A is
+/// [rows][depth]; B holds shape.panels panels, panelStride elements apart (index; not used for one panel). The kernel becomes an
+/// internal function of the enclosing module.
+void emitTile(KernelBuilder &b, const CpuTarget &target, TileShape shape, const TileMatrix &left, const TileMatrix &panel,
+              mlir::Value panelStride, mlir::Value depth, const TileMatrix &sums, mlir::Value accumulate);
+
+/// The same for any number of rows and one panel: tiles of at most target.tileRows rows, split evenly.
+void emitTileRows(KernelBuilder &b, const CpuTarget &target, int64_t vectors, mlir::Value rows, const TileMatrix &left,
+                  const TileMatrix &panel, mlir::Value depth, const TileMatrix &sums, mlir::Value accumulate);
+
+/// Packs `columns` (1 ... panel width, index) columns and `depth` values of k of a matrix into one panel at `panel` (rowStride not
+/// used). `source` is [depth][columns], or [columns][depth] if `transposed`. What the missing columns hold is not specified
+/// (zeros or copies of the last column).
+void emitPackPanel(KernelBuilder &b, const CpuTarget &target, int64_t vectors, bool transposed, const TileMatrix &source,
+                   mlir::Value columns, mlir::Value depth, const TileMatrix &panel);
+
+} // namespace hone
+
+#endif // HONE_COMPILER_CODEGEN_CPU_TILE_H

@@ -1,0 +1,239 @@
+// The generic path. A kernel is one iteration space: elements (a map), rows with reductions in between (softmax, norms), or the
+// iterations of an op with loops of its own. docs/design/generic.md has the measurements behind each choice.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/codegen/generic/Generic.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace hone;
+
+namespace {
+
+/// How a kernel is computed.
+struct Schedule {
+  Schedule(KernelOp kernel, ShapeBuilder &shapes);
+
+  LoopOpInterface loopOp;           // iterations of this op, or
+  SmallVector<ReduceOp> stages;     // rows: reductions in order, then the results; or a map
+  llvm::SmallSetVector<int64_t, 4> axes; // the dims of a row
+  SmallVector<OpFoldResult> space;  // dims of the results
+  /// Values computed in one stage and read in later ones, with the stage that computes them.
+  llvm::MapVector<Value, unsigned> kept;
+  bool isExpensive = false;
+
+  bool isRows() const { return !stages.empty(); }
+  SmallVector<OpFoldResult> outer() const { return pick(false); }
+  SmallVector<OpFoldResult> row() const { return pick(true); }
+
+private:
+  SmallVector<OpFoldResult> pick(bool inRow) const {
+    SmallVector<OpFoldResult> dims;
+    for (auto [i, dim] : llvm::enumerate(space))
+      if (axes.contains(i) == inRow)
+        dims.push_back(dim);
+    return dims;
+  }
+  void findStages(KernelOp kernel, ShapeBuilder &shapes);
+  void chooseKept(KernelOp kernel, ShapeBuilder &shapes);
+};
+
+} // namespace
+
+static bool isCheap(Operation *op) {
+  return op->hasTrait<CheapToRecompute>() || isa<ConstantOp, FromElementsOp, ReduceOp>(op);
+}
+
+Schedule::Schedule(KernelOp kernel, ShapeBuilder &shapes) {
+  Operation *terminator = kernel.getBody().front().getTerminator();
+  Value result = terminator->getOperand(0);
+  loopOp = dyn_cast<LoopOpInterface>(result.getDefiningOp());
+  if (loopOp)
+    return;
+  space.assign(shapes.dims(result).begin(), shapes.dims(result).end());
+  for (Operation &op : kernel.getBody().front())
+    isExpensive |= isa<ScalarOpInterface>(op) && !isCheap(&op);
+  findStages(kernel, shapes);
+  if (isRows())
+    chooseKept(kernel, shapes);
+  else if (!space.empty())
+    axes.insert(space.size() - 1);
+}
+
+/// Reductions whose results are broadcast back over the reduced dims. All of one kernel reduce the same dims, or none is a stage:
+/// then each result element computes its reductions itself.
+void Schedule::findStages(KernelOp kernel, ShapeBuilder &shapes) {
+  ArrayRef<OpFoldResult> full = space;
+  for (ReduceOp reduce : kernel.getBody().front().getOps<ReduceOp>()) {
+    bool fits = reduce.getKeepdims() && shapes.dims(reduce.getInput()) == full;
+    if (!fits || (!stages.empty() && reduce.getAxes() != stages.front().getAxes())) {
+      stages.clear();
+      return;
+    }
+    stages.push_back(reduce);
+  }
+  if (!stages.empty())
+    axes.insert_range(stages.front().getAxes());
+}
+
+void Schedule::chooseKept(KernelOp kernel, ShapeBuilder &shapes) {
+  unsigned last = stages.size();
+  llvm::DenseMap<Value, llvm::SmallSetVector<unsigned, 4>> uses;
+  llvm::DenseMap<Operation *, bool> expensive;
+  for (Operation &op : kernel.getBody().front()) {
+    bool own = isa<ElementOpInterface>(op) && !isCheap(&op);
+    for (Value operand : op.getOperands())
+      own |= operand.getDefiningOp() && expensive.lookup(operand.getDefiningOp());
+    expensive[&op] = own && !isa<ReduceOp>(op);
+  }
+  for (Value result : kernel.getBody().front().getTerminator()->getOperands())
+    uses[result].insert(last);
+  for (Operation &op : llvm::reverse(kernel.getBody().front())) {
+    if (!isa<ElementOpInterface>(op))
+      continue;
+    Value value = op.getResult(0);
+    auto &stagesOfValue = uses[value];
+    bool isFull = shapes.dims(value) == ArrayRef<OpFoldResult>(space);
+    if (stagesOfValue.size() > 1 && expensive[&op] && isFull && elementTypeOf(value).isF32()) {
+      unsigned first = *llvm::min_element(stagesOfValue);
+      kept[value] = first;
+      stagesOfValue.clear();
+      stagesOfValue.insert(first);
+    }
+    llvm::SmallSetVector<unsigned, 4> here = stagesOfValue;
+    if (auto *found = llvm::find_if(stages, [&](ReduceOp stage) { return stage == &op; }); found != stages.end()) {
+      here.clear();
+      here.insert(found - stages.begin());
+    }
+    for (Value operand : op.getOperands())
+      if (isa<RankedTensorType>(operand.getType()))
+        uses[operand].insert_range(here);
+  }
+}
+
+GenericRange hone::genericRange(KernelOp kernel, ShapeBuilder &shapes) {
+  Schedule schedule(kernel, shapes);
+  OpFoldResult one = shapes.constant(1), zero = shapes.constant(0);
+  if (schedule.loopOp)
+    return {schedule.loopOp.iterationCount(shapes), one, zero};
+  OpFoldResult row = shapes.product(schedule.row());
+  // About 10 us of work a chunk: handing it to another thread costs below 1 us.
+  OpFoldResult elements = shapes.constant(schedule.isExpensive ? 8192 : 32768);
+  if (!schedule.isRows() && schedule.space.size() <= 1)
+    return {schedule.space.empty() ? one : row, elements, zero};
+  OpFoldResult scratch = zero;
+  if (!schedule.kept.empty()) {
+    OpFoldResult lines = shapes.ceilDiv(shapes.mul(row, shapes.constant(4)), shapes.constant(64));
+    scratch = shapes.mul(lines, shapes.constant(64 * int64_t(schedule.kept.size())));
+  }
+  OpFoldResult grain = shapes.max(shapes.floorDiv(elements, shapes.max(row, one)), one);
+  return {shapes.product(schedule.outer()), grain, scratch};
+}
+
+/// Calls body with indices over the dims `axes`, other positions of `indices` being set already.
+static void overDims(KernelEmitter &e, ArrayRef<int64_t> axes, ArrayRef<OpFoldResult> space,
+                     SmallVectorImpl<Value> &indices, function_ref<void()> body) {
+  if (axes.empty())
+    return body();
+  e.loop(e.index(0), e.size(space[axes.front()]), {},
+         [&](Value i, ValueRange) {
+           indices[axes.front()] = i;
+           overDims(e, axes.drop_front(), space, indices, body);
+           return SmallVector<Value>();
+         },
+         /*vectorize=*/axes.size() == 1);
+}
+
+static void storeResults(KernelEmitter &e, ValueRange indices) {
+  for (auto [i, result] : llvm::enumerate(e.kernel.getBody().front().getTerminator()->getOperands()))
+    e.store(i, indices, e.load(result, indices));
+}
+
+static void buildRows(KernelEmitter &e, Schedule &schedule) {
+  SmallVector<OpFoldResult> outer = schedule.outer(), row = schedule.row();
+  SmallVector<Value> outerSizes = e.sizes(outer), rowSizes = e.sizes(row);
+  SmallVector<int64_t> axes(schedule.axes.begin(), schedule.axes.end());
+  unsigned stage = 0;
+
+  // Kept values: the stage that computes one writes it to scratch, later stages read it there.
+  Value scratch = schedule.kept.empty() ? Value() : flatView(e.builder, e.loc, e.body.scratch);
+  Value pitch;
+  if (scratch) {
+    ShapeBuilder &shapes = e.shapes();
+    OpFoldResult lines =
+        shapes.ceilDiv(shapes.mul(shapes.product(row), shapes.constant(4)), shapes.constant(64));
+    pitch = e.size(shapes.mul(lines, shapes.constant(16)));
+  }
+  e.onLoad = [&](Value tensor, ValueRange indices) -> Value {
+    auto found = schedule.kept.find(tensor);
+    if (found == schedule.kept.end())
+      return {};
+    SmallVector<Value> inRow;
+    for (int64_t axis : axes)
+      inRow.push_back(indices[axis]);
+    Value number = e.index(found - schedule.kept.begin());
+    Value position = e.add(e.mul(number, pitch), e.linearize(inRow, rowSizes));
+    if (found->second != stage)
+      return memref::LoadOp::create(e.builder, e.loc, scratch, position);
+    Value scalar = cast<ElementOpInterface>(tensor.getDefiningOp()).emitElement(e, indices);
+    memref::StoreOp::create(e.builder, e.loc, scalar, scratch, position);
+    return scalar;
+  };
+
+  e.loop(e.body.begin, e.body.end, {}, [&](Value iteration, ValueRange) {
+    SmallVector<Value> outerIndices = e.delinearize(iteration, outerSizes), indices(schedule.space.size());
+    for (int64_t i = 0, next = 0, rank = indices.size(); i < rank; ++i)
+      indices[i] = schedule.axes.contains(i) ? e.index(0) : outerIndices[next++];
+    for (ReduceOp reduce : schedule.stages) {
+      e.know(reduce.getOutput(), reduce.emitElement(e, indices));
+      ++stage;
+    }
+    overDims(e, axes, schedule.space, indices, [&] { storeResults(e, indices); });
+    return SmallVector<Value>();
+  }, /*vectorize=*/false);
+  e.onLoad = nullptr;
+}
+
+static void buildMap(KernelEmitter &e, Schedule &schedule) {
+  int64_t rank = schedule.space.size();
+  SmallVector<Value> indices(rank);
+  if (rank <= 1) {
+    e.loop(e.body.begin, e.body.end, {},
+           [&](Value i, ValueRange) {
+             if (rank == 1)
+               indices[0] = i;
+             storeResults(e, indices);
+             return SmallVector<Value>();
+           },
+           /*vectorize=*/rank == 1);
+    return;
+  }
+  SmallVector<Value> outerSizes = e.sizes(schedule.outer());
+  e.loop(e.body.begin, e.body.end, {}, [&](Value iteration, ValueRange) {
+    SmallVector<Value> outerIndices = e.delinearize(iteration, outerSizes);
+    llvm::copy(outerIndices, indices.begin());
+    overDims(e, {rank - 1}, schedule.space, indices, [&] { storeResults(e, indices); });
+    return SmallVector<Value>();
+  }, /*vectorize=*/false);
+}
+
+void hone::buildGeneric(KernelEmitter &e) {
+  Schedule schedule(e.kernel, e.shapes());
+  // Polynomials and divisions wait for each other; four independent chains hide that.
+  e.interleave = schedule.isExpensive ? 4 : 0;
+  if (schedule.loopOp) {
+    e.loop(e.body.begin, e.body.end, {}, [&](Value iteration, ValueRange) {
+      schedule.loopOp.emitIteration(e, iteration);
+      return SmallVector<Value>();
+    }, /*vectorize=*/false);
+    return;
+  }
+  if (schedule.isRows())
+    buildRows(e, schedule);
+  else
+    buildMap(e, schedule);
+}

@@ -1,0 +1,322 @@
+// The planned @main becomes two functions over hone_frame: `plan` computes sizes and checks, `run` launches.
+//
+// Arithmetic is copied with index as i64 and lowered by the upstream conversions; memory and launches are a few loads, stores
+// and calls each. In `run` LLVM drops what only `plan` needs.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/Passes.h"
+#include "compiler/codegen/host/ProgramData.h"
+#include "dialects/hone/Hone.h"
+#include "hone/abi.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "support/Identifier.h"
+
+namespace hone {
+#define GEN_PASS_DEF_LOWERPROGRAM
+#include "compiler/Passes.h.inc"
+} // namespace hone
+
+using namespace mlir;
+using namespace hone;
+
+namespace {
+
+class ProgramLowering {
+public:
+  ProgramLowering(ModuleOp top, ModuleOp program, func::FuncOp main, ProgramData &data)
+      : top(top), program(program), main(main), data(data), builder(main.getContext()), loc(main.getLoc()),
+        pointer(LLVM::LLVMPointerType::get(main.getContext())), i32(builder.getI32Type()), i64(builder.getI64Type()) {}
+
+  void declareRuntime();
+  /// Writes one of the two functions.
+  void write(StringRef name, bool isPlan);
+
+private:
+  Value number(Type type, int64_t value) {
+    return LLVM::ConstantOp::create(builder, loc, type, builder.getIntegerAttr(type, value));
+  }
+  Value at(Value base, Value byteOffset) {
+    return LLVM::GEPOp::create(builder, loc, pointer, builder.getI8Type(), base, ArrayRef<LLVM::GEPArg>{byteOffset});
+  }
+  Value at(Value base, int64_t byteOffset) {
+    return LLVM::GEPOp::create(builder, loc, pointer, builder.getI8Type(), base,
+                               ArrayRef<LLVM::GEPArg>{int32_t(byteOffset)});
+  }
+  Value loadField(Value base, int64_t byteOffset, Type type) {
+    return LLVM::LoadOp::create(builder, loc, type, at(base, byteOffset));
+  }
+  void storeField(Value base, int64_t byteOffset, Value value) {
+    LLVM::StoreOp::create(builder, loc, value, at(base, byteOffset));
+  }
+  void lower(Operation *op);
+  void lowerLaunch(LaunchOp launch);
+  void lowerCheck(CheckOp check);
+  void lowerReturn(func::ReturnOp op);
+  void copyConverted(Operation *op);
+  /// Goes on in a new block unless `status` is not 0, which is returned at once.
+  void returnIfFailed(Value status);
+  Value dimsOfInput(int64_t input) {
+    return loadField(loadField(frame, offsetof(hone_frame, input_dims), pointer), input * 8, pointer);
+  }
+  bool isInput(int64_t argument) { return !main.getArgAttr(argument, "hone.output"); }
+
+  ModuleOp top, program;
+  func::FuncOp main;
+  ProgramData &data;
+  OpBuilder builder;
+  Location loc;
+  Type pointer, i32, i64;
+  bool isPlan = false;
+  LLVM::LLVMFuncOp function;
+  Value frame, weights, arena, launchRecord, bufferTable, sizeTable;
+  IRMapping mapping;
+};
+
+void ProgramLowering::declareRuntime() {
+  builder.setInsertionPointToEnd(program.getBody());
+  auto declare = [&](StringRef name, LLVM::LLVMFunctionType type) {
+    auto declaration = LLVM::LLVMFuncOp::create(builder, loc, name, type);
+    declaration.setVisibility_(LLVM::Visibility::Hidden);
+  };
+  declare("hone_rt_launch", LLVM::LLVMFunctionType::get(i32, {pointer, pointer}));
+  declare("hone_rt_fail", LLVM::LLVMFunctionType::get(i32, {pointer, pointer, i64, i64}));
+  auto kernelType =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(main.getContext()), {pointer, i64, i64});
+  llvm::SmallDenseSet<Attribute> declared;
+  for (LaunchOp launch : main.getOps<LaunchOp>())
+    if (declared.insert(launch.getKernelAttr()).second)
+      declare(launch.getKernel(), kernelType);
+}
+
+void ProgramLowering::write(StringRef name, bool plan) {
+  isPlan = plan;
+  mapping.clear();
+  builder.setInsertionPointToEnd(program.getBody());
+  function = LLVM::LLVMFuncOp::create(builder, loc, name, LLVM::LLVMFunctionType::get(i32, {pointer}),
+                                      LLVM::Linkage::Internal);
+  Block *entry = function.addEntryBlock(builder);
+  builder.setInsertionPointToStart(entry);
+  frame = entry->getArgument(0);
+  size_t buffers = 1, sizes = 1;
+  for (LaunchOp launch : main.getOps<LaunchOp>()) {
+    buffers = std::max<size_t>(buffers, launch.getBuffers().size());
+    sizes = std::max<size_t>(sizes, launch.getSizes().size());
+  }
+  if (!isPlan) {
+    // One launch at a time: they share the record and its tables.
+    auto stack = [&](size_t words) {
+      return LLVM::AllocaOp::create(builder, loc, pointer, i64, number(i64, words), /*alignment=*/8).getResult();
+    };
+    launchRecord = stack(sizeof(hone_launch) / 8);
+    bufferTable = stack(buffers);
+    sizeTable = stack(sizes);
+    weights = loadField(frame, offsetof(hone_frame, weights), pointer);
+    arena = loadField(frame, offsetof(hone_frame, arena), pointer);
+  }
+  Value inputTable = loadField(frame, offsetof(hone_frame, inputs), pointer);
+  Value outputTable = isPlan ? Value() : loadField(frame, offsetof(hone_frame, outputs), pointer);
+  int64_t inputs = 0, outputs = 0;
+  for (BlockArgument argument : main.getArguments().drop_back()) {
+    bool input = isInput(argument.getArgNumber());
+    if (input)
+      mapping.map(argument, loadField(inputTable, 8 * inputs++, pointer));
+    else if (!isPlan)
+      mapping.map(argument, loadField(outputTable, 8 * outputs++, pointer));
+  }
+  for (Operation &op : main.getBody().front())
+    lower(&op);
+}
+
+void ProgramLowering::lower(Operation *op) {
+  loc = op->getLoc();
+  if (auto launch = dyn_cast<LaunchOp>(op))
+    return isPlan ? void() : lowerLaunch(launch);
+  if (auto check = dyn_cast<CheckOp>(op))
+    return isPlan ? lowerCheck(check) : void();
+  if (auto result = dyn_cast<func::ReturnOp>(op))
+    return lowerReturn(result);
+  if (auto view = dyn_cast<memref::ViewOp>(op)) {
+    if (!isPlan)
+      mapping.map(view.getResult(), at(arena, mapping.lookup(view.getByteShift())));
+    return;
+  }
+  if (auto use = dyn_cast<UseWeightOp>(op)) {
+    auto weight = top.lookupSymbol<WeightOp>(use.getWeight());
+    if (!isPlan)
+      mapping.map(use.getOutput(),
+                  at(weights, number(i64, weight->getAttrOfType<IntegerAttr>("hone.offset").getInt())));
+    return;
+  }
+  if (auto dim = dyn_cast<memref::DimOp>(op)) {
+    int64_t input = cast<BlockArgument>(dim.getSource()).getArgNumber();
+    mapping.map(dim.getResult(), loadField(dimsOfInput(input), 8 * *dim.getConstantIndex(), i64));
+    return;
+  }
+  if (auto load = dyn_cast<memref::LoadOp>(op)) {
+    // A host value: an element of an input of static shape.
+    Value position = number(i64, 0);
+    for (auto [index, size] : llvm::zip_equal(load.getIndices(), load.getMemRefType().getShape()))
+      position = LLVM::AddOp::create(builder, loc, LLVM::MulOp::create(builder, loc, position, number(i64, size)),
+                                     mapping.lookup(index));
+    Type element = scalarType(load.getType());
+    Type memory = element.isInteger(1) ? Type(builder.getI8Type()) : element;
+    int64_t bytes = memory.getIntOrFloatBitWidth() / 8;
+    Value scalar = LLVM::LoadOp::create(
+        builder, loc, memory,
+        at(mapping.lookup(load.getMemRef()), LLVM::MulOp::create(builder, loc, position, number(i64, bytes))));
+    if (element.isInteger(1))
+      scalar = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, scalar, number(memory, 0));
+    mapping.map(load.getResult(), scalar);
+    return;
+  }
+  copyConverted(op);
+}
+
+/// Copies arithmetic and structured control flow with index as i64.
+void ProgramLowering::copyConverted(Operation *op) {
+  auto convert = [&](Type type) { return type.isIndex() ? i64 : type; };
+  if (isa<arith::IndexCastOp, arith::IndexCastUIOp>(op)) {
+    Value from = mapping.lookup(op->getOperand(0));
+    Type to = convert(op->getResult(0).getType());
+    unsigned own = from.getType().getIntOrFloatBitWidth(), wanted = to.getIntOrFloatBitWidth();
+    Value result = from;
+    if (own > wanted)
+      result = LLVM::TruncOp::create(builder, loc, to, from);
+    else if (own < wanted)
+      result = isa<arith::IndexCastOp>(op) ? Value(LLVM::SExtOp::create(builder, loc, to, from))
+                                           : LLVM::ZExtOp::create(builder, loc, to, from);
+    mapping.map(op->getResult(0), result);
+    return;
+  }
+  if (auto constant = dyn_cast<arith::ConstantIndexOp>(op)) {
+    mapping.map(op->getResult(0), number(i64, constant.value()));
+    return;
+  }
+  OperationState state(op->getLoc(), op->getName());
+  for (Value operand : op->getOperands())
+    state.addOperands(mapping.lookup(operand));
+  for (Type type : op->getResultTypes())
+    state.addTypes(convert(type));
+  state.addAttributes(op->getAttrs());
+  state.propertiesAttr = op->getPropertiesAsAttribute();
+  for (unsigned i = 0; i < op->getNumRegions(); ++i)
+    state.addRegion();
+  Operation *copy = builder.create(state);
+  for (auto [from, to] : llvm::zip_equal(op->getResults(), copy->getResults()))
+    mapping.map(from, to);
+  for (auto [from, to] : llvm::zip_equal(op->getRegions(), copy->getRegions())) {
+    OpBuilder::InsertionGuard guard(builder);
+    for (Block &block : from) {
+      Block *inside = builder.createBlock(&to, to.end());
+      for (BlockArgument argument : block.getArguments())
+        mapping.map(argument, inside->addArgument(convert(argument.getType()), argument.getLoc()));
+      builder.setInsertionPointToEnd(inside);
+      for (Operation &nested : block)
+        copyConverted(&nested);
+    }
+  }
+}
+
+void ProgramLowering::returnIfFailed(Value status) {
+  Value failed = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, status, number(i32, 0));
+  Block *stop = new Block, *next = new Block;
+  function.getBody().push_back(stop);
+  function.getBody().push_back(next);
+  LLVM::CondBrOp::create(builder, loc, failed, stop, next);
+  builder.setInsertionPointToEnd(stop);
+  LLVM::ReturnOp::create(builder, loc, status);
+  builder.setInsertionPointToEnd(next);
+}
+
+void ProgramLowering::lowerLaunch(LaunchOp launch) {
+  for (auto [i, buffer] : llvm::enumerate(launch.getBuffers()))
+    storeField(bufferTable, 8 * i, mapping.lookup(buffer));
+  for (auto [i, size] : llvm::enumerate(launch.getSizes()))
+    storeField(sizeTable, 8 * i, mapping.lookup(size));
+  storeField(launchRecord, offsetof(hone_launch, kernel), data.address(builder, launch.getKernel()));
+  storeField(launchRecord, offsetof(hone_launch, buffers), bufferTable);
+  storeField(launchRecord, offsetof(hone_launch, sizes), sizeTable);
+  storeField(launchRecord, offsetof(hone_launch, count), mapping.lookup(launch.getCount()));
+  storeField(launchRecord, offsetof(hone_launch, grain), mapping.lookup(launch.getGrain()));
+  storeField(launchRecord, offsetof(hone_launch, scratch), mapping.lookup(launch.getScratch()));
+  storeField(launchRecord, offsetof(hone_launch, node),
+             data.address(builder, data.addString(nodeText(launch.getLoc()))));
+  auto call = LLVM::CallOp::create(builder, loc, TypeRange{i32}, "hone_rt_launch", ValueRange{frame, launchRecord});
+  returnIfFailed(call.getResult());
+}
+
+void ProgramLowering::lowerCheck(CheckOp check) {
+  Value holds = mapping.lookup(check.getCondition());
+  Block *fails = new Block, *next = new Block;
+  function.getBody().push_back(fails);
+  function.getBody().push_back(next);
+  LLVM::CondBrOp::create(builder, loc, holds, next, fails);
+  builder.setInsertionPointToEnd(fails);
+  Value message = data.address(builder, data.addString(check.getMessage()));
+  auto call = LLVM::CallOp::create(
+      builder, loc, TypeRange{i32}, "hone_rt_fail",
+      ValueRange{frame, message, mapping.lookup(check.getFirst()), mapping.lookup(check.getSecond())});
+  LLVM::ReturnOp::create(builder, loc, call.getResult());
+  builder.setInsertionPointToEnd(next);
+}
+
+void ProgramLowering::lowerReturn(func::ReturnOp op) {
+  if (isPlan) {
+    ValueRange values = op.getOperands();
+    storeField(frame, offsetof(hone_frame, arena_bytes), mapping.lookup(values[0]));
+    storeField(frame, offsetof(hone_frame, scratch_bytes), mapping.lookup(values[1]));
+    values = values.drop_front(2);
+    Value table = loadField(frame, offsetof(hone_frame, output_dims), pointer);
+    int64_t output = 0;
+    for (BlockArgument argument : main.getArguments().drop_back()) {
+      if (isInput(argument.getArgNumber()))
+        continue;
+      int64_t rank = cast<MemRefType>(argument.getType()).getRank();
+      Value dims = rank ? loadField(table, 8 * output, pointer) : Value();
+      for (int64_t i = 0; i < rank; ++i)
+        storeField(dims, 8 * i, mapping.lookup(values[i]));
+      values = values.drop_front(rank);
+      ++output;
+    }
+  }
+  LLVM::ReturnOp::create(builder, loc, number(i32, 0));
+}
+
+struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
+  using LowerProgramBase::LowerProgramBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    auto main = module.lookupSymbol<func::FuncOp>("main");
+    auto weightBytes = module->getAttrOfType<IntegerAttr>("hone.weight_bytes");
+    if (!main || !weightBytes) {
+      module.emitError("wants a planned function @main (hone-plan-memory)");
+      return signalPassFailure();
+    }
+    auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
+    auto nameAttr = model ? model.getAs<StringAttr>("name") : StringAttr();
+    StringRef name = nameAttr ? nameAttr.getValue() : "model";
+    OpBuilder builder(main);
+    auto program = ModuleOp::create(builder, module.getLoc(), "program");
+    ProgramData data(program);
+    ProgramLowering lowering(module, program, main, data);
+    lowering.declareRuntime();
+    lowering.write("plan", /*isPlan=*/true);
+    lowering.write("run", /*isPlan=*/false);
+    auto manifest = module->getAttrOfType<StringAttr>("hone.manifest");
+    data.addProgram(main, toIdentifier(name), name, manifest ? manifest.getValue() : "{}", weightBytes.getInt());
+    main.erase();
+
+    OpPassManager conversions("builtin.module");
+    conversions.addPass(createSCFToControlFlowPass());
+    conversions.addPass(createArithToLLVMConversionPass());
+    conversions.addPass(createConvertControlFlowToLLVMPass());
+    conversions.addPass(createReconcileUnrealizedCastsPass());
+    if (failed(runPipeline(conversions, program)))
+      signalPassFailure();
+  }
+};
+} // namespace

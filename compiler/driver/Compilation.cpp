@@ -1,0 +1,245 @@
+// Reading, importing, and running the passes; who is at fault when one of them fails.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/driver/Compilation.h"
+#include "compiler/driver/PinDims.h"
+#include "compiler/driver/StageFile.h"
+#include "dialects/hone/Hone.h"
+#include "frontends/onnx/Import.h"
+#include "support/Identifier.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace hone;
+
+/// What users read while a stage is made.
+static StringRef activity(Stage stage) {
+  switch (stage) {
+  case Stage::Import:
+    return "reading the model";
+  case Stage::Hone:
+    return "simplifying";
+  case Stage::Kernels:
+    return "cutting into kernels";
+  case Stage::Plan:
+    return "planning memory";
+  case Stage::Llvm:
+    return "generating kernels";
+  }
+  llvm_unreachable("a stage without a text");
+}
+
+namespace {
+/// Shows progress, and remembers what failed.
+class Watcher : public PassInstrumentation {
+public:
+  Watcher(Console &console) : console(console) {}
+
+  void runAfterPass(Pass *pass, Operation *op) override {
+    if (pass->getArgument() != "hone-mark-stage")
+      return;
+    if (auto stage = stageOf(cast<ModuleOp>(op)); stage && *stage != Stage::Llvm)
+      showProgress(console, static_cast<Stage>(static_cast<int>(*stage) + 1));
+  }
+  void runAfterPassFailed(Pass *pass, Operation *op) override {
+    if (!failedPass.empty())
+      return; // what failed first, not what it was nested in
+    failedPass = pass->getArgument().empty() ? pass->getName().str() : pass->getArgument().str();
+    // A pass of ours that says what is wrong with a model has done its duty. Upstream passes know no models, and invalid IR
+    // is nobody's wish.
+    ScopedDiagnosticHandler silence(op->getContext(), [](Diagnostic &) { return success(); });
+    isFault = !StringRef(failedPass).starts_with("hone-") || failed(verify(op));
+  }
+
+  static void showProgress(Console &console, Stage stage) {
+    console.progress(static_cast<unsigned>(stage) + 1, activity(stage));
+  }
+
+  std::string failedPass;
+  bool isFault = false;
+
+private:
+  Console &console;
+};
+} // namespace
+
+Compilation::Compilation(const Options &options, Console &console) : options(options), console(console) {
+  DialectRegistry registry;
+  registerCompilerDialects(registry);
+  mlirContext = std::make_unique<MLIRContext>(registry);
+  if (options.jobs > 0)
+    mlirContext->disableMultithreading();
+  if (options.jobs > 1) {
+    threads = std::make_unique<llvm::DefaultThreadPool>(llvm::hardware_concurrency(options.jobs));
+    mlirContext->setThreadPool(*threads);
+  }
+  // No dialect may be loaded while passes run in parallel.
+  mlirContext->loadAllAvailableDialects();
+  mlirContext->getDiagEngine().registerHandler([&](Diagnostic &diagnostic) {
+    console.diagnose(diagnostic);
+    return success();
+  });
+}
+
+Compilation::~Compilation() = default;
+
+//===-- Loading -------------------------------------------------------------------------------------------------===//
+
+ExitCode Compilation::load() {
+  Watcher::showProgress(console, Stage::Import);
+  StringRef extension = llvm::sys::path::extension(options.input);
+  return extension == ".mlir" || extension == ".mlirbc" ? loadStage() : importModel();
+}
+
+ExitCode Compilation::findTarget(StringRef level) {
+  llvm::Expected<const CpuTarget &> found = lookupTarget(level);
+  if (!found) {
+    console.error(found.takeError());
+    return level == "host" ? ExitInput : ExitUsage;
+  }
+  cpuTarget = &*found;
+  return ExitDone;
+}
+
+ExitCode Compilation::importModel() {
+  if (ExitCode code = findTarget(options.target.empty() ? "host" : options.target))
+    return code;
+  std::vector<OnnxProblem> problems;
+  OnnxModel model = readModel(options.input, problems);
+  for (const OnnxProblem &problem : problems)
+    if (problem.severity == OnnxProblem::Error)
+      console.error(Twine(problem.text));
+  if (console.errorCount())
+    return ExitInput;
+  if (llvm::Error error = pinDims(model, options.dims, options.shapes)) {
+    console.error(std::move(error));
+    return ExitUsage;
+  }
+
+  // The module names the files of its weights by absolute paths.
+  for (OnnxFile &file : model.files) {
+    SmallString<128> real;
+    if (!llvm::sys::fs::real_path(file.path, real))
+      file.path = std::string(real);
+  }
+  llvm::Expected<std::string> digest = digestModel(model);
+  if (!digest) {
+    console.error(digest.takeError());
+    return ExitInput;
+  }
+  std::string name = options.name.empty() ? toIdentifier(llvm::sys::path::stem(options.input)) : options.name;
+  root = importOnnx(model, name, *digest, *mlirContext);
+  if (!root) {
+    if (console.errorCount())
+      return ExitInput;
+    console.fault("the import failed without saying why");
+    return ExitFault;
+  }
+  files = std::move(model.files);
+
+  // The module says everything that later stages need, so that any of them can be compiled alone.
+  std::string flags;
+  for (StringRef dim : options.dims)
+    flags += (" --dim=" + dim).str();
+  for (StringRef shape : options.shapes)
+    flags += (" --shape=" + shape).str();
+  Builder builder(mlirContext.get());
+  NamedAttrList modelAttrs((*root)->getAttrOfType<DictionaryAttr>(kModelAttr));
+  modelAttrs.set("flags", builder.getStringAttr(StringRef(flags).ltrim()));
+  (*root)->setAttr(kModelAttr, modelAttrs.getDictionary(mlirContext.get()));
+  (*root)->setAttr(stageAttr, builder.getStringAttr(toString(Stage::Import)));
+  (*root)->setAttr(kTargetAttr,
+                   TargetAttr::get(mlirContext.get(), cpuTarget->triple, cpuTarget->name, cpuTarget->features));
+  current = Stage::Import;
+  return ExitDone;
+}
+
+ExitCode Compilation::loadStage() {
+  auto given = [&](StringRef option) {
+    console.error(option + " is for models: a stage file has been through the import already");
+    return ExitUsage;
+  };
+  if (!options.target.empty())
+    return given("--target");
+  if (!options.name.empty())
+    return given("--name");
+  if (!options.dims.empty())
+    return given("--dim");
+  if (!options.shapes.empty())
+    return given("--shape");
+
+  root = readStage(options.input, *mlirContext);
+  if (!root) {
+    if (!console.errorCount())
+      console.error("cannot be read as MLIR");
+    return ExitInput;
+  }
+  std::optional<Stage> stage = stageOf(*root);
+  auto targetAttr = (*root)->getAttrOfType<TargetAttr>(kTargetAttr);
+  auto model = (*root)->getAttrOfType<DictionaryAttr>(kModelAttr);
+  if (!stage || !targetAttr || !model || !model.getAs<StringAttr>("name")) {
+    console.error("is no stage of a compile: the module lacks " + stageAttr + ", " + kTargetAttr + " or " + kModelAttr +
+                  "; make one with hone compile --emit=STAGE");
+    return ExitInput;
+  }
+  if (name() != toIdentifier(name())) {
+    console.error("its model's name, '" + name() + "', is no C identifier");
+    return ExitInput;
+  }
+  current = *stage;
+  return findTarget(targetAttr.getLevel()) ? ExitInput : ExitDone;
+}
+
+std::string Compilation::name() {
+  return root->getOperation()->getAttrOfType<DictionaryAttr>(kModelAttr).getAs<StringAttr>("name").getValue().str();
+}
+
+llvm::Error Compilation::filesUnchanged() const {
+  for (const OnnxFile &file : files) {
+    llvm::sys::fs::file_status status;
+    std::error_code error = llvm::sys::fs::status(file.path, status);
+    if (error || status.getSize() != file.size ||
+        status.getLastModificationTime().time_since_epoch().count() != file.modified)
+      return llvm::createStringError("'" + file.path + "' changed while it was compiled; compile again");
+  }
+  return llvm::Error::success();
+}
+
+//===-- Running -------------------------------------------------------------------------------------------------===//
+
+std::string Compilation::pipelineText(Stage to) {
+  PassManager manager(mlirContext.get(), ModuleOp::getOperationName());
+  buildPipeline(manager, current, to);
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  manager.printAsTextualPipeline(stream);
+  return text;
+}
+
+ExitCode Compilation::runTo(Stage to) {
+  if (to < current) {
+    console.error("is at the stage '" + toString(current) + "', which comes after '" + toString(to) + "'");
+    return ExitUsage;
+  }
+  PassManager manager(mlirContext.get(), ModuleOp::getOperationName());
+  if (failed(applyPassManagerCLOptions(manager)))
+    return ExitUsage;
+  applyDefaultTimingPassManagerCLOptions(manager);
+  auto owned = std::make_unique<Watcher>(console);
+  Watcher &watcher = *owned;
+  manager.addInstrumentation(std::move(owned));
+  buildPipeline(manager, current, to);
+
+  unsigned errorsBefore = console.errorCount();
+  if (succeeded(manager.run(*root))) {
+    current = to;
+    return ExitDone;
+  }
+  if (!watcher.isFault && console.errorCount() > errorsBefore)
+    return ExitInput;
+  console.fault("pass '" + watcher.failedPass + "' failed");
+  return ExitFault;
+}

@@ -1,0 +1,62 @@
+// One model on its way through the stages: what `compile` and `check` share.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef HONE_COMPILER_DRIVER_COMPILATION_H
+#define HONE_COMPILER_DRIVER_COMPILATION_H
+
+#include "compiler/codegen/cpu/Targets.h"
+#include "compiler/driver/Console.h"
+#include "compiler/driver/Options.h"
+#include "compiler/driver/Pipeline.h"
+#include "frontends/onnx/Model.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/Support/ThreadPool.h"
+
+namespace hone {
+
+/// Owns the context, its threads and the module. All methods print what is wrong and return an exit code; after one that
+/// is not ExitDone, no other may be called.
+class Compilation {
+public:
+  Compilation(const Options &options, Console &console);
+  ~Compilation();
+
+  /// Reads options.input: a model, which is imported, or a stage file.
+  ExitCode load();
+
+  /// Runs the passes up to stage `to`; the module may already be there.
+  ExitCode runTo(Stage to);
+
+  /// The passes that runTo(`to`) would run, as hone-opt takes them.
+  std::string pipelineText(Stage to);
+
+  /// An error if a file of the model was changed since load().
+  llvm::Error filesUnchanged() const;
+
+  mlir::ModuleOp module() { return *root; }
+  mlir::MLIRContext &context() { return *mlirContext; }
+  Stage stage() const { return current; }
+  const CpuTarget &target() const { return *cpuTarget; }
+  /// The model's identifier.
+  std::string name();
+
+private:
+  ExitCode importModel();
+  ExitCode loadStage();
+  ExitCode findTarget(llvm::StringRef level);
+
+  const Options &options;
+  Console &console;
+  std::unique_ptr<llvm::DefaultThreadPool> threads;
+  std::unique_ptr<mlir::MLIRContext> mlirContext;
+  mlir::OwningOpRef<mlir::ModuleOp> root;
+  const CpuTarget *cpuTarget = nullptr;
+  Stage current = Stage::Import;
+  std::vector<OnnxFile> files;
+};
+
+} // namespace hone
+
+#endif // HONE_COMPILER_DRIVER_COMPILATION_H

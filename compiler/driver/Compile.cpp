@@ -1,0 +1,209 @@
+// hone compile: from a model, or a stage of it, to what was asked for.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/codegen/cpu/Object.h"
+#include "compiler/driver/Commands.h"
+#include "compiler/driver/Compilation.h"
+#include "compiler/driver/Manifest.h"
+#include "compiler/driver/StageFile.h"
+#include "compiler/driver/Weights.h"
+#include "compiler/emit/Header.h"
+#include "compiler/emit/Library.h"
+#include "support/Identifier.h"
+#include "support/OutputFile.h"
+#include "mlir/IR/Threading.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include <algorithm>
+#include <atomic>
+
+using namespace mlir;
+using namespace hone;
+namespace path = llvm::sys::path;
+
+namespace {
+/// What can be written.
+struct OutputForm {
+  StringRef emit, suffix;
+  enum Kind { StageText, CodeText, Header, Library } kind;
+  Stage stage = Stage::Llvm;                     ///< how far passes run
+  CodeForm code = CodeForm::Object;              ///< of CodeText
+  OutputKind library = OutputKind::SharedLibrary; ///< of Library
+};
+} // namespace
+
+// The first row with a suffix is what the suffix means.
+static const OutputForm forms[] = {
+    {"lib", ".so", OutputForm::Library},
+    {"obj", ".o", OutputForm::Library, Stage::Llvm, CodeForm::Object, OutputKind::Object},
+    {"archive", ".a", OutputForm::Library, Stage::Llvm, CodeForm::Object, OutputKind::Archive},
+    {"header", ".h", OutputForm::Header, Stage::Hone},
+    {"llvm", ".mlir", OutputForm::StageText, Stage::Llvm},
+    {"import", ".mlir", OutputForm::StageText, Stage::Import},
+    {"hone", ".mlir", OutputForm::StageText, Stage::Hone},
+    {"kernels", ".mlir", OutputForm::StageText, Stage::Kernels},
+    {"plan", ".mlir", OutputForm::StageText, Stage::Plan},
+    {"asm", ".s", OutputForm::CodeText, Stage::Llvm, CodeForm::Assembly},
+    {"llvm-ir", ".ll", OutputForm::CodeText, Stage::Llvm, CodeForm::LlvmIr},
+};
+
+/// Which form `options` ask for; null after an error was printed.
+static const OutputForm *findForm(const Options &options, Console &console) {
+  if (!options.emit.empty()) {
+    for (const OutputForm &form : forms)
+      if (form.emit == options.emit)
+        return &form;
+    std::string names = llvm::join(llvm::map_range(forms, [](const OutputForm &form) { return form.emit; }), ", ");
+    console.error("--emit=" + options.emit + ": expected one of " + names);
+    return nullptr;
+  }
+  if (options.output.empty())
+    return &forms[0];
+  StringRef suffix = path::extension(options.output);
+  for (const OutputForm &form : forms)
+    if (form.suffix == suffix)
+      return &form;
+  console.error("-o " + options.output +
+                ": the suffix does not say what to write; expected .so, .o, .a, .h, .mlir, .ll or .s, or --emit=STAGE");
+  return nullptr;
+}
+
+/// The code of every nested module: kernels in the module's order, the host program last. The order does not depend on
+/// which thread is done first.
+static llvm::Expected<std::vector<SmallVector<char, 0>>> emitAll(Compilation &compilation, CodeForm form,
+                                                                 ArrayRef<ModuleOp> modules, Console &console) {
+  std::vector<SmallVector<char, 0>> results(modules.size());
+  std::vector<std::string> errors(modules.size());
+  std::atomic<unsigned> done = 0;
+  parallelFor(&compilation.context(), 0, modules.size(), [&](size_t i) {
+    ModuleOp module = modules[i];
+    auto code = emitCode(module, compilation.target(), module.getSymName().value_or("module"), form);
+    if (code)
+      results[i] = std::move(*code);
+    else
+      errors[i] = toString(code.takeError());
+    console.progress(stepCount - 1, "compiling kernels: " + Twine(++done) + " of " + Twine(modules.size()));
+  });
+  for (std::string &error : errors)
+    if (!error.empty())
+      return llvm::createStringError(error);
+  return results;
+}
+
+/// The nested modules in the order in which they are linked.
+static SmallVector<ModuleOp> nestedModules(ModuleOp module) {
+  SmallVector<ModuleOp> modules(module.getOps<ModuleOp>());
+  std::stable_partition(modules.begin(), modules.end(), [](ModuleOp nested) { return nested.getSymName() != "program"; });
+  return modules;
+}
+
+/// Listings one after the other, each behind a line that LLVM's split-file takes apart.
+static std::string joinListings(ArrayRef<ModuleOp> modules, ArrayRef<SmallVector<char, 0>> codes, StringRef suffix) {
+  std::string text;
+  for (auto [module, code] : llvm::zip(modules, codes)) {
+    text += ((suffix == ".ll" ? ";--- " : "#--- ") + ModuleOp(module).getSymName().value_or("module") + suffix + "\n").str();
+    text.append(code.begin(), code.end());
+  }
+  return text;
+}
+
+/// The header of the library; the entry is read off @main, or, behind it, off the manifest.
+static std::string headerText(Compilation &compilation) {
+  auto values = [](ArrayRef<EntryValue> entries) {
+    std::vector<HeaderValue> result;
+    for (const EntryValue &entry : entries)
+      result.push_back({entry.name, entry.dtype, entry.dims});
+    return result;
+  };
+  Entry entry = entryOf(compilation.module());
+  return makeHeader(compilation.name(), values(entry.inputs), values(entry.outputs));
+}
+
+static llvm::Error writeText(StringRef output, StringRef text) {
+  if (output != "-")
+    return writeFile(output, text);
+  llvm::outs() << text; // runHone() looks after errors
+  return llvm::Error::success();
+}
+
+/// The folder that paths in a stage file are relative to; empty for stdout.
+static std::string folderOf(StringRef output) {
+  if (output == "-")
+    return {};
+  SmallString<128> folder(path::parent_path(output)), real;
+  if (folder.empty())
+    folder = ".";
+  return llvm::sys::fs::real_path(folder, real) ? std::string(folder) : std::string(real);
+}
+
+static llvm::Error writeOutput(Compilation &compilation, const OutputForm &form, StringRef output, Console &console) {
+  ModuleOp module = compilation.module();
+  if (form.kind == OutputForm::Header)
+    return writeText(output, headerText(compilation));
+  if (form.kind == OutputForm::StageText) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    printStage(module, folderOf(output), stream);
+    return writeText(output, text);
+  }
+
+  SmallVector<ModuleOp> modules = nestedModules(module);
+  initializeCodeGenerators();
+  auto codes = emitAll(compilation, form.code, modules, console);
+  if (!codes)
+    return codes.takeError();
+  console.progress(stepCount, "writing " + output);
+  if (form.kind == OutputForm::CodeText)
+    return writeText(output, joinListings(modules, *codes, form.suffix));
+  llvm::Expected<uint64_t> weightBytes = weightBytesOf(module);
+  if (!weightBytes)
+    return weightBytes.takeError();
+  LibraryParts parts{compilation.name(), std::move(*codes), *weightBytes, [&](WeightSink &sink) -> llvm::Error {
+                       if (llvm::Error error = writeWeights(module, sink))
+                         return error;
+                       return compilation.filesUnchanged();
+                     }};
+  return emitLibrary(parts, output, form.library);
+}
+
+ExitCode hone::compileCommand(const Options &options, Console &console) {
+  const OutputForm *form = findForm(options, console);
+  if (!form)
+    return ExitUsage;
+  if (!options.name.empty() && options.name != toIdentifier(options.name)) {
+    console.error("--name=" + options.name + ": expected a C identifier, like " + toIdentifier(options.name));
+    return ExitUsage;
+  }
+  std::string output = options.output;
+  if (output.empty())
+    output = (path::stem(options.input) + (form->suffix == ".mlir" ? "." + form->emit : "") + form->suffix).str();
+  if (output == "-" && form->kind == OutputForm::Library) {
+    console.error("-o -: a library is not written to stdout");
+    return ExitUsage;
+  }
+
+  if (llvm::sys::fs::equivalent(options.input, output)) {
+    console.error("-o " + output + ": this is the input itself");
+    return ExitUsage;
+  }
+
+  Compilation compilation(options, console);
+  if (ExitCode code = compilation.load())
+    return code;
+  if (options.printPipeline) {
+    console.clear();
+    llvm::outs() << compilation.pipelineText(form->stage) << '\n';
+    return ExitDone;
+  }
+  // A header can be written at any stage, any other form only on the way to its own.
+  Stage stage = form->kind == OutputForm::Header ? std::max(form->stage, compilation.stage()) : form->stage;
+  if (ExitCode code = compilation.runTo(stage))
+    return code;
+  if (llvm::Error error = writeOutput(compilation, *form, output, console)) {
+    console.error(std::move(error));
+    return ExitInput;
+  }
+  return ExitDone;
+}

@@ -1,0 +1,142 @@
+// Errors, progress, and how a crash looks.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/driver/Console.h"
+#include "dialects/hone/Hone.h"
+#include "llvm/Support/ErrorHandling.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/Signals.h"
+#include "llvm/Support/raw_ostream.h"
+#include <csignal>
+#include <cstring>
+#include <new>
+#include <unistd.h>
+
+using namespace mlir;
+using namespace hone;
+
+static constexpr llvm::StringLiteral reportHint =
+    "this is a fault of Hone: please report it with the model, or the file that --emit=import writes, and the command line";
+
+//===-- Messages ------------------------------------------------------------------------------------------------===//
+
+Console::Console(std::string subject)
+    : subject(std::move(subject)), terminal(llvm::sys::Process::StandardErrIsDisplayed()) {}
+
+void Console::clear() {
+  std::lock_guard<std::mutex> lock(mutex);
+  if (lineShown)
+    llvm::errs() << "\r\033[K";
+  lineShown = false;
+}
+
+void Console::print(StringRef kind, const llvm::Twine &text) {
+  clear();
+  std::lock_guard<std::mutex> lock(mutex);
+  llvm::errs() << kind << ": ";
+  if (!subject.empty() && kind != "note")
+    llvm::errs() << subject << ": ";
+  llvm::errs() << text << '\n';
+}
+
+void Console::error(const llvm::Twine &text) {
+  ++errors;
+  print("error", text);
+}
+void Console::warning(const llvm::Twine &text) { print("warning", text); }
+
+void Console::error(llvm::Error failure) {
+  handleAllErrors(std::move(failure), [&](const llvm::ErrorInfoBase &info) {
+    SmallVector<StringRef> lines;
+    std::string message = info.message();
+    StringRef(message).split(lines, '\n', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
+    for (StringRef line : lines)
+      error(line);
+  });
+}
+
+void Console::fault(const llvm::Twine &text) {
+  error(text);
+  print("note", reportHint);
+}
+
+/// The place in a text file that `loc` comes from, "3:7"; empty if it comes from elsewhere.
+static std::string placeOf(Location loc) {
+  auto file = dyn_cast<FileLineColLoc>(loc);
+  if (file && file.getLine() > 0)
+    return (Twine(file.getLine()) + ":" + Twine(file.getColumn())).str();
+  return {};
+}
+
+/// What `loc` is about, "node 'x' (Relu)" or "input 'x'"; empty if nothing, or if `text` says it already.
+static std::string thingOf(Location loc, StringRef text) {
+  std::string node = nodeText(loc);
+  StringRef quoted(node);
+  if (!quoted.consume_front("node ") || text.contains(quoted.take_until([](char c) { return c == '('; }).rtrim()))
+    return {};
+  for (StringRef kind : {"input", "output", "initializer"}) // names of the model that are not nodes
+    if (quoted.consume_back((" (" + kind + ")").str()))
+      return (kind + " " + quoted).str();
+  return node;
+}
+
+void Console::diagnose(Diagnostic &diagnostic) {
+  if (diagnostic.getSeverity() == DiagnosticSeverity::Remark)
+    return;
+  std::string text = diagnostic.str(), where = placeOf(diagnostic.getLocation());
+  if (where.empty())
+    where = thingOf(diagnostic.getLocation(), text);
+  if (!where.empty())
+    text = where + ": " + text;
+  switch (diagnostic.getSeverity()) {
+  case DiagnosticSeverity::Error:
+    error(text);
+    break;
+  case DiagnosticSeverity::Warning:
+    warning(text);
+    break;
+  default:
+    print("note", text);
+  }
+  for (Diagnostic &note : diagnostic.getNotes())
+    print("note", note.str());
+}
+
+void Console::progress(unsigned step, const llvm::Twine &what) {
+  std::lock_guard<std::mutex> lock(mutex);
+  std::string text = ("[" + Twine(step) + "/" + Twine(stepCount) + "] " + what).str();
+  if (terminal) {
+    llvm::errs() << "\r\033[K" << text;
+    lineShown = true;
+  } else if (std::chrono::steady_clock::now() - start > std::chrono::seconds(10)) {
+    llvm::errs() << text << '\n';
+  }
+}
+
+//===-- Crashes -------------------------------------------------------------------------------------------------===//
+
+/// Only what may be called in a signal handler.
+[[noreturn]] static void die(ExitCode code, StringRef message) {
+  llvm::sys::RunInterruptHandlers(); // removes unfinished outputs
+  [[maybe_unused]] ssize_t written = ::write(STDERR_FILENO, message.data(), message.size());
+  ::_exit(code);
+}
+
+static void dieOfFault(void *) {
+  die(ExitFault, "\nerror: Hone crashed; this is a fault of Hone: please report it with the model, or the file that "
+                 "--emit=import writes, and the command line\n");
+}
+
+void hone::installCrashHandlers() {
+  llvm::sys::AddSignalHandler(dieOfFault, nullptr);
+  // After LLVM's own handlers, so that it is not replaced by them.
+  struct sigaction action = {};
+  action.sa_handler = [](int) { die(ExitInput, "\nerror: a file of the model became shorter while it was read\n"); };
+  ::sigaction(SIGBUS, &action, nullptr);
+  std::set_new_handler([] { die(ExitInput, "\nerror: out of memory\n"); });
+  llvm::install_fatal_error_handler([](void *, const char *reason, bool) {
+    llvm::errs() << "\nerror: " << reason << '\n';
+    dieOfFault(nullptr);
+  });
+}

@@ -1,0 +1,70 @@
+// What users see on stderr while a command works: errors in one form, and a line of progress on a terminal.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef HONE_COMPILER_DRIVER_CONSOLE_H
+#define HONE_COMPILER_DRIVER_CONSOLE_H
+
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/Support/Error.h"
+#include <chrono>
+#include <mutex>
+#include <string>
+
+namespace hone {
+
+/// Exit codes of `hone`.
+enum ExitCode {
+  ExitDone = 0,
+  ExitInput = 1, ///< the input or the environment is at fault: a bad model, a full disk
+  ExitUsage = 2, ///< the command line is
+  ExitFault = 3  ///< Hone is
+};
+
+/// How many steps progress() counts: the five stages, code, and the output.
+inline constexpr unsigned stepCount = 7;
+
+/// Prints to stderr. Safe to use from several threads.
+class Console {
+public:
+  /// `subject`, a file, begins every message: "error: model.onnx: …".
+  explicit Console(std::string subject);
+  ~Console() { clear(); }
+
+  void error(const llvm::Twine &text);
+  void warning(const llvm::Twine &text);
+  /// Prints every message in `error`, one a line.
+  void error(llvm::Error error);
+  /// Prints a fault of Hone with what to do about it.
+  void fault(const llvm::Twine &text);
+
+  /// Prints an MLIR diagnostic with the model's node, or the place in the stage file, that it is about. Remarks are left
+  /// out.
+  void diagnose(mlir::Diagnostic &diagnostic);
+
+  /// Says what is being done, the `step`th of `stepCount` steps: on a terminal in one line that the next call replaces; elsewhere
+  /// lines, and only for work that goes on for more than ten seconds.
+  void progress(unsigned step, const llvm::Twine &what);
+  /// Takes the line of progress away.
+  void clear();
+
+  /// How many errors were printed.
+  unsigned errorCount() const { return errors; }
+
+private:
+  void print(llvm::StringRef kind, const llvm::Twine &text);
+
+  std::string subject;
+  std::mutex mutex;
+  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+  bool terminal, lineShown = false;
+  unsigned errors = 0;
+};
+
+/// Makes crashes, fatal errors of LLVM, exhausted memory and files that shrink while they are mapped end the process with
+/// a message and an exit code instead of a stack dump. Unfinished outputs are removed. Call once, first.
+void installCrashHandlers();
+
+} // namespace hone
+
+#endif // HONE_COMPILER_DRIVER_CONSOLE_H

@@ -1,0 +1,183 @@
+// hone inspect: what a model or a library says about itself.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/driver/Commands.h"
+#include "compiler/driver/LoadedLibrary.h"
+#include "compiler/driver/Manifest.h"
+#include "frontends/onnx/Model.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include <map>
+
+using namespace hone;
+using llvm::StringRef;
+namespace json = llvm::json;
+
+static StringRef typeName(OnnxDataType type) {
+  StringRef name = dataTypeName(static_cast<int32_t>(type));
+  return name == "?" ? StringRef(toString(type)) : name;
+}
+
+//===-- Text: both kinds of file become the same JSON, and this prints it -------------------------------------------===//
+
+/// "1.2 MB".
+static std::string sizeText(double bytes) {
+  static constexpr StringRef units[] = {"bytes", "kB", "MB", "GB", "TB"};
+  size_t unit = 0;
+  for (; bytes >= 1000 && unit + 1 < std::size(units); ++unit)
+    bytes /= 1000;
+  return llvm::formatv(unit ? "{0:f1} {1}" : "{0:f0} {1}", bytes, units[unit]).str();
+}
+
+static void printValues(const json::Object &root, StringRef key) {
+  const json::Array *values = root.getArray(key);
+  if (!values)
+    return;
+  llvm::outs() << key << '\n';
+  for (const json::Value &entry : *values) {
+    const json::Object *value = entry.getAsObject();
+    if (!value)
+      continue;
+    llvm::outs() << "  " << llvm::left_justify(value->getString("name").value_or(""), 24) << ' '
+                 << value->getString("type").value_or("?");
+    if (const json::Array *dims = value->getArray("dims")) {
+      llvm::ListSeparator comma;
+      llvm::outs() << " [";
+      for (const json::Value &dim : *dims)
+        llvm::outs() << comma << (dim.getAsString() ? dim.getAsString()->str() : std::to_string(dim.getAsInteger().value_or(0)));
+      llvm::outs() << ']';
+    }
+    llvm::outs() << '\n';
+  }
+}
+
+/// Prints the keys of an object, or the names and counts of an array of objects, under a title.
+static void printCounts(const json::Object &counts, StringRef title) {
+  llvm::outs() << title << '\n';
+  for (const auto &[name, count] : counts)
+    llvm::outs() << "  " << llvm::left_justify(StringRef(name), 24) << ' ' << count.getAsInteger().value_or(0) << '\n';
+}
+
+static void printText(const json::Object &root) {
+  for (StringRef key : {"model", "target", "flags", "compiler", "producer"}) {
+    if (const json::Object *model = root.getObject(key))
+      llvm::outs() << llvm::left_justify("name", 9) << ' ' << model->getString("name").value_or("") << '\n'
+                   << llvm::left_justify("blake3", 9) << ' ' << model->getString("blake3").value_or("") << '\n';
+    else if (std::optional<StringRef> text = root.getString(key); text && !text->empty())
+      llvm::outs() << llvm::left_justify(key, 9) << ' ' << *text << '\n';
+  }
+  if (const json::Object *opsets = root.getObject("opsets"))
+    for (const auto &[domain, version] : *opsets)
+      llvm::outs() << llvm::left_justify("opset", 9) << ' ' << StringRef(domain) << ' ' << version.getAsInteger().value_or(0)
+                   << '\n';
+  printValues(root, "inputs");
+  printValues(root, "outputs");
+  if (const json::Object *operators = root.getObject("operators"))
+    printCounts(*operators, "operators");
+  if (const json::Array *kernels = root.getArray("kernels")) {
+    llvm::outs() << "kernels\n";
+    for (const json::Value &entry : *kernels)
+      if (const json::Object *kernel = entry.getAsObject())
+        llvm::outs() << "  " << llvm::left_justify(kernel->getString("name").value_or(""), 40) << ' '
+                     << kernel->getInteger("launches").value_or(0) << " launches\n";
+  }
+  if (const json::Object *weights = root.getObject("weights")) {
+    llvm::outs() << llvm::left_justify("weights", 9) << ' ' << sizeText(weights->getInteger("bytes").value_or(0));
+    if (std::optional<int64_t> tensors = weights->getInteger("tensors"))
+      llvm::outs() << " in " << *tensors << " tensors";
+    if (std::optional<StringRef> digest = weights->getString("blake3"))
+      llvm::outs() << ", blake3 " << *digest;
+    llvm::outs() << '\n';
+  }
+  if (std::optional<int64_t> bytes = root.getInteger("bytes"))
+    llvm::outs() << llvm::left_justify("size", 9) << ' ' << sizeText(*bytes) << '\n';
+}
+
+//===-- What is in a file -----------------------------------------------------------------------------------------===//
+
+static json::Array valuesOf(llvm::ArrayRef<OnnxValueInfo> values) {
+  json::Array array;
+  for (const OnnxValueInfo &value : values) {
+    json::Object object{{"name", json::fixUTF8(value.name)}, {"type", typeName(value.type.elementType)}};
+    if (value.type.hasShape) {
+      json::Array dims;
+      for (const OnnxDim &dim : value.type.dims) {
+        if (dim.isFixed())
+          dims.push_back(dim.value);
+        else
+          dims.push_back(dim.symbol.empty() ? "?" : json::fixUTF8(dim.symbol));
+      }
+      object["dims"] = std::move(dims);
+    }
+    array.push_back(std::move(object));
+  }
+  return array;
+}
+
+static llvm::Expected<json::Object> describeModel(const Options &options, Console &console) {
+  std::vector<OnnxProblem> problems;
+  OnnxModel model = readModel(options.input, problems);
+  llvm::Error errors = llvm::Error::success();
+  for (const OnnxProblem &problem : problems)
+    if (problem.severity == OnnxProblem::Error)
+      errors = joinErrors(std::move(errors), llvm::createStringError(problem.text));
+  if (errors)
+    return errors;
+  llvm::Expected<std::string> digest = digestModel(model);
+  if (!digest)
+    return digest.takeError();
+
+  std::map<std::string, int64_t> operators;
+  for (const OnnxNode &node : model.graph.nodes)
+    ++operators[node.domain.empty() ? node.op : node.domain + "." + node.op];
+  json::Object counts, opsets;
+  for (auto &[name, count] : operators)
+    counts[json::fixUTF8(name)] = count;
+  for (auto &[domain, version] : model.opsets)
+    opsets[domain.empty() ? "ai.onnx" : json::fixUTF8(domain)] = version;
+  int64_t weightBytes = 0, fileBytes = 0;
+  for (const OnnxTensor &tensor : model.graph.initializers)
+    weightBytes += tensor.length;
+  for (const OnnxFile &file : model.files)
+    fileBytes += file.size;
+  return json::Object{
+      {"model", json::Object{{"name", json::fixUTF8(model.graph.name)}, {"blake3", *digest}}},
+      {"producer", json::fixUTF8(model.producer)},
+      {"opsets", std::move(opsets)},
+      {"inputs", valuesOf(model.graph.inputs)},
+      {"outputs", valuesOf(model.graph.outputs)},
+      {"operators", std::move(counts)},
+      {"weights", json::Object{{"bytes", weightBytes}, {"tensors", int64_t(model.graph.initializers.size())}}},
+      {"bytes", fileBytes}};
+}
+
+static llvm::Expected<json::Object> describeLibrary(const Options &options) {
+  llvm::Expected<LoadedLibrary> library = LoadedLibrary::open(options.input);
+  if (!library)
+    return library.takeError();
+  llvm::Expected<json::Value> manifest = json::parse(library->manifest());
+  if (!manifest)
+    return manifest.takeError();
+  uint64_t bytes = 0;
+  if (std::error_code error = llvm::sys::fs::file_size(options.input, bytes))
+    return llvm::errorCodeToError(error);
+  json::Object root = manifest->getAsObject() ? std::move(*manifest->getAsObject()) : json::Object();
+  root["bytes"] = int64_t(bytes);
+  return root;
+}
+
+ExitCode hone::inspectCommand(const Options &options, Console &console) {
+  llvm::Expected<json::Object> root =
+      isElfFile(options.input) ? describeLibrary(options) : describeModel(options, console);
+  if (!root) {
+    console.error(root.takeError());
+    return ExitInput;
+  }
+  if (options.json)
+    llvm::outs() << llvm::formatv("{0:2}", json::Value(std::move(*root))) << '\n';
+  else
+    printText(*root);
+  return ExitDone;
+}

@@ -1,0 +1,206 @@
+// The manifest is the library's memory of its model: names, digests, and which node ended up in which kernel.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/driver/Manifest.h"
+#include "compiler/driver/Options.h"
+#include "compiler/emit/Library.h"
+#include "dialects/hone/Hone.h"
+#include "hone/abi.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace hone;
+namespace json = llvm::json;
+
+//===-- The entry -----------------------------------------------------------------------------------------------===//
+
+int32_t hone::onnxDataType(Type type) {
+  if (type.isF32())
+    return HONE_FLOAT;
+  if (type.isF64())
+    return HONE_DOUBLE;
+  if (type.isF16())
+    return HONE_FLOAT16;
+  if (type.isBF16())
+    return HONE_BFLOAT16;
+  auto integer = dyn_cast<IntegerType>(type);
+  if (!integer)
+    return 0;
+  bool isUnsigned = integer.isUnsigned();
+  switch (integer.getWidth()) {
+  case 1:
+    return HONE_BOOL;
+  case 8:
+    return isUnsigned ? HONE_UINT8 : HONE_INT8;
+  case 16:
+    return isUnsigned ? HONE_UINT16 : HONE_INT16;
+  case 32:
+    return isUnsigned ? HONE_UINT32 : HONE_INT32;
+  case 64:
+    return isUnsigned ? HONE_UINT64 : HONE_INT64;
+  default:
+    return 0;
+  }
+}
+
+// By ONNX's number.
+static constexpr StringLiteral typeNames[] = {"?",    "f32", "u8",  "i8",  "u16", "i16", "i32", "i64", "?",
+                                              "bool", "f16", "f64", "u32", "u64", "?",   "?",   "bf16"};
+
+StringRef hone::dataTypeName(int32_t type) {
+  return type >= 0 && type < int32_t(std::size(typeNames)) ? StringRef(typeNames[type]) : "?";
+}
+
+static EntryValue entryValue(Type type, DictionaryAttr attrs) {
+  EntryValue value;
+  auto shaped = cast<ShapedType>(type);
+  if (auto name = attrs.getAs<StringAttr>(kNameAttr))
+    value.name = name.getValue().str();
+  value.dtype = onnxDataType(shaped.getElementType());
+  auto symbols = attrs.getAs<ArrayAttr>(kDimsAttr);
+  for (auto [i, size] : llvm::enumerate(shaped.getShape())) {
+    StringAttr symbol = symbols && i < symbols.size() ? dyn_cast<StringAttr>(symbols[i]) : StringAttr();
+    if (!ShapedType::isDynamic(size))
+      value.dims.push_back(std::to_string(size));
+    else
+      value.dims.push_back(symbol && !symbol.empty() ? symbol.getValue().str() : "?");
+  }
+  return value;
+}
+
+/// The reverse of toJson(); what is not as it writes it is left out.
+static std::vector<EntryValue> fromJson(const json::Array *array) {
+  std::vector<EntryValue> values;
+  for (const json::Value &element : array ? *array : json::Array()) {
+    const json::Object *object = element.getAsObject();
+    const json::Array *dims = object ? object->getArray("dims") : nullptr;
+    if (!dims)
+      continue;
+    EntryValue &value = values.emplace_back();
+    value.name = object->getString("name").value_or("").str();
+    StringRef type = object->getString("type").value_or("");
+    value.dtype = llvm::find(typeNames, type) - std::begin(typeNames);
+    for (const json::Value &dim : *dims)
+      value.dims.push_back(dim.getAsString() ? dim.getAsString()->str() : std::to_string(dim.getAsInteger().value_or(0)));
+  }
+  return values;
+}
+
+Entry hone::entryOf(ModuleOp module) {
+  Entry entry;
+  auto main = module.lookupSymbol<func::FuncOp>("main");
+  if (!main) {
+    auto manifest = module->getAttrOfType<StringAttr>(manifestAttr);
+    llvm::Expected<json::Value> root = json::parse(manifest ? manifest.getValue() : "{}");
+    if (root && root->getAsObject())
+      return {fromJson(root->getAsObject()->getArray("inputs")), fromJson(root->getAsObject()->getArray("outputs"))};
+    consumeError(root.takeError());
+    return entry;
+  }
+  auto attrsOf = [&](DictionaryAttr attrs) { return attrs ? attrs : DictionaryAttr::get(module.getContext()); };
+  for (auto [i, type] : llvm::enumerate(main.getArgumentTypes())) {
+    // Once memory is planned, outputs are arguments too, and the arena is one without a name.
+    DictionaryAttr attrs = attrsOf(main.getArgAttrDict(i));
+    if (attrs.contains(kNameAttr) && isa<ShapedType>(type))
+      (attrs.contains("hone.output") ? entry.outputs : entry.inputs).push_back(entryValue(type, attrs));
+  }
+  for (auto [i, type] : llvm::enumerate(main.getResultTypes()))
+    if (isa<ShapedType>(type))
+      entry.outputs.push_back(entryValue(type, attrsOf(main.getResultAttrDict(i))));
+  return entry;
+}
+
+json::Array hone::toJson(ArrayRef<EntryValue> values) {
+  json::Array array;
+  for (const EntryValue &value : values) {
+    json::Array dims;
+    for (StringRef dim : value.dims) {
+      int64_t size;
+      if (!dim.getAsInteger(10, size))
+        dims.push_back(size);
+      else
+        dims.push_back(json::fixUTF8(dim));
+    }
+    array.push_back(json::Object{
+        {"name", json::fixUTF8(value.name)}, {"type", dataTypeName(value.dtype)}, {"dims", std::move(dims)}});
+  }
+  return array;
+}
+
+//===-- The manifest --------------------------------------------------------------------------------------------===//
+
+/// All node names in `loc`: "encoder/MatMul_3 (MatMul)".
+static void collectNodes(Location loc, llvm::SetVector<StringRef> &nodes) {
+  if (auto fused = dyn_cast<FusedLoc>(loc))
+    for (Location part : fused.getLocations())
+      collectNodes(part, nodes);
+  else if (auto name = dyn_cast<NameLoc>(loc))
+    nodes.insert(name.getName());
+}
+
+/// The nodes that each kernel computes, over all its launches, in order of the first launch.
+static json::Array kernelsOf(ModuleOp module) {
+  llvm::MapVector<StringRef, std::pair<int64_t, llvm::SetVector<StringRef>>> kernels;
+  module.walk([&](LaunchOp launch) {
+    auto &[launches, nodes] = kernels[launch.getKernel()];
+    ++launches;
+    collectNodes(launch.getLoc(), nodes);
+  });
+  json::Array array;
+  for (auto &[name, info] : kernels) {
+    json::Array nodes;
+    for (StringRef node : info.second)
+      nodes.push_back(json::fixUTF8(node));
+    array.push_back(json::Object{{"name", name}, {"launches", info.first}, {"nodes", std::move(nodes)}});
+  }
+  return array;
+}
+
+std::string hone::buildManifest(ModuleOp module) {
+  if (auto known = module->getAttrOfType<StringAttr>(manifestAttr))
+    return known.getValue().str();
+  auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
+  auto text = [&](StringRef key) {
+    auto value = model ? model.getAs<StringAttr>(key) : StringAttr();
+    return json::fixUTF8(value ? value.getValue() : "");
+  };
+  auto target = module->getAttrOfType<TargetAttr>(kTargetAttr);
+  auto weightBytes = module->getAttrOfType<IntegerAttr>("hone.weight_bytes");
+  int64_t bytes = weightBytes ? weightBytes.getInt() : 0;
+  Entry entry = entryOf(module);
+
+  json::Object weights{{"bytes", bytes}};
+  if (bytes)
+    weights["blake3"] = weightDigestField;
+  json::Object manifest{
+      {"model", json::Object{{"name", text("name")}, {"blake3", text("digest")}}},
+      {"compiler", versionText()},
+      {"flags", text("flags")},
+      {"target", target ? json::fixUTF8(target.getLevel()) : ""},
+      {"inputs", toJson(entry.inputs)},
+      {"outputs", toJson(entry.outputs)},
+      {"weights", std::move(weights)},
+      {"kernels", kernelsOf(module)},
+  };
+  // json::Object prints its keys in order, so the text is a function of the module.
+  return llvm::formatv("{0}", json::Value(std::move(manifest))).str();
+}
+
+namespace {
+struct WriteManifestPass : PassWrapper<WriteManifestPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(WriteManifestPass)
+
+  StringRef getArgument() const override { return "hone-write-manifest"; }
+  StringRef getDescription() const override { return "Keeps on the module what the library says about itself"; }
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    module->setAttr(manifestAttr, StringAttr::get(&getContext(), buildManifest(module)));
+  }
+};
+} // namespace
+
+std::unique_ptr<Pass> hone::createWriteManifestPass() { return std::make_unique<WriteManifestPass>(); }

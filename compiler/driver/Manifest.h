@@ -1,0 +1,51 @@
+// What a library says about itself, and what the driver must know of a module's entry.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef HONE_COMPILER_DRIVER_MANIFEST_H
+#define HONE_COMPILER_DRIVER_MANIFEST_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+#include "llvm/Support/JSON.h"
+#include <string>
+#include <vector>
+
+namespace hone {
+
+/// The module attribute that holds the manifest once the module has left the stage at which it can be built.
+inline constexpr llvm::StringLiteral manifestAttr = "hone.manifest";
+
+/// An input or output of @main.
+struct EntryValue {
+  std::string name;
+  int32_t dtype = 0;             ///< the number of ONNX's TensorProto.DataType
+  std::vector<std::string> dims; ///< "128", a symbol, or "?" for a dim without a name
+};
+
+struct Entry {
+  std::vector<EntryValue> inputs, outputs;
+};
+
+/// Reads the entry off @main, in tensor form or in buffer form; without @main, off the manifest that the module keeps.
+Entry entryOf(mlir::ModuleOp module);
+
+/// ONNX's number for an element type (i1 is its bool); 0 for a type it does not have.
+int32_t onnxDataType(mlir::Type type);
+/// The type's short name, "f32"; "?" for a number that is not known.
+llvm::StringRef dataTypeName(int32_t onnxType);
+
+/// The manifest of a module at the stage `plan`, as JSON text: model (name, digest), compiler, target, flags, inputs,
+/// outputs, weights (bytes; the digest is filled in by emitLibrary), and for each kernel the nodes of the model that it
+/// computes. The same module gives the same text.
+std::string buildManifest(mlir::ModuleOp planModule);
+
+/// --hone-write-manifest: keeps the manifest on the module (`hone.manifest`).
+std::unique_ptr<mlir::Pass> createWriteManifestPass();
+
+/// `values` as JSON: [{"name": …, "type": "f32", "dims": [1, "sequence"]}].
+llvm::json::Array toJson(llvm::ArrayRef<EntryValue> values);
+
+} // namespace hone
+
+#endif // HONE_COMPILER_DRIVER_MANIFEST_H

@@ -1,0 +1,256 @@
+// Every command and option: a row here is what `--help` prints and what is accepted.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/driver/Options.h"
+#include "compiler/driver/Console.h"
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace hone;
+using llvm::StringRef;
+namespace cl = llvm::cl;
+
+namespace {
+struct CommandInfo {
+  Command command;
+  StringRef name, usage, summary, details;
+};
+} // namespace
+
+static constexpr StringRef mlirPrefix = "mlir-";
+
+static const CommandInfo commands[] = {
+    {Command::Compile, "compile", "MODEL [-o OUT]", "turns a model into a native library",
+     R"(MODEL is an ONNX file (.onnx, or .onnxtxt in ONNX's text form), or a stage that --emit wrote (.mlir). What is
+written is named by the suffix of OUT or by --emit:
+
+  .so   lib      shared library with one symbol, NAME_library     .mlir  llvm     the last stage, or one of
+  .o    obj      the same as an object file                              import   the model as it was read,
+  .a    archive  the same as a static library                            hone     simplified,
+  .h    header   C header with the positions of inputs                   kernels  cut into kernels,
+  .s    asm      assembly of the kernels                                 plan     with all memory placed
+  .ll   llvm-ir  LLVM IR of the kernels, optimised
+
+A stage can be read, changed and compiled on. `-o -` writes text to stdout.
+
+Examples:
+  hone compile model.onnx                                 writes model.so for this machine
+  hone compile model.onnx -o libmodel.a --target=x86-64-v3
+  hone compile model.onnx --dim batch=1 --shape ids=1x128xi64
+  hone compile model.onnx --emit=kernels -o -             shows what was fused
+  hone compile model.onnx --emit=hone -o model.mlir && hone compile model.mlir -o model.so
+)"},
+    {Command::Check, "check", "MODEL", "lists everything in a model that cannot be compiled",
+     R"(Every problem is printed, each with the node it is in. Exit code 0: the model compiles; 1: it does not.
+
+Examples:
+  hone check model.onnx
+  hone check model.onnx --dim batch=1                     with a dim pinned, as compile would
+)"},
+    {Command::Inspect, "inspect", "MODEL|LIB", "shows inputs, outputs, operators and weights",
+     R"(Of a model: what it takes and gives, its operators, opsets, weights and digest. Of a compiled library: the same
+from its manifest, with its kernels and the flags it was compiled with.
+
+Examples:
+  hone inspect model.onnx
+  hone inspect model.so --json
+)"},
+    {Command::Run, "run", "LIB [--input NAME=FILE.npy]...", "runs a compiled library once",
+     R"(Inputs come from NumPy files or, with --random, are made up: floats in [-1, 1), integers 0 and 1, from a fixed seed.
+Prints shape and range of each output.
+
+Examples:
+  hone run model.so --random --dim sequence=16
+  hone run model.so --input ids=ids.npy --input mask=mask.npy -o results/
+)"},
+};
+
+namespace {
+/// The rows. They live as long as the process, because LLVM's parser keeps pointers to them.
+struct Rows {
+  cl::SubCommand compile{"compile"}, check{"check"}, inspect{"inspect"}, run{"run"};
+
+  cl::opt<std::string> input{cl::Positional, cl::sub(compile), cl::sub(check), cl::sub(inspect), cl::sub(run)};
+  cl::opt<std::string> output{"o", cl::value_desc("OUT"), cl::sub(compile),
+                              cl::desc("File to write; its suffix says what. Default: the model's name in this folder")};
+  cl::opt<std::string> folder{"o", cl::value_desc("DIR"), cl::sub(run),
+                              cl::desc("Folder to write outputs to, as NAME.npy")};
+  cl::opt<std::string> emit{"emit", cl::value_desc("STAGE"), cl::sub(compile),
+                            cl::desc("What to write, one of the names above. Default: by the suffix of OUT, or lib")};
+  cl::opt<std::string> target{
+      "target", cl::value_desc("LEVEL"), cl::sub(compile), cl::sub(check),
+      cl::desc("Processor to compile for: host (default), x86-64-v3 (AVX2), x86-64-v4 (AVX-512), x86-64-v4+avx512vnni")};
+  cl::list<std::string> shape{"shape", cl::value_desc("NAME=1x128xi64"), cl::sub(compile), cl::sub(check),
+                              cl::desc("Pin the dims of an input; `?` leaves one open")};
+  cl::list<std::string> dim{"dim", cl::value_desc("SYMBOL=N"), cl::sub(compile), cl::sub(check), cl::sub(run),
+                            cl::desc("Pin a dim by its symbol; for `run --random`, its size (default 1)")};
+  cl::opt<std::string> name{"name", cl::value_desc("IDENT"), cl::sub(compile),
+                            cl::desc("Prefix of the library's symbol. Default: from the file's name")};
+  cl::opt<unsigned> jobs{"jobs", cl::value_desc("N"), cl::sub(compile), cl::sub(check),
+                         cl::desc("Threads to compile with (default: all cores). The result is the same")};
+  cl::opt<bool> printPipeline{"print-pipeline", cl::sub(compile),
+                              cl::desc("Print the passes that would run, for hone-opt --pass-pipeline, and stop")};
+  cl::opt<bool> json{"json", cl::sub(inspect), cl::desc("Print JSON")};
+  cl::list<std::string> inputs{"input", cl::value_desc("NAME=FILE.npy"), cl::sub(run), cl::desc("Value of an input")};
+  cl::opt<bool> random{"random", cl::sub(run), cl::desc("Make up the inputs that are not given")};
+  cl::opt<unsigned> threads{"threads", cl::value_desc("N"), cl::sub(run),
+                            cl::desc("Threads to run with (default: the cores that the process may use)")};
+
+  Rows() {
+    mlir::registerAsmPrinterCLOptions();
+    mlir::registerMLIRContextCLOptions();
+    mlir::registerPassManagerCLOptions();
+    mlir::registerDefaultTimingManagerCLOptions();
+    // MLIR registers its options for commands without subcommands: move them to `compile`.
+    llvm::SmallVector<cl::Option *> upstream;
+    for (auto &[name, option] : cl::getRegisteredOptions())
+      if (name.starts_with(mlirPrefix))
+        upstream.push_back(option);
+    for (cl::Option *option : upstream) {
+      option->removeArgument();
+      option->Subs.clear();
+      option->addSubCommand(compile);
+      option->addArgument();
+    }
+  }
+
+  cl::SubCommand &of(Command command) {
+    switch (command) {
+    case Command::Compile:
+      return compile;
+    case Command::Check:
+      return check;
+    case Command::Inspect:
+      return inspect;
+    case Command::Run:
+      return run;
+    }
+    llvm_unreachable("a command without a row");
+  }
+};
+} // namespace
+
+StringRef hone::versionText() { return "hone " HONE_VERSION; }
+
+static void printOverview() {
+  llvm::outs() << "Hone compiles ONNX models, ahead of time, into native libraries.\n\nusage: hone COMMAND ...\n\n";
+  for (const CommandInfo &info : commands)
+    llvm::outs() << "  hone " << llvm::left_justify((info.name + " " + info.usage).str(), 42) << info.summary << '\n';
+  llvm::outs() << "\n  hone COMMAND --help                             options and examples\n"
+                  "  hone --version\n\n"
+                  "Exit codes: 0 done, 1 the input or the environment is at fault, 2 usage, 3 a fault of Hone.\n";
+}
+
+static void printHelp(const CommandInfo &info, cl::SubCommand &subcommand) {
+  llvm::outs() << "usage: hone " << info.name << ' ' << info.usage << "\n\n"
+               << StringRef(info.summary).take_front(1).upper() << info.summary.drop_front() << ".\n"
+               << info.details << "\nOptions:\n";
+  std::vector<cl::Option *> options;
+  for (auto &[name, option] : cl::getRegisteredOptions(subcommand))
+    if (!option->HelpStr.empty() && !name.starts_with(mlirPrefix) && option->getOptionHiddenFlag() == cl::NotHidden &&
+        name != "help" && name != "help-list" && name != "version" && !name.empty())
+      options.push_back(option);
+  llvm::sort(options, [](cl::Option *a, cl::Option *b) { return a->ArgStr < b->ArgStr; });
+  for (cl::Option *option : options) {
+    std::string left = option->ArgStr == "o" ? "-o" : ("--" + option->ArgStr).str();
+    if (!option->ValueStr.empty())
+      left += (option->ArgStr == "o" ? " " : "=") + option->ValueStr.str();
+    llvm::outs() << "  " << llvm::left_justify(left, 28) << ' ' << option->HelpStr << '\n';
+  }
+  if (info.command == Command::Compile)
+    llvm::outs() << "\nMLIR's options for looking into passes are taken too: --mlir-print-ir-after-change,\n"
+                    "--mlir-print-ir-tree-dir=DIR, --mlir-timing, --mlir-pass-pipeline-crash-reproducer=FILE, ...\n";
+}
+
+static int usageError(const llvm::Twine &text) {
+  Console("").error(text);
+  return ExitUsage;
+}
+
+/// Which command `name` is; null after an error was printed.
+static const CommandInfo *findCommand(StringRef name) {
+  const CommandInfo *nearest = &commands[0];
+  for (const CommandInfo &info : commands) {
+    if (info.name == name)
+      return &info;
+    if (name.edit_distance(info.name) < name.edit_distance(nearest->name))
+      nearest = &info;
+  }
+  if (name.edit_distance(nearest->name) <= 2)
+    usageError("there is no command '" + name + "'; did you mean 'hone " + nearest->name + "'?");
+  else
+    usageError("there is no command '" + name + "'; see 'hone --help'");
+  return nullptr;
+}
+
+/// LLVM's message "PROGRAM COMMAND: Unknown command line argument '--foo'.  Try: '… --help'" as ours.
+static std::string shorten(StringRef message, StringRef command) {
+  StringRef first = message.split('\n').first, second = message.split('\n').second.split('\n').first;
+  StringRef text = first.split(": ").second, hint = second.split(": ").second;
+  text = text.substr(0, text.find("  Try:")).rtrim(".!");
+  std::string result = text.empty() ? first.str() : text.str();
+  if (hint.starts_with("Did you mean"))
+    result += "; " + hint.lower();
+  return result + "; see 'hone " + command.str() + " --help'";
+}
+
+bool hone::parseOptions(int argc, char **argv, Options &options, int &exitCode) {
+  static Rows rows;
+  exitCode = ExitDone;
+  StringRef first = argc > 1 ? argv[1] : "";
+  if (first == "--version" || first == "version") {
+    llvm::outs() << versionText() << " (LLVM " LLVM_VERSION_STRING ")\n";
+    return false;
+  }
+  if (first.empty() || first == "--help" || first == "-h" || (first == "help" && argc == 2)) {
+    printOverview();
+    exitCode = first.empty() ? ExitUsage : ExitDone;
+    return false;
+  }
+  bool help = first == "help";
+  const CommandInfo *info = findCommand(help ? argv[2] : argv[1]);
+  if (!info) {
+    exitCode = ExitUsage;
+    return false;
+  }
+  for (int i = 2; i < argc; ++i)
+    help |= StringRef(argv[i]) == "--help" || StringRef(argv[i]) == "-h";
+  if (help) {
+    printHelp(*info, rows.of(info->command));
+    return false;
+  }
+
+  std::string message;
+  llvm::raw_string_ostream stream(message);
+  if (!cl::ParseCommandLineOptions(argc, argv, "", &stream)) {
+    exitCode = usageError(shorten(message, info->name));
+    return false;
+  }
+  if (rows.input.empty()) {
+    exitCode = usageError("hone " + info->name + " needs a file: hone " + info->name + " " + info->usage);
+    return false;
+  }
+
+  options.command = info->command;
+  options.input = rows.input;
+  options.output = info->command == Command::Run ? rows.folder : rows.output;
+  options.emit = rows.emit;
+  options.target = rows.target;
+  options.name = rows.name;
+  options.shapes = rows.shape;
+  options.dims = rows.dim;
+  options.inputs = rows.inputs;
+  options.jobs = rows.jobs;
+  options.threads = rows.threads;
+  options.printPipeline = rows.printPipeline;
+  options.json = rows.json;
+  options.random = rows.random;
+  return true;
+}

@@ -1,0 +1,43 @@
+// The command line as plain data.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef HONE_COMPILER_DRIVER_OPTIONS_H
+#define HONE_COMPILER_DRIVER_OPTIONS_H
+
+#include "llvm/ADT/StringRef.h"
+#include <string>
+#include <vector>
+
+namespace hone {
+
+enum class Command { Compile, Check, Inspect, Run };
+
+/// Everything that can be asked for; a command reads the fields that its options set.
+struct Options {
+  Command command = Command::Compile;
+  std::string input;               ///< MODEL or LIB
+  std::string output;              ///< -o; empty: the command's default
+  std::string emit;                ///< --emit; empty: by the suffix of `output`
+  std::string target;              ///< --target; empty: host
+  std::string name;                ///< --name; empty: from the file's name
+  std::vector<std::string> shapes; ///< --shape NAME=1x128xi64
+  std::vector<std::string> dims;   ///< --dim SYMBOL=N
+  std::vector<std::string> inputs; ///< --input NAME=FILE
+  unsigned jobs = 0;               ///< --jobs; 0: as many as there are cores
+  unsigned threads = 0;            ///< --threads; 0: the library's default
+  bool printPipeline = false;
+  bool json = false;
+  bool random = false;
+};
+
+/// Reads the command line into `options`. Returns false if there is nothing left to do: help or the version was printed,
+/// or an error; `exitCode` says which.
+bool parseOptions(int argc, char **argv, Options &options, int &exitCode);
+
+/// "hone 0.1.0".
+llvm::StringRef versionText();
+
+} // namespace hone
+
+#endif // HONE_COMPILER_DRIVER_OPTIONS_H

@@ -1,0 +1,119 @@
+// A symbol is one size for the whole model, so pinning a dim of one input may fix dims of others.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/driver/PinDims.h"
+#include "compiler/driver/Manifest.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace hone;
+using llvm::StringRef;
+using llvm::Twine;
+
+llvm::Expected<std::pair<std::string, std::string>> hone::splitAssignment(StringRef option, StringRef text) {
+  auto [name, value] = text.rsplit('=');
+  if (name.empty() || value.empty())
+    return llvm::createStringError(option + "=" + text + ": expected " + option + " NAME=VALUE");
+  return std::make_pair(name.str(), value.str());
+}
+
+static llvm::Error pinError(const Twine &option, const Twine &text) {
+  return llvm::createStringError(option + ": " + text);
+}
+
+static llvm::Expected<int64_t> parseSize(StringRef option, StringRef text) {
+  int64_t size;
+  if (text.getAsInteger(10, size) || size < 0)
+    return pinError(option, "'" + text + "' is no size");
+  return size;
+}
+
+/// Gives every dim of the symbol in `type` its size.
+static void substitute(OnnxValueType &type, StringRef symbol, int64_t size) {
+  for (OnnxDim &dim : type.dims)
+    if (!dim.isFixed() && dim.symbol == symbol)
+      dim = {size, ""};
+  for (OnnxValueType &element : type.element)
+    substitute(element, symbol, size);
+}
+
+static void substitute(OnnxModel &model, StringRef symbol, int64_t size) {
+  for (auto *values : {&model.graph.inputs, &model.graph.outputs, &model.graph.values})
+    for (OnnxValueInfo &value : *values)
+      substitute(value.type, symbol, size);
+}
+
+static llvm::Error pinSymbol(OnnxModel &model, StringRef text) {
+  std::string option = ("--dim " + text).str();
+  auto assignment = splitAssignment("--dim", text);
+  if (!assignment)
+    return assignment.takeError();
+  llvm::Expected<int64_t> size = parseSize(option, assignment->second);
+  if (!size)
+    return size.takeError();
+  llvm::SmallVector<StringRef> symbols;
+  for (const OnnxValueInfo &input : model.graph.inputs)
+    for (const OnnxDim &dim : input.type.dims)
+      if (!dim.symbol.empty() && !llvm::is_contained(symbols, dim.symbol))
+        symbols.push_back(dim.symbol);
+  if (!llvm::is_contained(symbols, assignment->first))
+    return pinError(option, "the model's inputs have no dim '" + assignment->first + "'; they have " +
+                                (symbols.empty() ? "none with a name: try --shape" : llvm::join(symbols, ", ")));
+  substitute(model, assignment->first, *size);
+  return llvm::Error::success();
+}
+
+static llvm::Error pinShape(OnnxModel &model, StringRef text) {
+  std::string option = ("--shape " + text).str();
+  auto assignment = splitAssignment("--shape", text);
+  if (!assignment)
+    return assignment.takeError();
+  auto &inputs = model.graph.inputs;
+  auto input = llvm::find_if(inputs, [&](const OnnxValueInfo &value) { return value.name == assignment->first; });
+  if (input == inputs.end()) {
+    std::string names =
+        llvm::join(llvm::map_range(inputs, [](const OnnxValueInfo &value) { return value.name; }), ", ");
+    return pinError(option, "the model has no input '" + assignment->first + "'; it has " + names);
+  }
+
+  llvm::SmallVector<StringRef> parts;
+  StringRef(assignment->second).split(parts, 'x');
+  if (!parts.back().empty() && llvm::isAlpha(parts.back().front())) {
+    StringRef type = dataTypeName(static_cast<int32_t>(input->type.elementType));
+    if (parts.back() != type)
+      return pinError(option, "the input's type is " + type + ", not " + parts.back());
+    parts.pop_back();
+  }
+  std::vector<OnnxDim> &dims = input->type.dims;
+  if (input->type.hasShape && parts.size() != dims.size())
+    return pinError(option, "the input has " + Twine(dims.size()) + " dims, not " + Twine(parts.size()));
+  if (!input->type.hasShape)
+    dims.resize(parts.size());
+  input->type.hasShape = true;
+  for (auto [i, part] : llvm::enumerate(parts)) {
+    if (part == "?")
+      continue;
+    llvm::Expected<int64_t> size = parseSize(option, part);
+    if (!size)
+      return size.takeError();
+    if (dims[i].isFixed() && dims[i].value != *size)
+      return pinError(option, "dim " + Twine(i) + " is " + Twine(dims[i].value) + " in the model, not " + part);
+    std::string symbol = dims[i].symbol;
+    dims[i] = {*size, ""};
+    if (!symbol.empty())
+      substitute(model, symbol, *size);
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error hone::pinDims(OnnxModel &model, llvm::ArrayRef<std::string> dims, llvm::ArrayRef<std::string> shapes) {
+  for (StringRef text : dims)
+    if (llvm::Error error = pinSymbol(model, text))
+      return error;
+  for (StringRef text : shapes)
+    if (llvm::Error error = pinShape(model, text))
+      return error;
+  return llvm::Error::success();
+}

@@ -1,0 +1,87 @@
+// The way from an imported module to the LLVM dialect, stage by stage.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/driver/Pipeline.h"
+#include "compiler/Passes.h"
+#include "compiler/codegen/cpu/Lower.h"
+#include "compiler/driver/Manifest.h"
+#include "passes/Passes.h"
+#include "passes/Pipelines.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace hone;
+
+static constexpr llvm::StringLiteral stageNames[] = {"import", "hone", "kernels", "plan", "llvm"};
+
+StringRef hone::toString(Stage stage) { return stageNames[static_cast<unsigned>(stage)]; }
+
+std::optional<Stage> hone::parseStage(StringRef name) {
+  const auto *found = llvm::find(stageNames, name);
+  if (found == std::end(stageNames))
+    return std::nullopt;
+  return static_cast<Stage>(found - std::begin(stageNames));
+}
+
+std::optional<Stage> hone::stageOf(ModuleOp module) {
+  auto name = module->getAttrOfType<StringAttr>(stageAttr);
+  return name ? parseStage(name.getValue()) : std::nullopt;
+}
+
+namespace {
+/// A pass of its own, so that the pipeline means the same when `hone-opt` runs it.
+struct MarkStagePass : PassWrapper<MarkStagePass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(MarkStagePass)
+
+  MarkStagePass() = default;
+  MarkStagePass(const MarkStagePass &other) : PassWrapper(other) {}
+
+  StringRef getArgument() const override { return "hone-mark-stage"; }
+  StringRef getDescription() const override { return "Writes on the module which stage it has reached"; }
+  void runOnOperation() override {
+    getOperation()->setAttr(stageAttr, StringAttr::get(&getContext(), stage.getValue()));
+  }
+
+  Option<std::string> stage{*this, "stage", llvm::cl::desc("import, hone, kernels, plan or llvm")};
+};
+} // namespace
+
+std::unique_ptr<Pass> hone::createMarkStagePass(Stage stage) {
+  auto pass = std::make_unique<MarkStagePass>();
+  pass->stage = toString(stage).str();
+  return pass;
+}
+
+/// Adds the passes that make `stage` out of the one before it.
+static void buildStage(OpPassManager &manager, Stage stage) {
+  switch (stage) {
+  case Stage::Import:
+    break;
+  case Stage::Hone:
+    buildSimplifyPipeline(manager);
+    break;
+  case Stage::Kernels:
+    manager.addPass(createDispatch());
+    manager.addPass(createCanonicalizerPass());
+    manager.addPass(createCSEPass()); // sizes that several launches need are computed once
+    break;
+  case Stage::Plan:
+    manager.addPass(createPlanMemory());
+    manager.addPass(createCanonicalizerPass());
+    manager.addPass(createCSEPass()); // views of the same slot
+    break;
+  case Stage::Llvm:
+    manager.addPass(createWriteManifestPass()); // the last moment at which launches know their nodes
+    manager.addPass(createGenerateKernels());
+    addKernelLoweringPasses(manager.nest<ModuleOp>()); // kernels in parallel
+    manager.addPass(createLowerProgram()); // behind them: its module is born in the LLVM dialect
+    break;
+  }
+  manager.addPass(createMarkStagePass(stage));
+}
+
+void hone::buildPipeline(OpPassManager &manager, Stage from, Stage to) {
+  for (int stage = static_cast<int>(from) + 1; stage <= static_cast<int>(to); ++stage)
+    buildStage(manager, static_cast<Stage>(stage));
+}

@@ -1,0 +1,294 @@
+// Memory planning over the straight-line host program.
+//
+// Lifetimes are intervals of launches. Values whose lifetimes do not meet share a slot; a slot is as large as its largest
+// value, an expression of the entry dims, so offsets are sums of slot sizes.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/Passes.h"
+#include "dialects/hone/Hone.h"
+#include "dialects/hone/TargetModel.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace hone {
+#define GEN_PASS_DEF_PLANMEMORY
+#include "compiler/Passes.h.inc"
+} // namespace hone
+
+using namespace mlir;
+using namespace hone;
+
+static constexpr int64_t kAlignment = 64;      // a cache line and a vector register
+static constexpr int64_t kPage = 4096;         // large weights can be mapped and dropped by the page
+static constexpr int64_t kLargeWeight = 1 << 20;
+
+static int64_t bytesPerElement(Type type) { return (getElementTypeOrSelf(type).getIntOrFloatBitWidth() + 7) / 8; }
+
+static MemRefType memoryType(Type tensor) {
+  auto type = cast<RankedTensorType>(tensor);
+  return MemRefType::get(type.getShape(), type.getElementType());
+}
+
+/// Gives the weights that the program uses their places in the artefact, in order of first use.
+static void placeWeights(ModuleOp module, func::FuncOp main) {
+  int64_t offset = 0;
+  SymbolTable symbols(module);
+  Builder builder(module.getContext());
+  main.walk([&](UseWeightOp use) {
+    auto weight = symbols.lookup<WeightOp>(use.getWeight());
+    if (weight->hasAttr("hone.offset"))
+      return;
+    auto type = cast<RankedTensorType>(weight.getType());
+    int64_t bytes = type.getNumElements() * bytesPerElement(type);
+    offset = llvm::alignTo(offset, bytes >= kLargeWeight ? kPage : kAlignment);
+    weight->setAttr("hone.offset", builder.getI64IntegerAttr(offset));
+    offset += bytes;
+  });
+  module->setAttr("hone.weight_bytes", builder.getI64IntegerAttr(offset));
+}
+
+namespace {
+
+/// A launch's result in the arena.
+struct ArenaValue {
+  Value tensor;
+  OpFoldResult bytes;
+  int64_t firstUse, lastUse; // numbers of launches
+  int slot = -1;
+};
+
+class Planner {
+public:
+  Planner(func::FuncOp main, ShapeBuilder &shapes, const TargetModel &model, TargetAttr target)
+      : main(main), shapes(shapes), model(model), target(target) {}
+  void run();
+
+private:
+  /// The launch result or argument whose memory `value` shows.
+  static Value root(Value value) {
+    while (auto reshape = value.getDefiningOp<ReshapeOp>())
+      value = reshape->getOperand(0); // an input may be a memref already
+    return value;
+  }
+  void collect();
+  void assignSlots();
+  Value memoryOf(Value value);
+
+  func::FuncOp main;
+  ShapeBuilder &shapes;
+  const TargetModel &model;
+  TargetAttr target;
+  llvm::MapVector<Value, ArenaValue> values;
+  llvm::DenseMap<Value, Value> memory; // root -> memref
+  SmallVector<OpFoldResult> slotBytes;
+  SmallVector<OpFoldResult> slotOffsets;
+  Value arena;
+};
+
+void Planner::collect() {
+  llvm::SmallDenseSet<Value> outputs;
+  for (Value result : main.getBody().front().getTerminator()->getOperands())
+    outputs.insert(root(result));
+  int64_t number = 0;
+  for (LaunchOp launch : main.getOps<LaunchOp>()) {
+    for (Value buffer : launch.getBuffers())
+      if (auto found = values.find(root(buffer)); found != values.end())
+        found->second.lastUse = number;
+    shapes.builder.setInsertionPointAfter(launch);
+    for (Value result : launch.getOutputs()) {
+      if (outputs.contains(result))
+        continue;
+      OpFoldResult bytes =
+          shapes.mul(shapes.elementCount(result), shapes.constant(bytesPerElement(result.getType())));
+      OpFoldResult lines = shapes.ceilDiv(bytes, shapes.constant(kAlignment));
+      values[result] = {result, shapes.mul(lines, shapes.constant(kAlignment)), number, number};
+    }
+    ++number;
+  }
+}
+
+void Planner::assignSlots() {
+  SmallVector<int64_t> freeAfter; // slot -> last launch that uses it
+  for (auto &[tensor, value] : values) {
+    int best = -1;
+    for (int slot = 0, count = slotBytes.size(); slot < count; ++slot) {
+      if (freeAfter[slot] >= value.firstUse)
+        continue;
+      if (best < 0 || slotBytes[slot] == value.bytes)
+        best = slot;
+      if (slotBytes[slot] == value.bytes)
+        break;
+    }
+    if (best < 0) {
+      best = slotBytes.size();
+      slotBytes.push_back(value.bytes);
+      freeAfter.push_back(value.lastUse);
+    } else {
+      slotBytes[best] = shapes.max(slotBytes[best], value.bytes);
+      freeAfter[best] = value.lastUse;
+    }
+    value.slot = best;
+  }
+}
+
+Value Planner::memoryOf(Value value) {
+  Value from = root(value);
+  if (auto argument = dyn_cast<BlockArgument>(from))
+    return argument;
+  if (Value known = memory.lookup(from))
+    return known;
+  if (auto use = from.getDefiningOp<UseWeightOp>())
+    return memory[from] = use.getOutput();
+  auto &place = values[from];
+  SmallVector<Value> sizes;
+  auto type = memoryType(from.getType());
+  for (int64_t i = 0; i < type.getRank(); ++i)
+    if (type.isDynamicDim(i))
+      sizes.push_back(shapes.materialize(shapes.dim(from, i)));
+  Value offset = shapes.materialize(slotOffsets[place.slot]);
+  return memory[from] = memref::ViewOp::create(shapes.builder, from.getLoc(), type, arena, offset, sizes);
+}
+
+void Planner::run() {
+  Block &block = main.getBody().front();
+  OpBuilder &builder = shapes.builder;
+  auto terminator = cast<func::ReturnOp>(block.getTerminator());
+  // All sizes are functions of entry dims and host values: computed ahead of the first launch, in program order.
+  for (Operation &op : llvm::make_early_inc_range(block)) {
+    builder.setInsertionPointAfter(&op);
+    if (auto launch = dyn_cast<LaunchOp>(op)) {
+      ValueRange sizes = launch.getResultSizes();
+      for (Value result : launch.getOutputs()) {
+        SmallVector<OpFoldResult> dims;
+        for (int64_t size : cast<RankedTensorType>(result.getType()).getShape()) {
+          dims.push_back(ShapedType::isDynamic(size) ? OpFoldResult(sizes.front()) : shapes.constant(size));
+          if (ShapedType::isDynamic(size))
+            sizes = sizes.drop_front();
+        }
+        for (OpFoldResult &dim : dims)
+          if (auto known = ShapeBuilder::getConstant(dim))
+            dim = shapes.constant(*known);
+        shapes.setDims(result, dims);
+      }
+    } else if (isa<ShapeOpInterface>(op)) {
+      for (Value result : op.getResults())
+        shapes.dims(result);
+    }
+  }
+  collect();
+  builder.setInsertionPoint(terminator);
+  assignSlots();
+  OpFoldResult arenaBytes = shapes.constant(0);
+  for (OpFoldResult bytes : slotBytes) {
+    slotOffsets.push_back(arenaBytes);
+    arenaBytes = shapes.add(arenaBytes, bytes);
+  }
+
+  // What the caller must know: arena, scratch, dims of outputs.
+  OpFoldResult scratchBytes = shapes.constant(0);
+  SmallVector<OpFoldResult> known;
+  SmallVector<Type> outputTypes;
+  for (Value result : terminator.getOperands()) {
+    llvm::append_range(known, shapes.dims(result));
+    outputTypes.push_back(memoryType(result.getType()));
+  }
+  SmallVector<Value> launchParameters;
+  for (LaunchOp launch : main.getOps<LaunchOp>()) {
+    auto kernel = SymbolTable::lookupNearestSymbolFrom<KernelOp>(launch, launch.getKernelAttr());
+    LaunchParameters parameters = model.launchParameters(builder, target, kernel, launch.getSizes());
+    launchParameters.append({parameters.count, parameters.grain, parameters.scratch});
+    OpFoldResult scratch = parameters.scratch;
+    if (auto constant = ShapeBuilder::getConstant(scratch))
+      scratch = shapes.constant(*constant);
+    scratchBytes = shapes.max(scratchBytes, scratch);
+  }
+
+  // Launches move behind all size arithmetic, so that offsets dominate them.
+  SmallVector<Operation *> launches, checks;
+  for (Operation &op : block)
+    if (isa<LaunchOp>(op))
+      launches.push_back(&op);
+  SmallVector<Value> outputs;
+  for (Value result : terminator.getOperands())
+    outputs.push_back(root(result));
+  SmallVector<Value> results{shapes.materialize(arenaBytes), shapes.materialize(scratchBytes)};
+  llvm::append_range(results, shapes.materialize(known));
+
+  // Arguments: inputs as memory, outputs, arena.
+  SmallVector<Type> argumentTypes;
+  SmallVector<Attribute> argumentAttrs;
+  auto attrsOf = [&](DictionaryAttr attrs) { return attrs ? attrs : builder.getDictionaryAttr({}); };
+  for (BlockArgument argument : block.getArguments()) {
+    argumentAttrs.push_back(attrsOf(main.getArgAttrDict(argument.getArgNumber())));
+    argument.setType(memoryType(argument.getType()));
+  }
+  for (auto [i, type] : llvm::enumerate(outputTypes)) {
+    auto attrs = NamedAttrList(attrsOf(main.getResultAttrDict(i)));
+    attrs.set("hone.output", builder.getUnitAttr());
+    argumentAttrs.push_back(attrs.getDictionary(builder.getContext()));
+    Value memoryArgument = block.addArgument(type, outputs[i].getLoc());
+    memory[outputs[i]] = memoryArgument;
+  }
+  arena = block.addArgument(MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()), main.getLoc());
+  argumentAttrs.push_back(builder.getDictionaryAttr({}));
+
+  for (auto [i, op] : llvm::enumerate(launches)) {
+    auto launch = cast<LaunchOp>(op);
+    SmallVector<Value> buffers;
+    for (Value buffer : launch.getBuffers())
+      buffers.push_back(memoryOf(buffer));
+    for (Value result : launch.getOutputs())
+      buffers.push_back(memoryOf(result));
+    LaunchOp::create(builder, launch.getLoc(), TypeRange(), launch.getKernelAttr(), buffers, launch.getSizes(),
+                     ValueRange(), launchParameters[3 * i], launchParameters[3 * i + 1], launchParameters[3 * i + 2]);
+  }
+  func::ReturnOp::create(builder, terminator.getLoc(), results);
+  terminator.erase();
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+    if (isa<ReshapeOp>(op) || llvm::is_contained(launches, &op))
+      op.erase();
+
+  // Last, because the shape builder holds these values until here.
+  for (tensor::DimOp dim : llvm::make_early_inc_range(main.getOps<tensor::DimOp>())) {
+    OpBuilder here(dim);
+    // The operand has become a memref: the tensor accessors no longer hold.
+    dim.replaceAllUsesWith(
+        memref::DimOp::create(here, dim.getLoc(), dim->getOperand(0), dim->getOperand(1)).getResult());
+    dim.erase();
+  }
+  for (tensor::ExtractOp extract : llvm::make_early_inc_range(main.getOps<tensor::ExtractOp>())) {
+    OpBuilder here(extract);
+    extract.replaceAllUsesWith(
+        memref::LoadOp::create(here, extract.getLoc(), extract->getOperand(0), extract->getOperands().drop_front())
+            .getResult());
+    extract.erase();
+  }
+
+  for (BlockArgument argument : block.getArguments())
+    argumentTypes.push_back(argument.getType());
+  main.setFunctionType(
+      builder.getFunctionType(argumentTypes, SmallVector<Type>(results.size(), builder.getIndexType())));
+  main.setAllArgAttrs(argumentAttrs);
+  main.removeResAttrsAttr();
+}
+
+struct PlanMemory : hone::impl::PlanMemoryBase<PlanMemory> {
+  using PlanMemoryBase::PlanMemoryBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    auto main = module.lookupSymbol<func::FuncOp>("main");
+    auto target = module->getAttrOfType<TargetAttr>(kTargetAttr);
+    const TargetModel *model = TargetModel::get(&getContext());
+    if (!main || !target || !model) {
+      module.emitError("wants a function @main and a target (hone.target) on the module");
+      return signalPassFailure();
+    }
+    placeWeights(module, main);
+    OpBuilder builder(&getContext());
+    ShapeBuilder shapes(builder);
+    Planner(main, shapes, *model, target).run();
+  }
+};
+} // namespace
