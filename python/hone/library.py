@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Loads compiled libraries and runs them on NumPy arrays."""
+
+import ctypes
+import json
+import os
+import pathlib
+import threading
+import weakref
+from dataclasses import dataclass
+from typing import Optional, Tuple, Union
+
+import numpy as np
+
+from . import _elf, _interface
+
+
+class Error(Exception):
+    """A library that cannot be loaded, or a run that failed; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """An input or output.
+
+    dtype: a bfloat16 value has ml_dtypes.bfloat16 where that package is installed, else uint16 (its bits)
+    shape: per dim an int, or the symbol's name (equal names are equal sizes), or None if only a run tells
+    """
+
+    name: str
+    dtype: np.dtype
+    shape: Tuple[Union[int, str, None], ...]
+
+
+def load(path):
+    """Opens a compiled library. Loading runs code of the file: load only what you trust."""
+    return Library(path)
+
+
+class Library:
+    """A compiled model. Calling it runs its default session, which takes all cores that the process may use.
+
+    inputs, outputs: tuples of Value
+    manifest:        what the compiler recorded, a dict
+    """
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path).resolve()
+        try:
+            symbol = _elf.library_symbol(self.path)
+            entry = ctypes.CDLL(os.fspath(self.path))[symbol]
+        except (OSError, ValueError) as error:
+            raise Error(str(error)) from None
+        entry.restype = ctypes.POINTER(_interface.LibraryDescriptor)
+        self._descriptor = entry()
+        if self._descriptor.contents.abi_version != _interface.ABI_VERSION:
+            raise Error(
+                f"{self.path}: has version {self._descriptor.contents.abi_version} of Hone's interface, this package "
+                f"knows version {_interface.ABI_VERSION}; compile the model again"
+            )
+        self._functions = self._descriptor.contents.functions.contents
+        info = _interface.sized(_interface.LibraryInfo)
+        self._functions.library_info(self._descriptor, info)
+        self.name = info.name.decode()
+        self.manifest = json.loads(ctypes.string_at(info.manifest, info.manifest_bytes))
+        self.inputs = self._values(False, info.input_count)
+        self.outputs = self._values(True, info.output_count)
+        self._input_dtypes = [self._info(False, index).dtype for index in range(info.input_count)]
+        self._default = None
+        self._lock = threading.Lock()
+
+    def session(self, threads=0):
+        """A new session with its own memory and `threads` threads (0: as many as the process may use cores)."""
+        return Session(self, threads)
+
+    def __call__(self, **inputs):
+        return self.run(inputs)
+
+    def run(self, inputs):
+        """Runs the default session on a mapping from names to arrays."""
+        with self._lock:
+            self._default = self._default or self.session()
+        return self._default.run(inputs)
+
+    def __repr__(self):
+        return f"<hone.Library {self.name}: {_list(self.inputs)} -> {_list(self.outputs)}>"
+
+    def _values(self, is_output, count):
+        return tuple(self._value(is_output, index) for index in range(count))
+
+    def _info(self, is_output, index):
+        info = _interface.sized(_interface.ValueInfo)
+        self._functions.value_info(self._descriptor, is_output, index, info)
+        return info
+
+    def _value(self, is_output, index):
+        info = self._info(is_output, index)
+        return Value(info.name.decode(), _numpy_dtype(info.dtype), tuple(map(self._dim, info.dims[: info.rank])))
+
+    def _dim(self, dim):
+        if dim >= 0:
+            return dim
+        symbol = self._functions.symbol(self._descriptor, dim)
+        return symbol.decode() if symbol else None
+
+
+class Session:
+    """One run at a time; calls from several threads wait for each other."""
+
+    def __init__(self, library, threads=0):
+        self.library = library
+        options = _interface.sized(_interface.Options)
+        options.threads = threads
+        handle = ctypes.c_void_p()
+        functions = library._functions
+        _check(functions.session_create, library._descriptor, options, handle)
+        self._handle = handle
+        self._lock = threading.Lock()
+        weakref.finalize(self, functions.session_destroy, handle)
+
+    def __call__(self, **inputs):
+        return self.run(inputs)
+
+    def run(self, inputs):
+        """Runs the model on a mapping from input names to values; returns a dict from output names to fresh arrays.
+
+        A value is a NumPy array, or anything with __dlpack__, of exactly the input's dtype, or a number or list, which is
+        converted. Raises hone.Error.
+        """
+        arrays = self._arrays(inputs)
+        tensors, shapes = _tensors(arrays, self.library._input_dtypes)
+        functions, count = self.library._functions, len(arrays)
+        values = self.library.outputs
+        with self._lock:
+            plan = _interface.sized(_interface.Plan)
+            _check(functions.session_plan, self._handle, tensors, count, plan)
+            results = [np.empty(plan.outputs[i].shape[: plan.outputs[i].ndim], v.dtype) for i, v in enumerate(values)]
+            outputs = (_interface.Output * len(results))()
+            for output, result in zip(outputs, results):
+                output.data, output.capacity = result.ctypes.data, result.nbytes
+            _check(functions.run, self._handle, tensors, count, outputs, len(results))
+        del shapes  # lived until here
+        return {value.name: result for value, result in zip(values, results)}
+
+    def __repr__(self):
+        return f"<hone.Session of {self.library.name}>"
+
+    def _arrays(self, inputs):
+        known = self.library.inputs
+        unknown = set(inputs) - {value.name for value in known}
+        if unknown:
+            raise Error(f"there is no input {_quote(sorted(unknown)[0])}; the model takes {_list(known)}")
+        missing = [value.name for value in known if value.name not in inputs]
+        if missing:
+            raise Error(f"input {_quote(missing[0])} is missing; the model takes {_list(known)}")
+        return [_array(value, inputs[value.name]) for value in known]
+
+
+def _quote(text):
+    return f"'{text}'"
+
+
+def _list(values):
+    return ", ".join(_quote(value.name) for value in values) or "nothing"
+
+
+def _numpy_dtype(dtype):
+    if dtype.code == _interface.CODE_BFLOAT:
+        try:
+            import ml_dtypes
+        except ImportError:
+            return np.dtype(np.uint16)
+        return np.dtype(ml_dtypes.bfloat16)
+    kind = {
+        _interface.CODE_INT: "i",
+        _interface.CODE_UINT: "u",
+        _interface.CODE_FLOAT: "f",
+        _interface.CODE_BOOL: "b",
+    }[dtype.code]
+    return np.dtype(f"{kind}{dtype.bits // 8}")
+
+
+def _array(value, given):
+    """`given` as a contiguous, aligned array of the input's dtype, without a copy where it is one."""
+    name, dtype = _quote(value.name), value.dtype
+    if not isinstance(given, (np.ndarray, np.generic)) and hasattr(given, "__dlpack__"):
+        given = np.from_dlpack(given)
+    if isinstance(given, (np.ndarray, np.generic)):
+        array = np.asarray(given)
+        if array.dtype != dtype:
+            raise Error(
+                f"input {name}: the array has dtype {array.dtype}, the model takes {dtype}; convert it with "
+                f".astype(numpy.{dtype})"
+            )
+    else:
+        try:
+            array = np.asarray(given)
+        except ValueError as error:
+            raise Error(f"input {name}: {error}") from None
+        array = _convert(name, array, dtype)
+    return np.require(array, requirements=["C_CONTIGUOUS", "ALIGNED"])
+
+
+def _convert(name, array, dtype):
+    """Numbers to `dtype`: what becomes an integer must be one and fit, what becomes a float is rounded."""
+    with np.errstate(invalid="ignore"):
+        converted = array.astype(dtype) if array.dtype.kind in "biuf" else None
+    if converted is None or (dtype.kind in "biu" and not np.array_equal(converted, array)):
+        raise Error(f"input {name}: these {array.dtype} values have no exact {dtype} form, which the model takes")
+    return converted
+
+
+def _tensors(arrays, dtypes):
+    """The arrays as hone_tensor, and the shapes that these point to."""
+    tensors = (_interface.Tensor * len(arrays))()
+    shapes = [(ctypes.c_int64 * array.ndim)(*array.shape) for array in arrays]
+    for tensor, array, dtype, shape in zip(tensors, arrays, dtypes, shapes):
+        tensor.data = array.ctypes.data
+        tensor.device_type = _interface.CPU
+        tensor.ndim = array.ndim
+        tensor.dtype = dtype
+        tensor.shape = ctypes.cast(shape, ctypes.POINTER(ctypes.c_int64))
+    return tensors, shapes
+
+
+def _check(function, *arguments):
+    """Calls a function of the table that takes a hone_error last; raises what it reports."""
+    error = _interface.Error()
+    if function(*arguments, error):
+        raise Error(error.message.decode("utf-8", "replace"))

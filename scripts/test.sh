@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# test.sh [SUITE…]
+#
+# Installs what is missing, builds, and runs the tests. Suites:
+#   lit           one IR step each                      conformance   ONNX's node tests in test/conformance/scope.json
+#   unit          C and C++ functions                   models        whole models against ONNX Runtime
+#   python        the Python package                    examples      the commands of the examples' READMEs
+#   sanitizers    of `unit`, the runtime's tests under ASan, UBSan and TSan
+#   fuzz          every parser for a minute             demo          scripts/demo.sh
+#   bench         the benchmark, briefly
+# Without arguments: the first six, which is what continuous integration runs. `all`: also fuzz, demo and bench.
+# The last line counts the test cases: "N passed, N failed". Exits 1 if one failed.
+#
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+source "$(dirname "$0")/common.sh"
+
+suites=("$@")
+[[ $# == 0 ]] && suites=(lit unit python conformance models examples)
+[[ "$*" == all ]] && suites=(lit unit python conformance models examples fuzz demo bench)
+for suite in "${suites[@]}"; do
+  [[ " lit unit python conformance models examples sanitizers fuzz demo bench " == *" $suite "* ]] ||
+    die 2 "unknown suite '$suite'; try scripts/test.sh --help"
+done
+
+scripts/deps.sh
+say "building"
+scripts/build.sh
+
+results="$HONE_BUILD/test-results"
+rm -rf "$results"
+mkdir -p "$results"
+export PYTHONPATH="$PWD/python" PATH="$HONE_BUILD/compiler:$PATH"
+passed=0 failed=0 summary=()
+
+# suite NAME COMMAND…: runs a command that leaves JUnit XML in $results/NAME*.xml and adds up what is in there. A command
+# that fails without naming a failed test counts as one.
+suite() {
+  local name=$1 start=$SECONDS code=0 good bad
+  shift
+  say "$name"
+  "$@" </dev/null || code=$?
+  read -r good bad < <("$python" scripts/junit.py "$results/$name"*.xml)
+  ((code == 0 || bad > 0)) || bad=1
+  ((passed += good, failed += bad)) || true
+  summary+=("$(printf '%-12s %5d passed %5d failed   %4d s' "$name" "$good" "$bad" $((SECONDS - start)))")
+}
+
+# plain NAME COMMAND…: one test that passes when the command succeeds.
+plain() {
+  local name=$1 outcome=""
+  shift
+  "$@" || outcome="<failure/>"
+  echo "<testsuite><testcase name='$name'>$outcome</testcase></testsuite>" >"$results/$name.xml"
+}
+
+units() { # units CTEST-ARGUMENT…: the tests that CMake knows
+  ctest --test-dir "$HONE_BUILD" --output-on-failure --no-tests=error -j "$(nproc)" --output-junit "$results/$name.xml" "$@"
+}
+
+models() {
+  local program code=0
+  for program in compare_minilm bad_inputs bad_files; do
+    "$python" "test/models/$program.py" --junit "$results/models-$program.xml" || code=1
+  done
+  return $code
+}
+
+examples() {
+  local folder code=0
+  for folder in examples/*/; do
+    plain "examples-$(basename "$folder")" scripts/readme.sh "${folder}README.md" || code=1
+  done
+  return $code
+}
+
+fuzz() {
+  local target code=0
+  scripts/build.sh fuzz fuzzers || return 1
+  for target in build-fuzz/test/fuzz/fuzz-*; do
+    [[ -x $target && -f $target ]] || continue
+    plain "fuzz-$(basename "$target")" "$target" -max_total_time=60 -rss_limit_mb=4096 || code=1
+  done
+  return $code
+}
+
+for name in "${suites[@]}"; do
+  case $name in
+  lit) suite lit lit-22 -sv --xunit-xml-output "$results/lit.xml" "$HONE_BUILD/test/lit" ;;
+  unit) suite unit units -E '^lit$' ;;
+  sanitizers) suite sanitizers units -R 'san$' ;;
+  python) suite python "$python" -m pytest -q test/python --junitxml "$results/python.xml" ;;
+  conformance)
+    suite conformance "$python" test/conformance/onnx_conformance.py --adapter hone --kinds node \
+      --scope test/conformance/scope.json --junit "$results/conformance.xml"
+    ;;
+  demo) suite demo plain demo scripts/demo.sh ;;
+  bench) suite bench plain bench "$python" bench/minilm.py --smoke ;;
+  *) suite "$name" "$name" ;;
+  esac
+done
+
+say "summary"
+printf '%s\n' "${summary[@]}"
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+((failed == 0))

@@ -1,0 +1,63 @@
+// RUN: hone-opt %s --verify-diagnostics --split-input-file
+
+func.func @rank(%x: tensor<4xf32>, %w: tensor<4x4xf32>) {
+  // expected-error@+1 {{wants operands of rank 2 or more, got 'tensor<4xf32>' and 'tensor<4x4xf32>'}}
+  %0 = hone.matmul %x, %w : tensor<4xf32>, tensor<4x4xf32> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @inner(%x: tensor<3x4xf32>, %w: tensor<5x6xf32>) {
+  // expected-error@+1 {{inner dims differ: 4 and 5}}
+  %0 = hone.matmul %x, %w : tensor<3x4xf32>, tensor<5x6xf32> -> tensor<3x6xf32>
+  return
+}
+
+// -----
+
+func.func @inner_transposed(%x: tensor<3x4xf32>, %w: tensor<4x6xf32>) {
+  // expected-error@+1 {{inner dims differ: 4 and 6}}
+  %0 = hone.matmul %x, %w {transpose_rhs} : tensor<3x4xf32>, tensor<4x6xf32> -> tensor<3x4xf32>
+  return
+}
+
+// -----
+
+func.func @packed(%x: tensor<3x4xf32>, %w: tensor<1x5x16xf32>) {
+  // expected-error@+1 {{wants a packed right operand [panels, k, panel] with k 4, got 'tensor<1x5x16xf32>'}}
+  %0 = hone.matmul %x, %w {packed_columns = 6 : i64} : tensor<3x4xf32>, tensor<1x5x16xf32> -> tensor<3x6xf32>
+  return
+}
+
+// -----
+
+func.func @attention_rank(%x: tensor<2x7x12x32xf32>, %k: tensor<7x12x32xf32>) {
+  // expected-error@+1 {{wants query, key and value as [batch, sequence, heads, size], got 'tensor<7x12x32xf32>'}}
+  %0 = hone.attention %x, %k, %x {scale = 1.0 : f32} : tensor<2x7x12x32xf32>, tensor<7x12x32xf32>, tensor<2x7x12x32xf32> -> tensor<2x7x12x32xf32>
+  return
+}
+
+// -----
+
+func.func @attention_size(%x: tensor<2x7x12x32xf32>, %k: tensor<2x7x12x64xf32>) {
+  // expected-error@+1 {{head sizes of query and key differ: 'tensor<2x7x12x32xf32>' and 'tensor<2x7x12x64xf32>'}}
+  %0 = hone.attention %x, %k, %x {scale = 1.0 : f32} : tensor<2x7x12x32xf32>, tensor<2x7x12x64xf32>, tensor<2x7x12x32xf32> -> tensor<2x7x12x32xf32>
+  return
+}
+
+// -----
+
+func.func @attention_heads(%x: tensor<2x7x12x32xf32>, %k: tensor<2x7x6x32xf32>) {
+  // expected-error@+1 {{head counts of query and key differ: 'tensor<2x7x12x32xf32>' and 'tensor<2x7x6x32xf32>'}}
+  %0 = hone.attention %x, %k, %x {scale = 1.0 : f32} : tensor<2x7x12x32xf32>, tensor<2x7x6x32xf32>, tensor<2x7x12x32xf32> -> tensor<2x7x12x32xf32>
+  return
+}
+
+// -----
+
+func.func @attention_mask(%x: tensor<2x7x12x32xf32>, %m: tensor<1x2x12x7x7xf32>) {
+  // expected-error@+1 {{mask does not broadcast to [batch, heads, queries, keys]: 'tensor<1x2x12x7x7xf32>'}}
+  %0 = hone.attention %x, %x, %x, %m {scale = 1.0 : f32} : tensor<2x7x12x32xf32>, tensor<2x7x12x32xf32>, tensor<2x7x12x32xf32>, tensor<1x2x12x7x7xf32> -> tensor<2x7x12x32xf32>
+  return
+}

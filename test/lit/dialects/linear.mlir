@@ -1,0 +1,25 @@
+// RUN: hone-opt %s | hone-opt | FileCheck %s
+// RUN: hone-opt %s --emit-bytecode | hone-opt | FileCheck %s
+
+// CHECK-LABEL: func @matmul
+func.func @matmul(%x: tensor<?x?x384xf32>, %w: tensor<384x1536xf32>, %t: tensor<1536x384xf32>, %p: tensor<96x384x16xf32>) {
+  // CHECK: hone.matmul %{{.*}}, %{{.*}} : tensor<?x?x384xf32>, tensor<384x1536xf32> -> tensor<?x?x1536xf32>
+  %0 = hone.matmul %x, %w : tensor<?x?x384xf32>, tensor<384x1536xf32> -> tensor<?x?x1536xf32>
+  // CHECK: hone.matmul %{{.*}}, %{{.*}} {transpose_rhs} : tensor<?x?x384xf32>, tensor<1536x384xf32>
+  %1 = hone.matmul %x, %t {transpose_rhs} : tensor<?x?x384xf32>, tensor<1536x384xf32> -> tensor<?x?x1536xf32>
+  // CHECK: hone.matmul %{{.*}}, %{{.*}} {packed_columns = 1530 : i64} : tensor<?x?x384xf32>, tensor<96x384x16xf32>
+  %2 = hone.matmul %x, %p {packed_columns = 1530 : i64} : tensor<?x?x384xf32>, tensor<96x384x16xf32> -> tensor<?x?x1530xf32>
+  return
+}
+
+// CHECK-LABEL: func @attention
+func.func @attention(%x: tensor<?x?x12x32xf32>, %mask: tensor<?x1x1x?xf32>) {
+  // CHECK: hone.attention %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} {scale = 1.250000e-01 : f32}
+  // CHECK-SAME: : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x1x1x?xf32> -> tensor<?x?x12x32xf32>
+  %0 = hone.attention %x, %x, %x, %mask {scale = 0.125 : f32}
+     : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x1x1x?xf32> -> tensor<?x?x12x32xf32>
+  // CHECK: hone.attention %{{.*}}, %{{.*}}, %{{.*}} {scale = 1.000000e+00 : f32} : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32> -> tensor<?x?x12x32xf32>
+  %1 = hone.attention %x, %x, %x {scale = 1.0 : f32}
+     : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32> -> tensor<?x?x12x32xf32>
+  return
+}

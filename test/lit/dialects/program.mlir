@@ -1,0 +1,44 @@
+// RUN: hone-opt %s | hone-opt | FileCheck %s
+// RUN: hone-opt %s --emit-bytecode | hone-opt | FileCheck %s
+
+// CHECK: module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v4", features = "+avx512vnni">}
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v4", features = "+avx512vnni">} {
+  // CHECK: hone.weight @file : tensor<4x8xf32> = #hone.file<"model.onnx", offset = 64, length = 128>
+  hone.weight @file : tensor<4x8xf32> = #hone.file<"model.onnx", offset = 64, length = 128>
+  // CHECK: hone.weight @small : tensor<2xf32> = dense<[1.000000e+00, 2.000000e+00]> : tensor<2xf32>
+  hone.weight @small : tensor<2xf32> = dense<[1.0, 2.0]> : tensor<2xf32>
+  // CHECK: hone.weight @packed : tensor<1x4x16xf32> = #hone.pack<[@file, @file], panel = 16, transposed = false>
+  hone.weight @packed : tensor<1x4x16xf32> = #hone.pack<[@file, @file], panel = 16, transposed = false>
+  // CHECK: hone.weight @joined : tensor<8x8xf32> = #hone.join<[@file, @file]>
+  hone.weight @joined : tensor<8x8xf32> = #hone.join<[@file, @file]>
+
+  // CHECK: hone.kernel @exp(%{{.*}}: tensor<?xf32> {hone.sizes = array<i64: 1>}, %{{.*}}: index) -> tensor<?xf32>
+  hone.kernel @exp(%x: tensor<?xf32> {hone.sizes = array<i64: 1>}, %n: index) -> tensor<?xf32> {
+    %0 = hone.exp %x : tensor<?xf32> -> tensor<?xf32>
+    // CHECK: hone.return %{{.*}} : tensor<?xf32>
+    hone.return %0 : tensor<?xf32>
+  }
+
+  // CHECK: hone.kernel @nothing()
+  hone.kernel @nothing() {
+    // CHECK-NEXT: hone.return{{$}}
+    hone.return
+  }
+
+  // CHECK-LABEL: func @main
+  func.func @main(%x: tensor<?xf32>, %n: index, %condition: i1, %in: memref<?xf32>, %out: memref<?xf32>) {
+    // CHECK: hone.use_weight @file : tensor<4x8xf32>
+    %0 = hone.use_weight @file : tensor<4x8xf32>
+    // CHECK: hone.tap %{{.*}} "encoder/x:0" : tensor<?xf32>
+    %1 = hone.tap %x "encoder/x:0" : tensor<?xf32>
+    // CHECK: hone.check %{{.*}}, "node 'a' (Reshape): {0} is not {1}"(%{{.*}}, %{{.*}})
+    hone.check %condition, "node 'a' (Reshape): {0} is not {1}" (%n, %n)
+    // CHECK: hone.launch @exp(%{{.*}}) sizes(%{{.*}}) to(%{{.*}}) : (tensor<?xf32>) -> tensor<?xf32>
+    %2 = hone.launch @exp(%x) sizes(%n) to(%n) : (tensor<?xf32>) -> tensor<?xf32>
+    // CHECK: hone.launch @exp(%{{.*}}, %{{.*}}) sizes(%{{.*}}) range(%{{.*}}, %{{.*}}, %{{.*}}) : (memref<?xf32>, memref<?xf32>)
+    hone.launch @exp(%in, %out) sizes(%n) range(%n, %n, %n) : (memref<?xf32>, memref<?xf32>)
+    // CHECK: hone.launch @nothing() sizes() : ()
+    hone.launch @nothing() sizes() : ()
+    return
+  }
+}

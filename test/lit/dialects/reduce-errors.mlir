@@ -1,0 +1,63 @@
+// RUN: hone-opt %s --verify-diagnostics --split-input-file
+
+func.func @reduce_axis(%x: tensor<4x8xf32>) {
+  // expected-error@+1 {{axis 2 is outside [0, 2)}}
+  %0 = hone.reduce sum %x [2] : tensor<4x8xf32> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @reduce_order(%x: tensor<4x8xf32>) {
+  // expected-error@+1 {{wants axes in ascending order, each once}}
+  %0 = hone.reduce sum %x [1, 0] : tensor<4x8xf32> -> tensor<f32>
+  return
+}
+
+// -----
+
+func.func @reduce_twice(%x: tensor<4x8xf32>) {
+  // expected-error@+1 {{wants axes in ascending order, each once}}
+  %0 = hone.reduce sum %x [1, 1] : tensor<4x8xf32> -> tensor<f32>
+  return
+}
+
+// -----
+
+func.func @reduce_rank(%x: tensor<4x8xf32>) {
+  // expected-error@+1 {{wants a result of rank 2, got 'tensor<4xf32>'}}
+  %0 = hone.reduce sum %x [1] {keepdims} : tensor<4x8xf32> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @arg_reduce_kind(%x: tensor<4x8xf32>) {
+  // expected-error@+1 {{wants kind max or min}}
+  %0 = hone.arg_reduce sum %x {axis = 1 : i64} : tensor<4x8xf32> -> tensor<4xi64>
+  return
+}
+
+// -----
+
+func.func @arg_reduce_axis(%x: tensor<4x8xf32>) {
+  // expected-error@+1 {{axis -3 is outside [0, 2)}}
+  %0 = hone.arg_reduce max %x {axis = -3 : i64} : tensor<4x8xf32> -> tensor<4xi64>
+  return
+}
+
+// -----
+
+func.func @cumsum_axis(%x: tensor<4x8xf32>) {
+  // expected-error@+1 {{axis 2 is outside [0, 2)}}
+  %0 = hone.cumsum %x {axis = 2 : i64} : tensor<4x8xf32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @topk_axis(%x: tensor<4x8xf32>, %k: index) {
+  // expected-error@+1 {{axis 9 is outside [0, 2)}}
+  %0:2 = hone.topk %x, %k {axis = 9 : i64, largest = false} : tensor<4x8xf32> -> tensor<4x?xf32>, tensor<4x?xi64>
+  return
+}

@@ -1,0 +1,58 @@
+// RUN: hone-opt %s | hone-opt | FileCheck %s
+// RUN: hone-opt %s --emit-bytecode | hone-opt | FileCheck %s
+
+// CHECK-LABEL: func @constants
+func.func @constants(%i: index) {
+  // CHECK: hone.constant dense<[1, 2]> : tensor<2xi64>
+  %0 = hone.constant dense<[1, 2]> : tensor<2xi64>
+  // CHECK: hone.constant dense<> : tensor<0x3xf32>
+  %1 = hone.constant dense<> : tensor<0x3xf32>
+  // CHECK: hone.from_elements %{{.*}}, %{{.*}} : tensor<2xi64>
+  %2 = hone.from_elements %i, %i : tensor<2xi64>
+  // CHECK: hone.from_elements %{{.*}} : tensor<i32>
+  %3 = hone.from_elements %i : tensor<i32>
+  return
+}
+
+// CHECK-LABEL: func @views
+func.func @views(%x: tensor<?x12xf32>, %scalar: tensor<f32>, %i: index) {
+  // CHECK: hone.reshape %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] : tensor<?x12xf32> -> tensor<?x3x4xf32>
+  %0 = hone.reshape %x [%i, %i, %i] : tensor<?x12xf32> -> tensor<?x3x4xf32>
+  // CHECK: hone.reshape %{{.*}}[] : tensor<?x12xf32> -> tensor<f32>
+  %1 = hone.reshape %x [] : tensor<?x12xf32> -> tensor<f32>
+  // CHECK: hone.expand %{{.*}}[%{{.*}}, %{{.*}}] : tensor<f32> -> tensor<?x12xf32>
+  %2 = hone.expand %scalar [%i, %i] : tensor<f32> -> tensor<?x12xf32>
+  // CHECK: hone.transpose %{{.*}} [1, 0] : tensor<?x12xf32> -> tensor<12x?xf32>
+  %3 = hone.transpose %x [1, 0] : tensor<?x12xf32> -> tensor<12x?xf32>
+  // CHECK: hone.slice %{{.*}}[%{{.*}}, %{{.*}}] [%{{.*}}, %{{.*}}] [%{{.*}}, %{{.*}}] : tensor<?x12xf32> -> tensor<?x?xf32>
+  %4 = hone.slice %x [%i, %i] [%i, %i] [%i, %i] : tensor<?x12xf32> -> tensor<?x?xf32>
+  // CHECK: hone.concat %{{.*}}, %{{.*}} {axis = 0 : i64} : tensor<?x12xf32>, tensor<?x12xf32> -> tensor<?x12xf32>
+  %5 = hone.concat %x, %x {axis = 0 : i64} : tensor<?x12xf32>, tensor<?x12xf32> -> tensor<?x12xf32>
+  // CHECK: hone.pad %{{.*}}, %{{.*}}[%{{.*}}, %{{.*}}] [%{{.*}}, %{{.*}}] "reflect" : tensor<?x12xf32>, tensor<f32> -> tensor<?x?xf32>
+  %6 = hone.pad %x, %scalar [%i, %i] [%i, %i] "reflect" : tensor<?x12xf32>, tensor<f32> -> tensor<?x?xf32>
+  // CHECK: hone.tile %{{.*}}[%{{.*}}, %{{.*}}] : tensor<?x12xf32> -> tensor<?x?xf32>
+  %7 = hone.tile %x [%i, %i] : tensor<?x12xf32> -> tensor<?x?xf32>
+  return
+}
+
+// CHECK-LABEL: func @indexing
+func.func @indexing(%x: tensor<?x12xf32>, %ids: tensor<?x?xi64>, %tuples: tensor<5x1xi64>, %rows: tensor<5x12xf32>,
+                    %scalar: tensor<f32>, %pair: tensor<2xf32>, %i: index) {
+  // CHECK: hone.gather %{{.*}}, %{{.*}} {axis = 0 : i64} : tensor<?x12xf32>, tensor<?x?xi64> -> tensor<?x?x12xf32>
+  %0 = hone.gather %x, %ids {axis = 0 : i64} : tensor<?x12xf32>, tensor<?x?xi64> -> tensor<?x?x12xf32>
+  // CHECK: hone.gather_elements %{{.*}}, %{{.*}} {axis = 1 : i64} : tensor<?x12xf32>, tensor<?x?xi64> -> tensor<?x?xf32>
+  %1 = hone.gather_elements %x, %ids {axis = 1 : i64} : tensor<?x12xf32>, tensor<?x?xi64> -> tensor<?x?xf32>
+  // CHECK: hone.gather_nd %{{.*}}, %{{.*}} {batch_dims = 0 : i64} : tensor<?x12xf32>, tensor<5x1xi64> -> tensor<5x12xf32>
+  %2 = hone.gather_nd %x, %tuples {batch_dims = 0 : i64} : tensor<?x12xf32>, tensor<5x1xi64> -> tensor<5x12xf32>
+  // CHECK: hone.one_hot %{{.*}}, %{{.*}}, %{{.*}} {axis = 2 : i64} : tensor<?x?xi64>, tensor<2xf32> -> tensor<?x?x?xf32>
+  %3 = hone.one_hot %ids, %i, %pair {axis = 2 : i64} : tensor<?x?xi64>, tensor<2xf32> -> tensor<?x?x?xf32>
+  // CHECK: hone.range %{{.*}}, %{{.*}}[%{{.*}}] : tensor<f32>, tensor<f32> -> tensor<?xf32>
+  %4 = hone.range %scalar, %scalar [%i] : tensor<f32>, tensor<f32> -> tensor<?xf32>
+  // CHECK: hone.trilu %{{.*}}, %{{.*}} {upper = true} : tensor<?x12xf32> -> tensor<?x12xf32>
+  %5 = hone.trilu %x, %i {upper = true} : tensor<?x12xf32> -> tensor<?x12xf32>
+  // CHECK: hone.scatter_elements %{{.*}}, %{{.*}}, %{{.*}} "add" {axis = 0 : i64} : tensor<?x12xf32>, tensor<?x?xi64>, tensor<?x12xf32> -> tensor<?x12xf32>
+  %6 = hone.scatter_elements %x, %ids, %x "add" {axis = 0 : i64} : tensor<?x12xf32>, tensor<?x?xi64>, tensor<?x12xf32> -> tensor<?x12xf32>
+  // CHECK: hone.scatter_nd %{{.*}}, %{{.*}}, %{{.*}} "none" : tensor<?x12xf32>, tensor<5x1xi64>, tensor<5x12xf32> -> tensor<?x12xf32>
+  %7 = hone.scatter_nd %x, %tuples, %rows "none" : tensor<?x12xf32>, tensor<5x1xi64>, tensor<5x12xf32> -> tensor<?x12xf32>
+  return
+}

@@ -1,0 +1,11 @@
+"""What a lit test may use: hone, hone-opt, FileCheck, not."""
+
+import os
+
+import lit.formats
+
+config.name = "Hone"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.test_source_root = os.path.dirname(__file__)
+config.environment["PATH"] = os.pathsep.join([config.hone_tools_dir, config.llvm_tools_dir, os.environ["PATH"]])

@@ -1,0 +1,167 @@
+// RUN: hone-opt %s --hone-fuse-patterns --canonicalize --split-input-file | FileCheck %s
+
+// BERT by the TorchScript exporter: keys transposed to [0, 2, 3, 1], scores divided, mask added.
+// CHECK-LABEL: func @torchscript
+// CHECK-SAME: (%[[Q:[^:]*]]: {{[^%]*}}%[[K:[^:]*]]: {{[^%]*}}%[[V:[^:]*]]: {{[^%]*}}%[[M:[^:]*]]:
+// CHECK-NEXT: %[[Y:.*]] = hone.attention %[[Q]], %[[K]], %[[V]], %[[M]] {scale = 0.176776692 : f32}
+// CHECK-NEXT: return %[[Y]]
+func.func @torchscript(%q: tensor<?x?x12x32xf32> {hone.dims = ["batch", "sequence", "", ""]},
+                       %k: tensor<?x?x12x32xf32> {hone.dims = ["batch", "sequence", "", ""]},
+                       %v: tensor<?x?x12x32xf32> {hone.dims = ["batch", "sequence", "", ""]},
+                       %m: tensor<?x1x1x?xf32> {hone.dims = ["batch", "", "", "sequence"]}) -> tensor<?x?x12x32xf32> {
+  %root = hone.constant dense<5.65685415> : tensor<f32>
+  %0 = hone.transpose %q [0, 2, 1, 3] : tensor<?x?x12x32xf32> -> tensor<?x12x?x32xf32>
+  %1 = hone.transpose %k [0, 2, 3, 1] : tensor<?x?x12x32xf32> -> tensor<?x12x32x?xf32>
+  %2 = hone.transpose %v [0, 2, 1, 3] : tensor<?x?x12x32xf32> -> tensor<?x12x?x32xf32>
+  %3 = hone.matmul %0, %1 : tensor<?x12x?x32xf32>, tensor<?x12x32x?xf32> -> tensor<?x12x?x?xf32>
+  %4 = hone.div %3, %root : tensor<?x12x?x?xf32>, tensor<f32> -> tensor<?x12x?x?xf32>
+  %5 = hone.add %4, %m : tensor<?x12x?x?xf32>, tensor<?x1x1x?xf32> -> tensor<?x12x?x?xf32>
+  %6 = hone.softmax %5 {axis = 3 : i64} : tensor<?x12x?x?xf32> -> tensor<?x12x?x?xf32>
+  %7 = hone.matmul %6, %2 : tensor<?x12x?x?xf32>, tensor<?x12x?x32xf32> -> tensor<?x12x?x32xf32>
+  %8 = hone.transpose %7 [0, 2, 1, 3] : tensor<?x12x?x32xf32> -> tensor<?x?x12x32xf32>
+  return %8 : tensor<?x?x12x32xf32>
+}
+
+// -----
+
+// scaled_dot_product_attention: queries and keys each multiplied by the fourth root; cross attention, no mask.
+// CHECK-LABEL: func @scaled_operands
+// CHECK-SAME: (%[[Q:[^:]*]]: {{[^%]*}}%[[K:[^:]*]]: {{[^%]*}}%[[V:[^:]*]]:
+// CHECK-NEXT: %[[Y:.*]] = hone.attention %[[Q]], %[[K]], %[[V]] {scale = 0.12499
+// CHECK-SAME: tensor<2x7x12x64xf32>, tensor<2x9x12x64xf32>, tensor<2x9x12x48xf32> -> tensor<2x7x12x48xf32>
+// CHECK-NEXT: return %[[Y]]
+func.func @scaled_operands(%q: tensor<2x7x12x64xf32>, %k: tensor<2x9x12x64xf32>, %v: tensor<2x9x12x48xf32>) -> tensor<2x7x12x48xf32> {
+  %root = hone.constant dense<0.353553385> : tensor<f32>
+  %0 = hone.transpose %q [0, 2, 1, 3] : tensor<2x7x12x64xf32> -> tensor<2x12x7x64xf32>
+  %1 = hone.transpose %k [0, 2, 3, 1] : tensor<2x9x12x64xf32> -> tensor<2x12x64x9xf32>
+  %2 = hone.transpose %v [0, 2, 1, 3] : tensor<2x9x12x48xf32> -> tensor<2x12x9x48xf32>
+  %3 = hone.mul %0, %root : tensor<2x12x7x64xf32>, tensor<f32> -> tensor<2x12x7x64xf32>
+  %4 = hone.mul %root, %1 : tensor<f32>, tensor<2x12x64x9xf32> -> tensor<2x12x64x9xf32>
+  %5 = hone.matmul %3, %4 : tensor<2x12x7x64xf32>, tensor<2x12x64x9xf32> -> tensor<2x12x7x9xf32>
+  %6 = hone.softmax %5 {axis = 3 : i64} : tensor<2x12x7x9xf32> -> tensor<2x12x7x9xf32>
+  %7 = hone.matmul %6, %2 : tensor<2x12x7x9xf32>, tensor<2x12x9x48xf32> -> tensor<2x12x7x48xf32>
+  %8 = hone.transpose %7 [0, 2, 1, 3] : tensor<2x12x7x48xf32> -> tensor<2x7x12x48xf32>
+  return %8 : tensor<2x7x12x48xf32>
+}
+
+// -----
+
+// Keys as the right operand of a transposed product (Gemm's transB); a mask [queries, keys] on the left of the sum.
+// CHECK-LABEL: func @transposed_rhs
+// CHECK-SAME: (%[[Q:[^:]*]]: {{[^%]*}}%[[K:[^:]*]]: {{[^%]*}}%[[V:[^:]*]]: {{[^%]*}}%[[M:[^:]*]]:
+// CHECK-DAG: %[[QT:.*]] = hone.transpose %[[Q]] [0, 2, 1, 3]
+// CHECK-DAG: %[[KT:.*]] = hone.transpose %[[K]] [0, 2, 1, 3]
+// CHECK-DAG: %[[VT:.*]] = hone.transpose %[[V]] [0, 2, 1, 3]
+// CHECK: %[[Y:.*]] = hone.attention %[[QT]], %[[KT]], %[[VT]], %[[M]] {scale = 1.000000e+00 : f32}
+// CHECK: hone.transpose %[[Y]] [0, 2, 1, 3]
+func.func @transposed_rhs(%q: tensor<1x4x7x8xf32>, %k: tensor<1x4x7x8xf32>, %v: tensor<1x4x7x8xf32>, %m: tensor<7x7xf32>) -> tensor<1x4x7x8xf32> {
+  %0 = hone.matmul %q, %k {transpose_rhs} : tensor<1x4x7x8xf32>, tensor<1x4x7x8xf32> -> tensor<1x4x7x7xf32>
+  %1 = hone.add %m, %0 : tensor<7x7xf32>, tensor<1x4x7x7xf32> -> tensor<1x4x7x7xf32>
+  %2 = hone.softmax %1 {axis = 3 : i64} : tensor<1x4x7x7xf32> -> tensor<1x4x7x7xf32>
+  %3 = hone.matmul %2, %v : tensor<1x4x7x7xf32>, tensor<1x4x7x8xf32> -> tensor<1x4x7x8xf32>
+  return %3 : tensor<1x4x7x8xf32>
+}
+
+// -----
+
+// The probabilities are an output too.
+// CHECK-LABEL: func @probabilities_used
+// CHECK-NOT: hone.attention
+func.func @probabilities_used(%q: tensor<1x4x7x8xf32>, %k: tensor<1x4x8x7xf32>, %v: tensor<1x4x7x8xf32>) -> (tensor<1x4x7x8xf32>, tensor<1x4x7x7xf32>) {
+  %0 = hone.matmul %q, %k : tensor<1x4x7x8xf32>, tensor<1x4x8x7xf32> -> tensor<1x4x7x7xf32>
+  %1 = hone.softmax %0 {axis = 3 : i64} : tensor<1x4x7x7xf32> -> tensor<1x4x7x7xf32>
+  %2 = hone.matmul %1, %v : tensor<1x4x7x7xf32>, tensor<1x4x7x8xf32> -> tensor<1x4x7x8xf32>
+  return %2, %1 : tensor<1x4x7x8xf32>, tensor<1x4x7x7xf32>
+}
+
+// -----
+
+// Softmax over queries.
+// CHECK-LABEL: func @wrong_axis
+// CHECK-NOT: hone.attention
+func.func @wrong_axis(%q: tensor<1x4x7x8xf32>, %k: tensor<1x4x8x7xf32>, %v: tensor<1x4x7x8xf32>) -> tensor<1x4x7x8xf32> {
+  %0 = hone.matmul %q, %k : tensor<1x4x7x8xf32>, tensor<1x4x8x7xf32> -> tensor<1x4x7x7xf32>
+  %1 = hone.softmax %0 {axis = 2 : i64} : tensor<1x4x7x7xf32> -> tensor<1x4x7x7xf32>
+  %2 = hone.matmul %1, %v : tensor<1x4x7x7xf32>, tensor<1x4x7x8xf32> -> tensor<1x4x7x8xf32>
+  return %2 : tensor<1x4x7x8xf32>
+}
+
+// -----
+
+// The scale differs from key to key: it is a mask by multiplication.
+// CHECK-LABEL: func @scale_per_key
+// CHECK-NOT: hone.attention
+func.func @scale_per_key(%q: tensor<1x4x7x8xf32>, %k: tensor<1x4x8x7xf32>, %v: tensor<1x4x7x8xf32>, %s: tensor<7xf32>) -> tensor<1x4x7x8xf32> {
+  %0 = hone.matmul %q, %k : tensor<1x4x7x8xf32>, tensor<1x4x8x7xf32> -> tensor<1x4x7x7xf32>
+  %1 = hone.mul %0, %s : tensor<1x4x7x7xf32>, tensor<7xf32> -> tensor<1x4x7x7xf32>
+  %2 = hone.softmax %1 {axis = 3 : i64} : tensor<1x4x7x7xf32> -> tensor<1x4x7x7xf32>
+  %3 = hone.matmul %2, %v : tensor<1x4x7x7xf32>, tensor<1x4x7x8xf32> -> tensor<1x4x7x8xf32>
+  return %3 : tensor<1x4x7x8xf32>
+}
+
+// -----
+
+// A mask of rank 5 widens the scores.
+// CHECK-LABEL: func @wide_mask
+// CHECK-NOT: hone.attention
+func.func @wide_mask(%q: tensor<1x4x7x8xf32>, %k: tensor<1x4x8x7xf32>, %v: tensor<1x4x7x8xf32>, %m: tensor<3x1x1x1x7xf32>) -> tensor<3x1x4x7x8xf32> {
+  %0 = hone.matmul %q, %k : tensor<1x4x7x8xf32>, tensor<1x4x8x7xf32> -> tensor<1x4x7x7xf32>
+  %1 = hone.add %0, %m : tensor<1x4x7x7xf32>, tensor<3x1x1x1x7xf32> -> tensor<3x1x4x7x7xf32>
+  %2 = hone.softmax %1 {axis = 4 : i64} : tensor<3x1x4x7x7xf32> -> tensor<3x1x4x7x7xf32>
+  %3 = hone.matmul %2, %v : tensor<3x1x4x7x7xf32>, tensor<1x4x7x8xf32> -> tensor<3x1x4x7x8xf32>
+  return %3 : tensor<3x1x4x7x8xf32>
+}
+
+// -----
+
+// The mask's batch has another name than the scores': a batch of one would be widened by it.
+// CHECK-LABEL: func @unknown_batch
+// CHECK-NOT: hone.attention
+func.func @unknown_batch(%q: tensor<?x4x7x8xf32> {hone.dims = ["batch", "", "", ""]},
+                         %k: tensor<?x4x8x7xf32> {hone.dims = ["batch", "", "", ""]},
+                         %v: tensor<?x4x7x8xf32> {hone.dims = ["batch", "", "", ""]},
+                         %m: tensor<?x1x1x7xf32> {hone.dims = ["masks", "", "", ""]}) -> tensor<?x4x7x8xf32> {
+  %0 = hone.matmul %q, %k : tensor<?x4x7x8xf32>, tensor<?x4x8x7xf32> -> tensor<?x4x7x7xf32>
+  %1 = hone.add %0, %m : tensor<?x4x7x7xf32>, tensor<?x1x1x7xf32> -> tensor<?x4x7x7xf32>
+  %2 = hone.softmax %1 {axis = 3 : i64} : tensor<?x4x7x7xf32> -> tensor<?x4x7x7xf32>
+  %3 = hone.matmul %2, %v : tensor<?x4x7x7xf32>, tensor<?x4x7x8xf32> -> tensor<?x4x7x8xf32>
+  return %3 : tensor<?x4x7x8xf32>
+}
+
+// -----
+
+// Keys of one head, shared by all queries' heads.
+// CHECK-LABEL: func @one_key_head
+// CHECK-NOT: hone.attention
+func.func @one_key_head(%q: tensor<1x4x7x8xf32>, %k: tensor<1x1x8x7xf32>, %v: tensor<1x4x7x8xf32>) -> tensor<1x4x7x8xf32> {
+  %0 = hone.matmul %q, %k : tensor<1x4x7x8xf32>, tensor<1x1x8x7xf32> -> tensor<1x4x7x7xf32>
+  %1 = hone.softmax %0 {axis = 3 : i64} : tensor<1x4x7x7xf32> -> tensor<1x4x7x7xf32>
+  %2 = hone.matmul %1, %v : tensor<1x4x7x7xf32>, tensor<1x4x7x8xf32> -> tensor<1x4x7x8xf32>
+  return %2 : tensor<1x4x7x8xf32>
+}
+
+// -----
+
+// PyTorch's guard makes rows without a softmax (all keys masked by -inf) zero. Attention gives NaN there, so it stays.
+// CHECK-LABEL: func @nan_guard
+// CHECK-NOT: hone.attention
+func.func @nan_guard(%q: tensor<1x4x7x8xf32>, %k: tensor<1x4x8x7xf32>, %v: tensor<1x4x7x8xf32>) -> tensor<1x4x7x8xf32> {
+  %zero = hone.constant dense<0.0> : tensor<f32>
+  %0 = hone.matmul %q, %k : tensor<1x4x7x8xf32>, tensor<1x4x8x7xf32> -> tensor<1x4x7x7xf32>
+  %1 = hone.softmax %0 {axis = 3 : i64} : tensor<1x4x7x7xf32> -> tensor<1x4x7x7xf32>
+  %2 = hone.is_nan %1 : tensor<1x4x7x7xf32> -> tensor<1x4x7x7xi1>
+  %3 = hone.select %2, %zero, %1 : tensor<1x4x7x7xi1>, tensor<f32>, tensor<1x4x7x7xf32> -> tensor<1x4x7x7xf32>
+  %4 = hone.matmul %3, %v : tensor<1x4x7x7xf32>, tensor<1x4x7x8xf32> -> tensor<1x4x7x8xf32>
+  return %4 : tensor<1x4x7x8xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @f64
+// CHECK-NOT: hone.attention
+func.func @f64(%q: tensor<1x4x7x8xf64>, %k: tensor<1x4x8x7xf64>, %v: tensor<1x4x7x8xf64>) -> tensor<1x4x7x8xf64> {
+  %0 = hone.matmul %q, %k : tensor<1x4x7x8xf64>, tensor<1x4x8x7xf64> -> tensor<1x4x7x7xf64>
+  %1 = hone.softmax %0 {axis = 3 : i64} : tensor<1x4x7x7xf64> -> tensor<1x4x7x7xf64>
+  %2 = hone.matmul %1, %v : tensor<1x4x7x7xf64>, tensor<1x4x7x8xf64> -> tensor<1x4x7x8xf64>
+  return %2 : tensor<1x4x7x8xf64>
+}

@@ -1,0 +1,75 @@
+/* A small model as the compiler would write it, by hand, for the tests of the Python package:
+ *
+ *   inputs   input_ids int64 [batch, sequence], odd/scale:0 float [2]
+ *   outputs  picked float [batch, sequence, 2] = table[input_ids] * scale, any bool [] (is an id not 0?), odd int32 [?]
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+#include "hone/abi.h"
+#include "hone/hone.h"
+
+extern const hone_functions hone_rt_functions;
+
+static const float table[8] = {0, 1, 10, 11, 20, 21, 30, 31};
+
+static void pick(const hone_kernel_context *context, int64_t begin, int64_t end) {
+  const int64_t *ids = context->buffers[0];
+  const float *scale = context->buffers[1];
+  float *picked = context->buffers[2];
+  for (int64_t i = begin; i < end; ++i) {
+    if (ids[i] < 0 || ids[i] > 3)
+      __atomic_store_n(context->failure, 1, __ATOMIC_RELAXED);
+    for (int j = 0; j < 2; ++j)
+      picked[2 * i + j] = table[2 * (ids[i] & 3) + j] * scale[j];
+  }
+}
+
+static int32_t plan(hone_frame *frame) {
+  frame->output_dims[0][0] = frame->input_dims[0][0];
+  frame->output_dims[0][1] = frame->input_dims[0][1];
+  frame->output_dims[0][2] = 2;
+  frame->output_dims[2][0] = 3;
+  return 0;
+}
+
+static int32_t run(hone_frame *frame) {
+  int64_t count = frame->input_dims[0][0] * frame->input_dims[0][1];
+  const int64_t *ids = frame->inputs[0];
+  *(char *)frame->outputs[1] = 0;
+  for (int64_t i = 0; i < count; ++i)
+    *(char *)frame->outputs[1] |= ids[i] != 0;
+  for (int32_t i = 0; i < 3; ++i)
+    ((int32_t *)frame->outputs[2])[i] = 2 * i + 1;
+  void *buffers[] = {frame->inputs[0], frame->inputs[1], frame->outputs[0]};
+  hone_launch launch = {pick, buffers, NULL, count, 64, 0, "node 'embed/Gather' (Gather)"};
+  return hone_rt_launch(frame, &launch);
+}
+
+static const int64_t id_dims[] = {-1, -2}, scale_dims[] = {2}, picked_dims[] = {-1, -2, 2}, odd_dims[] = {INT64_MIN};
+static const hone_program_value inputs[] = {{"input_ids", id_dims, HONE_INT64, 2},
+                                            {"odd/scale:0", scale_dims, HONE_FLOAT, 1}};
+static const hone_program_value outputs[] = {
+    {"picked", picked_dims, HONE_FLOAT, 3}, {"any", NULL, HONE_BOOL, 0}, {"odd", odd_dims, HONE_INT32, 1}};
+static const char *const symbols[] = {"batch", "sequence"};
+static const char manifest[] = "{\"model\": \"lookup\", \"flags\": []}";
+
+static const hone_program program = {
+    .name = "lookup",
+    .inputs = inputs,
+    .outputs = outputs,
+    .symbols = symbols,
+    .manifest = manifest,
+    .manifest_bytes = sizeof(manifest) - 1,
+    .input_count = 2,
+    .output_count = 3,
+    .symbol_count = 2,
+    .plan = plan,
+    .run = run,
+};
+
+#ifndef ABI_VERSION
+#define ABI_VERSION HONE_ABI_VERSION
+#endif
+static const hone_library library = {sizeof(hone_library), ABI_VERSION, &hone_rt_functions, &program};
+
+__attribute__((visibility("default"))) const hone_library *lookup_library(void);
+const hone_library *lookup_library(void) { return &library; }

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""hone.load: introspection, runs, errors, threads."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import hone
+from hone import _elf
+
+TABLE = np.arange(4)[:, None] * 10 + np.array([0, 1])
+SCALE = np.array([1, 2], np.float32)
+
+
+def expected(ids, scale=SCALE):
+    return (TABLE[np.asarray(ids)] * scale).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def library(library_path):
+    return hone.load(library_path)
+
+
+def run(runner, ids, scale=SCALE):
+    return runner.run({"input_ids": ids, "odd/scale:0": scale})
+
+
+def message(runner, **inputs):
+    inputs = {name.replace("scale", "odd/scale:0"): value for name, value in inputs.items()}
+    with pytest.raises(hone.Error) as error:
+        runner.run(inputs)
+    return str(error.value)
+
+
+IDS = np.array([[0, 1, 2], [3, 2, 1]])
+
+
+def test_describes(library):
+    assert library.name == "lookup"
+    assert library.manifest == {"model": "lookup", "flags": []}
+    assert library.inputs == (
+        hone.Value("input_ids", np.dtype(np.int64), ("batch", "sequence")),
+        hone.Value("odd/scale:0", np.dtype(np.float32), (2,)),
+    )
+    assert [value.shape for value in library.outputs] == [("batch", "sequence", 2), (), (None,)]
+    assert [value.dtype for value in library.outputs] == [np.float32, np.bool_, np.int32]
+    assert repr(library) == "<hone.Library lookup: 'input_ids', 'odd/scale:0' -> 'picked', 'any', 'odd'>"
+
+
+def test_runs(library):
+    outputs = run(library, IDS)
+    assert list(outputs) == ["picked", "any", "odd"]
+    np.testing.assert_array_equal(outputs["picked"], expected(IDS))
+    assert outputs["picked"].dtype == np.float32
+    assert outputs["any"].shape == () and outputs["any"]
+    assert outputs["odd"].tolist() == [1, 3, 5]
+
+
+def test_outputs_are_fresh(library):
+    first, second = run(library, IDS)["picked"], run(library, IDS * 0)["picked"]
+    np.testing.assert_array_equal(first, expected(IDS))
+    np.testing.assert_array_equal(second, expected(IDS * 0))
+
+
+def test_keywords(library):
+    session = library.session(threads=2)
+    names = {"odd/scale:0": SCALE}
+    np.testing.assert_array_equal(session(input_ids=IDS, **names)["picked"], expected(IDS))
+    np.testing.assert_array_equal(library(input_ids=IDS, **names)["picked"], expected(IDS))
+
+
+def test_empty(library):
+    outputs = run(library, np.zeros((0, 5), np.int64))
+    assert outputs["picked"].shape == (0, 5, 2)
+    assert not outputs["any"]
+
+
+@pytest.mark.parametrize("view", [np.transpose, np.flip, lambda a: a[:, ::2], np.asfortranarray])
+def test_views(library, view):
+    np.testing.assert_array_equal(run(library, view(IDS))["picked"], expected(view(IDS)))
+
+
+def test_unaligned(library):
+    raw = np.zeros(IDS.nbytes + 1, np.uint8)
+    array = raw[1:].view(np.int64).reshape(IDS.shape)
+    array[:] = IDS
+    np.testing.assert_array_equal(run(library, array)["picked"], expected(IDS))
+
+
+def test_lists_are_converted(library):
+    np.testing.assert_array_equal(run(library, [[1, 2]], [1, 0.5])["picked"], expected([[1, 2]], [1, 0.5]))
+    text = message(library, input_ids=[[0.5]], scale=SCALE)
+    assert text == "input 'input_ids': these float64 values have no exact int64 form, which the model takes"
+    assert "no exact" in message(library, input_ids=[["a"]], scale=SCALE)
+    assert "inhomogeneous" in message(library, input_ids=[[1], [1, 2]], scale=SCALE)
+
+
+def test_dlpack(library):
+    class Other:
+        def __dlpack__(self, **keywords):
+            return IDS.__dlpack__(**keywords)
+
+        def __dlpack_device__(self):
+            return IDS.__dlpack_device__()
+
+    np.testing.assert_array_equal(run(library, Other())["picked"], expected(IDS))
+
+
+def test_wrong_inputs(library):
+    assert message(library, input_ids=IDS.astype(np.int32), scale=SCALE) == (
+        "input 'input_ids': the array has dtype int32, the model takes int64; convert it with .astype(numpy.int64)"
+    )
+    assert "dtype >i8" in message(library, input_ids=IDS.astype(">i8"), scale=SCALE)
+    takes = "the model takes 'input_ids', 'odd/scale:0'"
+    assert message(library, input_ids=IDS) == f"input 'odd/scale:0' is missing; {takes}"
+    assert message(library, input_ids=IDS, scale=SCALE, ids=IDS) == f"there is no input 'ids'; {takes}"
+    assert message(library, input_ids=IDS[0], scale=SCALE) == "input 'input_ids': rank is 1, expected 2"
+    assert message(library, input_ids=IDS, scale=SCALE[:1]) == "input 'odd/scale:0': dim 0 is 1, expected 2"
+    np.testing.assert_array_equal(run(library, IDS)["picked"], expected(IDS))
+
+
+def test_failure_in_the_run(library):
+    assert message(library, input_ids=IDS + 1, scale=SCALE) == "node 'embed/Gather' (Gather): an index is out of range"
+
+
+def test_threads_share_a_session(library):
+    session = library.session(threads=2)
+    wrong = []
+
+    def work(seed):
+        ids = np.random.default_rng(seed).integers(0, 4, (3, 200))
+        for _ in range(30):
+            if not np.array_equal(run(session, ids)["picked"], expected(ids)):
+                wrong.append(seed)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_sessions_end_their_threads(library_path):
+    # In a process of its own: here, threads of earlier tests may still be on their way out.
+    program = """
+import os, sys, time
+import hone
+
+def count():
+    return len(os.listdir("/proc/self/task"))
+
+library = hone.load(sys.argv[1])
+before = count()
+session = library.session(threads=3)
+assert count() == before + 2
+del session
+deadline = time.monotonic() + 10  # a joined thread is listed for a moment longer
+while count() != before and time.monotonic() < deadline:
+    time.sleep(0.001)
+assert count() == before
+"""
+    environment = dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(hone.__file__)))
+    subprocess.run([sys.executable, "-c", program, library_path], env=environment, check=True)
+
+
+def test_wrong_threads(library):
+    with pytest.raises(hone.Error, match="threads is -1, expected 0 or more"):
+        library.session(threads=-1)
+
+
+def test_other_abi_version(build_library, tmp_path):
+    path = build_library(tmp_path / "new.so", "-DABI_VERSION=7")
+    with pytest.raises(hone.Error, match="has version 7 of Hone's interface, this package knows version 1"):
+        hone.load(path)
+
+
+def test_not_a_library(library_path, tmp_path):
+    with pytest.raises(hone.Error, match="No such file"):
+        hone.load(tmp_path / "none.so")
+    for content in (b"", b"\x7fELF", b"text" * 100, library_path.read_bytes()[:5000]):
+        path = tmp_path / "wrong.so"
+        path.write_bytes(content)
+        with pytest.raises(hone.Error, match="not an ELF shared library"):
+            hone.load(path)
+
+
+def test_library_of_others():
+    others = next(line.split()[-1] for line in open("/proc/self/maps") if "libc.so" in line or "libc-" in line)
+    with pytest.raises(hone.Error, match="expected one exported symbol that ends in '_library', found 0"):
+        hone.load(others)
+
+
+def test_damaged_files_never_crash_the_symbol_scan(library_path, tmp_path):
+    good = library_path.read_bytes()
+    random = np.random.default_rng(3)
+    path = tmp_path / "damaged.so"
+    tables = int.from_bytes(good[40:48], "little")
+    for _ in range(300):
+        data = bytearray(good)
+        for _ in range(4):  # in the ELF header and the section headers, where the scan looks
+            at = random.integers(4, 64) if random.random() < 0.3 else random.integers(tables, len(good))
+            data[at] = random.integers(0, 256)
+        path.write_bytes(data)
+        try:
+            _elf.exported_names(path)
+        except ValueError as error:
+            assert "not an ELF shared library" in str(error)
+
+
+def test_exported_names(library_path):
+    assert _elf.exported_names(pathlib.Path(library_path)) == ["lookup_library"]

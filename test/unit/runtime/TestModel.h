@@ -1,0 +1,210 @@
+//===- TestModel.h - A hand-written model for the runtime's tests ----------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the compiler would write for an embedding lookup, by hand: three launches, two symbols, an intermediate in the
+// arena, scratch, weights, a data-dependent failure and a shape check.
+//
+//   inputs   ids    int64 [batch, sequence]     rows of the table
+//            mask   int64 [batch, sequence]     factors
+//            table  float [8, 2]
+//   outputs  picked float [batch, sequence, 2]  table[ids] * mask * weight
+//            total  int64 []                    sum of mask
+//
+//===----------------------------------------------------------------------===//
+#ifndef HONE_TEST_UNIT_RUNTIME_TESTMODEL_H
+#define HONE_TEST_UNIT_RUNTIME_TESTMODEL_H
+
+#include "hone/hone.h"
+extern "C" {
+#include "hone/abi.h"
+extern const hone_functions hone_rt_functions;
+}
+#include <cstring>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+namespace test {
+
+constexpr int64_t maxSequence = 4096;
+inline float weights[1] = {2};
+
+inline void narrow(const hone_kernel_context *context, int64_t begin, int64_t end) {
+  auto *ids = static_cast<const int64_t *>(context->buffers[0]);
+  auto *rows = static_cast<int32_t *>(context->buffers[1]);
+  for (int64_t i = begin; i < end; ++i) {
+    if (ids[i] < 0 || ids[i] > 7)
+      __atomic_store_n(context->failure, 1, __ATOMIC_RELAXED);
+    rows[i] = int32_t(ids[i] & 7);
+  }
+}
+
+inline void pick(const hone_kernel_context *context, int64_t begin, int64_t end) {
+  auto *rows = static_cast<const int32_t *>(context->buffers[0]);
+  auto *mask = static_cast<const int64_t *>(context->buffers[1]);
+  auto *table = static_cast<const float *>(context->buffers[2]);
+  auto *weight = static_cast<const float *>(context->buffers[3]);
+  auto *picked = static_cast<float *>(context->buffers[4]);
+  auto *scratch = static_cast<float *>(context->scratch);
+  for (int64_t i = begin; i < end; ++i) {
+    for (int j = 0; j < 2; ++j)
+      scratch[j] = table[2 * rows[i] + j] * weight[0]; // another thread's scratch would show in the result
+    for (int j = 0; j < 2; ++j)
+      picked[2 * i + j] = scratch[j] * float(mask[i]);
+  }
+}
+
+inline void sum(const hone_kernel_context *context, int64_t, int64_t) {
+  auto *mask = static_cast<const int64_t *>(context->buffers[0]);
+  int64_t total = 0;
+  for (int64_t i = 0; i < context->sizes[0]; ++i)
+    total += mask[i];
+  *static_cast<int64_t *>(context->buffers[1]) = total;
+}
+
+inline int32_t plan(hone_frame *frame) {
+  int64_t batch = frame->input_dims[0][0], sequence = frame->input_dims[0][1];
+  if (sequence > maxSequence)
+    return hone_rt_fail(frame, "sequence is {0}, the model takes at most {1}", sequence, maxSequence);
+  frame->output_dims[0][0] = batch;
+  frame->output_dims[0][1] = sequence;
+  frame->output_dims[0][2] = 2;
+  frame->arena_bytes = batch * sequence * int64_t(sizeof(int32_t));
+  frame->scratch_bytes = 2 * sizeof(float);
+  return 0;
+}
+
+inline int32_t run(hone_frame *frame) {
+  int64_t count = frame->input_dims[0][0] * frame->input_dims[0][1];
+  void *narrowed[] = {frame->inputs[0], frame->arena};
+  hone_launch first = {narrow, narrowed, nullptr, count, 16, 0, "node 'Cast_0' (Cast)"};
+  if (int32_t status = hone_rt_launch(frame, &first))
+    return status;
+  void *picking[] = {frame->arena, frame->inputs[1], frame->inputs[2], const_cast<char *>(frame->weights),
+                     frame->outputs[0]};
+  hone_launch second = {pick, picking, nullptr, count, 16, 2 * sizeof(float), "node 'Gather_1' (Gather)"};
+  if (int32_t status = hone_rt_launch(frame, &second))
+    return status;
+  void *summing[] = {frame->inputs[1], frame->outputs[1]};
+  hone_launch third = {sum, summing, &count, 1, 1, 0, "node 'ReduceSum_2' (ReduceSum)"};
+  return hone_rt_launch(frame, &third);
+}
+
+inline const int64_t idDims[] = {-1, -2}, tableDims[] = {8, 2}, pickedDims[] = {-1, -2, 2};
+inline const hone_program_value inputValues[] = {
+    {"ids", idDims, HONE_INT64, 2}, {"mask", idDims, HONE_INT64, 2}, {"table", tableDims, HONE_FLOAT, 2}};
+inline const hone_program_value outputValues[] = {{"picked", pickedDims, HONE_FLOAT, 3},
+                                                  {"total", nullptr, HONE_INT64, 0}};
+inline const char *const symbolNames[] = {"batch", "sequence"};
+inline const char manifest[] = "{\"model\": \"lookup\"}";
+
+inline hone_program makeProgram() {
+  hone_program program = {};
+  program.name = "lookup";
+  program.inputs = inputValues;
+  program.outputs = outputValues;
+  program.symbols = symbolNames;
+  program.manifest = manifest;
+  program.weights = reinterpret_cast<const char *>(weights);
+  program.weight_bytes = sizeof(weights);
+  program.manifest_bytes = sizeof(manifest) - 1;
+  program.input_count = 3;
+  program.output_count = 2;
+  program.symbol_count = 2;
+  program.plan = plan;
+  program.run = run;
+  return program;
+}
+
+inline hone_library makeLibrary(const hone_program &program) {
+  return {sizeof(hone_library), HONE_ABI_VERSION, &hone_rt_functions, &program};
+}
+
+inline const hone_program program = makeProgram();
+inline const hone_library library = makeLibrary(program);
+
+inline hone_dtype int64Type() { return hone_dtype_make(HONE_CODE_INT, 64); }
+inline hone_dtype floatType() { return hone_dtype_make(HONE_CODE_FLOAT, 32); }
+
+/// Inputs of the model with their data, and what the outputs must be.
+struct Inputs {
+  int64_t batch, sequence;
+  std::vector<int64_t> ids, mask;
+  std::vector<float> table;
+  int64_t idShape[2], maskShape[2], tableShape[2] = {8, 2};
+  std::vector<hone_tensor> tensors;
+
+  Inputs(int64_t batch, int64_t sequence) : batch(batch), sequence(sequence) {
+    for (int64_t i = 0; i < batch * sequence; ++i) {
+      ids.push_back(i * 5 % 8);
+      mask.push_back(i % 3);
+    }
+    for (int i = 0; i < 16; ++i)
+      table.push_back(float(i) + 0.5f);
+    idShape[0] = maskShape[0] = batch;
+    idShape[1] = maskShape[1] = sequence;
+    tensors = {hone_tensor_make(ids.data(), int64Type(), 2, idShape),
+               hone_tensor_make(mask.data(), int64Type(), 2, maskShape),
+               hone_tensor_make(table.data(), floatType(), 2, tableShape)};
+  }
+  Inputs(const Inputs &) = delete;
+
+  std::vector<float> picked() const {
+    std::vector<float> result;
+    for (size_t i = 0; i < ids.size(); ++i)
+      for (int j = 0; j < 2; ++j)
+        result.push_back(table[size_t(2 * ids[i] + j)] * 2 * float(mask[i]));
+    return result;
+  }
+  int64_t total() const {
+    int64_t result = 0;
+    for (int64_t value : mask)
+      result += value;
+    return result;
+  }
+};
+
+/// A session with an error beside it.
+struct Session {
+  hone_session *handle = nullptr;
+  hone_error error = {HONE_OK, ""};
+
+  explicit Session(int32_t threads = 1, hone_pool *pool = nullptr, const hone_library &of = library) {
+    hone_options options = hone_options_default();
+    options.threads = threads;
+    options.pool = pool;
+    create(options, of);
+  }
+  explicit Session(const hone_options &options, const hone_library &of = library) { create(options, of); }
+  Session(const Session &) = delete;
+  ~Session() { hone_session_destroy(handle); }
+
+  void create(const hone_options &options, const hone_library &of) {
+    hone_session_create(&of, &options, &handle, &error);
+  }
+
+  hone_status run(const std::vector<hone_tensor> &inputs, hone_output *outputs) {
+    return hone_run(handle, inputs.data(), int32_t(inputs.size()), outputs, 2, &error);
+  }
+  /// Runs with outputs that the session owns and compares; the text of the difference, or of the error.
+  std::string check(const Inputs &inputs) {
+    hone_output outputs[2] = {};
+    if (run(inputs.tensors, outputs))
+      return error.message;
+    const hone_tensor &picked = outputs[0].tensor, &total = outputs[1].tensor;
+    if (picked.ndim != 3 || picked.shape[0] != inputs.batch || picked.shape[1] != inputs.sequence ||
+        picked.shape[2] != 2 || total.ndim != 0)
+      return "wrong shape";
+    std::vector<float> expected = inputs.picked();
+    if (expected.size() && std::memcmp(picked.data, expected.data(), expected.size() * sizeof(float)))
+      return "wrong 'picked'";
+    if (*static_cast<int64_t *>(total.data) != inputs.total())
+      return "wrong 'total'";
+    return "";
+  }
+};
+
+} // namespace test
+
+#endif // HONE_TEST_UNIT_RUNTIME_TESTMODEL_H

@@ -1,0 +1,186 @@
+//===- launch_test.cpp - Launches: chunks, scratch, failures, cancellation -===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "TestModel.h"
+#include <algorithm>
+#include <atomic>
+#include <gtest/gtest.h>
+#include <mutex>
+
+using namespace test;
+
+namespace {
+
+/// What a launch did: its chunks, and the scratch that each was given.
+struct Trace {
+  struct Chunk {
+    int64_t begin, end;
+    char *scratch;
+  };
+  std::mutex mutex;
+  std::vector<Chunk> chunks;
+};
+Trace *trace;
+
+void record(const hone_kernel_context *context, int64_t begin, int64_t end) {
+  std::lock_guard<std::mutex> lock(trace->mutex);
+  trace->chunks.push_back({begin, end, static_cast<char *>(context->scratch)});
+}
+
+int32_t cancelFlag;
+std::atomic<int64_t> done;
+
+void cancelAtOnce(const hone_kernel_context *, int64_t begin, int64_t end) {
+  done += end - begin;
+  __atomic_store_n(&cancelFlag, 1, __ATOMIC_RELAXED);
+}
+
+hone_kernel *launchKernel;
+int64_t launchCount, launchGrain;
+
+/// A program without inputs and outputs, that launches `kernel` once.
+hone_program makeLauncher(hone_kernel *kernel) {
+  launchKernel = kernel;
+  hone_program result = {};
+  result.name = "launcher";
+  result.plan = [](hone_frame *frame) -> int32_t {
+    frame->scratch_bytes = 40;
+    return 0;
+  };
+  result.run = [](hone_frame *frame) -> int32_t {
+    hone_launch launch = {launchKernel, nullptr, nullptr, launchCount, launchGrain, 40, "node 'n' (N)"};
+    return hone_rt_launch(frame, &launch);
+  };
+  return result;
+}
+
+hone_status launch(const hone_program &program, int32_t threads, int64_t count, int64_t grain, hone_error *error,
+                   const int32_t *cancel = nullptr) {
+  launchCount = count;
+  launchGrain = grain;
+  hone_library of = makeLibrary(program);
+  hone_options options = hone_options_default();
+  options.threads = threads;
+  options.cancel = cancel;
+  Session session(options, of);
+  return hone_run(session.handle, nullptr, 0, nullptr, 0, error);
+}
+
+/// The chunks of one launch, in order; they must cover the range exactly.
+std::vector<Trace::Chunk> traceLaunch(int32_t threads, int64_t count, int64_t grain) {
+  Trace local;
+  trace = &local;
+  EXPECT_EQ(launch(makeLauncher(record), threads, count, grain, nullptr), HONE_OK);
+  std::sort(local.chunks.begin(), local.chunks.end(), [](auto &a, auto &b) { return a.begin < b.begin; });
+  int64_t at = 0;
+  for (auto &chunk : local.chunks) {
+    EXPECT_EQ(chunk.begin, at);
+    EXPECT_LT(chunk.begin, chunk.end);
+    at = chunk.end;
+  }
+  EXPECT_EQ(at, count);
+  return local.chunks;
+}
+
+} // namespace
+
+TEST(Launch, SmallWorkIsOneCall) {
+  EXPECT_EQ(traceLaunch(4, 16, 16).size(), 1u);
+  EXPECT_EQ(traceLaunch(4, 1, 16).size(), 1u);
+  EXPECT_EQ(traceLaunch(1, 100000, 1).size(), 1u);
+}
+
+TEST(Launch, NothingToDo) { EXPECT_EQ(traceLaunch(4, 0, 16).size(), 0u); }
+
+TEST(Launch, ChunksAreMultiplesOfTheGrain) {
+  for (int64_t count : {17, 32, 1000, 4096, 99999})
+    for (auto &chunk : traceLaunch(3, count, 16)) {
+      EXPECT_EQ(chunk.begin % 16, 0);
+      EXPECT_TRUE(chunk.end % 16 == 0 || chunk.end == count);
+    }
+}
+
+TEST(Launch, EightChunksPerThread) {
+  EXPECT_GE(traceLaunch(3, 100000, 16).size(), 24u);
+  EXPECT_LE(traceLaunch(3, 100000, 16).size(), 48u);
+  EXPECT_EQ(traceLaunch(3, 96, 16).size(), 6u); // as many as there are grains
+}
+
+TEST(Launch, ScratchIsApartAndAligned) {
+  std::vector<char *> slots;
+  for (auto &chunk : traceLaunch(4, 100000, 1)) {
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(chunk.scratch) % 64, 0u);
+    if (std::find(slots.begin(), slots.end(), chunk.scratch) == slots.end())
+      slots.push_back(chunk.scratch);
+  }
+  EXPECT_LE(slots.size(), 4u);
+  for (char *a : slots)
+    for (char *b : slots)
+      EXPECT_TRUE(a == b || std::abs(a - b) >= 64);
+}
+
+TEST(Launch, Failure) {
+  for (int32_t threads : {1, 3}) {
+    Session session(threads);
+    Inputs inputs(4, 200);
+    inputs.ids[601] = 8;
+    EXPECT_EQ(session.check(inputs), "node 'Cast_0' (Cast): an index is out of range");
+    EXPECT_EQ(session.error.code, HONE_INVALID_ARGUMENT);
+    inputs.ids[601] = 7;
+    EXPECT_EQ(session.check(inputs), "");
+  }
+}
+
+TEST(Launch, ScratchThatWasNotPlanned) {
+  hone_program wrong = makeLauncher(record);
+  wrong.plan = [](hone_frame *) -> int32_t { return 0; };
+  hone_error error;
+  EXPECT_EQ(launch(wrong, 1, 1, 1, &error), HONE_INTERNAL);
+  EXPECT_STREQ(error.message, "node 'n' (N): its scratch was not planned");
+}
+
+TEST(Launch, Cancel) {
+  hone_error error;
+  for (int32_t threads : {1, 2}) {
+    done = cancelFlag = 0;
+    EXPECT_EQ(launch(makeLauncher(cancelAtOnce), threads, 10000, 1, &error, &cancelFlag), HONE_CANCELLED);
+    EXPECT_STREQ(error.message, "node 'n' (N): cancelled");
+    EXPECT_GT(done, 0);
+    done = 0;
+    EXPECT_EQ(launch(makeLauncher(cancelAtOnce), threads, 10000, 1, &error, &cancelFlag), HONE_CANCELLED);
+    EXPECT_EQ(done, 0) << "cancelled before it began";
+  }
+}
+
+TEST(Launch, PoolOfTheUser) {
+  // One that calls the task from nowhere at all, and one that calls it one after the other.
+  hone_pool lazy = {sizeof(hone_pool), 4, [](hone_pool *, int32_t, hone_task *, void *) {}, nullptr};
+  hone_pool serial = {sizeof(hone_pool), 4,
+                      [](hone_pool *, int32_t limit, hone_task *task, void *argument) {
+                        for (int32_t i = limit; i-- > 0;)
+                          task(argument, i);
+                      },
+                      nullptr};
+  for (hone_pool *pool : {&lazy, &serial}) {
+    Session session(0, pool);
+    EXPECT_EQ(session.check(Inputs(4, 500)), "");
+  }
+  hone_pool_destroy(&lazy);
+}
+
+TEST(Launch, ThreadsOfALentPool) {
+  static int32_t limit;
+  hone_pool pool = {sizeof(hone_pool), 4, [](hone_pool *, int32_t most, hone_task *, void *) { limit = most; },
+                    nullptr};
+  struct {
+    int32_t threads, limit;
+  } rows[] = {{0, 4}, {2, 2}, {9, 4}, {1, 0}};
+  for (auto &row : rows) {
+    limit = 0;
+    Session session(row.threads, &pool);
+    EXPECT_EQ(session.check(Inputs(4, 500)), "");
+    EXPECT_EQ(limit, row.limit) << row.threads << " threads asked for";
+  }
+}

@@ -1,0 +1,302 @@
+//===- session_test.cpp - Sessions: options, memory, outputs, versions -----===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "TestModel.h"
+#include <cstdlib>
+#include <gtest/gtest.h>
+#include <thread>
+
+using namespace test;
+
+namespace {
+
+/// Counts what is taken and given back, and refuses beyond `limit` calls.
+struct CountingAllocator {
+  int taken = 0, returned = 0, limit = 1000;
+  int64_t bytes = 0;
+
+  hone_options options() {
+    hone_options result = hone_options_default();
+    result.threads = 1;
+    result.allocator = {allocate, release, this};
+    return result;
+  }
+  static void *allocate(void *context, size_t bytes, size_t alignment) {
+    auto *self = static_cast<CountingAllocator *>(context);
+    if (self->taken == self->limit)
+      return nullptr;
+    ++self->taken;
+    self->bytes += int64_t(bytes);
+    return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  }
+  static void release(void *context, void *memory, size_t bytes) {
+    auto *self = static_cast<CountingAllocator *>(context);
+    ++self->returned;
+    self->bytes -= int64_t(bytes);
+    std::free(memory);
+  }
+};
+
+} // namespace
+
+TEST(Library, Describe) {
+  hone_library_info info = hone_library_describe(&library);
+  EXPECT_STREQ(info.name, "lookup");
+  EXPECT_EQ(std::string(info.manifest, size_t(info.manifest_bytes)), "{\"model\": \"lookup\"}");
+  EXPECT_EQ(info.input_count, 3);
+  EXPECT_EQ(info.output_count, 2);
+  hone_value_info value;
+  ASSERT_EQ(hone_library_input(&library, 2, &value), HONE_OK);
+  EXPECT_STREQ(value.name, "table");
+  EXPECT_EQ(value.rank, 2);
+  EXPECT_EQ(value.dims[0], 8);
+  EXPECT_EQ(value.dtype.code, HONE_CODE_FLOAT);
+  EXPECT_EQ(value.dtype.bits, 32);
+  EXPECT_EQ(hone_library_symbol(&library, value.dims[0]), nullptr);
+  ASSERT_EQ(hone_library_output(&library, 0, &value), HONE_OK);
+  EXPECT_STREQ(hone_library_symbol(&library, value.dims[1]), "sequence");
+  EXPECT_EQ(hone_library_symbol(&library, INT64_MIN), nullptr);
+  EXPECT_EQ(hone_library_input(&library, 3, &value), HONE_INVALID_ARGUMENT);
+  EXPECT_EQ(hone_library_output(&library, -1, &value), HONE_INVALID_ARGUMENT);
+}
+
+TEST(Session, Runs) {
+  Session session;
+  EXPECT_EQ(session.check(Inputs(2, 9)), "");
+  EXPECT_EQ(session.check(Inputs(4, 100)), ""); // grows
+  EXPECT_EQ(session.check(Inputs(1, 1)), "");   // shrinks
+}
+
+TEST(Session, EmptyTensors) {
+  Session session(2);
+  EXPECT_EQ(session.check(Inputs(0, 9)), "");
+  EXPECT_EQ(session.check(Inputs(3, 0)), "");
+  Inputs inputs(0, 5);
+  inputs.tensors[0].data = inputs.tensors[1].data = nullptr;
+  EXPECT_EQ(session.check(inputs), "");
+}
+
+TEST(Session, StridedInputs) {
+  Session session;
+  Inputs inputs(5, 6);
+  // A transposed, a reversed and a broadcast view, each of the values that check() expects.
+  std::vector<int64_t> transposed(30), reversed(inputs.mask.rbegin(), inputs.mask.rend());
+  for (size_t i = 0; i < 5; ++i)
+    for (size_t j = 0; j < 6; ++j)
+      transposed[j * 5 + i] = inputs.ids[i * 6 + j];
+  int64_t transposedStrides[] = {1, 5}, reversedStrides[] = {-6, -1};
+  inputs.tensors[0].data = transposed.data();
+  inputs.tensors[0].strides = transposedStrides;
+  inputs.tensors[1].data = reversed.data();
+  inputs.tensors[1].byte_offset = 29 * sizeof(int64_t);
+  inputs.tensors[1].strides = reversedStrides;
+  EXPECT_EQ(session.check(inputs), "");
+
+  float row[2] = {3, 4};
+  int64_t broadcastStrides[] = {0, 1};
+  inputs.tensors[2].data = row;
+  inputs.tensors[2].strides = broadcastStrides;
+  for (size_t i = 0; i < 16; ++i)
+    inputs.table[i] = row[i % 2];
+  EXPECT_EQ(session.check(inputs), "");
+}
+
+TEST(Session, UnalignedInputIsCopied) {
+  Session session;
+  Inputs inputs(2, 3);
+  std::vector<char> bytes(1 + 6 * sizeof(int64_t));
+  std::memcpy(bytes.data() + 1, inputs.ids.data(), 6 * sizeof(int64_t));
+  inputs.tensors[0].data = bytes.data() + 1;
+  EXPECT_EQ(session.check(inputs), "");
+}
+
+TEST(Session, OutputsOfTheCaller) {
+  Session session;
+  Inputs inputs(2, 3);
+  std::vector<float> picked(12);
+  int64_t total = -1;
+  hone_output outputs[2] = {};
+  outputs[0].data = picked.data();
+  outputs[0].capacity = picked.size() * sizeof(float);
+  outputs[1].data = &total;
+  outputs[1].capacity = sizeof(total);
+  ASSERT_EQ(session.run(inputs.tensors, outputs), HONE_OK);
+  EXPECT_EQ(picked, inputs.picked());
+  EXPECT_EQ(total, inputs.total());
+  EXPECT_EQ(outputs[0].tensor.data, picked.data());
+  EXPECT_EQ(outputs[0].tensor.shape[1], 3);
+}
+
+TEST(Session, Plan) {
+  Session session;
+  Inputs inputs(3, 7);
+  hone_output outputs[2] = {};
+  ASSERT_EQ(session.run(Inputs(1, 2).tensors, outputs), HONE_OK);
+  hone_plan plan;
+  ASSERT_EQ(hone_session_plan(session.handle, inputs.tensors.data(), 3, &plan, &session.error), HONE_OK);
+  EXPECT_EQ(plan.output_count, 2);
+  EXPECT_EQ(plan.outputs[0].ndim, 3);
+  EXPECT_EQ(plan.outputs[0].shape[1], 7);
+  EXPECT_EQ(plan.outputs[0].data, nullptr);
+  EXPECT_EQ(plan.outputs[1].ndim, 0);
+  EXPECT_EQ(plan.arena_bytes, 3 * 7 * 4);
+  EXPECT_GT(plan.memory_bytes, plan.arena_bytes + 3 * 7 * 8);
+  EXPECT_EQ(outputs[0].tensor.shape[1], 2) << "a plan must leave the last outputs alone";
+  inputs.maskShape[0] = 2;
+  EXPECT_EQ(hone_session_plan(session.handle, inputs.tensors.data(), 3, &plan, &session.error), HONE_INVALID_ARGUMENT);
+}
+
+TEST(Session, ReserveThenRunAllocatesNothing) {
+  CountingAllocator allocator;
+  {
+    Session session(allocator.options());
+    Inputs inputs(4, 50);
+    std::vector<int64_t> wide(400);
+    int64_t strides[] = {100, 2};
+    inputs.tensors[1].data = wide.data();
+    inputs.tensors[1].strides = strides;
+    for (size_t i = 0; i < 200; ++i)
+      wide[2 * i] = inputs.mask[i];
+    ASSERT_EQ(hone_session_reserve(session.handle, inputs.tensors.data(), 3, &session.error), HONE_OK);
+    int taken = allocator.taken;
+    EXPECT_EQ(taken, 3); // session, arena, copies of strided inputs
+    EXPECT_EQ(session.check(inputs), "");
+    EXPECT_EQ(session.check(Inputs(2, 50)), "");
+    EXPECT_EQ(allocator.taken, taken);
+    EXPECT_EQ(session.check(Inputs(8, 50)), "");
+    EXPECT_EQ(allocator.taken, taken + 1);
+  }
+  EXPECT_EQ(allocator.taken, allocator.returned);
+  EXPECT_EQ(allocator.bytes, 0);
+}
+
+TEST(Session, OutOfMemory) {
+  CountingAllocator allocator;
+  allocator.limit = 0;
+  Session none(allocator.options());
+  EXPECT_EQ(none.handle, nullptr);
+  EXPECT_EQ(none.error.code, HONE_OUT_OF_MEMORY);
+  EXPECT_NE(std::string(none.error.message).find("no memory for a session ("), std::string::npos);
+
+  allocator.limit = 1;
+  Session session(allocator.options());
+  Inputs inputs(2, 2);
+  EXPECT_EQ(session.check(inputs), "no memory for the arena (256 bytes)");
+  EXPECT_EQ(session.error.code, HONE_OUT_OF_MEMORY);
+  allocator.limit = 100;
+  EXPECT_EQ(session.check(inputs), "");
+}
+
+TEST(Session, WrongOptions) {
+  hone_options options = hone_options_default();
+  options.threads = -1;
+  EXPECT_STREQ(Session(options).error.message, "options: threads is -1, expected 0 or more");
+  options = hone_options_default();
+  options.allocator.allocate = CountingAllocator::allocate;
+  EXPECT_STREQ(Session(options).error.message, "options: an allocator needs both allocate and release");
+  hone_pool pool = {};
+  options = hone_options_default();
+  options.pool = &pool;
+  EXPECT_STREQ(Session(options).error.message, "options: a pool needs parallel and at least 1 thread");
+  options = {};
+  EXPECT_STREQ(Session(options).error.message, "options: size is 0; begin with hone_options_default()");
+}
+
+TEST(Session, WithoutOptions) {
+  hone_session *session = nullptr;
+  ASSERT_EQ(hone_session_create(&library, nullptr, &session, nullptr), HONE_OK);
+  hone_session_destroy(session);
+  hone_session_destroy(nullptr);
+  hone_pool_destroy(nullptr);
+}
+
+TEST(Session, InUse) {
+  // The second run starts inside the first, from its kernel.
+  static Session *busy;
+  static std::string message;
+  hone_program reentrant = program;
+  reentrant.run = [](hone_frame *frame) -> int32_t {
+    Inputs inputs(1, 1);
+    message = busy->check(inputs);
+    return run(frame);
+  };
+  hone_library of = makeLibrary(reentrant);
+  Session session(1, nullptr, of);
+  busy = &session;
+  EXPECT_EQ(session.check(Inputs(2, 2)), "");
+  EXPECT_EQ(message, "the session is in use by another thread; give each thread a session of its own");
+}
+
+TEST(Session, SeveralAtOnce) {
+  std::vector<std::thread> threads;
+  std::string results[4];
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&results, i] {
+      Session session(1 + i % 2);
+      for (int64_t round = 0; round < 50 && results[i].empty(); ++round)
+        results[i] = session.check(Inputs(i + 1, 20 + round * 7 % 30));
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  for (const std::string &result : results)
+    EXPECT_EQ(result, "");
+}
+
+TEST(Version, OlderHeaderIsServed) {
+  // A program whose hone_options ends after `threads`: what lies behind is not looked at.
+  hone_options options = hone_options_default();
+  options.size = offsetof(hone_options, pool);
+  options.threads = 1;
+  std::memset(reinterpret_cast<char *>(&options) + options.size, 0xee, sizeof(options) - options.size);
+  Session session(options);
+  EXPECT_EQ(session.check(Inputs(2, 2)), "");
+
+  hone_value_info value;
+  std::memset(&value, 0xee, sizeof(value));
+  value.size = offsetof(hone_value_info, dims);
+  ASSERT_EQ(library.functions->value_info(&library, 0, 0, &value), HONE_OK);
+  EXPECT_STREQ(value.name, "ids");
+  EXPECT_EQ(value.size, offsetof(hone_value_info, dims));
+  EXPECT_EQ(value.dtype.bits, 0xee) << "written behind the older structure's end";
+}
+
+TEST(Version, NewerHeader) {
+  struct {
+    hone_options known;
+    int64_t added;
+  } options = {hone_options_default(), 0};
+  options.known.size = sizeof(options);
+  options.known.threads = 1;
+  EXPECT_EQ(Session(options.known).error.code, HONE_OK);
+  options.added = 1;
+  Session session(options.known);
+  EXPECT_EQ(session.error.code, HONE_UNSUPPORTED);
+  EXPECT_STREQ(session.error.message, "options: one is set that this library does not know; compile the model again");
+}
+
+TEST(Version, OtherAbi) {
+  hone_library other = library;
+  other.abi_version = HONE_ABI_VERSION + 1;
+  hone_error error = {HONE_OK, ""};
+  hone_session *session = nullptr;
+  hone_pool *pool = nullptr;
+  EXPECT_EQ(hone_session_create(&other, nullptr, &session, &error), HONE_UNSUPPORTED);
+  EXPECT_EQ(error.code, HONE_UNSUPPORTED);
+  EXPECT_STREQ(error.message, "the library and this program were built for different versions of Hone's interface: "
+                              "compile the model and the program with the same release");
+  EXPECT_EQ(hone_pool_create(&other, 2, &pool, nullptr), HONE_UNSUPPORTED);
+  EXPECT_EQ(hone_library_check(nullptr, nullptr), HONE_UNSUPPORTED);
+}
+
+TEST(Version, TensorIsDlpack) {
+  // Offsets of DLTensor of DLPack 1.0 on 64-bit machines.
+  EXPECT_EQ(sizeof(hone_tensor), 48u);
+  EXPECT_EQ(offsetof(hone_tensor, device), 8u);
+  EXPECT_EQ(offsetof(hone_tensor, ndim), 16u);
+  EXPECT_EQ(offsetof(hone_tensor, dtype), 20u);
+  EXPECT_EQ(offsetof(hone_tensor, shape), 24u);
+  EXPECT_EQ(offsetof(hone_tensor, strides), 32u);
+  EXPECT_EQ(offsetof(hone_tensor, byte_offset), 40u);
+}

@@ -1,0 +1,174 @@
+//===- validate_test.cpp - Wrong inputs and outputs, and what is said ------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "TestModel.h"
+#include <functional>
+#include <gtest/gtest.h>
+
+using namespace test;
+
+namespace {
+
+/// Breaks correct inputs with `spoil`, expects the text, and expects that the session still works.
+void expectError(const char *text, const std::function<void(Inputs &)> &spoil) {
+  Session session;
+  Inputs inputs(2, 9);
+  spoil(inputs);
+  hone_output outputs[2] = {};
+  EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(session.error.message, text);
+  EXPECT_EQ(session.error.code, HONE_INVALID_ARGUMENT);
+  EXPECT_EQ(outputs[0].tensor.data, nullptr);
+  Inputs right(2, 3);
+  EXPECT_EQ(session.check(right), "");
+}
+
+} // namespace
+
+TEST(Validate, InputCount) {
+  expectError("2 inputs given, expected 3; the first that is missing is 'table'",
+              [](Inputs &i) { i.tensors.pop_back(); });
+  expectError("4 inputs given, expected 3", [](Inputs &i) { i.tensors.push_back(i.tensors[0]); });
+  Session session;
+  hone_output outputs[2] = {};
+  EXPECT_EQ(hone_run(session.handle, nullptr, 3, outputs, 2, &session.error), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(session.error.message, "inputs is NULL, expected 3 tensors");
+  EXPECT_EQ(hone_run(session.handle, nullptr, -1, outputs, 2, &session.error), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(session.error.message, "-1 inputs given, expected 3");
+}
+
+TEST(Validate, OutputCount) {
+  Session session;
+  Inputs inputs(1, 1);
+  hone_output outputs[2] = {};
+  EXPECT_EQ(hone_run(session.handle, inputs.tensors.data(), 3, outputs, 1, &session.error), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(session.error.message, "1 outputs given, expected 2");
+  EXPECT_EQ(hone_run(session.handle, inputs.tensors.data(), 3, nullptr, 2, &session.error), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(session.error.message, "0 outputs given, expected 2");
+}
+
+TEST(Validate, Rank) {
+  expectError("input 'mask': rank is 1, expected 2", [](Inputs &i) { i.tensors[1].ndim = 1; });
+  expectError("input 'mask': shape is NULL, expected 2 dims", [](Inputs &i) { i.tensors[1].shape = nullptr; });
+}
+
+TEST(Validate, Type) {
+  expectError("input 'table': type is float64, expected float32; convert it before the run",
+              [](Inputs &i) { i.tensors[2].dtype.bits = 64; });
+  expectError("input 'ids': type is bool, expected int64; convert it before the run",
+              [](Inputs &i) { i.tensors[0].dtype = hone_dtype_make(HONE_CODE_BOOL, 8); });
+  expectError("input 'ids': type is bfloat16, expected int64; convert it before the run",
+              [](Inputs &i) { i.tensors[0].dtype = hone_dtype_make(HONE_CODE_BFLOAT, 16); });
+  expectError("input 'ids': type is type128, expected int64; convert it before the run",
+              [](Inputs &i) { i.tensors[0].dtype = hone_dtype_make(99, 128); });
+  expectError("input 'ids': type has 4 lanes, expected 1", [](Inputs &i) { i.tensors[0].dtype.lanes = 4; });
+}
+
+TEST(Validate, Device) {
+  expectError("input 'ids': is on device type 2, expected 1 (CPU); copy it to host memory first",
+              [](Inputs &i) { i.tensors[0].device.type = 2; });
+}
+
+TEST(Validate, Dims) {
+  expectError("input 'table': dim 0 is 7, expected 8", [](Inputs &i) { i.tableShape[0] = 7; });
+  expectError("input 'ids': dim 1 is -3, expected 0 or more", [](Inputs &i) { i.idShape[1] = -3; });
+  expectError("input 'mask': dim 1 is 7, but symbol 'sequence' is 9 from input 'ids'; give both the same size",
+              [](Inputs &i) { i.maskShape[1] = 7; });
+}
+
+TEST(Validate, SizeOverflow) {
+  auto enormous = [](Inputs &i) {
+    i.idShape[0] = i.maskShape[0] = int64_t(1) << 40;
+    i.idShape[1] = i.maskShape[1] = int64_t(1) << 40;
+  };
+  expectError("input 'ids': its size in bytes overflows; check the dims", enormous);
+  expectError("input 'ids': its size in bytes overflows; check the dims", [&](Inputs &i) {
+    enormous(i); // also where another dim makes the tensor empty
+    i.idShape[0] = INT64_MAX;
+    i.idShape[1] = 2;
+  });
+}
+
+TEST(Validate, Data) {
+  expectError("input 'mask': data is NULL, expected 144 bytes", [](Inputs &i) { i.tensors[1].data = nullptr; });
+}
+
+TEST(Validate, Strides) {
+  static int64_t strides[2];
+  strides[0] = INT64_MAX / 2;
+  strides[1] = 1;
+  expectError("input 'ids': its strides overflow", [](Inputs &i) { i.tensors[0].strides = strides; });
+}
+
+TEST(Validate, OwnedOutputAsInput) {
+  Session session;
+  Inputs inputs(1, 8);
+  hone_output outputs[2] = {};
+  ASSERT_EQ(session.run(inputs.tensors, outputs), HONE_OK);
+  inputs.tensors[2].data = outputs[0].tensor.data;
+  EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(session.error.message, "input 'table': is an output that this session owns and will overwrite; copy it, "
+                                      "or bind the output to a buffer");
+}
+
+TEST(Validate, OutputBuffers) {
+  Session session;
+  Inputs inputs(2, 3);
+  std::vector<float> buffer(13);
+  hone_output outputs[2] = {};
+  outputs[0].data = buffer.data();
+  outputs[0].capacity = 47;
+  EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_TOO_SMALL);
+  EXPECT_STREQ(session.error.message, "output 'picked': needs 48 bytes, but its buffer has 47");
+  EXPECT_EQ(buffer, std::vector<float>(13));
+
+  outputs[0].capacity = 48;
+  outputs[0].data = reinterpret_cast<char *>(buffer.data()) + 1;
+  EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(session.error.message, "output 'picked': its buffer is not aligned to elements of 4 bytes");
+
+  outputs[0].data = inputs.mask.data();
+  EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(session.error.message, "output 'picked': its buffer overlaps input 'mask'; give each memory of its own");
+
+  alignas(8) char shared[56];
+  outputs[0].data = shared;
+  outputs[1].data = shared + 40;
+  outputs[1].capacity = 8;
+  EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(session.error.message,
+               "output 'total': its buffer overlaps output 'picked'; give each memory of its own");
+  outputs[1].data = shared + 48;
+  EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_OK);
+}
+
+TEST(Validate, PlanFails) {
+  expectError("sequence is 5000, the model takes at most 4096", [](Inputs &i) {
+    static std::vector<int64_t> large(2 * 5000);
+    i.idShape[1] = i.maskShape[1] = 5000;
+    i.tensors[0].data = i.tensors[1].data = large.data();
+  });
+}
+
+TEST(Validate, WithoutErrorText) {
+  Session session;
+  Inputs inputs(2, 9);
+  inputs.maskShape[1] = 7;
+  hone_output outputs[2] = {};
+  EXPECT_EQ(hone_run(session.handle, inputs.tensors.data(), 3, outputs, 2, nullptr), HONE_INVALID_ARGUMENT);
+}
+
+TEST(Validate, WrongInputsLeaveOwnedOutputsAlone) {
+  Session session;
+  Inputs inputs(2, 4), wrong(3, 5);
+  hone_output outputs[2] = {}, others[2] = {};
+  ASSERT_EQ(session.run(inputs.tensors, outputs), HONE_OK);
+  wrong.maskShape[0] = 4;
+  EXPECT_EQ(session.run(wrong.tensors, others), HONE_INVALID_ARGUMENT);
+  std::vector<float> expected = inputs.picked();
+  EXPECT_EQ(outputs[0].tensor.shape[0], 2);
+  EXPECT_EQ(outputs[0].tensor.shape[1], 4);
+  EXPECT_EQ(std::memcmp(outputs[0].tensor.data, expected.data(), expected.size() * sizeof(float)), 0);
+}
