@@ -120,6 +120,6 @@ def Hone_LaunchOp : Hone_Op<"launch", [AttrSizedOperandSegments, DeclareOpInterf
   let results = (outs Variadic<AnyRankedTensor>:$outputs);
   let assemblyFormat = [{
     $kernel `(` $buffers `)` `sizes` `(` $sizes `)` (`to` `(` $result_sizes^ `)`)?
-    (`range` `(` $count^ `,` $grain `,` $scratch `)`)? attr-dict `:` `(` (type($buffers)^)? `)` (`->` type($outputs)^)?
+    (`range` `(` $count^ `,` $grain `,` $scratch `)`)? attr-dict `:` functional-type($buffers, $outputs)
   }];
 }

@@ -224,13 +224,17 @@ private:
   }
 
   void writeEpilogue() {
-    TileMatrix from = sums();
-    Value source = flatView(b, b.getLoc(), from.pointer);
+    Value source = flatView(b, b.getLoc(), sums().pointer);
     b.loop(b.index(0), rows, 1, [&](Value row) {
-      Value rowOffset = b.add(from.offset, b.mul(row, from.rowStride));
       scf::ForOp inner = b.loop(b.index(0), columns, 1, [&](Value j) {
-        Value sum = memref::LoadOp::create(b, source, ValueRange{b.add(rowOffset, j)});
-        epilogue(b, b.getLoc(), batch, b.add(firstRow, row), b.add(firstColumn, j), sum);
+        Value wholeRow = b.add(firstRow, row), wholeColumn = b.add(firstColumn, j);
+        // In C the position is written just as the epilogue's own store of the element writes it: were they different
+        // expressions, LLVM would ask at run time whether they overlap, and they do.
+        Value position = operands.c
+                             ? b.add(offsets.c, b.add(b.mul(wholeRow, operands.cRowStride), wholeColumn))
+                             : b.add(b.mul(row, sums().rowStride), j);
+        Value sum = memref::LoadOp::create(b, source, ValueRange{position});
+        epilogue(b, b.getLoc(), batch, wholeRow, wholeColumn, sum);
       });
       annotateVectorLoop(inner, /*interleave=*/4);
     });

@@ -51,7 +51,7 @@ static bool isCheap(Operation *op) {
 Schedule::Schedule(KernelOp kernel, ShapeBuilder &shapes) {
   Operation *terminator = kernel.getBody().front().getTerminator();
   Value result = terminator->getOperand(0);
-  loopOp = dyn_cast<LoopOpInterface>(result.getDefiningOp());
+  loopOp = dyn_cast_or_null<LoopOpInterface>(result.getDefiningOp()); // an argument: a copy
   if (loopOp)
     return;
   space.assign(shapes.dims(result).begin(), shapes.dims(result).end());

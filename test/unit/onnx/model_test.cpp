@@ -81,12 +81,15 @@ TEST(OnnxModel, PropagatesShapes) {
     g (float[N, 4, 6] x) => (float[A, B] y) <int64[1] minus = {-1}> {
       s = Shape<start=0, end=1>(x)
       t = Concat<axis=0>(s, minus)
-      y = Reshape(x, t)
+      r = Reshape(x, t)
+      y = Identity(r)
     })");
   ASSERT_EQ(read.errors(), "");
-  const OnnxValueType &y = read.model.graph.outputs[0].type;
-  ASSERT_EQ(y.dims.size(), 2u);
-  EXPECT_EQ(read.model.graph.values.size(), 2u);
+  ASSERT_EQ(read.model.graph.values.size(), 3u);
+  const OnnxValueInfo &r = read.model.graph.values[2];
+  EXPECT_EQ(r.name, "r");
+  ASSERT_EQ(r.type.dims.size(), 2u);
+  EXPECT_EQ(r.type.dims[0].symbol, "N");
 }
 
 TEST(OnnxModel, NamesNodes) {
