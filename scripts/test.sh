@@ -7,8 +7,8 @@
 #   python        the Python package                    examples      the commands of the examples' READMEs
 #   sanitizers    of `unit`, the runtime's tests under ASan, UBSan and TSan
 #   fuzz          every parser for a minute             demo          scripts/demo.sh
-#   bench         the benchmark, briefly
-# Without arguments: the first six, which is what continuous integration runs. `all`: also fuzz, demo and bench.
+#   bench         the benchmark, briefly                check         scripts/check.sh
+# Without arguments: the first six, which is what continuous integration runs. `all`: also fuzz, demo, bench and check.
 # The last line counts the test cases: "N passed, N failed". Exits 1 if one failed.
 #
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -16,9 +16,9 @@ source "$(dirname "$0")/common.sh"
 
 suites=("$@")
 [[ $# == 0 ]] && suites=(lit unit python conformance models examples)
-[[ "$*" == all ]] && suites=(lit unit python conformance models examples fuzz demo bench)
+[[ "$*" == all ]] && suites=(lit unit python conformance models examples fuzz demo bench check)
 for suite in "${suites[@]}"; do
-  [[ " lit unit python conformance models examples sanitizers fuzz demo bench " == *" $suite "* ]] ||
+  [[ " lit unit python conformance models examples sanitizers fuzz demo bench check " == *" $suite "* ]] ||
     die 2 "unknown suite '$suite'; try scripts/test.sh --help"
 done
 
@@ -59,7 +59,7 @@ units() { # units CTEST-ARGUMENT…: the tests that CMake knows
 
 models() {
   local program code=0
-  for program in compare_minilm bad_inputs bad_files; do
+  for program in compare_minilm bad_inputs bad_files stages; do
     "$python" "test/models/$program.py" --junit "$results/models-$program.xml" || code=1
   done
   return $code
@@ -94,6 +94,7 @@ for name in "${suites[@]}"; do
       --scope test/conformance/scope.json --junit "$results/conformance.xml"
     ;;
   demo) suite demo plain demo scripts/demo.sh ;;
+  check) suite check plain check scripts/check.sh ;;
   bench) suite bench plain bench "$python" bench/minilm.py --smoke ;;
   *) suite "$name" "$name" ;;
   esac

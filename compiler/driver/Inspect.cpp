@@ -53,11 +53,15 @@ static void printValues(const json::Object &root, StringRef key) {
   }
 }
 
-/// Prints the keys of an object, or the names and counts of an array of objects, under a title.
+/// Prints the numbers in an object, the largest first.
 static void printCounts(const json::Object &counts, StringRef title) {
-  llvm::outs() << title << '\n';
+  std::vector<std::pair<int64_t, StringRef>> rows;
   for (const auto &[name, count] : counts)
-    llvm::outs() << "  " << llvm::left_justify(StringRef(name), 24) << ' ' << count.getAsInteger().value_or(0) << '\n';
+    rows.emplace_back(-count.getAsInteger().value_or(0), name);
+  llvm::sort(rows);
+  llvm::outs() << title << '\n';
+  for (auto [count, name] : rows)
+    llvm::outs() << "  " << llvm::left_justify(name, 24) << ' ' << -count << '\n';
 }
 
 static void printText(const json::Object &root) {
@@ -68,14 +72,11 @@ static void printText(const json::Object &root) {
     else if (std::optional<StringRef> text = root.getString(key); text && !text->empty())
       llvm::outs() << llvm::left_justify(key, 9) << ' ' << *text << '\n';
   }
-  if (const json::Object *opsets = root.getObject("opsets"))
-    for (const auto &[domain, version] : *opsets)
-      llvm::outs() << llvm::left_justify("opset", 9) << ' ' << StringRef(domain) << ' ' << version.getAsInteger().value_or(0)
-                   << '\n';
   printValues(root, "inputs");
   printValues(root, "outputs");
-  if (const json::Object *operators = root.getObject("operators"))
-    printCounts(*operators, "operators");
+  for (StringRef key : {"opsets", "operators"})
+    if (const json::Object *counts = root.getObject(key))
+      printCounts(*counts, key);
   if (const json::Array *kernels = root.getArray("kernels")) {
     llvm::outs() << "kernels\n";
     for (const json::Value &entry : *kernels)

@@ -182,7 +182,7 @@ static ExitCode printOutputs(const Options &options, llvm::ArrayRef<hone_value_i
     size_t size = elementBytes(dtype);
     for (int64_t dim : dims)
       size *= dim;
-    StringRef bytes(static_cast<const char *>(output.data), size);
+    StringRef bytes(static_cast<const char *>(output.tensor.data) + output.tensor.byte_offset, size);
     llvm::outs() << llvm::left_justify(info.name, 24) << ' ' << dataTypeName(dtype) << " [";
     llvm::interleaveComma(dims, llvm::outs());
     llvm::outs() << "]  " << rangeText(dtype, bytes) << '\n';

@@ -25,14 +25,16 @@ def Hone_AttentionOp : Hone_TensorOp<"attention"> {
   let summary = "softmax(scale · Q Kᵀ + mask) V, keys visited once (Dao et al. 2022)";
   let description = [{
     query [batch, q, heads, d], key [batch, k, heads, d], value [batch, k, heads, dv] -> [batch, q, heads, dv].
-    The optional mask is added to the scores and broadcasts to [batch, heads, q, k].
+    The optional mask is added to the scores and broadcasts to [batch, heads, q, k]. A row of scores that has no softmax
+    (nothing but -inf, or +inf or NaN among them) gives NaN, or with `guarded` zeros, as where(isnan(p), 0, p) between
+    softmax and product does in what PyTorch exports.
     ```mlir
     %y = hone.attention %q, %k, %v, %mask {scale = 0.17 : f32}
        : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x1x1x?xf32> -> tensor<?x?x12x32xf32>
     ```
   }];
   let arguments = (ins AnyRankedTensor:$query, AnyRankedTensor:$key, AnyRankedTensor:$value,
-                       Optional<AnyRankedTensor>:$mask, F32Attr:$scale);
+                       Optional<AnyRankedTensor>:$mask, F32Attr:$scale, UnitAttr:$guarded);
   let results = (outs AnyRankedTensor:$output);
   let assemblyFormat = [{
     $query `,` $key `,` $value (`,` $mask^)? attr-dict `:` type($query) `,` type($key) `,` type($value)

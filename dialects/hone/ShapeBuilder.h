@@ -10,6 +10,7 @@
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringMap.h"
+#include <map>
 #include <limits>
 
 namespace hone {
@@ -71,7 +72,7 @@ private:
 
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::OpFoldResult, 4>> known;
   llvm::DenseMap<std::tuple<unsigned, void *, void *>, mlir::Value> memo;
-  llvm::DenseMap<int64_t, mlir::Value> constants;
+  std::map<int64_t, mlir::Value> constants; // any number may be a key, which DenseMap does not allow
   llvm::StringMap<mlir::Value> symbols;
   llvm::DenseMap<mlir::Value, unsigned> factorOrder;
 };

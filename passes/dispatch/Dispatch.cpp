@@ -124,7 +124,7 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
       tap.replaceAllUsesWith(tap.getInput());
       tap.erase();
     }
-    // Dims of all values, each built where its value is.
+    // Dims of all values, each built ahead of its value, so that the launch which computes it can use them.
     OpBuilder builder(&getContext());
     ShapeBuilder shapes(builder);
     Block &block = main.getBody().front();
@@ -135,7 +135,7 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
     for (Operation &op : llvm::make_early_inc_range(block)) {
       if (!isa<ShapeOpInterface>(op))
         continue;
-      builder.setInsertionPointAfter(&op);
+      builder.setInsertionPoint(&op);
       for (Value result : op.getResults())
         shapes.dims(result);
     }

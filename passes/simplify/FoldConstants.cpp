@@ -35,7 +35,7 @@ struct FoldConstants : hone::impl::FoldConstantsBase<FoldConstants> {
       std::optional<DenseElementsAttr> value = total < totalLimit ? foldToConstant(op) : std::nullopt;
       if (!value) {
         remark::missed(op.getLoc(), remark::RemarkOpts::name("not-folded").category("simplify"))
-            << "constant operands, but its value is too large to be folded: "
+            << "constant operands, but its value is too large or too much work to be folded: "
             << remark::metric("op", op->getName().getStringRef());
         return;
       }

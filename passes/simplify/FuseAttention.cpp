@@ -17,6 +17,7 @@ struct AttentionParts {
   SoftmaxOp softmax;
   Value query, key, mask; // [batch, heads, q, d]; key as the scores' right operand has it
   double scale = 1;
+  bool guarded = false;
   SmallVector<Operation *, 8> operations;
 };
 } // namespace
@@ -50,18 +51,38 @@ static bool matchScores(Value scores, AttentionParts &parts) {
     return false;
   parts.scores = matmul;
   parts.scale = product.scale;
-  parts.operations.assign(product.operations);
+  llvm::append_range(parts.operations, product.operations);
   parts.operations.push_back(matmul);
   parts.query = takeScale(matmul.getLhs(), parts);
   parts.key = takeScale(matmul.getRhs(), parts);
-  return true;
+  // The op multiplies by an f32: a divisor without an inverse in f32 (a subnormal, an infinity) cannot become one.
+  return std::isnormal(static_cast<float>(parts.scale));
+}
+
+/// The softmax behind `probabilities`, or behind PyTorch's guard of them: where(isnan(p), 0, p).
+static SoftmaxOp matchProbabilities(Value probabilities, AttentionParts &parts) {
+  if (!probabilities.hasOneUse())
+    return {};
+  if (auto softmax = probabilities.getDefiningOp<SoftmaxOp>())
+    return softmax;
+  auto guard = probabilities.getDefiningOp<SelectOp>();
+  auto isNan = guard ? guard.getCondition().getDefiningOp<IsNanOp>() : IsNanOp();
+  if (!isNan || isNan.getInput() != guard.getOnFalse() || getScalar(guard.getOnTrue()) != 0.0 ||
+      guard.getType() != guard.getOnFalse().getType())
+    return {};
+  // Its two users are those of the guard.
+  if (!isNan->hasOneUse() || std::distance(isNan.getInput().use_begin(), isNan.getInput().use_end()) != 2)
+    return {};
+  parts.guarded = true;
+  parts.operations.append({isNan, guard});
+  return isNan.getInput().getDefiningOp<SoftmaxOp>();
 }
 
 static std::optional<AttentionParts> matchAttention(MatmulOp root) {
   AttentionParts parts;
-  parts.softmax = root.getLhs().getDefiningOp<SoftmaxOp>();
-  if (!parts.softmax || !parts.softmax->hasOneUse() || parts.softmax.getLog() || parts.softmax.getAxis() != 3 ||
-      root.getPackedColumns() || rankOf(root.getLhs()) != 4 || rankOf(root.getRhs()) != 4 || !isF32(root))
+  parts.softmax = matchProbabilities(root.getLhs(), parts);
+  if (!parts.softmax || parts.softmax.getLog() || parts.softmax.getAxis() != 3 || root.getPackedColumns() ||
+      rankOf(root.getLhs()) != 4 || rankOf(root.getRhs()) != 4 || !isF32(root))
     return std::nullopt;
   Value input = parts.softmax.getInput();
   if (matchScores(input, parts))
@@ -101,7 +122,8 @@ static Value buildAttention(OpBuilder &builder, AttentionParts &parts, MatmulOp 
   auto type = cast<RankedTensorType>(root.getType());
   auto transposed = type.clone({type.getDimSize(0), type.getDimSize(2), type.getDimSize(1), type.getDimSize(3)});
   Value attention = AttentionOp::create(builder, loc, transposed, query, key, value, parts.mask,
-                                        builder.getF32FloatAttr(parts.scale));
+                                        builder.getF32FloatAttr(parts.scale),
+                                        parts.guarded ? builder.getUnitAttr() : UnitAttr());
   return permute(builder, loc, attention, kFromRows);
 }
 

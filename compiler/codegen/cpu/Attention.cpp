@@ -263,11 +263,17 @@ private:
   void writeOutput() {
     Value output = flatView(b, b.getLoc(), operands.output.pointer), empty = b.equal(shape.keys, zero);
     b.loop(zero, rows, 1, [&](Value row) {
-      Value factor = arith::DivFOp::create(b, b.f32(1), load(b.add(plan.sumOffset, row)));
+      Value sum = load(b.add(plan.sumOffset, row)), isZero = empty;
+      if (operands.guarded) {
+        // The sum of a row is at least 1 unless all of it is -inf (0) or it holds a NaN or +inf (NaN).
+        Value isUndefined = arith::CmpFOp::create(b, arith::CmpFPredicate::ULE, sum, b.f32(0));
+        isZero = arith::OrIOp::create(b, empty, isUndefined);
+      }
+      Value factor = arith::DivFOp::create(b, b.f32(1), sum);
       Value from = b.add(plan.outputOffset, b.mul(row, plan.outputStride));
       Value to = offsetOf(operands.output, head, b.add(firstQuery, row));
       annotateVectorLoop(b.loop(zero, shape.valueDepth, 1, [&](Value d) {
-        Value value = b.select(empty, b.f32(0), mulF(load(b.add(from, d)), factor));
+        Value value = b.select(isZero, b.f32(0), mulF(load(b.add(from, d)), factor));
         memref::StoreOp::create(b, value, output, ValueRange{b.add(to, d)});
       }), /*interleave=*/1);
     });

@@ -34,6 +34,7 @@ struct AttentionOperands {
   AttentionTensor query, key, value, output;
   AttentionShape shape;
   mlir::Value scale;        ///< f32
+  bool guarded = false;     ///< rows without a softmax give 0 in place of NaN
   AttentionMask mask;       ///< empty: nothing is added
   mlir::Value causalOffset; ///< query q sees keys <= q + causalOffset (index); null: all keys
   mlir::Value begin, end;   ///< part of attentionRange's count

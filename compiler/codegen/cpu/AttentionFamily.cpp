@@ -52,6 +52,7 @@ static void build(KernelEmitter &e, const CpuTarget &target, Operation *op) {
   operands.output = tensor(e.body.buffers[e.kernel.getTensorCount()], attention.getOutput());
   operands.shape = shapeOf(attention, e.shapes(), [&](OpFoldResult value) { return e.size(value); });
   operands.scale = e.constant(TypedAttr(attention.getScaleAttr()));
+  operands.guarded = attention.getGuarded();
   operands.begin = e.body.begin;
   operands.end = e.body.end;
   operands.scratch = e.body.scratch;

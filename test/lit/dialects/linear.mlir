@@ -18,8 +18,8 @@ func.func @attention(%x: tensor<?x?x12x32xf32>, %mask: tensor<?x1x1x?xf32>) {
   // CHECK-SAME: : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x1x1x?xf32> -> tensor<?x?x12x32xf32>
   %0 = hone.attention %x, %x, %x, %mask {scale = 0.125 : f32}
      : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x1x1x?xf32> -> tensor<?x?x12x32xf32>
-  // CHECK: hone.attention %{{.*}}, %{{.*}}, %{{.*}} {scale = 1.000000e+00 : f32} : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32> -> tensor<?x?x12x32xf32>
-  %1 = hone.attention %x, %x, %x {scale = 1.0 : f32}
+  // CHECK: hone.attention %{{.*}}, %{{.*}}, %{{.*}} {guarded, scale = 1.000000e+00 : f32} : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32> -> tensor<?x?x12x32xf32>
+  %1 = hone.attention %x, %x, %x {guarded, scale = 1.0 : f32}
      : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32> -> tensor<?x?x12x32xf32>
   return
 }

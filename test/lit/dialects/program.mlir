@@ -35,10 +35,10 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
     hone.check %condition, "node 'a' (Reshape): {0} is not {1}" (%n, %n)
     // CHECK: hone.launch @exp(%{{.*}}) sizes(%{{.*}}) to(%{{.*}}) : (tensor<?xf32>) -> tensor<?xf32>
     %2 = hone.launch @exp(%x) sizes(%n) to(%n) : (tensor<?xf32>) -> tensor<?xf32>
-    // CHECK: hone.launch @exp(%{{.*}}, %{{.*}}) sizes(%{{.*}}) range(%{{.*}}, %{{.*}}, %{{.*}}) : (memref<?xf32>, memref<?xf32>)
-    hone.launch @exp(%in, %out) sizes(%n) range(%n, %n, %n) : (memref<?xf32>, memref<?xf32>)
-    // CHECK: hone.launch @nothing() sizes() : ()
-    hone.launch @nothing() sizes() : ()
+    // CHECK: hone.launch @exp(%{{.*}}, %{{.*}}) sizes(%{{.*}}) range(%{{.*}}, %{{.*}}, %{{.*}}) : (memref<?xf32>, memref<?xf32>) -> ()
+    hone.launch @exp(%in, %out) sizes(%n) range(%n, %n, %n) : (memref<?xf32>, memref<?xf32>) -> ()
+    // CHECK: hone.launch @nothing() sizes() : () -> ()
+    hone.launch @nothing() sizes() : () -> ()
     return
   }
 }

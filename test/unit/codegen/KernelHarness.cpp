@@ -82,8 +82,11 @@ CompiledKernel::CompiledKernel(const CpuTarget &target, unsigned bufferCount, un
     llvm::report_fatal_error("cannot create a temporary folder");
   std::string objectPath = (directory + "/kernel.o").str(), libraryPath = (directory + "/kernel.so").str();
   writeFile(objectPath, object);
-  if (llvm::sys::ExecuteAndWait(HONE_LLD, {"ld.lld", "-shared", objectPath, "-o", libraryPath}))
-    llvm::report_fatal_error("ld.lld failed");
+  auto linker = llvm::sys::findProgramByName("ld.lld-22");
+  if (!linker)
+    linker = llvm::sys::findProgramByName("ld.lld");
+  if (!linker || llvm::sys::ExecuteAndWait(*linker, {"ld.lld", "-shared", objectPath, "-o", libraryPath}))
+    llvm::report_fatal_error("ld.lld is missing or failed");
   library = dlopen(libraryPath.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library)
     llvm::report_fatal_error(dlerror());
@@ -93,11 +96,12 @@ CompiledKernel::CompiledKernel(const CpuTarget &target, unsigned bufferCount, un
 
 CompiledKernel::~CompiledKernel() { dlclose(library); }
 
-void CompiledKernel::run(llvm::ArrayRef<void *> buffers, llvm::ArrayRef<int64_t> sizes, int64_t begin, int64_t end,
-                         void *scratch) const {
+int32_t CompiledKernel::run(llvm::ArrayRef<void *> buffers, llvm::ArrayRef<int64_t> sizes, int64_t begin, int64_t end,
+                            void *scratch) const {
   int32_t failure = 0;
   hone_kernel_context context = {buffers.data(), sizes.data(), scratch, &failure};
   entry(&context, begin, end);
+  return failure;
 }
 
 int hone::spillsInTiles(llvm::StringRef assembly) {

@@ -55,8 +55,9 @@ public:
   ~CompiledKernel();
   CompiledKernel(const CompiledKernel &) = delete;
 
-  void run(llvm::ArrayRef<void *> buffers, llvm::ArrayRef<int64_t> sizes, int64_t begin, int64_t end,
-           void *scratch = nullptr) const;
+  /// Returns what the kernel left in *context.failure, which was 0.
+  int32_t run(llvm::ArrayRef<void *> buffers, llvm::ArrayRef<int64_t> sizes, int64_t begin, int64_t end,
+              void *scratch = nullptr) const;
   /// AT&T assembly of the whole module.
   const std::string &assembly() const { return text; }
 

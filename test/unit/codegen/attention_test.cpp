@@ -37,7 +37,7 @@ constexpr float Infinity = std::numeric_limits<float>::infinity();
 /// A kernel with sizes batch, heads, key heads, queries, keys, then 4 mask strides; buffers query, key, value, output, mask.
 /// Queries and keys lie as [batch, sequence, heads, depth], values and output as [batch, heads, sequence, depth].
 static std::unique_ptr<CompiledKernel> compile(const CpuTarget &target, Masking masking, int64_t depth,
-                                               int64_t valueDepth) {
+                                               int64_t valueDepth, bool guarded = false) {
   return std::make_unique<CompiledKernel>(target, 5, 9, [&](OpBuilder &b, Location loc, KernelBody &body) {
     auto index = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(b, loc, value); };
     auto times = [&](Value x, Value y) -> Value { return arith::MulIOp::create(b, loc, x, y); };
@@ -68,6 +68,7 @@ static std::unique_ptr<CompiledKernel> compile(const CpuTarget &target, Masking 
       };
     if (masking == Masking::Causal)
       operands.causalOffset = arith::SubIOp::create(b, loc, sizes[4], sizes[3]);
+    operands.guarded = guarded;
     operands.begin = body.begin;
     operands.end = body.end;
     operands.scratch = body.scratch;
@@ -244,6 +245,36 @@ TEST(AttentionTest, FullyMaskedRows) {
       problem.expect(5e-6);
       EXPECT_TRUE(std::isnan(problem.output[0]));
       EXPECT_FALSE(std::isnan(problem.output[32]));
+    }
+  }
+}
+
+TEST(AttentionTest, GuardedRowsWithoutSoftmaxGiveZero) {
+  for (const CpuTarget *target : runnableTargets()) {
+    std::unique_ptr<CompiledKernel> kernel = compile(*target, Masking::Added, 32, 32, /*guarded=*/true);
+    std::unique_ptr<CompiledKernel> plain = compile(*target, Masking::Added, 32, 32);
+    for (int64_t keys : {5, 300, 1100}) {
+      SCOPED_TRACE(testing::Message() << target->name.str() << " keys " << keys);
+      Shape shape = {1, 1, 1, 6, keys, 32, 32};
+      Problem guarded(shape, Masking::Added, {0, 0, keys, 1}), same(shape, Masking::Added, {0, 0, keys, 1});
+      // Row 0: all -inf. 1: all the same huge value. 2: -inf but for the last key. 3: NaN. 4: +inf.
+      for (Problem *problem : {&guarded, &same}) {
+        for (int64_t k = 0; k < keys; ++k) {
+          problem->mask[k] = -Infinity;
+          problem->mask[keys + k] = -3.4e38f;
+          problem->mask[2 * keys + k] = k == keys - 1 ? 0 : -Infinity;
+        }
+        problem->mask[3 * keys] = NAN;
+        problem->mask[4 * keys + keys / 2] = Infinity;
+      }
+      guarded.run(*target, *kernel);
+      same.run(*target, *plain);
+      for (int64_t row = 0; row < 6; ++row)
+        for (int64_t d = 0; d < 32; ++d) {
+          bool isUndefined = row == 0 || row == 3 || row == 4;
+          EXPECT_EQ(std::isnan(same.output[row * 32 + d]), isUndefined) << "row " << row;
+          EXPECT_EQ(guarded.output[row * 32 + d], isUndefined ? 0 : same.output[row * 32 + d]) << "row " << row;
+        }
     }
   }
 }

@@ -142,15 +142,39 @@ func.func @one_key_head(%q: tensor<1x4x7x8xf32>, %k: tensor<1x1x8x7xf32>, %v: te
 
 // -----
 
-// PyTorch's guard makes rows without a softmax (all keys masked by -inf) zero. Attention gives NaN there, so it stays.
-// CHECK-LABEL: func @nan_guard
-// CHECK-NOT: hone.attention
-func.func @nan_guard(%q: tensor<1x4x7x8xf32>, %k: tensor<1x4x8x7xf32>, %v: tensor<1x4x7x8xf32>) -> tensor<1x4x7x8xf32> {
+// torch.onnx.export(dynamo=True): a guard makes rows without a softmax zero, a boolean mask was turned into numbers.
+// CHECK-LABEL: func @guard
+// CHECK-SAME: (%[[Q:[^:]*]]: {{[^%]*}}%[[K:[^:]*]]: {{[^%]*}}%[[V:[^:]*]]: {{[^%]*}}%[[C:[^:]*]]:
+// CHECK: %[[M:.*]] = hone.select %[[C]]
+// CHECK: hone.attention %{{.*}}, %{{.*}}, %{{.*}}, %[[M]] {guarded, scale = 0.176776{{[0-9]*}} : f32}
+// CHECK-NOT: hone.is_nan
+func.func @guard(%q: tensor<1x4x7x32xf32>, %k: tensor<1x4x32x7xf32>, %v: tensor<1x4x7x32xf32>, %c: tensor<1x1x7x7xi1>) -> tensor<1x4x7x32xf32> {
   %zero = hone.constant dense<0.0> : tensor<f32>
+  %least = hone.constant dense<-3.40282347E+38> : tensor<f32>
+  %root = hone.constant dense<0.420448214> : tensor<f32>
+  %0 = hone.mul %q, %root : tensor<1x4x7x32xf32>, tensor<f32> -> tensor<1x4x7x32xf32>
+  %1 = hone.mul %k, %root : tensor<1x4x32x7xf32>, tensor<f32> -> tensor<1x4x32x7xf32>
+  %2 = hone.select %c, %zero, %least : tensor<1x1x7x7xi1>, tensor<f32>, tensor<f32> -> tensor<1x1x7x7xf32>
+  %3 = hone.matmul %0, %1 : tensor<1x4x7x32xf32>, tensor<1x4x32x7xf32> -> tensor<1x4x7x7xf32>
+  %4 = hone.add %3, %2 : tensor<1x4x7x7xf32>, tensor<1x1x7x7xf32> -> tensor<1x4x7x7xf32>
+  %5 = hone.softmax %4 {axis = 3 : i64} : tensor<1x4x7x7xf32> -> tensor<1x4x7x7xf32>
+  %6 = hone.is_nan %5 : tensor<1x4x7x7xf32> -> tensor<1x4x7x7xi1>
+  %7 = hone.select %6, %zero, %5 : tensor<1x4x7x7xi1>, tensor<f32>, tensor<1x4x7x7xf32> -> tensor<1x4x7x7xf32>
+  %8 = hone.matmul %7, %v : tensor<1x4x7x7xf32>, tensor<1x4x7x32xf32> -> tensor<1x4x7x32xf32>
+  return %8 : tensor<1x4x7x32xf32>
+}
+
+// -----
+
+// Another value than 0 for rows without a softmax.
+// CHECK-LABEL: func @other_guard
+// CHECK-NOT: hone.attention
+func.func @other_guard(%q: tensor<1x4x7x8xf32>, %k: tensor<1x4x8x7xf32>, %v: tensor<1x4x7x8xf32>) -> tensor<1x4x7x8xf32> {
+  %one = hone.constant dense<1.0> : tensor<f32>
   %0 = hone.matmul %q, %k : tensor<1x4x7x8xf32>, tensor<1x4x8x7xf32> -> tensor<1x4x7x7xf32>
   %1 = hone.softmax %0 {axis = 3 : i64} : tensor<1x4x7x7xf32> -> tensor<1x4x7x7xf32>
   %2 = hone.is_nan %1 : tensor<1x4x7x7xf32> -> tensor<1x4x7x7xi1>
-  %3 = hone.select %2, %zero, %1 : tensor<1x4x7x7xi1>, tensor<f32>, tensor<1x4x7x7xf32> -> tensor<1x4x7x7xf32>
+  %3 = hone.select %2, %one, %1 : tensor<1x4x7x7xi1>, tensor<f32>, tensor<1x4x7x7xf32> -> tensor<1x4x7x7xf32>
   %4 = hone.matmul %3, %v : tensor<1x4x7x7xf32>, tensor<1x4x7x8xf32> -> tensor<1x4x7x8xf32>
   return %4 : tensor<1x4x7x8xf32>
 }

@@ -1,0 +1,77 @@
+// RUN: hone-opt %s --hone-dispatch --split-input-file | FileCheck %s
+
+// A matmul on a weight takes the element-wise chain behind it; the weight is packed; batch and sequence are one dim.
+// CHECK-LABEL: module @epilogue
+// CHECK: hone.weight @w_packed : tensor<24x384x64xf32> = #hone.pack<[@w], panel = 64, transposed = false>
+// CHECK: hone.kernel @k0_matmul_add_gelu(%[[X:.*]]: tensor<?x384xf32> {hone.sizes = array<i64: 3>}, %[[W:.*]]: tensor<24x384x64xf32>, %[[B:.*]]: tensor<1536xf32>, %{{.*}}: index) -> tensor<?x1536xf32>
+// CHECK:   %[[P:.*]] = hone.matmul %[[X]], %[[W]] {packed_columns = 1536 : i64}
+// CHECK:   %[[S:.*]] = hone.add %[[P]], %[[B]]
+// CHECK:   %[[G:.*]] = hone.gelu %[[S]]
+// CHECK:   hone.return %[[G]]
+// CHECK-LABEL: func.func @main
+// CHECK: %[[M:.*]] = arith.muli
+// CHECK: hone.launch @k0_matmul_add_gelu(%arg0, %{{.*}}, %{{.*}}) sizes(%[[M]]) to({{.*}})
+module @epilogue attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v4", features = "">} {
+  hone.weight @w : tensor<384x1536xf32> = #hone.file<"model.bin", offset = 0, length = 2359296>
+  func.func @main(%x: tensor<?x?x384xf32> {hone.dims = ["batch", "sequence", ""], hone.name = "x"}, %b: tensor<1536xf32> {hone.dims = [""], hone.name = "b"}) -> (tensor<?x?x1536xf32> {hone.name = "y"}) {
+    %w = hone.use_weight @w : tensor<384x1536xf32>
+    %0 = hone.matmul %x, %w : tensor<?x?x384xf32>, tensor<384x1536xf32> -> tensor<?x?x1536xf32>
+    %1 = hone.add %0, %b : tensor<?x?x1536xf32>, tensor<1536xf32> -> tensor<?x?x1536xf32>
+    %2 = hone.gelu %1 : tensor<?x?x1536xf32> -> tensor<?x?x1536xf32>
+    return %2 : tensor<?x?x1536xf32>
+  }
+}
+
+// -----
+
+// A value that is also a result ends its kernel; equal kernels are made once, whatever the dims' names.
+// CHECK-LABEL: module @shared
+// CHECK: hone.kernel @k0_exp
+// CHECK-NOT: hone.kernel @k1_exp
+// CHECK: hone.kernel @k1_add_mul
+// CHECK-LABEL: func.func @main
+// CHECK: %[[E:.*]] = hone.launch @k0_exp(%arg0)
+// CHECK: %[[F:.*]] = hone.launch @k0_exp(%arg1)
+// CHECK: %[[M:.*]] = hone.launch @k1_add_mul(%[[E]])
+// CHECK: return %[[M]], %[[F]], %[[E]]
+module @shared attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<?x7xf32> {hone.dims = ["n", ""], hone.name = "x"}, %z: tensor<?x7xf32> {hone.dims = ["m", ""], hone.name = "z"}) -> (tensor<?x7xf32>, tensor<?x7xf32>, tensor<?x7xf32>) {
+    %0 = hone.exp %x : tensor<?x7xf32> -> tensor<?x7xf32>
+    %1 = hone.exp %z : tensor<?x7xf32> -> tensor<?x7xf32>
+    %2 = hone.add %0, %0 : tensor<?x7xf32>, tensor<?x7xf32> -> tensor<?x7xf32>
+    %3 = hone.mul %2, %0 : tensor<?x7xf32>, tensor<?x7xf32> -> tensor<?x7xf32>
+    return %3, %1, %0 : tensor<?x7xf32>, tensor<?x7xf32>, tensor<?x7xf32>
+  }
+}
+
+// -----
+
+// A producer under a broadcast is not computed again for each reader's element.
+// CHECK-LABEL: module @broadcast
+// CHECK: hone.kernel @k0_exp
+// CHECK: hone.kernel @k1_add
+module @broadcast attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<64xf32> {hone.name = "x"}, %y: tensor<?x64xf32> {hone.dims = ["n", ""], hone.name = "y"}) -> tensor<?x64xf32> {
+    %0 = hone.exp %x : tensor<64xf32> -> tensor<64xf32>
+    %1 = hone.add %0, %y : tensor<64xf32>, tensor<?x64xf32> -> tensor<?x64xf32>
+    return %1 : tensor<?x64xf32>
+  }
+}
+
+// -----
+
+// Results have buffers of their own: an input that is returned, and a value that is returned twice, are copied.
+// CHECK-LABEL: module @results
+// CHECK: hone.kernel @k0_neg
+// CHECK: hone.kernel @k1_expand
+// CHECK-LABEL: func.func @main
+// CHECK: %[[N:.*]] = hone.launch @k0_neg
+// CHECK: %[[C:.*]] = hone.launch @k1_expand(%arg0)
+// CHECK: %[[D:.*]] = hone.launch @k1_expand(%[[N]])
+// CHECK: return %[[C]], %[[N]], %[[D]]
+module @results attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<8xf32> {hone.name = "x"}) -> (tensor<8xf32>, tensor<8xf32>, tensor<8xf32>) {
+    %0 = hone.neg %x : tensor<8xf32> -> tensor<8xf32>
+    return %x, %0, %0 : tensor<8xf32>, tensor<8xf32>, tensor<8xf32>
+  }
+}

@@ -1,0 +1,35 @@
+// RUN: hone-opt %s --hone-dispatch --hone-plan-memory | FileCheck %s
+
+// Five launches, two slots: a value's slot is free again behind the last launch that reads it. Weights get places, 64-byte aligned.
+// CHECK: module @chain attributes {{.*}}hone.weight_bytes = 92 : i64
+// CHECK: hone.weight @a : tensor<7xf32> = {{.*}} {hone.offset = 0 : i64}
+// CHECK: hone.weight @b : tensor<7xf32> = {{.*}} {hone.offset = 64 : i64}
+// CHECK-LABEL: func.func @main
+// CHECK-SAME: %[[X:[a-z0-9]+]]: memref<?x7xf32>
+// CHECK-SAME: %[[Y:[a-z0-9]+]]: memref<?x7xf32> {{.*}}hone.output
+// CHECK-SAME: %[[ARENA:[a-z0-9]+]]: memref<?xi8>
+// CHECK-SAME: -> (index, index, index, index)
+// CHECK: %[[V0:.*]] = memref.view %[[ARENA]][%[[LOW:.*]]][%[[N:.*]]] : memref<?xi8> to memref<?x7xf32>
+// CHECK: hone.launch @k0_cumsum(%[[X]], %[[V0]])
+// CHECK: %[[V1:.*]] = memref.view %[[ARENA]][%[[HIGH:.*]]][%[[N]]]
+// CHECK: hone.launch @k1_add(%[[V0]], %{{.*}}, %[[V1]])
+// CHECK: %[[V2:.*]] = memref.view %[[ARENA]][%[[LOW]]]
+// CHECK: hone.launch @k0_cumsum(%[[V1]], %[[V2]])
+// CHECK: %[[V3:.*]] = memref.view %[[ARENA]][%[[HIGH]]]
+// CHECK: hone.launch @k1_add(%[[V2]], %{{.*}}, %[[V3]])
+// CHECK: hone.launch @k0_cumsum(%[[V3]], %[[Y]])
+// CHECK: return %{{.*}}, %{{.*}}, %[[N]], %{{.*}} : index, index, index, index
+module @chain attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  hone.weight @a : tensor<7xf32> = #hone.file<"model.bin", offset = 0, length = 28>
+  hone.weight @b : tensor<7xf32> = #hone.file<"model.bin", offset = 28, length = 28>
+  func.func @main(%x: tensor<?x7xf32> {hone.dims = ["n", ""], hone.name = "x"}) -> (tensor<?x7xf32> {hone.name = "y"}) {
+    %a = hone.use_weight @a : tensor<7xf32>
+    %b = hone.use_weight @b : tensor<7xf32>
+    %0 = hone.cumsum %x {axis = 1 : i64} : tensor<?x7xf32> -> tensor<?x7xf32>
+    %1 = hone.add %0, %a : tensor<?x7xf32>, tensor<7xf32> -> tensor<?x7xf32>
+    %2 = hone.cumsum %1 {axis = 1 : i64} : tensor<?x7xf32> -> tensor<?x7xf32>
+    %3 = hone.add %2, %b : tensor<?x7xf32>, tensor<7xf32> -> tensor<?x7xf32>
+    %4 = hone.cumsum %3 {axis = 1 : i64} : tensor<?x7xf32> -> tensor<?x7xf32>
+    return %4 : tensor<?x7xf32>
+  }
+}
