@@ -109,8 +109,9 @@ void Console::progress(unsigned step, const llvm::Twine &what) {
   if (terminal) {
     llvm::errs() << "\r\033[K" << text;
     lineShown = true;
-  } else if (std::chrono::steady_clock::now() - start > std::chrono::seconds(10)) {
+  } else if (auto now = std::chrono::steady_clock::now(); now - lastLine > std::chrono::seconds(10)) {
     llvm::errs() << text << '\n';
+    lastLine = now;
   }
 }
 

@@ -43,7 +43,7 @@ public:
   void diagnose(mlir::Diagnostic &diagnostic);
 
   /// Says what is being done, the `step`th of `stepCount` steps: on a terminal in one line that the next call replaces; elsewhere
-  /// lines, and only for work that goes on for more than ten seconds.
+  /// lines, one every ten seconds.
   void progress(unsigned step, const llvm::Twine &what);
   /// Takes the line of progress away.
   void clear();
@@ -56,7 +56,7 @@ private:
 
   std::string subject;
   std::mutex mutex;
-  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point lastLine = std::chrono::steady_clock::now();
   bool terminal, lineShown = false;
   unsigned errors = 0;
 };

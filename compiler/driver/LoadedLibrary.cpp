@@ -26,12 +26,11 @@ static llvm::Expected<std::string> findSymbol(StringRef path) {
   auto notOurs = [&] {
     return llvm::createStringError("is no shared library that Hone compiled; make one with hone compile MODEL -o OUT.so");
   };
+  if (std::error_code error = llvm::sys::fs::access(path, llvm::sys::fs::AccessMode::Exist))
+    return llvm::errorCodeToError(error);
   auto binary = llvm::object::createBinary(path);
   if (!binary) {
-    llvm::Error error = binary.takeError();
-    if (error.isA<llvm::ECError>())
-      return error;
-    consumeError(std::move(error));
+    consumeError(binary.takeError());
     return notOurs();
   }
   auto *elf = llvm::dyn_cast<llvm::object::ELFObjectFileBase>(binary->getBinary());

@@ -93,14 +93,14 @@ struct Rows {
                             cl::desc("Pin a dim by its symbol; for `run --random`, its size (default 1)")};
   cl::opt<std::string> name{"name", cl::value_desc("IDENT"), cl::sub(compile),
                             cl::desc("Prefix of the library's symbol. Default: from the file's name")};
-  cl::opt<unsigned> jobs{"jobs", cl::value_desc("N"), cl::sub(compile), cl::sub(check),
+  cl::opt<std::string> jobs{"jobs", cl::value_desc("N"), cl::sub(compile), cl::sub(check),
                          cl::desc("Threads to compile with (default: all cores). The result is the same")};
   cl::opt<bool> printPipeline{"print-pipeline", cl::sub(compile),
                               cl::desc("Print the passes that would run, for hone-opt --pass-pipeline, and stop")};
   cl::opt<bool> json{"json", cl::sub(inspect), cl::desc("Print JSON")};
   cl::list<std::string> inputs{"input", cl::value_desc("NAME=FILE.npy"), cl::sub(run), cl::desc("Value of an input")};
   cl::opt<bool> random{"random", cl::sub(run), cl::desc("Make up the inputs that are not given")};
-  cl::opt<unsigned> threads{"threads", cl::value_desc("N"), cl::sub(run),
+  cl::opt<std::string> threads{"threads", cl::value_desc("N"), cl::sub(run),
                             cl::desc("Threads to run with (default: the cores that the process may use)")};
 
   Rows() {
@@ -148,16 +148,22 @@ static void printOverview() {
                   "Exit codes: 0 done, 1 the input or the environment is at fault, 2 usage, 3 a fault of Hone.\n";
 }
 
+/// The options of a command that are ours, by name.
+static std::vector<cl::Option *> ownOptions(cl::SubCommand &subcommand) {
+  std::vector<cl::Option *> options;
+  for (auto &[name, option] : cl::getRegisteredOptions(subcommand))
+    if (option->getOptionHiddenFlag() == cl::NotHidden && !name.empty() && !name.starts_with(mlirPrefix) &&
+        name != "help" && name != "help-list" && name != "version")
+      options.push_back(option);
+  llvm::sort(options, [](cl::Option *a, cl::Option *b) { return a->ArgStr < b->ArgStr; });
+  return options;
+}
+
 static void printHelp(const CommandInfo &info, cl::SubCommand &subcommand) {
   llvm::outs() << "usage: hone " << info.name << ' ' << info.usage << "\n\n"
                << StringRef(info.summary).take_front(1).upper() << info.summary.drop_front() << ".\n"
                << info.details << "\nOptions:\n";
-  std::vector<cl::Option *> options;
-  for (auto &[name, option] : cl::getRegisteredOptions(subcommand))
-    if (!option->HelpStr.empty() && !name.starts_with(mlirPrefix) && option->getOptionHiddenFlag() == cl::NotHidden &&
-        name != "help" && name != "help-list" && name != "version" && !name.empty())
-      options.push_back(option);
-  llvm::sort(options, [](cl::Option *a, cl::Option *b) { return a->ArgStr < b->ArgStr; });
+  std::vector<cl::Option *> options = ownOptions(subcommand);
   for (cl::Option *option : options) {
     std::string left = option->ArgStr == "o" ? "-o" : ("--" + option->ArgStr).str();
     if (!option->ValueStr.empty())
@@ -190,15 +196,30 @@ static const CommandInfo *findCommand(StringRef name) {
   return nullptr;
 }
 
-/// LLVM's message "PROGRAM COMMAND: Unknown command line argument '--foo'.  Try: '… --help'" as ours.
-static std::string shorten(StringRef message, StringRef command) {
-  StringRef first = message.split('\n').first, second = message.split('\n').second.split('\n').first;
-  StringRef text = first.split(": ").second, hint = second.split(": ").second;
+/// What LLVM's message says, in our form. It is "PROGRAM: Unknown command line argument '--foo'.  Try: …" and more.
+static std::string usageText(StringRef message, const CommandInfo &info, cl::SubCommand &subcommand) {
+  StringRef text = message.split('\n').first.split(": ").second;
   text = text.substr(0, text.find("  Try:")).rtrim(".!");
-  std::string result = text.empty() ? first.str() : text.str();
-  if (hint.starts_with("Did you mean"))
-    result += "; " + hint.lower();
-  return result + "; see 'hone " + command.str() + " --help'";
+  std::string result = text.str();
+  if (text.consume_front("Unknown command line argument '")) {
+    StringRef given = text.rtrim('\'');
+    result = ("there is no option '" + given + "'").str();
+    StringRef name = given.ltrim('-').split('=').first;
+    for (cl::Option *option : ownOptions(subcommand))
+      if (name.edit_distance(option->ArgStr) <= 2)
+        result += ("; did you mean '--" + option->ArgStr + "'?").str();
+  }
+  if (result.empty()) // LLVM has printed what is wrong with a value already
+    result = "an option has a value that it does not take";
+  return result + "; see 'hone " + info.name.str() + " --help'";
+}
+
+/// Reads a number of threads; an empty text leaves `count`. False after an error was printed.
+static bool parseCount(StringRef option, StringRef text, unsigned &count) {
+  if (text.empty() || (!text.getAsInteger(10, count) && count > 0 && count <= 1024))
+    return true;
+  usageError(option + "=" + text + ": expected a number from 1 to 1024");
+  return false;
 }
 
 bool hone::parseOptions(int argc, char **argv, Options &options, int &exitCode) {
@@ -230,7 +251,7 @@ bool hone::parseOptions(int argc, char **argv, Options &options, int &exitCode) 
   std::string message;
   llvm::raw_string_ostream stream(message);
   if (!cl::ParseCommandLineOptions(argc, argv, "", &stream)) {
-    exitCode = usageError(shorten(message, info->name));
+    exitCode = usageError(usageText(message, *info, rows.of(info->command)));
     return false;
   }
   if (rows.input.empty()) {
@@ -247,10 +268,11 @@ bool hone::parseOptions(int argc, char **argv, Options &options, int &exitCode) 
   options.shapes = rows.shape;
   options.dims = rows.dim;
   options.inputs = rows.inputs;
-  options.jobs = rows.jobs;
-  options.threads = rows.threads;
   options.printPipeline = rows.printPipeline;
   options.json = rows.json;
   options.random = rows.random;
-  return true;
+  if (parseCount("--jobs", rows.jobs, options.jobs) && parseCount("--threads", rows.threads, options.threads))
+    return true;
+  exitCode = ExitUsage;
+  return false;
 }

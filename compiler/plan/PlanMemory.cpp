@@ -72,6 +72,7 @@ private:
     return value;
   }
   void collect();
+  void checkSizes();
   void assignSlots();
   Value memoryOf(Value value);
 
@@ -106,6 +107,47 @@ void Planner::collect() {
     }
     ++number;
   }
+}
+
+/// Sizes that follow from host values (a shape that is an input) may be negative, or too large to be written in 64 bits: both
+/// are errors of the caller, found before anything is allocated. Bytes are added up in f64, which cannot wrap.
+void Planner::checkSizes() {
+  OpBuilder &builder = shapes.builder;
+  Location loc = main.getLoc();
+  Type f64 = builder.getF64Type();
+  Value zero = shapes.materialize(shapes.constant(0)), total;
+  llvm::SmallDenseSet<Value> checked;
+  for (LaunchOp launch : main.getOps<LaunchOp>())
+    for (Value result : launch.getOutputs()) {
+      double known = bytesPerElement(result.getType());
+      Value bytes;
+      for (OpFoldResult dim : SmallVector<OpFoldResult>(shapes.dims(result))) {
+        if (auto constant = ShapeBuilder::getConstant(dim)) {
+          known *= double(*constant);
+          continue;
+        }
+        auto value = cast<Value>(dim);
+        if (!value.getDefiningOp<tensor::DimOp>() && checked.insert(value).second)
+          CheckOp::create(builder, launch.getLoc(),
+                          arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge, value, zero),
+                          nodeText(launch.getLoc()) + ": a dim of the result would be {0}", value, zero);
+        Value wide = arith::SIToFPOp::create(
+            builder, loc, f64, arith::IndexCastOp::create(builder, loc, builder.getI64Type(), value));
+        bytes = bytes ? Value(arith::MulFOp::create(builder, loc, bytes, wide)) : wide;
+      }
+      if (!bytes)
+        continue;
+      bytes = arith::MulFOp::create(builder, loc, bytes,
+                                    arith::ConstantOp::create(builder, loc, builder.getF64FloatAttr(known)));
+      total = total ? Value(arith::AddFOp::create(builder, loc, total, bytes)) : bytes;
+    }
+  if (!total)
+    return;
+  // 2^46 bytes: half of what an x86-64 process can address.
+  Value limit = arith::ConstantOp::create(builder, loc, builder.getF64FloatAttr(70368744177664.0));
+  Value fits = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, total, limit);
+  CheckOp::create(builder, loc, fits, "the values of this run would not fit into memory: a dim of an input is too large",
+                  zero, zero);
 }
 
 void Planner::assignSlots() {
@@ -178,6 +220,7 @@ void Planner::run() {
   }
   collect();
   builder.setInsertionPoint(terminator);
+  checkSizes();
   assignSlots();
   OpFoldResult arenaBytes = shapes.constant(0);
   for (OpFoldResult bytes : slotBytes) {

@@ -94,6 +94,11 @@ static Value combine(ElementBuilder &e, ReduceKind kind, Value a, Value b, bool 
   llvm_unreachable("all kinds handled");
 }
 
+Value ReduceOp::emitInitial(ElementBuilder &e) { return initial(e, getKind(), elementTypeOf(getInput())); }
+Value ReduceOp::emitCombined(ElementBuilder &e, Value a, Value b) {
+  return combine(e, getKind(), a, b, isUnsigned(getInput()));
+}
+
 Value ReduceOp::emitElement(ElementBuilder &e, ValueRange indices) {
   int64_t rank = rankOf(getInput());
   SmallVector<Value> at(rank);
@@ -104,10 +109,9 @@ Value ReduceOp::emitElement(ElementBuilder &e, ValueRange indices) {
       at[i] = kept[next];
     next += !reduced || getKeepdims();
   }
-  bool plain = isUnsigned(getInput());
   std::function<Value(unsigned, Value)> nest = [&](unsigned depth, Value accumulator) -> Value {
     if (depth == getAxes().size())
-      return combine(e, getKind(), accumulator, e.load(getInput(), at), plain);
+      return emitCombined(e, accumulator, e.load(getInput(), at));
     int64_t axis = getAxes()[depth];
     bool innermost = depth + 1 == getAxes().size();
     return e.loop(e.index(0), e.dim(getInput(), axis), {accumulator},
@@ -117,7 +121,7 @@ Value ReduceOp::emitElement(ElementBuilder &e, ValueRange indices) {
                   },
                   /*vectorize=*/innermost)[0];
   };
-  return nest(0, initial(e, getKind(), elementTypeOf(getInput())));
+  return nest(0, emitInitial(e));
 }
 
 //===-- Arg-reduce ----------------------------------------------------------------------------------------------===//

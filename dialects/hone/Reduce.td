@@ -25,6 +25,12 @@ def Hone_ReduceOp : Hone_TensorOp<"reduce", [DeclareOpInterfaceMethods<Hone_Elem
   let results = (outs AnyRankedTensor:$output);
   let assemblyFormat = "$kind $input $axes attr-dict `:` type($input) `->` type($output)";
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The result over no elements.
+    ::mlir::Value emitInitial(::hone::ElementBuilder &elements);
+    /// Two partial results as one.
+    ::mlir::Value emitCombined(::hone::ElementBuilder &elements, ::mlir::Value a, ::mlir::Value b);
+  }];
 }
 
 def Hone_ArgReduceOp : Hone_TensorOp<"arg_reduce", [DeclareOpInterfaceMethods<Hone_ElementOpInterface>]> {

@@ -67,6 +67,21 @@ static void packWeights(ModuleOp module, func::FuncOp main, const TargetModel &m
   });
 }
 
+/// Values that are tapped become results, under the tap's name.
+static void returnTaps(func::FuncOp main) {
+  Operation *terminator = main.getBody().front().getTerminator();
+  SmallVector<Value> results(terminator->getOperands());
+  for (TapOp tap : llvm::make_early_inc_range(main.getOps<TapOp>())) {
+    Builder builder(tap.getContext());
+    main.insertResult(results.size(), tap.getInput().getType(),
+                      builder.getDictionaryAttr(builder.getNamedAttr(kNameAttr, tap.getNameAttr())));
+    results.push_back(tap.getInput());
+    tap.replaceAllUsesWith(tap.getInput());
+    tap.erase();
+  }
+  terminator->setOperands(results);
+}
+
 /// The value whose buffer `value` shows.
 static Value bufferOf(Value value) {
   while (auto reshape = value.getDefiningOp<ReshapeOp>())
@@ -120,10 +135,7 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
       module.emitError("wants a function @main and a target (hone.target) on the module");
       return signalPassFailure();
     }
-    for (TapOp tap : llvm::make_early_inc_range(main.getOps<TapOp>())) {
-      tap.replaceAllUsesWith(tap.getInput());
-      tap.erase();
-    }
+    returnTaps(main);
     // Dims of all values, each built ahead of its value, so that the launch which computes it can use them.
     OpBuilder builder(&getContext());
     ShapeBuilder shapes(builder);

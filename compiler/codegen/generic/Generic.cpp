@@ -19,7 +19,8 @@ struct Schedule {
   Schedule(KernelOp kernel, ShapeBuilder &shapes);
 
   LoopOpInterface loopOp;           // iterations of this op, or
-  SmallVector<ReduceOp> stages;     // rows: reductions in order, then the results; or a map
+  SmallVector<ReduceOp> stages;     // rows: reductions in order, then the results; or
+  ReduceOp outerReduce;             // rows of results that collect rows of the input of this op; or a map
   llvm::SmallSetVector<int64_t, 4> axes; // the dims of a row
   SmallVector<OpFoldResult> space;  // dims of the results
   /// Values computed in one stage and read in later ones, with the stage that computes them.
@@ -39,6 +40,7 @@ private:
     return dims;
   }
   void findStages(KernelOp kernel, ShapeBuilder &shapes);
+  void findOuterReduce(KernelOp kernel, ShapeBuilder &shapes);
   void chooseKept(KernelOp kernel, ShapeBuilder &shapes);
 };
 
@@ -62,6 +64,22 @@ Schedule::Schedule(KernelOp kernel, ShapeBuilder &shapes) {
     chooseKept(kernel, shapes);
   else if (!space.empty())
     axes.insert(space.size() - 1);
+  findOuterReduce(kernel, shapes);
+}
+
+/// A single reduction that keeps the innermost dim: rows of the input are added up, contiguous and vectorised, in place of a strided
+/// walk for each element. The sums stand in the result, which must have their type and dims.
+void Schedule::findOuterReduce(KernelOp kernel, ShapeBuilder &shapes) {
+  SmallVector<ReduceOp> reduces(kernel.getBody().front().getOps<ReduceOp>());
+  Operation *terminator = kernel.getBody().front().getTerminator();
+  if (isRows() || reduces.size() != 1 || space.empty() || terminator->getNumOperands() != 1)
+    return;
+  ReduceOp reduce = reduces.front();
+  bool keepsInner = !llvm::is_contained(reduce.getAxes(), rankOf(reduce.getInput()) - 1);
+  bool standsInResult = elementTypeOf(reduce.getOutput()) == elementTypeOf(terminator->getOperand(0)) &&
+                        shapes.dims(reduce.getOutput()) == ArrayRef<OpFoldResult>(space);
+  if (!reduce.getAxes().empty() && keepsInner && standsInResult)
+    outerReduce = reduce;
 }
 
 /// Reductions whose results are broadcast back over the reduced dims. All of one kernel reduce the same dims, or none is a stage:
@@ -123,7 +141,7 @@ GenericRange hone::genericRange(KernelOp kernel, ShapeBuilder &shapes) {
   OpFoldResult row = shapes.product(schedule.row());
   // About 10 us of work a chunk: handing it to another thread costs below 1 us.
   OpFoldResult elements = shapes.constant(schedule.isExpensive ? 8192 : 32768);
-  if (!schedule.isRows() && schedule.space.size() <= 1)
+  if (!schedule.isRows() && !schedule.outerReduce && schedule.space.size() <= 1)
     return {schedule.space.empty() ? one : row, elements, zero};
   OpFoldResult scratch = zero;
   if (!schedule.kept.empty()) {
@@ -198,6 +216,47 @@ static void buildRows(KernelEmitter &e, Schedule &schedule) {
   e.onLoad = nullptr;
 }
 
+static void buildOuterReduce(KernelEmitter &e, Schedule &schedule) {
+  ReduceOp reduce = schedule.outerReduce;
+  int64_t inner = schedule.space.size() - 1, inputRank = rankOf(reduce.getInput());
+  SmallVector<Value> indices(inner + 1), outerSizes = e.sizes(schedule.outer());
+  auto overRow = [&](function_ref<void()> body) { overDims(e, {inner}, schedule.space, indices, body); };
+  SmallVector<OpFoldResult> inputSpace(e.shapes().dims(reduce.getInput()));
+  e.loop(e.body.begin, e.body.end, {}, [&](Value iteration, ValueRange) {
+    llvm::copy(e.delinearize(iteration, outerSizes), indices.begin());
+    overRow([&] { e.store(0, indices, reduce.emitInitial(e)); });
+    SmallVector<Value> at(inputRank);
+    for (int64_t i = 0, next = 0; i + 1 < inputRank; ++i) {
+      bool reduced = llvm::is_contained(reduce.getAxes(), i);
+      if (!reduced)
+        at[i] = indices[next];
+      next += !reduced || reduce.getKeepdims();
+    }
+    std::function<void(ArrayRef<int64_t>)> nest = [&](ArrayRef<int64_t> axes) {
+      if (axes.empty())
+        return overRow([&] {
+          at[inputRank - 1] = indices[inner];
+          Value sum = e.loadResult(0, indices);
+          e.store(0, indices, reduce.emitCombined(e, sum, e.load(reduce.getInput(), at)));
+        });
+      e.loop(e.index(0), e.size(inputSpace[axes.front()]), {}, [&](Value i, ValueRange) {
+        at[axes.front()] = i;
+        nest(axes.drop_front());
+        return SmallVector<Value>();
+      }, /*vectorize=*/false);
+    };
+    nest(reduce.getAxes());
+    Value result = e.kernel.getBody().front().getTerminator()->getOperand(0);
+    if (result != reduce.getOutput())
+      overRow([&] {
+        e.know(reduce.getOutput(), e.loadResult(0, indices));
+        e.store(0, indices, e.load(result, indices));
+        e.forget(reduce.getOutput());
+      });
+    return SmallVector<Value>();
+  }, /*vectorize=*/false);
+}
+
 static void buildMap(KernelEmitter &e, Schedule &schedule) {
   int64_t rank = schedule.space.size();
   SmallVector<Value> indices(rank);
@@ -234,6 +293,8 @@ void hone::buildGeneric(KernelEmitter &e) {
   }
   if (schedule.isRows())
     buildRows(e, schedule);
+  else if (schedule.outerReduce)
+    buildOuterReduce(e, schedule);
   else
     buildMap(e, schedule);
 }

@@ -350,6 +350,7 @@ TEST_F(OnnxFiles, SmallExternalDataAreReadIn) {
   write("model.onnx", wireModel().bytes(7, graph).out);
   ReadResult read;
   read.model = readModel(at("model.onnx"), read.problems);
+  ASSERT_EQ(read.errors(), "");
   EXPECT_EQ(read.model.graph.initializers.at(0).file, -1);
   EXPECT_EQ(read.model.graph.initializers.at(0).bytes, rawBytes<int64_t>({2, 3}));
 }

@@ -75,3 +75,20 @@ module @results attributes {hone.target = #hone.target<triple = "x86_64-unknown-
     return %x, %0, %0 : tensor<8xf32>, tensor<8xf32>, tensor<8xf32>
   }
 }
+
+// -----
+
+// A tapped value becomes a result under its own name, and so keeps its kernel from going on.
+// CHECK-LABEL: module @taps
+// CHECK: func.func @main({{.*}}) -> (tensor<8xf32> {hone.name = "y"}, tensor<8xf32> {hone.name = "inner"})
+// CHECK: %[[N:.*]] = hone.launch @k0_neg
+// CHECK: %[[E:.*]] = hone.launch @k1_exp(%[[N]])
+// CHECK: return %[[E]], %[[N]]
+module @taps attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<8xf32> {hone.name = "x"}) -> (tensor<8xf32> {hone.name = "y"}) {
+    %0 = hone.neg %x : tensor<8xf32> -> tensor<8xf32>
+    %1 = hone.tap %0 "inner" : tensor<8xf32>
+    %2 = hone.exp %1 : tensor<8xf32> -> tensor<8xf32>
+    return %2 : tensor<8xf32>
+  }
+}

@@ -189,3 +189,17 @@ func.func @f64(%q: tensor<1x4x7x8xf64>, %k: tensor<1x4x8x7xf64>, %v: tensor<1x4x
   %2 = hone.matmul %1, %v : tensor<1x4x7x7xf64>, tensor<1x4x7x8xf64> -> tensor<1x4x7x8xf64>
   return %2 : tensor<1x4x7x8xf64>
 }
+
+// -----
+
+// A divisor so small that its inverse is no f32.
+// CHECK-LABEL: func @subnormal_scale
+// CHECK-NOT: hone.attention
+func.func @subnormal_scale(%q: tensor<1x4x7x8xf32>, %k: tensor<1x4x8x7xf32>, %v: tensor<1x4x7x8xf32>) -> tensor<1x4x7x8xf32> {
+  %tiny = hone.constant dense<1.0e-40> : tensor<f32>
+  %0 = hone.matmul %q, %k : tensor<1x4x7x8xf32>, tensor<1x4x8x7xf32> -> tensor<1x4x7x7xf32>
+  %1 = hone.div %0, %tiny : tensor<1x4x7x7xf32>, tensor<f32> -> tensor<1x4x7x7xf32>
+  %2 = hone.softmax %1 {axis = 3 : i64} : tensor<1x4x7x7xf32> -> tensor<1x4x7x7xf32>
+  %3 = hone.matmul %2, %v : tensor<1x4x7x7xf32>, tensor<1x4x7x8xf32> -> tensor<1x4x7x8xf32>
+  return %3 : tensor<1x4x7x8xf32>
+}
