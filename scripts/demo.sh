@@ -9,7 +9,7 @@ source "$(dirname "$0")/common.sh"
 
 scripts/deps.sh
 say "building"
-scripts/build.sh
+scripts/build.sh dev hone
 
 export PYTHONPATH="$PWD/python" PATH="$HONE_BUILD/compiler:$PATH"
 library="$HONE_BUILD/demo/libminilm.so"

@@ -7,8 +7,8 @@
 #include "compiler/driver/StageFile.h"
 #include "dialects/hone/Hone.h"
 #include "frontends/onnx/Import.h"
-#include "support/Identifier.h"
 #include "mlir/IR/Verifier.h"
+#include "support/Identifier.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -48,8 +48,8 @@ public:
     if (!failedPass.empty())
       return; // what failed first, not what it was nested in
     failedPass = pass->getArgument().empty() ? pass->getName().str() : pass->getArgument().str();
-    // A pass of ours that says what is wrong with a model has done its duty. Upstream passes know no models, and invalid IR
-    // is nobody's wish.
+    // A pass of ours that says what is wrong with a model has done its duty. Upstream passes know no models, and
+    // invalid IR is nobody's wish.
     ScopedDiagnosticHandler silence(op->getContext(), [](Diagnostic &) { return success(); });
     isFault = !StringRef(failedPass).starts_with("hone-") || failed(verify(op));
   }

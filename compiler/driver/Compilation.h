@@ -16,8 +16,8 @@
 
 namespace hone {
 
-/// Owns the context, its threads and the module. All methods print what is wrong and return an exit code; after one that
-/// is not ExitDone, no other may be called.
+/// Owns the context, its threads and the module. All methods print what is wrong and return an exit code; after one
+/// that is not ExitDone, no other may be called.
 class Compilation {
 public:
   Compilation(const Options &options, Console &console);

@@ -10,9 +10,9 @@
 #include "compiler/driver/Weights.h"
 #include "compiler/emit/Header.h"
 #include "compiler/emit/Library.h"
+#include "mlir/IR/Threading.h"
 #include "support/Identifier.h"
 #include "support/OutputFile.h"
-#include "mlir/IR/Threading.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -28,8 +28,8 @@ namespace {
 struct OutputForm {
   StringRef emit, suffix;
   enum Kind { StageText, CodeText, Header, Library } kind;
-  Stage stage = Stage::Llvm;                     ///< how far passes run
-  CodeForm code = CodeForm::Object;              ///< of CodeText
+  Stage stage = Stage::Llvm;                      ///< how far passes run
+  CodeForm code = CodeForm::Object;               ///< of CodeText
   OutputKind library = OutputKind::SharedLibrary; ///< of Library
 };
 } // namespace
@@ -83,7 +83,7 @@ static llvm::Expected<std::vector<SmallVector<char, 0>>> emitAll(Compilation &co
     if (code)
       results[i] = std::move(*code);
     else
-      errors[i] = toString(code.takeError());
+      errors[i] = llvm::toString(code.takeError());
     console.progress(stepCount - 1, "compiling kernels: " + Twine(++done) + " of " + Twine(modules.size()));
   });
   for (std::string &error : errors)
@@ -95,7 +95,8 @@ static llvm::Expected<std::vector<SmallVector<char, 0>>> emitAll(Compilation &co
 /// The nested modules in the order in which they are linked.
 static SmallVector<ModuleOp> nestedModules(ModuleOp module) {
   SmallVector<ModuleOp> modules(module.getOps<ModuleOp>());
-  std::stable_partition(modules.begin(), modules.end(), [](ModuleOp nested) { return nested.getSymName() != "program"; });
+  std::stable_partition(modules.begin(), modules.end(),
+                        [](ModuleOp nested) { return nested.getSymName() != "program"; });
   return modules;
 }
 
@@ -103,7 +104,8 @@ static SmallVector<ModuleOp> nestedModules(ModuleOp module) {
 static std::string joinListings(ArrayRef<ModuleOp> modules, ArrayRef<SmallVector<char, 0>> codes, StringRef suffix) {
   std::string text;
   for (auto [module, code] : llvm::zip(modules, codes)) {
-    text += ((suffix == ".ll" ? ";--- " : "#--- ") + ModuleOp(module).getSymName().value_or("module") + suffix + "\n").str();
+    text += ((suffix == ".ll" ? ";--- " : "#--- ") + ModuleOp(module).getSymName().value_or("module") + suffix + "\n")
+                .str();
     text.append(code.begin(), code.end());
   }
   return text;
@@ -138,34 +140,44 @@ static std::string folderOf(StringRef output) {
   return llvm::sys::fs::real_path(folder, real) ? std::string(folder) : std::string(real);
 }
 
-static llvm::Error writeOutput(Compilation &compilation, const OutputForm &form, StringRef output, Console &console) {
+/// Prints `error`, if it is one: what is wrong with a file or the system.
+static ExitCode finish(llvm::Error error, Console &console) {
+  if (!error)
+    return ExitDone;
+  console.error(std::move(error));
+  return ExitInput;
+}
+
+static ExitCode writeOutput(Compilation &compilation, const OutputForm &form, StringRef output, Console &console) {
   ModuleOp module = compilation.module();
   if (form.kind == OutputForm::Header)
-    return writeText(output, headerText(compilation));
+    return finish(writeText(output, headerText(compilation)), console);
   if (form.kind == OutputForm::StageText) {
     std::string text;
     llvm::raw_string_ostream stream(text);
     printStage(module, folderOf(output), stream);
-    return writeText(output, text);
+    return finish(writeText(output, text), console);
   }
 
   SmallVector<ModuleOp> modules = nestedModules(module);
   initializeCodeGenerators();
   auto codes = emitAll(compilation, form.code, modules, console);
-  if (!codes)
-    return codes.takeError();
+  if (!codes) {
+    console.fault(llvm::toString(codes.takeError()));
+    return ExitFault;
+  }
   console.progress(stepCount, "writing " + output);
   if (form.kind == OutputForm::CodeText)
-    return writeText(output, joinListings(modules, *codes, form.suffix));
+    return finish(writeText(output, joinListings(modules, *codes, form.suffix)), console);
   llvm::Expected<uint64_t> weightBytes = weightBytesOf(module);
   if (!weightBytes)
-    return weightBytes.takeError();
+    return finish(weightBytes.takeError(), console);
   LibraryParts parts{compilation.name(), std::move(*codes), *weightBytes, [&](WeightSink &sink) -> llvm::Error {
                        if (llvm::Error error = writeWeights(module, sink))
                          return error;
                        return compilation.filesUnchanged();
                      }};
-  return emitLibrary(parts, output, form.library);
+  return finish(emitLibrary(parts, output, form.library), console);
 }
 
 ExitCode hone::compileCommand(const Options &options, Console &console) {
@@ -201,9 +213,5 @@ ExitCode hone::compileCommand(const Options &options, Console &console) {
   Stage stage = form->kind == OutputForm::Header ? std::max(form->stage, compilation.stage()) : form->stage;
   if (ExitCode code = compilation.runTo(stage))
     return code;
-  if (llvm::Error error = writeOutput(compilation, *form, output, console)) {
-    console.error(std::move(error));
-    return ExitInput;
-  }
-  return ExitDone;
+  return writeOutput(compilation, *form, output, console);
 }

@@ -16,8 +16,8 @@
 using namespace mlir;
 using namespace hone;
 
-static constexpr llvm::StringLiteral reportHint =
-    "this is a fault of Hone: please report it with the model, or the file that --emit=import writes, and the command line";
+static constexpr llvm::StringLiteral reportHint = "this is a fault of Hone: please report it with the model, or the "
+                                                  "file that --emit=import writes, and the command line";
 
 //===-- Messages ------------------------------------------------------------------------------------------------===//
 

@@ -38,12 +38,12 @@ public:
   /// Prints a fault of Hone with what to do about it.
   void fault(const llvm::Twine &text);
 
-  /// Prints an MLIR diagnostic with the model's node, or the place in the stage file, that it is about. Remarks are left
-  /// out.
+  /// Prints an MLIR diagnostic with the model's node, or the place in the stage file, that it is about. Remarks are
+  /// left out.
   void diagnose(mlir::Diagnostic &diagnostic);
 
-  /// Says what is being done, the `step`th of `stepCount` steps: on a terminal in one line that the next call replaces; elsewhere
-  /// lines, one every ten seconds.
+  /// Says what is being done, the `step`th of `stepCount` steps: on a terminal in one line that the next call replaces;
+  /// elsewhere lines, one every ten seconds.
   void progress(unsigned step, const llvm::Twine &what);
   /// Takes the line of progress away.
   void clear();
@@ -61,8 +61,8 @@ private:
   unsigned errors = 0;
 };
 
-/// Makes crashes, fatal errors of LLVM, exhausted memory and files that shrink while they are mapped end the process with
-/// a message and an exit code instead of a stack dump. Unfinished outputs are removed. Call once, first.
+/// Makes crashes, fatal errors of LLVM, exhausted memory and files that shrink while they are mapped end the process
+/// with a message and an exit code instead of a stack dump. Unfinished outputs are removed. Call once, first.
 void installCrashHandlers();
 
 } // namespace hone

@@ -20,7 +20,8 @@ static StringRef typeName(OnnxDataType type) {
   return name == "?" ? StringRef(toString(type)) : name;
 }
 
-//===-- Text: both kinds of file become the same JSON, and this prints it -------------------------------------------===//
+//===-- Text: both kinds of file become the same JSON, and this prints it
+//-------------------------------------------===//
 
 /// "1.2 MB".
 static std::string sizeText(double bytes) {
@@ -46,7 +47,8 @@ static void printValues(const json::Object &root, StringRef key) {
       llvm::ListSeparator comma;
       llvm::outs() << " [";
       for (const json::Value &dim : *dims)
-        llvm::outs() << comma << (dim.getAsString() ? dim.getAsString()->str() : std::to_string(dim.getAsInteger().value_or(0)));
+        llvm::outs() << comma
+                     << (dim.getAsString() ? dim.getAsString()->str() : std::to_string(dim.getAsInteger().value_or(0)));
       llvm::outs() << ']';
     }
     llvm::outs() << '\n';

@@ -24,7 +24,8 @@ bool hone::isElfFile(StringRef path) {
 /// The name of the only symbol of `path` that ends in _library.
 static llvm::Expected<std::string> findSymbol(StringRef path) {
   auto notOurs = [&] {
-    return llvm::createStringError("is no shared library that Hone compiled; make one with hone compile MODEL -o OUT.so");
+    return llvm::createStringError(
+        "is no shared library that Hone compiled; make one with hone compile MODEL -o OUT.so");
   };
   if (std::error_code error = llvm::sys::fs::access(path, llvm::sys::fs::AccessMode::Exist))
     return llvm::errorCodeToError(error);

@@ -85,7 +85,8 @@ static std::vector<EntryValue> fromJson(const json::Array *array) {
     StringRef type = object->getString("type").value_or("");
     value.dtype = llvm::find(typeNames, type) - std::begin(typeNames);
     for (const json::Value &dim : *dims)
-      value.dims.push_back(dim.getAsString() ? dim.getAsString()->str() : std::to_string(dim.getAsInteger().value_or(0)));
+      value.dims.push_back(dim.getAsString() ? dim.getAsString()->str()
+                                             : std::to_string(dim.getAsInteger().value_or(0)));
   }
   return values;
 }

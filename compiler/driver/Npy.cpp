@@ -1,5 +1,5 @@
-// The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. A Python dictionary in ASCII, then
-// the elements.
+// The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. A Python dictionary in ASCII,
+// then the elements.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
@@ -27,9 +27,9 @@ struct ElementType {
 } // namespace
 
 static const ElementType elementTypes[] = {
-    {HONE_FLOAT, "f4", 4},  {HONE_DOUBLE, "f8", 8}, {HONE_FLOAT16, "f2", 2}, {HONE_BOOL, "b1", 1},
-    {HONE_INT8, "i1", 1},   {HONE_INT16, "i2", 2},  {HONE_INT32, "i4", 4},   {HONE_INT64, "i8", 8},
-    {HONE_UINT8, "u1", 1},  {HONE_UINT16, "u2", 2}, {HONE_UINT32, "u4", 4},  {HONE_UINT64, "u8", 8},
+    {HONE_FLOAT, "f4", 4}, {HONE_DOUBLE, "f8", 8}, {HONE_FLOAT16, "f2", 2}, {HONE_BOOL, "b1", 1},
+    {HONE_INT8, "i1", 1},  {HONE_INT16, "i2", 2},  {HONE_INT32, "i4", 4},   {HONE_INT64, "i8", 8},
+    {HONE_UINT8, "u1", 1}, {HONE_UINT16, "u2", 2}, {HONE_UINT32, "u4", 4},  {HONE_UINT64, "u8", 8},
 };
 
 static const ElementType *findType(int32_t dtype) {
@@ -86,8 +86,7 @@ llvm::Expected<HostTensor> hone::readNpy(StringRef path) {
   descr = descr.take_until([](char c) { return c == '\''; });
   if (descr.starts_with(">"))
     return fail("is big-endian; convert it with NumPy's astype");
-  const auto *type =
-      llvm::find_if(elementTypes, [&](const ElementType &t) { return t.descr == descr.ltrim("<|="); });
+  const auto *type = llvm::find_if(elementTypes, [&](const ElementType &t) { return t.descr == descr.ltrim("<|="); });
   if (type == std::end(elementTypes))
     return fail("has elements of type '" + descr + "', which no model takes");
   if (!valueOf(header, "fortran_order").starts_with("False"))
@@ -114,10 +113,10 @@ llvm::Error hone::writeNpy(StringRef path, int32_t dtype, llvm::ArrayRef<int64_t
   std::string shape;
   for (int64_t dim : dims)
     shape += std::to_string(dim) + ", ";
-  std::string header = ("{'descr': '" + Twine(type->bytes == 1 ? "|" : "<") + type->descr +
-                        "', 'fortran_order': False, 'shape': (" + StringRef(shape).rtrim(dims.size() > 1 ? ", " : " ") +
-                        "), }")
-                           .str();
+  std::string header =
+      ("{'descr': '" + Twine(type->bytes == 1 ? "|" : "<") + type->descr + "', 'fortran_order': False, 'shape': (" +
+       StringRef(shape).rtrim(dims.size() > 1 ? ", " : " ") + "), }")
+          .str();
   // Elements begin at a multiple of 64 bytes.
   size_t length = llvm::alignTo(magic.size() + 4 + header.size() + 1, 64) - magic.size() - 4;
   header.resize(length - 1, ' ');

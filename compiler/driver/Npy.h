@@ -24,8 +24,8 @@ struct HostTensor {
 /// Bytes of one element; 0 for a type that is not supported.
 unsigned elementBytes(int32_t dtype);
 
-/// Reads the file `path`. Errors: no .npy file of version 1 to 3; Fortran order; an element type that ONNX or the format does
-/// not have; a size that does not fit the shape.
+/// Reads the file `path`. Errors: no .npy file of version 1 to 3; Fortran order; an element type that ONNX or the
+/// format does not have; a size that does not fit the shape.
 llvm::Expected<HostTensor> readNpy(llvm::StringRef path);
 
 /// Writes `bytes` as the file `path`, which appears when it is complete.

@@ -63,8 +63,8 @@ Examples:
   hone inspect model.so --json
 )"},
     {Command::Run, "run", "LIB [--input NAME=FILE.npy]...", "runs a compiled library once",
-     R"(Inputs come from NumPy files or, with --random, are made up: floats in [-1, 1), integers 0 and 1, from a fixed seed.
-Prints shape and range of each output.
+     R"(Inputs come from NumPy files or, with --random, are made up: floats in [-1, 1), integers 0 and 1, the same in each
+run. Prints shape and range of each output.
 
 Examples:
   hone run model.so --random --dim sequence=16
@@ -78,30 +78,36 @@ struct Rows {
   cl::SubCommand compile{"compile"}, check{"check"}, inspect{"inspect"}, run{"run"};
 
   cl::opt<std::string> input{cl::Positional, cl::sub(compile), cl::sub(check), cl::sub(inspect), cl::sub(run)};
-  cl::opt<std::string> output{"o", cl::value_desc("OUT"), cl::sub(compile),
-                              cl::desc("File to write; its suffix says what. Default: the model's name in this folder")};
+  cl::opt<std::string> output{
+      "o", cl::value_desc("OUT"), cl::sub(compile),
+      cl::desc("File to write; its suffix says what. Default: the model's name in this folder")};
   cl::opt<std::string> folder{"o", cl::value_desc("DIR"), cl::sub(run),
                               cl::desc("Folder to write outputs to, as NAME.npy")};
   cl::opt<std::string> emit{"emit", cl::value_desc("STAGE"), cl::sub(compile),
                             cl::desc("What to write, one of the names above. Default: by the suffix of OUT, or lib")};
   cl::opt<std::string> target{
       "target", cl::value_desc("LEVEL"), cl::sub(compile), cl::sub(check),
-      cl::desc("Processor to compile for: host (default), x86-64-v3 (AVX2), x86-64-v4 (AVX-512), x86-64-v4+avx512vnni")};
+      cl::desc(
+          "Processor to compile for: host (default), x86-64-v3 (AVX2), x86-64-v4 (AVX-512), x86-64-v4+avx512vnni")};
   cl::list<std::string> shape{"shape", cl::value_desc("NAME=1x128xi64"), cl::sub(compile), cl::sub(check),
                               cl::desc("Pin the dims of an input; `?` leaves one open")};
-  cl::list<std::string> dim{"dim", cl::value_desc("SYMBOL=N"), cl::sub(compile), cl::sub(check), cl::sub(run),
+  cl::list<std::string> dim{"dim",
+                            cl::value_desc("SYMBOL=N"),
+                            cl::sub(compile),
+                            cl::sub(check),
+                            cl::sub(run),
                             cl::desc("Pin a dim by its symbol; for `run --random`, its size (default 1)")};
   cl::opt<std::string> name{"name", cl::value_desc("IDENT"), cl::sub(compile),
                             cl::desc("Prefix of the library's symbol. Default: from the file's name")};
   cl::opt<std::string> jobs{"jobs", cl::value_desc("N"), cl::sub(compile), cl::sub(check),
-                         cl::desc("Threads to compile with (default: all cores). The result is the same")};
+                            cl::desc("Threads to compile with (default: all cores). The result is the same")};
   cl::opt<bool> printPipeline{"print-pipeline", cl::sub(compile),
                               cl::desc("Print the passes that would run, for hone-opt --pass-pipeline, and stop")};
   cl::opt<bool> json{"json", cl::sub(inspect), cl::desc("Print JSON")};
   cl::list<std::string> inputs{"input", cl::value_desc("NAME=FILE.npy"), cl::sub(run), cl::desc("Value of an input")};
   cl::opt<bool> random{"random", cl::sub(run), cl::desc("Make up the inputs that are not given")};
   cl::opt<std::string> threads{"threads", cl::value_desc("N"), cl::sub(run),
-                            cl::desc("Threads to run with (default: the cores that the process may use)")};
+                               cl::desc("Threads to run with (default: the cores that the process may use)")};
 
   Rows() {
     mlir::registerAsmPrinterCLOptions();

@@ -31,8 +31,8 @@ struct Options {
   bool random = false;
 };
 
-/// Reads the command line into `options`. Returns false if there is nothing left to do: help or the version was printed,
-/// or an error; `exitCode` says which.
+/// Reads the command line into `options`. Returns false if there is nothing left to do: help or the version was
+/// printed, or an error; `exitCode` says which.
 bool parseOptions(int argc, char **argv, Options &options, int &exitCode);
 
 /// "hone 0.1.0".

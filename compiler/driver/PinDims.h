@@ -13,9 +13,10 @@ namespace hone {
 /// Splits "NAME=VALUE" at the last '=', because names of the model may hold others. Error: no '=', or one side empty.
 llvm::Expected<std::pair<std::string, std::string>> splitAssignment(llvm::StringRef option, llvm::StringRef text);
 
-/// Pins dims in all types of `model`. `dims`: "SYMBOL=N"; `shapes`: "INPUT=1x?x128xi64", where the element type may be left
-/// out. A pinned dim that has a symbol is pinned wherever the symbol stands. Errors: malformed text; an input, symbol, rank
-/// or type that the model does not have (the text lists what it has); a size other than the one that the model fixes.
+/// Pins dims in all types of `model`. `dims`: "SYMBOL=N"; `shapes`: "INPUT=1x?x128xi64", where the element type may be
+/// left out. A pinned dim that has a symbol is pinned wherever the symbol stands. Errors: malformed text; an input,
+/// symbol, rank or type that the model does not have (the text lists what it has); a size other than the one that the
+/// model fixes.
 llvm::Error pinDims(OnnxModel &model, llvm::ArrayRef<std::string> dims, llvm::ArrayRef<std::string> shapes);
 
 } // namespace hone

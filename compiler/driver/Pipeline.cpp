@@ -6,9 +6,9 @@
 #include "compiler/Passes.h"
 #include "compiler/codegen/cpu/Lower.h"
 #include "compiler/driver/Manifest.h"
+#include "mlir/Transforms/Passes.h"
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
-#include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
 using namespace hone;
@@ -75,7 +75,7 @@ static void buildStage(OpPassManager &manager, Stage stage) {
     manager.addPass(createWriteManifestPass()); // the last moment at which launches know their nodes
     manager.addPass(createGenerateKernels());
     addKernelLoweringPasses(manager.nest<ModuleOp>()); // kernels in parallel
-    manager.addPass(createLowerProgram()); // behind them: its module is born in the LLVM dialect
+    manager.addPass(createLowerProgram());             // behind them: its module is born in the LLVM dialect
     break;
   }
   manager.addPass(createMarkStagePass(stage));

@@ -7,13 +7,13 @@
 #include "compiler/codegen/cpu/Lower.h"
 #include "compiler/driver/Manifest.h"
 #include "compiler/driver/Pipeline.h"
-#include "passes/Passes.h"
-#include "passes/Pipelines.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
+#include "passes/Passes.h"
+#include "passes/Pipelines.h"
 
 using namespace mlir;
 using namespace hone;

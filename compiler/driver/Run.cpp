@@ -92,7 +92,11 @@ static std::string rangeText(int32_t dtype, StringRef bytes) {
       ++count;
     }
   });
-  std::string text = count ? llvm::formatv("min {0:f6}, max {1:f6}, mean {2:f6}", least, most, sum / count).str() : "empty";
+  std::string text = "empty";
+  if (count) {
+    text.clear();
+    llvm::raw_string_ostream(text) << llvm::format("min %.6g, max %.6g, mean %.6g", least, most, sum / count);
+  }
   if (odd)
     text = (count ? text + ", " : "") + std::to_string(odd) + " not finite";
   return text;
@@ -236,8 +240,8 @@ ExitCode hone::runCommand(const Options &options, Console &console) {
     return statusError(status, error, console);
   std::vector<hone_output> results(outputs.size(), hone_output());
   auto start = std::chrono::steady_clock::now();
-  hone_status status = hone_run(session, tensors.data(), int32_t(tensors.size()), results.data(),
-                                int32_t(results.size()), &error);
+  hone_status status =
+      hone_run(session, tensors.data(), int32_t(tensors.size()), results.data(), int32_t(results.size()), &error);
   std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
   ExitCode code = status ? statusError(status, error, console) : printOutputs(options, outputs, results, console);
   hone_session_destroy(session);

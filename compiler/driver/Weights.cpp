@@ -6,8 +6,8 @@
 #include "compiler/driver/Weights.h"
 #include "compiler/codegen/cpu/Matmul.h"
 #include "dialects/hone/Hone.h"
-#include "support/FileView.h"
 #include "mlir/IR/Threading.h"
+#include "support/FileView.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/MathExtras.h"
 

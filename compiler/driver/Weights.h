@@ -13,10 +13,10 @@ namespace hone {
 /// How many bytes the weights of `module` take: its `hone.weight_bytes`. Error: it has none, or it is negative.
 llvm::Expected<uint64_t> weightBytesOf(mlir::ModuleOp module);
 
-/// Writes every weight of `module` that has an offset (`hone.offset`), in the order of offsets, with zeros in between and
-/// up to weightBytesOf(). Recipes are evaluated on the context's threads in windows of at most 32 MiB; files are mapped, so
-/// memory use does not grow with the model. Errors: a file that is missing, too short, or changed meanwhile; weights that
-/// overlap; a recipe whose sources do not fit it. All name the weight.
+/// Writes every weight of `module` that has an offset (`hone.offset`), in the order of offsets, with zeros in between
+/// and up to weightBytesOf(). Recipes are evaluated on the context's threads in windows of at most 32 MiB; files are
+/// mapped, so memory use does not grow with the model. Errors: a file that is missing, too short, or changed meanwhile;
+/// weights that overlap; a recipe whose sources do not fit it. All name the weight.
 llvm::Error writeWeights(mlir::ModuleOp module, WeightSink &sink);
 
 } // namespace hone

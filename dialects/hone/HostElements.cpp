@@ -12,10 +12,12 @@ using arith::CmpIPredicate;
 
 namespace hone {
 
-/// Builds elements of host tensors: reads recurse, loops unroll, and whatever cannot be known sets `failed` and gives zeros.
+/// Builds elements of host tensors: reads recurse, loops unroll, and whatever cannot be known sets `failed` and gives
+/// zeros.
 class HostElementBuilder : public ElementBuilder {
 public:
-  HostElementBuilder(HostElements &host, Operation *op) : ElementBuilder(host.shapes.builder, op->getLoc()), host(host) {}
+  HostElementBuilder(HostElements &host, Operation *op)
+      : ElementBuilder(host.shapes.builder, op->getLoc()), host(host) {}
 
   Value load(Value tensor, ValueRange indices) override;
   Value dim(Value tensor, int64_t index) override { return host.shapes.materialize(host.shapes.dim(tensor, index)); }
@@ -69,16 +71,14 @@ Value HostElementBuilder::load(Value tensor, ValueRange indices) {
 void HostElementBuilder::failIf(Value condition) {
   if (failed)
     return;
-  OpFoldResult known = host.simplifyCondition(condition);
-  auto decided = getConstantIntValue(known);
-  if (decided && !*decided)
+  OpFoldResult holds = host.logicalNot(host.simplifyCondition(condition));
+  auto decided = getConstantIntValue(holds);
+  if (decided && *decided)
     return;
   if (!host.mayCheck) {
     failed = true;
     return;
   }
-  Value yes = constant(builder.getI1Type(), int64_t(1));
-  Value holds = builder.createOrFold<arith::XOrIOp>(loc, decided ? yes : cast<Value>(known), yes);
   host.check(loc, holds, nodeText(loc) + ": an index is outside its dim, or a divisor is zero", host.shapes.constant(0),
              host.shapes.constant(0));
 }
@@ -230,6 +230,9 @@ OpFoldResult HostElements::compare(CmpIPredicate predicate, OpFoldResult a, OpFo
   if (auto known = decide(predicate, a, b))
     return condition(*known);
   Value lhs = shapes.materialize(a), rhs = shapes.materialize(b);
+  if (predicate == CmpIPredicate::eq || predicate == CmpIPredicate::ne)
+    if (Value swapped = comparisons.lookup({unsigned(predicate), rhs.getAsOpaquePointer(), lhs.getAsOpaquePointer()}))
+      return swapped;
   Value &entry = comparisons[{unsigned(predicate), lhs.getAsOpaquePointer(), rhs.getAsOpaquePointer()}];
   if (!entry)
     entry = arith::CmpIOp::create(shapes.builder, shapes.builder.getUnknownLoc(), predicate, lhs, rhs);
@@ -262,6 +265,14 @@ OpFoldResult HostElements::logicalOr(OpFoldResult a, OpFoldResult b) {
   if (auto known = decided(b))
     return *known ? b : a;
   return shapes.builder.createOrFold<arith::OrIOp>(shapes.builder.getUnknownLoc(), cast<Value>(a), cast<Value>(b));
+}
+
+OpFoldResult HostElements::logicalNot(OpFoldResult a) {
+  if (auto known = decided(a))
+    return condition(!*known);
+  Location loc = shapes.builder.getUnknownLoc();
+  Value yes = arith::ConstantOp::create(shapes.builder, loc, shapes.builder.getBoolAttr(true));
+  return shapes.builder.createOrFold<arith::XOrIOp>(loc, cast<Value>(a), yes);
 }
 
 OpFoldResult HostElements::simplifyCondition(Value value) {
@@ -354,7 +365,8 @@ bool HostElements::check(Location loc, OpFoldResult holds, const Twine &message,
   if (known && *known)
     return true;
   OpBuilder &builder = shapes.builder;
-  Value condition = known ? Value(arith::ConstantOp::create(builder, loc, builder.getBoolAttr(false))) : cast<Value>(holds);
+  Value condition =
+      known ? Value(arith::ConstantOp::create(builder, loc, builder.getBoolAttr(false))) : cast<Value>(holds);
   Value a = shapes.materialize(first), b = shapes.materialize(second);
   CheckOp::create(builder, loc, condition, builder.getStringAttr(message), a, b);
   return !known;

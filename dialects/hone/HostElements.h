@@ -13,8 +13,8 @@ namespace hone {
 
 /// Evaluates tensors where the host program stands, by asking the ops that define them for single elements
 /// (ElementOpInterface) down to constants, dims and entry arguments. What a model computes with Shape, Gather, Concat …
-/// comes out as the index values of `shapes`, so that equal dims stay one value. Remembers what it built: use one along one
-/// straight-line block, in program order.
+/// comes out as the index values of `shapes`, so that equal dims stay one value. Remembers what it built: use one along
+/// one straight-line block, in program order.
 class HostElements {
 public:
   /// Tensors of more elements are data, not shapes.
@@ -23,8 +23,8 @@ public:
   /// With `mayCheck`, ops that can fail (an index outside, a division by zero) become hone.check.
   explicit HostElements(ShapeBuilder &shapes, bool mayCheck = true) : shapes(shapes), mayCheck(mayCheck) {}
 
-  /// The element of `tensor` at a row-major position, as a scalar of the (signless) element type; null if the host cannot
-  /// compute it. Integers of 64 bits that stem from dims are index casts.
+  /// The element of `tensor` at a row-major position, as a scalar of the (signless) element type; null if the host
+  /// cannot compute it. Integers of 64 bits that stem from dims are index casts.
   mlir::Value element(mlir::Value tensor, int64_t position);
   /// All elements, in row-major order, of a tensor with static dims and at most maxElements elements.
   std::optional<llvm::SmallVector<mlir::Value>> elements(mlir::Value tensor);
@@ -36,13 +36,14 @@ public:
   mlir::OpFoldResult select(mlir::OpFoldResult condition, mlir::OpFoldResult a, mlir::OpFoldResult b);
   mlir::OpFoldResult logicalAnd(mlir::OpFoldResult a, mlir::OpFoldResult b);
   mlir::OpFoldResult logicalOr(mlir::OpFoldResult a, mlir::OpFoldResult b);
+  mlir::OpFoldResult logicalNot(mlir::OpFoldResult a);
   mlir::OpFoldResult condition(bool value) { return shapes.builder.getBoolAttr(value); }
   /// An i1 or integer scalar of the host program in the simplest form it has.
   mlir::OpFoldResult simplifyCondition(mlir::Value condition);
   mlir::OpFoldResult toIndex(mlir::Value scalar, bool isUnsigned = false);
 
-  /// Stops the run with `message`, in which {0} and {1} stand for two index values, unless `condition` holds. Builds nothing
-  /// if it always does. False if it never does.
+  /// Stops the run with `message`, in which {0} and {1} stand for two index values, unless `condition` holds. Builds
+  /// nothing if it always does. False if it never does.
   bool check(mlir::Location loc, mlir::OpFoldResult condition, const llvm::Twine &message, mlir::OpFoldResult first,
              mlir::OpFoldResult second);
 
@@ -61,8 +62,8 @@ private:
   llvm::DenseMap<std::tuple<void *, void *, void *>, mlir::Value> selections;
 };
 
-/// The value of an op with ElementOpInterface on constants (hone.constant), if its result is static and of at most 1 KiB.
-/// Constants that only repeat others (expand, tile) are not made beyond that; nor is more than a small loop run.
+/// The value of an op with ElementOpInterface on constants (hone.constant), if its result is static and of at most 1
+/// KiB. Constants that only repeat others (expand, tile) are not made beyond that; nor is more than a small loop run.
 std::optional<mlir::DenseElementsAttr> foldToConstant(mlir::Operation *op);
 
 } // namespace hone

@@ -395,6 +395,31 @@ Value TriluOp::emitElement(ElementBuilder &e, ValueRange indices) {
   return e.select(keeps, e.load(getInput(), indices), zero);
 }
 
+LogicalResult RandomUniformOp::verify() {
+  if (!elementTypeOf(getOutput()).isF32())
+    return emitOpError("wants a result of f32, got ") << getOutput().getType();
+  return verifyCount(*this, "sizes", getSizes().size(), rankOf(getOutput()));
+}
+void RandomUniformOp::reifyShape(ShapeBuilder &, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  appendFolded(dims, getSizes());
+}
+Value RandomUniformOp::emitElement(ElementBuilder &e, ValueRange indices) {
+  Type type = e.builder.getI64Type();
+  auto number = [&](uint64_t bits) { return e.constant(type, int64_t(bits)); };
+  auto mix = [&](Value x, unsigned shift) {
+    Value shifted = e.builder.createOrFold<arith::ShRUIOp>(e.loc, x, number(shift));
+    return e.builder.createOrFold<arith::XOrIOp>(e.loc, x, shifted);
+  };
+  Value position = e.linearize(indices, e.dims(getOutput()));
+  Value state = e.mul(e.builder.createOrFold<arith::IndexCastOp>(e.loc, type, position), number(0x9e3779b97f4a7c15));
+  state = e.add(state, number(getSeed() + 0x9e3779b97f4a7c15));
+  Value bits = e.mul(mix(state, 30), number(0xbf58476d1ce4e5b9));
+  bits = mix(e.mul(mix(bits, 27), number(0x94d049bb133111eb)), 31);
+  Value upper = e.builder.createOrFold<arith::ShRUIOp>(e.loc, bits, number(40));
+  Value whole = e.builder.createOrFold<arith::UIToFPOp>(e.loc, e.builder.getF32Type(), upper);
+  return e.builder.createOrFold<arith::MulFOp>(e.loc, whole, e.constant(e.builder.getF32Type(), 0x1p-24));
+}
+
 //===-- Scatters ------------------------------------------------------------------------------------------------===//
 
 static Value combine(ElementBuilder &e, StringRef reduction, Type elementType, Value old, Value update) {

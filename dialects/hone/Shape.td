@@ -149,6 +149,17 @@ def Hone_TriluOp : Hone_MoveOp<"trilu"> {
   let assemblyFormat = "$input `,` $k attr-dict `:` type($input) `->` type($output)";
 }
 
+def Hone_RandomUniformOp : Hone_MoveOp<"random_uniform"> {
+  let summary = "Numbers in [0, 1) that look random: a function of `seed` and the position alone";
+  let description = [{
+    The 24 upper bits of SplitMix64 (Steele, Lea, Flood 2014) at state seed + position · 0x9e3779b97f4a7c15, row-major. The same
+    in every run and on any number of threads. f32 only.
+  }];
+  let arguments = (ins I64Attr:$seed, Variadic<Index>:$sizes);
+  let assemblyFormat = "$seed `[` $sizes `]` attr-dict `:` type($output)";
+  let hasVerifier = 1;
+}
+
 class Hone_LoopOp<string mnemonic, list<Trait> traits = []>
     : Hone_TensorOp<mnemonic, !listconcat([DeclareOpInterfaceMethods<Hone_LoopOpInterface>], traits)>;
 

@@ -298,7 +298,7 @@ OpFoldResult ShapeBuilder::product(ArrayRef<OpFoldResult> factors) {
     return constant(0);
   for (Value factor : dynamic)
     factorOrder.try_emplace(factor, factorOrder.size());
-  llvm::stable_sort(dynamic, [&](Value a, Value b) { return factorOrder.lookup(a) < factorOrder.lookup(b); });
+  llvm::sort(dynamic, [&](Value a, Value b) { return factorOrder.lookup(a) < factorOrder.lookup(b); });
   if (dynamic.empty())
     return constant(coefficient);
   OpFoldResult result = dynamic.front();

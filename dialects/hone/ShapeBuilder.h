@@ -10,8 +10,8 @@
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringMap.h"
-#include <map>
 #include <limits>
+#include <map>
 
 namespace hone {
 

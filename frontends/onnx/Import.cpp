@@ -18,7 +18,7 @@ class GraphImporter {
 public:
   GraphImporter(const OnnxModel &model, ModuleOp module)
       : model(model), module(module), builder(module.getContext()),
-        importer(builder, [this](const OnnxTensor &tensor) { return importTensor(tensor); }) {}
+        importer(builder, [this](const OnnxTensor &tensor, StringRef name) { return importTensor(tensor, name); }) {}
 
   LogicalResult run();
 
@@ -48,7 +48,7 @@ private:
   void finish();
 
   Value lookUp(StringRef name);
-  Value importTensor(const OnnxTensor &tensor);
+  Value importTensor(const OnnxTensor &tensor, StringRef name);
   const OperatorRow *rowFor(const OnnxNode &node) const;
   OnnxValueType typeOf(StringRef name);
   ArrayAttr dimNames(StringRef name, const OnnxValueType &type, Value value);
@@ -58,7 +58,7 @@ private:
 
 //===-- Values --------------------------------------------------------------------------------------------------===//
 
-Value GraphImporter::importTensor(const OnnxTensor &tensor) {
+Value GraphImporter::importTensor(const OnnxTensor &tensor, StringRef name) {
   Type elementType = elementTypeFor(builder.getContext(), tensor.type);
   if (!elementType)
     return importer.failValue(Twine("tensors of type ") + toString(tensor.type) + " are not supported");
@@ -71,7 +71,7 @@ Value GraphImporter::importTensor(const OnnxTensor &tensor) {
   else
     source = FileAttr::get(builder.getContext(), model.files[tensor.file].path, int64_t(tensor.offset),
                            int64_t(tensor.length));
-  std::string symbol = ("w" + Twine(weightCount++) + "_" + toIdentifier(tensor.name)).str();
+  std::string symbol = ("w" + Twine(weightCount++) + "_" + toIdentifier(name)).str();
   {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(function);
@@ -88,7 +88,7 @@ Value GraphImporter::lookUp(StringRef name) {
     return {}; // libonnx has checked that names are defined: by a node that failed
   Location before = importer.loc;
   importer.loc = named(name, "initializer");
-  Value value = importTensor(*initializer->second);
+  Value value = importTensor(*initializer->second, name);
   importer.loc = before;
   return values[name] = value;
 }
@@ -161,8 +161,8 @@ void GraphImporter::importInputs() {
                            : Type();
     if (!elementType) {
       importer.report(input.type.kind == OnnxValueType::Tensor
-                        ? Twine("inputs of type ") + toString(input.type.elementType) + " are not supported"
-                        : Twine("inputs that are no tensors are not supported"));
+                          ? Twine("inputs of type ") + toString(input.type.elementType) + " are not supported"
+                          : Twine("inputs that are no tensors are not supported"));
       continue;
     }
     if (!input.type.hasShape) {
@@ -227,8 +227,8 @@ void GraphImporter::importNode(const OnnxNode &onnx, unsigned depth) {
     if (auto body = expandStandardFunction(onnx, types))
       return importBody(*body, depth + 1);
     importer.report("operator " + (onnx.domain.empty() ? Twine() : onnx.domain + Twine("::")) + onnx.op +
-                  " is not supported (" + (onnx.domain.empty() ? Twine("ai.onnx") : Twine(onnx.domain)) + " version " +
-                  Twine(onnx.opset) + ")");
+                    " is not supported (" + (onnx.domain.empty() ? Twine("ai.onnx") : Twine(onnx.domain)) +
+                    " version " + Twine(onnx.opset) + ")");
     return;
   }
 

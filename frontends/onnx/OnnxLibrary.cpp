@@ -338,6 +338,14 @@ void Loader::check() {
     } catch (const std::exception &exception) {
       error(describe(node) + ": " + exception.what());
     }
+    // check_node passes over domains that are not the standard's: a function of the model may define the operator.
+    bool defined = llvm::any_of(proto.functions(), [&](const onnx::FunctionProto &function) {
+      return function.domain() == node.domain() && function.name() == node.op_type();
+    });
+    auto opset = opsets.find(node.domain());
+    if (!node.domain().empty() && !defined && opset != opsets.end() &&
+        !onnx::OpSchemaRegistry::Schema(node.op_type(), opset->second, node.domain()))
+      error(describe(node) + ": no operator " + node.op_type() + " of domain '" + node.domain() + "' is known");
     for (const std::string &output : node.output())
       scope.add(output);
   }

@@ -121,9 +121,9 @@ static Value buildAttention(OpBuilder &builder, AttentionParts &parts, MatmulOp 
   Value value = permute(builder, loc, root.getRhs(), root.getTransposeRhs() ? kFromColumns : kFromRows);
   auto type = cast<RankedTensorType>(root.getType());
   auto transposed = type.clone({type.getDimSize(0), type.getDimSize(2), type.getDimSize(1), type.getDimSize(3)});
-  Value attention = AttentionOp::create(builder, loc, transposed, query, key, value, parts.mask,
-                                        builder.getF32FloatAttr(parts.scale),
-                                        parts.guarded ? builder.getUnitAttr() : UnitAttr());
+  Value attention =
+      AttentionOp::create(builder, loc, transposed, query, key, value, parts.mask, builder.getF32FloatAttr(parts.scale),
+                          parts.guarded ? builder.getUnitAttr() : UnitAttr());
   return permute(builder, loc, attention, kFromRows);
 }
 

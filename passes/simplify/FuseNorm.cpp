@@ -28,7 +28,7 @@ static Value matchMean(Value mean, int64_t &axis, SmallVectorImpl<Operation *> &
   auto type = cast<RankedTensorType>(reduce.getInput().getType());
   axis = type.getRank() - reduce.getAxes().size();
   int64_t count = 1;
-  // The axes are sorted, each once: as many as there are dims from the first on means all of them.
+  // Axes are sorted, each once: if the first is this one, they are all dims from it on.
   if (reduce.getAxes().front() != axis)
     return {};
   for (int64_t size : type.getShape().drop_front(axis)) {

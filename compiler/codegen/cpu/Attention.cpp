@@ -170,10 +170,12 @@ private:
       store(b.f32(0), b.add(plan.sumOffset, row));
       Value from = offsetOf(operands.query, head, b.add(firstQuery, row));
       Value to = b.add(plan.queryOffset, b.mul(row, plan.queryStride));
-      annotateVectorLoop(b.loop(zero, shape.depth, 1, [&](Value d) {
-        Value element = memref::LoadOp::create(b, query, ValueRange{b.add(from, d)});
-        store(mulF(element, operands.scale), b.add(to, d));
-      }), /*interleave=*/1);
+      annotateVectorLoop(b.loop(zero, shape.depth, 1,
+                                [&](Value d) {
+                                  Value element = memref::LoadOp::create(b, query, ValueRange{b.add(from, d)});
+                                  store(mulF(element, operands.scale), b.add(to, d));
+                                }),
+                         /*interleave=*/1);
     });
     Value visible = shape.keys;
     if (operands.causalOffset)
@@ -210,14 +212,17 @@ private:
     Value scores = b.add(plan.scoresOffset, b.mul(row, plan.scoreStride));
     Value query = b.add(firstQuery, row), padded = b.roundUp(keys, target.lanes);
     if (operands.mask || operands.causalOffset) {
-      annotateVectorLoop(b.loop(zero, keys, 1, [&](Value k) {
-        Value score = load(b.add(scores, k)), key = b.add(firstKey, k);
-        if (operands.mask)
-          score = addF(score, operands.mask(b, b.getLoc(), batch, head, query, key));
-        if (operands.causalOffset)
-          score = arith::SelectOp::create(b, b.less(b.add(query, operands.causalOffset), key), never, score);
-        store(score, b.add(scores, k));
-      }), /*interleave=*/1);
+      annotateVectorLoop(b.loop(zero, keys, 1,
+                                [&](Value k) {
+                                  Value score = load(b.add(scores, k)), key = b.add(firstKey, k);
+                                  if (operands.mask)
+                                    score = addF(score, operands.mask(b, b.getLoc(), batch, head, query, key));
+                                  if (operands.causalOffset)
+                                    score = arith::SelectOp::create(b, b.less(b.add(query, operands.causalOffset), key),
+                                                                    never, score);
+                                  store(score, b.add(scores, k));
+                                }),
+                         /*interleave=*/1);
     }
     // The rest of the last vector must not count.
     b.loop(keys, padded, 1, [&](Value k) { store(never, b.add(scores, k)); });
@@ -241,8 +246,7 @@ private:
     scf::ForOp weights = b.loop(zero, padded, target.lanes, b.vectorOf(target, 0),
                                 [&](Value k, ValueRange carried) -> SmallVector<Value> {
                                   Value at = b.add(scores, k);
-                                  Value weight =
-                                      emitExpNonPositive(b, b.getLoc(), subF(loadVector(at), references));
+                                  Value weight = emitExpNonPositive(b, b.getLoc(), subF(loadVector(at), references));
                                   storeVector(weight, at);
                                   return {addF(carried[0], weight)};
                                 });
@@ -272,10 +276,12 @@ private:
       Value factor = arith::DivFOp::create(b, b.f32(1), sum);
       Value from = b.add(plan.outputOffset, b.mul(row, plan.outputStride));
       Value to = offsetOf(operands.output, head, b.add(firstQuery, row));
-      annotateVectorLoop(b.loop(zero, shape.valueDepth, 1, [&](Value d) {
-        Value value = b.select(isZero, b.f32(0), mulF(load(b.add(from, d)), factor));
-        memref::StoreOp::create(b, value, output, ValueRange{b.add(to, d)});
-      }), /*interleave=*/1);
+      annotateVectorLoop(b.loop(zero, shape.valueDepth, 1,
+                                [&](Value d) {
+                                  Value value = b.select(isZero, b.f32(0), mulF(load(b.add(from, d)), factor));
+                                  memref::StoreOp::create(b, value, output, ValueRange{b.add(to, d)});
+                                }),
+                         /*interleave=*/1);
     });
   }
 

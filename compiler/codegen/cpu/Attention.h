@@ -1,6 +1,7 @@
 //===- Attention.h - The f32 attention family -------------------*- C++ -*-===//
 //
-// softmax(scale * Q K^T + mask) V in one pass over the keys with an online softmax, per batch entry, head and block of queries.
+// softmax(scale * Q K^T + mask) V in one pass over the keys with an online softmax, per batch entry, head and block of
+// queries.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -12,7 +13,8 @@
 
 namespace hone {
 
-/// A tensor [batch, heads, sequence, depth] in any order of the first three: element strides, the last dimension contiguous.
+/// A tensor [batch, heads, sequence, depth] in any order of the first three: element strides, the last dimension
+/// contiguous.
 struct AttentionTensor {
   mlir::Value pointer; ///< memref<1xf32>
   mlir::Value batchStride, headStride, sequenceStride;
@@ -25,8 +27,8 @@ struct AttentionShape {
   mlir::Value valueDepth; ///< of values and the output
 };
 
-/// What is added to scale * score at (batch, head, query, key), an f32. Written into a loop over keys that LLVM vectorises, so a
-/// load should be contiguous or constant along the keys.
+/// What is added to scale * score at (batch, head, query, key), an f32. Written into a loop over keys that LLVM
+/// vectorises, so a load should be contiguous or constant along the keys.
 using AttentionMask = std::function<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value batch, mlir::Value head,
                                                 mlir::Value query, mlir::Value key)>;
 
@@ -45,9 +47,9 @@ struct AttentionOperands {
 LaunchRange attentionRange(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target,
                            const AttentionShape &shape);
 
-/// Writes the loops that compute part [begin, end) of the range at the builder's place. Results are those of the plain formula: a
-/// row whose keys are all masked by -inf gives NaN, one whose keys all have the same huge negative mask gives the mean of the
-/// values, no keys at all give 0, NaN in gives NaN out.
+/// Writes the loops that compute part [begin, end) of the range at the builder's place. Results are those of the plain
+/// formula: a row whose keys are all masked by -inf gives NaN, one whose keys all have the same huge negative mask
+/// gives the mean of the values, no keys at all give 0, NaN in gives NaN out.
 void buildAttention(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target,
                     const AttentionOperands &operands);
 

@@ -7,8 +7,8 @@
 
 #include "compiler/codegen/cpu/Math.h"
 #include "hone/abi.h"
-#include "mlir/Conversion/Passes.h"
 #include "mlir/Conversion/MathToLibm/MathToLibm.h"
+#include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -49,10 +49,10 @@ KernelBody hone::createKernelBody(OpBuilder &builder, Location loc, StringRef na
 
   auto func = func::FuncOp::create(builder, loc, (name + "_body").str(), builder.getFunctionType(types, {}));
   func->setAttr("llvm.linkage", LLVM::LinkageAttr::get(builder.getContext(), LLVM::Linkage::Internal));
-  func->setAttr(KernelAttr, builder.getDictionaryAttr(
-                                {builder.getNamedAttr("name", builder.getStringAttr(name)),
-                                 builder.getNamedAttr("buffers", builder.getI64IntegerAttr(buffers.size())),
-                                 builder.getNamedAttr("sizes", builder.getI64IntegerAttr(sizeCount))}));
+  func->setAttr(KernelAttr,
+                builder.getDictionaryAttr({builder.getNamedAttr("name", builder.getStringAttr(name)),
+                                           builder.getNamedAttr("buffers", builder.getI64IntegerAttr(buffers.size())),
+                                           builder.getNamedAttr("sizes", builder.getI64IntegerAttr(sizeCount))}));
   for (auto [i, type] : llvm::enumerate(types)) {
     func.setArgAttr(i, LLVM::LLVMDialect::getNoUndefAttrName(), builder.getUnitAttr());
     if (!isa<MemRefType>(type))
@@ -93,8 +93,8 @@ Value hone::flatView(OpBuilder &builder, Location loc, Value pointer) {
 
 void hone::annotateVectorLoop(Operation *loop, int interleave) {
   MLIRContext *context = loop->getContext();
-  auto vectorize = LLVM::LoopVectorizeAttr::get(context, /*disable=*/BoolAttr::get(context, false), {}, {}, {}, {}, {},
-                                                {});
+  auto vectorize =
+      LLVM::LoopVectorizeAttr::get(context, /*disable=*/BoolAttr::get(context, false), {}, {}, {}, {}, {}, {});
   LLVM::LoopInterleaveAttr count;
   if (interleave)
     count = LLVM::LoopInterleaveAttr::get(context, IntegerAttr::get(IntegerType::get(context, 32), interleave));
@@ -105,8 +105,8 @@ void hone::annotateVectorLoop(Operation *loop, int interleave) {
 void hone::annotateRolledLoop(Operation *loop) {
   MLIRContext *context = loop->getContext();
   auto unroll = LLVM::LoopUnrollAttr::get(context, /*disable=*/BoolAttr::get(context, true), {}, {}, {}, {}, {}, {});
-  loop->setAttr(LoopAttr, LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {}, {}, {}, {}, {}, {}, {},
-                                                        {}, {}));
+  loop->setAttr(LoopAttr,
+                LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}));
 }
 
 namespace {
@@ -123,7 +123,8 @@ template <typename Op> struct ConvertThroughF32 : OpRewritePattern<Op> {
     Type single = rewriter.getF32Type();
     if (auto vector = dyn_cast<VectorType>(op.getType()))
       single = vector.clone(single);
-    rewriter.replaceOpWithNewOp<arith::TruncFOp>(op, op.getType(), Op::create(rewriter, op.getLoc(), single, op.getIn()));
+    rewriter.replaceOpWithNewOp<arith::TruncFOp>(op, op.getType(),
+                                                 Op::create(rewriter, op.getLoc(), single, op.getIn()));
     return success();
   }
 };
@@ -147,9 +148,9 @@ struct ExpandMath : PassWrapper<ExpandMath, OperationPass<ModuleOp>> {
 
     // What is left of these has no LLVM intrinsic, or only one that convert-math-to-llvm computes as exp(x) - 1.
     ConversionTarget target(getContext());
-    target.addIllegalOp<math::ExpM1Op, math::Log1pOp, math::ErfOp, math::ErfcOp, math::CbrtOp, math::TanOp, math::AsinOp,
-                        math::AcosOp, math::AtanOp, math::Atan2Op, math::SinhOp, math::CoshOp, math::AsinhOp,
-                        math::AcoshOp, math::AtanhOp, math::TanhOp>();
+    target.addIllegalOp<math::ExpM1Op, math::Log1pOp, math::ErfOp, math::ErfcOp, math::CbrtOp, math::TanOp,
+                        math::AsinOp, math::AcosOp, math::AtanOp, math::Atan2Op, math::SinhOp, math::CoshOp,
+                        math::AsinhOp, math::AcoshOp, math::AtanhOp, math::TanhOp>();
     target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
     RewritePatternSet libm(&getContext());
     populateMathToLibmConversionPatterns(libm);
@@ -200,7 +201,8 @@ struct FinishKernels : PassWrapper<FinishKernels, OperationPass<ModuleOp>> {
     b.setInsertionPointToStart(block);
     // Everything that the context leads to is constant while the kernel runs.
     auto load = [&](Value base, int64_t offset, Type type) -> Value {
-      Value address = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{int32_t(offset)});
+      Value address =
+          LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{int32_t(offset)});
       auto value = LLVM::LoadOp::create(b, loc, type, address, /*alignment=*/8);
       value.setInvariant(true);
       return value;
@@ -256,9 +258,9 @@ void hone::addKernelLoweringPasses(OpPassManager &pm) {
 }
 
 void hone::registerKernelDialects(DialectRegistry &registry) {
-  registry.insert<affine::AffineDialect, arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect,
-                  LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect, ub::UBDialect,
-                  vector::VectorDialect>();
+  registry
+      .insert<affine::AffineDialect, arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect, LLVM::LLVMDialect,
+              math::MathDialect, memref::MemRefDialect, scf::SCFDialect, ub::UBDialect, vector::VectorDialect>();
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
 }

@@ -1,7 +1,8 @@
 //===- Lower.h - From kernel bodies to the LLVM dialect ---------*- C++ -*-===//
 //
-// A kernel is built as an internal function on bare pointers (the body) with upstream dialects, lowered to the LLVM dialect,
-// and then wrapped by the entry of the kernel ABI (hone/abi.h), which loads the body's arguments from the context.
+// A kernel is built as an internal function on bare pointers (the body) with upstream dialects, lowered to the LLVM
+// dialect, and then wrapped by the entry of the kernel ABI (hone/abi.h), which loads the body's arguments from the
+// context.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -18,12 +19,13 @@ namespace hone {
 /// One tensor argument or result of a kernel: contiguous, row-major.
 struct KernelBuffer {
   mlir::Type element;    ///< element type in memory (bool is i8)
-  int64_t alignment;     ///< bytes that the pointer is surely aligned to: 64 in the arena and for weights, else the element's size
+  int64_t alignment;     ///< bytes that the pointer is surely aligned to: 64 in the arena and for weights, else the
+                         ///< element's size
   bool readOnly = false; ///< the kernel never stores through it
 };
 
-/// The body of a kernel under construction, and its arguments. Pointers are `memref<1xT>`: reinterpret_cast gives them their
-/// shape (a descriptor argument would lose noalias).
+/// The body of a kernel under construction, and its arguments. Pointers are `memref<1xT>`: reinterpret_cast gives them
+/// their shape (a descriptor argument would lose noalias).
 struct KernelBody {
   mlir::func::FuncOp func;
   llvm::SmallVector<mlir::Value> buffers; ///< memref<1xT>, in the order of hone_kernel_context.buffers
@@ -33,31 +35,33 @@ struct KernelBody {
   mlir::Value begin, end;                 ///< index: the part of the iteration range to compute
 };
 
-/// Creates the internal function `<name>_body` with the arguments above and an entry block that ends in func.return; `builder`
-/// is left inside it, before the return. No two buffers may overlap: an operation in place passes one buffer for both.
+/// Creates the internal function `<name>_body` with the arguments above and an entry block that ends in func.return;
+/// `builder` is left inside it, before the return. No two buffers may overlap: an operation in place passes one buffer
+/// for both.
 KernelBody createKernelBody(mlir::OpBuilder &builder, mlir::Location loc, llvm::StringRef name,
                             llvm::ArrayRef<KernelBuffer> buffers, unsigned sizeCount);
 
 /// Views `pointer` (memref<1xT>) as a memref of rank 1 without a bound, to be indexed by flat element offsets.
 mlir::Value flatView(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value pointer);
 
-/// Tells LLVM to vectorise `loop` (an innermost scf.for without a cross-iteration order to keep), interleaved `interleave`
-/// times; 0 leaves the count to LLVM. 4 pays for bodies with divisions or polynomials.
+/// Tells LLVM to vectorise `loop` (an innermost scf.for without a cross-iteration order to keep), interleaved
+/// `interleave` times; 0 leaves the count to LLVM. 4 pays for bodies with divisions or polynomials.
 void annotateVectorLoop(mlir::Operation *loop, int interleave = 0);
 
 /// Tells LLVM not to unroll `loop`.
 void annotateRolledLoop(mlir::Operation *loop);
 
-/// Lowers a builtin.module with kernel bodies and their helper functions (func, scf, arith, math, vector, memref, affine, ub) to
-/// the LLVM dialect and adds the entry of each body: `void <name>(const hone_kernel_context *, int64_t begin, int64_t end)`.
+/// Lowers a builtin.module with kernel bodies and their helper functions (func, scf, arith, math, vector, memref,
+/// affine, ub) to the LLVM dialect and adds the entry of each body: `void <name>(const hone_kernel_context *, int64_t
+/// begin, int64_t end)`.
 void addKernelLoweringPasses(mlir::OpPassManager &pm);
 
-/// --hone-expand-math: math ops on f32 become the bodies of Math.h, f16 and bf16 are computed in f32, bf16 conversions become
-/// integer arithmetic.
+/// --hone-expand-math: math ops on f32 become the bodies of Math.h, f16 and bf16 are computed in f32, bf16 conversions
+/// become integer arithmetic.
 std::unique_ptr<mlir::Pass> createExpandMathPass();
 
-/// --hone-finish-kernels: on the LLVM dialect: loop annotations move to where translation reads them, and every body gets its
-/// entry.
+/// --hone-finish-kernels: on the LLVM dialect: loop annotations move to where translation reads them, and every body
+/// gets its entry.
 std::unique_ptr<mlir::Pass> createFinishKernelsPass();
 
 /// Dialects and translations that kernels need, loaded before any nested pass runs.

@@ -56,7 +56,9 @@ struct Int {
 
 } // namespace
 
-template <typename Op> static Num binary(Num a, Num b) { return a.with(Op::create(*a.builder, a.loc, a.value, b.value)); }
+template <typename Op> static Num binary(Num a, Num b) {
+  return a.with(Op::create(*a.builder, a.loc, a.value, b.value));
+}
 template <typename Op> static Num unary(Num a) { return a.with(Op::create(*a.builder, a.loc, a.value)); }
 template <typename Op> static Int integer(Int a, Value b) {
   return a.with(Op::create(*a.shape.builder, a.shape.loc, a.value, b));
@@ -120,14 +122,15 @@ static constexpr double Ln2 = 0.69314718055994530942, Log2E = 1.4426950408889634
 static constexpr double Pi = 3.14159265358979323846;
 /// ln 2 in two parts, the first with zeros at its end so that n times it is exact (Cephes, expf.c and logf.c).
 static constexpr double Ln2High = 0.693359375, Ln2Low = -2.12194440e-4;
-/// 1.5 * 2^23: adding it leaves a rounded integer in the low bits of a float, without a conversion that NaN would poison.
+/// 1.5 * 2^23: adding it leaves a rounded integer in the low bits of a float, without a conversion that NaN would
+/// poison.
 static constexpr double RoundingMagic = 12582912.0;
 static constexpr int64_t RoundingMagicBits = 0x4b400000, OneBits = 0x3f800000;
 
 /// exp(r) - 1 for |r| <= ln(2)/2 (Cephes, expf.c).
 static Num expm1Reduced(Num r) {
-  Num p = polynomial(r, {1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1,
-                         5.0000001201e-1});
+  Num p = polynomial(
+      r, {1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1});
   return fma(p, r * r, r);
 }
 
@@ -277,8 +280,8 @@ Value hone::emitErf(OpBuilder &b, Location loc, Value x) {
   Num q = polynomial(t, {-0.000213645151, 0.003212146, -0.022880923, 0.105247684, 0.635729134, 0.128511146});
   Num exponent = fma(q, t, t) * -1.0;
   Num large = 1.0 - value.with(emitExpNonPositive(b, loc, exponent.value));
-  Num p = polynomial(value * value,
-                     {-0.000595373975, 0.00498594018, -0.02676172, 0.112816826, -0.376124799, 0.128379151});
+  Num p =
+      polynomial(value * value, {-0.000595373975, 0.00498594018, -0.02676172, 0.112816826, -0.376124799, 0.128379151});
   return select(compare(t, Predicate::OGT, 0.93), copySign(large, value), fma(p, value, value)).value;
 }
 
@@ -421,8 +424,7 @@ Value hone::emitAtanh(OpBuilder &b, Location loc, Value x) {
 }
 
 namespace {
-template <typename Op, Value (*Emit)(OpBuilder &, Location, Value)>
-struct ExpandPattern : OpRewritePattern<Op> {
+template <typename Op, Value (*Emit)(OpBuilder &, Location, Value)> struct ExpandPattern : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
   LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
     Type type = op.getType(), element = getElementTypeOrSelf(type);
@@ -451,6 +453,5 @@ void hone::populateMathPatterns(RewritePatternSet &patterns) {
                ExpandPattern<math::AsinOp, emitAsin>, ExpandPattern<math::AcosOp, emitAcos>,
                ExpandPattern<math::AtanOp, emitAtan>, ExpandPattern<math::SinhOp, emitSinh>,
                ExpandPattern<math::CoshOp, emitCosh>, ExpandPattern<math::AsinhOp, emitAsinh>,
-               ExpandPattern<math::AcoshOp, emitAcosh>, ExpandPattern<math::AtanhOp, emitAtanh>>(
-      patterns.getContext());
+               ExpandPattern<math::AcoshOp, emitAcosh>, ExpandPattern<math::AtanhOp, emitAtanh>>(patterns.getContext());
 }

@@ -24,7 +24,8 @@ struct Blocks {
   Value depth, depthBlocks;
 };
 
-/// Columns of a group: the smallest unit of work along N. A multiple of every panel width, and enough for the vectorised epilogue.
+/// Columns of a group: the smallest unit of work along N. A multiple of every panel width, and enough for the
+/// vectorised epilogue.
 constexpr int64_t GroupColumns = 64;
 /// Column groups of a unit at most: B's block (groups x depth) and A's (rows x depth) fill L2 together.
 constexpr int64_t MaxGroups = 4;
@@ -230,9 +231,8 @@ private:
         Value wholeRow = b.add(firstRow, row), wholeColumn = b.add(firstColumn, j);
         // In C the position is written just as the epilogue's own store of the element writes it: were they different
         // expressions, LLVM would ask at run time whether they overlap, and they do.
-        Value position = operands.c
-                             ? b.add(offsets.c, b.add(b.mul(wholeRow, operands.cRowStride), wholeColumn))
-                             : b.add(b.mul(row, sums().rowStride), j);
+        Value position = operands.c ? b.add(offsets.c, b.add(b.mul(wholeRow, operands.cRowStride), wholeColumn))
+                                    : b.add(b.mul(row, sums().rowStride), j);
         Value sum = memref::LoadOp::create(b, source, ValueRange{position});
         epilogue(b, b.getLoc(), batch, wholeRow, wholeColumn, sum);
       });

@@ -1,7 +1,8 @@
 //===- Matmul.h - The f32 matmul family -------------------------*- C++ -*-===//
 //
-// C[M,N] = A[M,K] x B[K,N] per batch, with register tiles of tileRows x panelColumns, k in blocks, and an epilogue per element.
-// B is either a constant, packed at compile time, or a tensor that the kernel packs block by block into its scratch.
+// C[M,N] = A[M,K] x B[K,N] per batch, with register tiles of tileRows x panelColumns, k in blocks, and an epilogue per
+// element. B is either a constant, packed at compile time, or a tensor that the kernel packs block by block into its
+// scratch.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -42,12 +43,13 @@ struct MatmulOperands {
   mlir::Value b;
   mlir::Value bRowStride; ///< see MatmulRight
   MatmulRight right = MatmulRight::Packed;
-  mlir::Value c;          ///< where sums are kept and C is left; null: sums stay in scratch and the epilogue alone writes
+  mlir::Value c; ///< where sums are kept and C is left; null: sums stay in scratch and the epilogue alone writes
   mlir::Value cRowStride; ///< of c
   MatmulShape shape;
   mlir::Value begin, end; ///< part of matmulRange's count
   mlir::Value scratch;    ///< memref<1xf32>, matmulRange's scratchBytes
-  /// Where batch entry `batch` begins (broadcast: 0); empty without a batch. Offset c is asked for only where c is given.
+  /// Where batch entry `batch` begins (broadcast: 0); empty without a batch. Offset c is asked for only where c is
+  /// given.
   std::function<MatmulOffsets(mlir::OpBuilder &, mlir::Location, mlir::Value batch)> offsets;
 };
 
@@ -56,18 +58,20 @@ struct LaunchRange {
   mlir::Value count, grain, scratchBytes;
 };
 
-/// The iteration range of a matmul: blocks of rows x 64-column groups, x batch. `accumulateInScratch` says that operands.c is null.
+/// The iteration range of a matmul: blocks of rows x 64-column groups, x batch. `accumulateInScratch` says that
+/// operands.c is null.
 LaunchRange matmulRange(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target, const MatmulShape &shape,
                         MatmulRight right, bool accumulateInScratch);
 
-/// Called once to write the body of the loop over the finished elements: `sum` is A x B at (row, column) of batch entry `batch`
-/// (null without a batch). It stores the result itself. The loop over columns is vectorised by LLVM. Anything that it reads may
-/// be an input, but must not overlap operands.c unless it is that very element.
+/// Called once to write the body of the loop over the finished elements: `sum` is A x B at (row, column) of batch entry
+/// `batch` (null without a batch). It stores the result itself. The loop over columns is vectorised by LLVM. Anything
+/// that it reads may be an input, but must not overlap operands.c unless it is that very element.
 using MatmulEpilogue = llvm::function_ref<void(mlir::OpBuilder &, mlir::Location, mlir::Value batch, mlir::Value row,
                                                mlir::Value column, mlir::Value sum)>;
 
-/// Writes the loops that compute part [begin, end) of the range at the builder's place. Without an epilogue C is left in
-/// operands.c, which is then required. Helper functions go into the enclosing module. M, N, K may be 0 (K = 0 gives zeros).
+/// Writes the loops that compute part [begin, end) of the range at the builder's place. Without an epilogue C is left
+/// in operands.c, which is then required. Helper functions go into the enclosing module. M, N, K may be 0 (K = 0 gives
+/// zeros).
 void buildMatmul(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target, const MatmulOperands &operands,
                  MatmulEpilogue epilogue = nullptr);
 
@@ -77,8 +81,8 @@ inline int64_t packedMatmulElements(const CpuTarget &target, int64_t k, int64_t 
   return (n + panel - 1) / panel * panel * k;
 }
 
-/// Writes panels [panelBegin, panelEnd) of B[k,n] = src[k * strideK + n * strideN] (strides in elements) to `dst`, which stands at
-/// the first of these panels. `src` need not be aligned. Any split into ranges gives the same bytes.
+/// Writes panels [panelBegin, panelEnd) of B[k,n] = src[k * strideK + n * strideN] (strides in elements) to `dst`,
+/// which stands at the first of these panels. `src` need not be aligned. Any split into ranges gives the same bytes.
 void packMatmulB(const CpuTarget &target, const char *src, int64_t k, int64_t n, int64_t strideK, int64_t strideN,
                  int64_t panelBegin, int64_t panelEnd, float *dst);
 

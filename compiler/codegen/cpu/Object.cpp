@@ -6,8 +6,10 @@
 #include "compiler/codegen/cpu/Object.h"
 
 #include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -22,6 +24,16 @@ using llvm::StringRef;
 void hone::initializeCodeGenerators() {
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
+}
+
+/// Keeps LLVM's errors and drops the rest: a loop that could not be vectorised is no news for the user.
+static void keepErrors(const llvm::DiagnosticInfo *info, void *errors) {
+  if (info->getSeverity() != llvm::DS_Error)
+    return;
+  llvm::raw_string_ostream stream(*static_cast<std::string *>(errors));
+  llvm::DiagnosticPrinterRawOStream printer(stream);
+  info->print(printer);
+  stream << "; ";
 }
 
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
@@ -54,6 +66,8 @@ llvm::Expected<llvm::SmallVector<char, 0>> hone::emitCode(mlir::ModuleOp module,
                                    std::nullopt, llvm::CodeGenOptLevel::Default));
 
   llvm::LLVMContext context;
+  std::string errors;
+  context.setDiagnosticHandlerCallBack(keepErrors, &errors);
   std::unique_ptr<llvm::Module> translated = mlir::translateModuleToLLVMIR(module, context, name);
   if (!translated)
     return llvm::createStringError("kernel '%s': translation to LLVM IR failed", name.str().c_str());
@@ -84,5 +98,7 @@ llvm::Expected<llvm::SmallVector<char, 0>> hone::emitCode(mlir::ModuleOp module,
                                                               : llvm::CodeGenFileType::ObjectFile))
     return llvm::createStringError("kernel '%s': %s has no object writer", name.str().c_str(), triple.str().c_str());
   codegen.run(*translated);
+  if (!errors.empty())
+    return llvm::createStringError("kernel '%s': LLVM: %s", name.str().c_str(), errors.c_str());
   return code;
 }

@@ -42,8 +42,8 @@ struct CpuTarget {
 /// All rows, from the most general to the most special.
 llvm::ArrayRef<CpuTarget> cpuTargets();
 
-/// The row called `name`; "host" picks the last row whose features this machine has. Errors: a name that is no row (the text
-/// lists the rows), a machine below the first row.
+/// The row called `name`; "host" picks the last row whose features this machine has. Errors: a name that is no row (the
+/// text lists the rows), a machine below the first row.
 llvm::Expected<const CpuTarget &> lookupTarget(llvm::StringRef name);
 
 /// Whether this machine can run the code of `target`.

@@ -143,8 +143,8 @@ static void writeTile(KernelBuilder &b, const CpuTarget &target, TileShape shape
   Value whole = b.mul(b.div(depth, DepthUnroll), DepthUnroll);
   scf::ForOp main = b.loop(b.index(0), whole, DepthUnroll, zeros,
                            [&](Value k, ValueRange carried) { return step(k, DepthUnroll, carried); });
-  scf::ForOp rest = b.loop(whole, depth, 1, main.getResults(),
-                           [&](Value k, ValueRange carried) { return step(k, 1, carried); });
+  scf::ForOp rest =
+      b.loop(whole, depth, 1, main.getResults(), [&](Value k, ValueRange carried) { return step(k, 1, carried); });
   annotateRolledLoop(main);
   annotateRolledLoop(rest);
 

@@ -1,7 +1,7 @@
 //===- Tile.h - Register tiles and packing ----------------------*- C++ -*-===//
 //
-// What the matmul and attention families share: index arithmetic that folds, the register-tile kernel, and the packing of the
-// right operand into panels. A panel is [depth][tile columns], contiguous.
+// What the matmul and attention families share: index arithmetic that folds, the register-tile kernel, and the packing
+// of the right operand into panels. A panel is [depth][tile columns], contiguous.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -46,8 +46,7 @@ public:
   mlir::Value broadcast(const CpuTarget &target, mlir::Value scalar);
 
   /// for (i = low; i < high; i += step) body(i); returns the loop.
-  mlir::scf::ForOp loop(mlir::Value low, mlir::Value high, int64_t step,
-                        llvm::function_ref<void(mlir::Value)> body);
+  mlir::scf::ForOp loop(mlir::Value low, mlir::Value high, int64_t step, llvm::function_ref<void(mlir::Value)> body);
   /// The same with carried values; `body` returns the next ones.
   mlir::scf::ForOp loop(mlir::Value low, mlir::Value high, int64_t step, mlir::ValueRange initial,
                         llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body);
@@ -55,7 +54,8 @@ public:
   void when(mlir::Value condition, llvm::function_ref<void()> body);
 };
 
-/// A matrix in memory: element (i, j) at pointer[offset + i * rowStride + j]. The pointer is memref<1xf32>, the rest index.
+/// A matrix in memory: element (i, j) at pointer[offset + i * rowStride + j]. The pointer is memref<1xf32>, the rest
+/// index.
 struct TileMatrix {
   mlir::Value pointer, offset, rowStride;
 };
@@ -65,21 +65,22 @@ struct TileShape {
   int64_t rows, vectors, panels = 1;
 };
 
-/// Calls the kernel that computes C = A x B, or C += A x B if `accumulate` (i1), for one tile with `depth` values of k: A is
-/// [rows][depth]; B holds shape.panels panels, panelStride elements apart (index; not used for one panel). The kernel becomes an
-/// internal function of the enclosing module.
-void emitTile(KernelBuilder &b, const CpuTarget &target, TileShape shape, const TileMatrix &left, const TileMatrix &panel,
-              mlir::Value panelStride, mlir::Value depth, const TileMatrix &sums, mlir::Value accumulate);
+/// Calls the kernel that computes C = A x B, or C += A x B if `accumulate` (i1), for one tile with `depth` values of k:
+/// A is [rows][depth]; B holds shape.panels panels, panelStride elements apart (index; not used for one panel). The
+/// kernel becomes an internal function of the enclosing module.
+void emitTile(KernelBuilder &b, const CpuTarget &target, TileShape shape, const TileMatrix &left,
+              const TileMatrix &panel, mlir::Value panelStride, mlir::Value depth, const TileMatrix &sums,
+              mlir::Value accumulate);
 
 /// The same for any number of rows and one panel: tiles of at most target.tileRows rows, split evenly.
 void emitTileRows(KernelBuilder &b, const CpuTarget &target, int64_t vectors, mlir::Value rows, const TileMatrix &left,
                   const TileMatrix &panel, mlir::Value depth, const TileMatrix &sums, mlir::Value accumulate);
 
-/// Packs `columns` (1 ... panel width, index) columns and `depth` values of k of a matrix into one panel at `panel` (rowStride not
-/// used). `source` is [depth][columns], or [columns][depth] if `transposed`. What the missing columns hold is not specified
-/// (zeros or copies of the last column).
-void emitPackPanel(KernelBuilder &b, const CpuTarget &target, int64_t vectors, bool transposed, const TileMatrix &source,
-                   mlir::Value columns, mlir::Value depth, const TileMatrix &panel);
+/// Packs `columns` (1 ... panel width, index) columns and `depth` values of k of a matrix into one panel at `panel`
+/// (rowStride not used). `source` is [depth][columns], or [columns][depth] if `transposed`. What the missing columns
+/// hold is not specified (zeros or copies of the last column).
+void emitPackPanel(KernelBuilder &b, const CpuTarget &target, int64_t vectors, bool transposed,
+                   const TileMatrix &source, mlir::Value columns, mlir::Value depth, const TileMatrix &panel);
 
 } // namespace hone
 

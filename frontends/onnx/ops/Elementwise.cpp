@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "frontends/onnx/ops/Ops.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "llvm/Support/xxhash.h"
 
 using namespace mlir;
 using namespace hone;
@@ -97,13 +99,15 @@ static LogicalResult importElu(Node &node, Importer &importer) {
   return node.set(0, belowZero(importer, node.input(0), expMinusOne(importer, node.input(0), alpha, 1)));
 }
 static LogicalResult importSelu(Node &node, Importer &importer) {
-  double alpha = node.getFloat("alpha", 1.67326319217681884765625), gamma = node.getFloat("gamma", 1.05070102214813232421875);
+  double alpha = node.getFloat("alpha", 1.67326319217681884765625),
+         gamma = node.getFloat("gamma", 1.05070102214813232421875);
   Value inner = belowZero(importer, node.input(0), expMinusOne(importer, node.input(0), alpha, 1));
   return node.set(0, importer.binary<MulOp>(inner, importer.like(inner, gamma)));
 }
 static LogicalResult importLeakyRelu(Node &node, Importer &importer) {
   Value x = node.input(0);
-  return node.set(0, belowZero(importer, x, importer.binary<MulOp>(x, importer.like(x, node.getFloat("alpha", 0.01f)))));
+  return node.set(0,
+                  belowZero(importer, x, importer.binary<MulOp>(x, importer.like(x, node.getFloat("alpha", 0.01f)))));
 }
 static LogicalResult importPRelu(Node &node, Importer &importer) {
   return node.set(0, belowZero(importer, node.input(0), importer.binary<MulOp>(node.input(0), node.input(1))));
@@ -186,39 +190,32 @@ static LogicalResult importClipOfAttributes(Node &node, Importer &importer) {
   return node.set(0, importer.binary<MinOp>(x, importer.like(x, node.getFloat("max", highest))));
 }
 
+/// Inference passes data through. In training each element is dropped with probability `ratio` and the others are scaled up by
+/// 1 / (1 - ratio); which ones is a function of the seed (the node's name, if it has none) and the element's position.
 static LogicalResult importDropout(Node &node, Importer &importer) {
-  if (Value training = node.input(2)) {
-    auto flag = importer.hostScalar(node, 2);
-    if (!flag)
-      return failure();
-    // Nothing is dropped at ratio 0; a ratio left out is 0.5.
-    OpFoldResult isInference = importer.host.compare(arith::CmpIPredicate::eq, *flag, importer.shapes.constant(0));
-    OpFoldResult isHarmless = importer.host.condition(false);
-    if (Value ratio = node.input(1)) {
-      auto scalars = importer.host.elements(ratio);
-      if (!scalars || scalars->size() != 1)
-        return importer.fail("input 1 ('" + node.onnx.inputs[1] + "') must be constant or an input of the model");
-      Value zero = arith::ConstantOp::create(importer.builder, importer.loc,
-                                             importer.builder.getFloatAttr(scalars->front().getType(), 0));
-      isHarmless = importer.builder.createOrFold<arith::CmpFOp>(importer.loc, arith::CmpFPredicate::OEQ,
-                                                                scalars->front(), zero);
-      isHarmless = importer.host.simplifyCondition(cast<Value>(isHarmless));
-    }
-    if (!importer.host.check(importer.loc, importer.host.logicalOr(isInference, isHarmless),
-                             nodeText(importer.loc) + ": training mode would drop random elements; pass false",
-                             *flag, importer.shapes.constant(0)))
-      return importer.fail("training mode is not supported; export the model for inference");
+  Value x = node.input(0), result = x, training = node.input(2);
+  HostVector dims(importer.shapes.dims(x));
+  Value kept = importer.constant(DenseElementsAttr::get(RankedTensorType::get({}, importer.builder.getI1Type()), true));
+  auto flag = training ? importer.host.elements(training) : std::nullopt;
+  bool isInference = !training || (flag && flag->size() == 1 && getConstantIntValue(flag->front()) == 0);
+  if (!isInference) {
+    Value ratio = node.input(1) ? importer.cast(node.input(1), elementTypeOf(x)) : importer.like(x, 0.5);
+    int64_t seed = node.getInt("seed", int64_t(llvm::xxh3_64bits(node.onnx.name)));
+    Value random = importer.create<RandomUniformOp>(importer.builder.getF32Type(), rankOf(x), seed,
+                                                    importer.shapes.materialize(dims));
+    Value drops = importer.compare<LessOp>(random, importer.cast(ratio, importer.builder.getF32Type()));
+    kept = importer.unary<NotOp>(importer.binary<AndOp>(drops, training));
+    Value scale = importer.binary<DivOp>(importer.like(x, 1), importer.binary<SubOp>(importer.like(x, 1), ratio));
+    Value scaled = importer.select(kept, importer.binary<MulOp>(x, scale), importer.like(x, 0));
+    result = importer.select(training, scaled, x);
   }
   if (node.onnx.hasOutput(1)) {
-    auto type = RankedTensorType::get({}, importer.builder.getI1Type());
-    Value kept = importer.constant(DenseElementsAttr::get(type, true));
-    SmallVector<OpFoldResult> dims(importer.shapes.dims(node.input(0)));
     // Before opset 10 the mask had the data's type.
-    Type maskType = node.version() < 10 ? elementTypeOf(node.input(0)) : importer.builder.getI1Type();
+    Type maskType = node.version() < 10 ? elementTypeOf(x) : importer.builder.getI1Type();
     if (failed(node.set(1, importer.cast(importer.expand(kept, dims), maskType))))
       return failure();
   }
-  return node.set(0, node.input(0));
+  return node.set(0, result);
 }
 
 //===-- Table ---------------------------------------------------------------------------------------------------===//

@@ -10,14 +10,15 @@ using arith::CmpIPredicate;
 
 //===-- Slices --------------------------------------------------------------------------------------------------===//
 
-/// One value per dim: values[k] for the dim that axes[k] names, `otherwise` for the rest. Axes may be known at run time only.
-static SmallVector<OpFoldResult> perDim(Importer &importer, ArrayRef<OpFoldResult> values, ArrayRef<OpFoldResult> axes,
-                                        int64_t rank, OpFoldResult otherwise) {
+/// One value per dim: values[k] for the dim that axes[k] names, `otherwise` for the rest. Axes may be known at run time
+/// only.
+static HostVector perDim(Importer &importer, ArrayRef<OpFoldResult> values, ArrayRef<OpFoldResult> axes, int64_t rank,
+                         OpFoldResult otherwise) {
   HostElements &host = importer.host;
-  SmallVector<OpFoldResult> result(rank, otherwise);
+  HostVector result(rank, otherwise);
   for (auto [value, axis] : llvm::zip_equal(values, axes))
     for (int64_t i = 0; i < rank; ++i) {
-      auto is = [&](int64_t number) {
+      auto is = [&, axis = axis](int64_t number) {
         return host.compare(CmpIPredicate::eq, axis, importer.shapes.constant(number));
       };
       result[i] = host.select(host.logicalOr(is(i), is(i - rank)), value, result[i]);
@@ -26,9 +27,8 @@ static SmallVector<OpFoldResult> perDim(Importer &importer, ArrayRef<OpFoldResul
 }
 
 /// The axes that starts, paddings … belong to: input `i` if given, else 0, 1, 2, …
-static std::optional<SmallVector<OpFoldResult>> axesInput(Node &node, Importer &importer, size_t i, size_t count,
-                                                          int64_t rank) {
-  SmallVector<OpFoldResult> axes;
+static std::optional<HostVector> axesInput(Node &node, Importer &importer, size_t i, size_t count, int64_t rank) {
+  HostVector axes;
   if (node.input(i)) {
     auto given = importer.hostInput(node, i);
     if (!given)
@@ -57,7 +57,7 @@ static Value slice(Importer &importer, Value x, ArrayRef<OpFoldResult> starts, A
   ShapeBuilder &shapes = importer.shapes;
   HostElements &host = importer.host;
   OpFoldResult zero = shapes.constant(0), one = shapes.constant(1), minusOne = shapes.constant(-1);
-  SmallVector<OpFoldResult> from, sizes;
+  HostVector from, sizes;
   for (auto [i, start, end, step] : llvm::enumerate(starts, ends, steps)) {
     OpFoldResult dim = shapes.dim(x, i);
     if (!host.check(importer.loc, host.compare(CmpIPredicate::ne, step, zero),
@@ -81,7 +81,7 @@ static Value slice(Importer &importer, Value x, ArrayRef<OpFoldResult> starts, A
     from.push_back(first);
     sizes.push_back(shapes.ceilDiv(shapes.max(distance, zero), host.select(isBack, shapes.sub(zero, step), step)));
   }
-  SmallVector<OpFoldResult> all(shapes.dims(x));
+  HostVector all(shapes.dims(x));
   bool takesAll = llvm::all_of(llvm::zip_equal(from, sizes, steps, all), [&](auto each) {
     auto [start, size, step, dim] = each;
     return start == zero && size == dim && step == one;
@@ -113,7 +113,7 @@ static LogicalResult importSlice(Node &node, Importer &importer) {
   auto axes = axesInput(node, importer, 3, starts->size(), rankOf(node.input(0)));
   if (!axes)
     return failure();
-  SmallVector<OpFoldResult> steps(starts->size(), importer.shapes.constant(1));
+  HostVector steps(starts->size(), importer.shapes.constant(1));
   if (node.input(4)) {
     auto given = importer.hostInput(node, 4);
     if (!given)
@@ -138,7 +138,7 @@ static LogicalResult importSliceOfAttributes(Node &node, Importer &importer) {
   auto fold = [&](ArrayRef<int64_t> numbers) {
     return llvm::map_to_vector(numbers, [&](int64_t number) { return importer.shapes.constant(number); });
   };
-  SmallVector<OpFoldResult> steps(starts->size(), importer.shapes.constant(1));
+  HostVector steps(starts->size(), importer.shapes.constant(1));
   return node.set(0, sliceAlong(node, importer, fold(*starts), fold(*ends), fold(*axes), steps));
 }
 
@@ -150,7 +150,7 @@ static LogicalResult importSplit(Node &node, Importer &importer) {
     return failure();
   OpFoldResult dim = shapes.dim(x, *axis);
   int64_t count = node.outputs.size();
-  SmallVector<OpFoldResult> sizes;
+  HostVector sizes;
   if (node.input(1)) {
     auto given = importer.hostInput(node, 1);
     if (!given)
@@ -190,7 +190,7 @@ static LogicalResult importSplit(Node &node, Importer &importer) {
       !importer.checkEqual(total, dim, "the sum of parts and dim " + Twine(*axis)))
     return failure();
 
-  SmallVector<OpFoldResult> starts(rankOf(x), shapes.constant(0)), dims(shapes.dims(x));
+  HostVector starts(rankOf(x), shapes.constant(0)), dims(shapes.dims(x));
   SmallVector<Value> steps(rankOf(x), shapes.materialize(one));
   for (auto [i, size] : llvm::enumerate(sizes)) {
     dims[*axis] = size;
@@ -216,7 +216,8 @@ static LogicalResult importConcat(Node &node, Importer &importer) {
     if (!other || rankOf(other) != rankOf(first))
       return importer.fail("inputs must have one number of dims");
     for (int64_t i = 0; i < rankOf(first); ++i)
-      if (i != *axis && !importer.checkEqual(shapes.dim(first, i), shapes.dim(other, i), "dims " + Twine(i) + " of inputs"))
+      if (i != *axis &&
+          !importer.checkEqual(shapes.dim(first, i), shapes.dim(other, i), "dims " + Twine(i) + " of inputs"))
         return failure();
   }
   if (node.inputs.size() == 1)
@@ -224,7 +225,8 @@ static LogicalResult importConcat(Node &node, Importer &importer) {
   return node.set(0, importer.create<ConcatOp>(elementTypeOf(first), rankOf(first), ValueRange(node.inputs), *axis));
 }
 
-static Value pad(Node &node, Importer &importer, ArrayRef<OpFoldResult> before, ArrayRef<OpFoldResult> after, Value value) {
+static Value pad(Node &node, Importer &importer, ArrayRef<OpFoldResult> before, ArrayRef<OpFoldResult> after,
+                 Value value) {
   Value x = node.input(0);
   ShapeBuilder &shapes = importer.shapes;
   StringRef mode = node.onnx.getString("mode", "constant");
@@ -238,13 +240,14 @@ static Value pad(Node &node, Importer &importer, ArrayRef<OpFoldResult> before, 
     OpFoldResult zero = shapes.constant(0);
     OpFoldResult hasSource = importer.host.logicalOr(importer.host.compare(CmpIPredicate::ne, dim, zero),
                                                      importer.host.compare(CmpIPredicate::eq, size, zero));
-    if (mode != "constant" && !importer.host.check(importer.loc, hasSource,
-                                                   nodeText(importer.loc) + ": cannot pad an empty dim to {0}", size, dim))
+    if (mode != "constant" &&
+        !importer.host.check(importer.loc, hasSource, nodeText(importer.loc) + ": cannot pad an empty dim to {0}", size,
+                             dim))
       return importer.failValue("cannot pad an empty dim in mode " + mode);
   }
   SmallVector<Value> beforeValues = shapes.materialize(before), afterValues = shapes.materialize(after);
-  return importer.create<PadOp>(elementTypeOf(x), rankOf(x), x, value, ValueRange(beforeValues), ValueRange(afterValues),
-                                mode);
+  return importer.create<PadOp>(elementTypeOf(x), rankOf(x), x, value, ValueRange(beforeValues),
+                                ValueRange(afterValues), mode);
 }
 
 static LogicalResult importPad(Node &node, Importer &importer) {
@@ -272,7 +275,7 @@ static LogicalResult importPadOfAttributes(Node &node, Importer &importer) {
   auto pads = node.getInts("pads");
   if (!pads || int64_t(pads->size()) != 2 * rank)
     return importer.fail("attribute pads must have two entries for each of " + Twine(rank) + " dims");
-  SmallVector<OpFoldResult> values;
+  HostVector values;
   for (int64_t number : *pads)
     values.push_back(importer.shapes.constant(number));
   return node.set(0, pad(node, importer, ArrayRef(values).take_front(rank), ArrayRef(values).drop_front(rank),
@@ -297,8 +300,8 @@ static LogicalResult importGather(Node &node, Importer &importer) {
   auto axis = importer.axis(node.getInt("axis", 0), rankOf(data));
   if (!axis)
     return failure();
-  return node.set(0, importer.create<GatherOp>(elementTypeOf(data), rankOf(data) - 1 + rankOf(indices), data, indices,
-                                               *axis));
+  return node.set(
+      0, importer.create<GatherOp>(elementTypeOf(data), rankOf(data) - 1 + rankOf(indices), data, indices, *axis));
 }
 
 static LogicalResult importGatherElements(Node &node, Importer &importer) {
@@ -323,7 +326,7 @@ static std::optional<int64_t> tupleLength(Importer &importer, Value indices, int
   if (length && *length <= rank)
     return length;
   importer.report(length ? "index tuples are longer than the data has dims"
-                       : "the last dim of the indices must be fixed: the result's number of dims depends on it");
+                         : "the last dim of the indices must be fixed: the result's number of dims depends on it");
   return std::nullopt;
 }
 
@@ -365,8 +368,8 @@ static LogicalResult importScatterElements(Node &node, Importer &importer) {
       return failure();
   if (!checkInside(importer, indices, data, *axis))
     return failure();
-  return node.set(0, importer.create<ScatterElementsOp>(elementTypeOf(data), rankOf(data), data, indices, updates, *axis,
-                                                        reduction));
+  return node.set(0, importer.create<ScatterElementsOp>(elementTypeOf(data), rankOf(data), data, indices, updates,
+                                                        *axis, reduction));
 }
 
 static LogicalResult importScatterND(Node &node, Importer &importer) {
@@ -375,15 +378,17 @@ static LogicalResult importScatterND(Node &node, Importer &importer) {
   auto length = tupleLength(importer, indices, rankOf(data));
   if (!length || !checkReduction(importer, reduction))
     return failure();
-  SmallVector<OpFoldResult> wanted(importer.shapes.dims(indices)), rest(importer.shapes.dims(data));
+  HostVector wanted(importer.shapes.dims(indices)), rest(importer.shapes.dims(data));
   wanted.pop_back();
   wanted.append(rest.begin() + *length, rest.end());
   if (rankOf(updates) != int64_t(wanted.size()))
     return importer.fail("updates must have " + Twine(wanted.size()) + " dims");
   for (auto [i, dim] : llvm::enumerate(wanted))
-    if (!importer.checkEqual(importer.shapes.dim(updates, i), dim, "dim " + Twine(i) + " of the updates and its slices"))
+    if (!importer.checkEqual(importer.shapes.dim(updates, i), dim,
+                             "dim " + Twine(i) + " of the updates and its slices"))
       return failure();
-  return node.set(0, importer.create<ScatterNDOp>(elementTypeOf(data), rankOf(data), data, indices, updates, reduction));
+  return node.set(0,
+                  importer.create<ScatterNDOp>(elementTypeOf(data), rankOf(data), data, indices, updates, reduction));
 }
 
 //===-- By position ---------------------------------------------------------------------------------------------===//
@@ -394,8 +399,8 @@ static LogicalResult importOneHot(Node &node, Importer &importer) {
   auto depth = importer.hostScalar(node, 1);
   if (!axis || !depth || !importer.checkNotNegative(*depth, "depth"))
     return failure();
-  if (rankOf(values) != 1 || !importer.checkEqual(importer.shapes.dim(values, 0), importer.shapes.constant(2),
-                                                  "the number of values and 2"))
+  if (rankOf(values) != 1 ||
+      !importer.checkEqual(importer.shapes.dim(values, 0), importer.shapes.constant(2), "the number of values and 2"))
     return importer.fail("values must be two: [off, on]");
   return node.set(0, importer.create<OneHotOp>(elementTypeOf(values), rankOf(indices) + 1, indices,
                                                importer.shapes.materialize(*depth), values, *axis));

@@ -9,8 +9,8 @@ using namespace hone;
 
 //===-- Softmax -------------------------------------------------------------------------------------------------===//
 
-/// Applies `compute(rows, axis)` along the node's axis. Before opset 13 the tensor was first made a matrix whose columns are
-/// all dims from the axis on.
+/// Applies `compute(rows, axis)` along the node's axis. Before opset 13 the tensor was first made a matrix whose
+/// columns are all dims from the axis on.
 static LogicalResult alongAxis(Node &node, Importer &importer, function_ref<Value(Value, int64_t)> compute) {
   Value x = node.input(0);
   SmallVector<OpFoldResult> dims(importer.shapes.dims(x));
@@ -58,7 +58,8 @@ static LogicalResult importLayerNorm(Node &node, Importer &importer) {
     return failure();
   float epsilon = node.getFloat("epsilon", 1e-5f);
   FloatAttr epsilonAttr = importer.builder.getF32FloatAttr(epsilon);
-  if (failed(node.set(0, importer.unary<LayerNormOp>(x, scale, bias, importer.builder.getI64IntegerAttr(*axis), epsilonAttr))))
+  if (failed(node.set(
+          0, importer.unary<LayerNormOp>(x, scale, bias, importer.builder.getI64IntegerAttr(*axis), epsilonAttr))))
     return failure();
   if (!node.onnx.hasOutput(1) && !node.onnx.hasOutput(2))
     return success();
@@ -105,12 +106,9 @@ static LogicalResult importLpNorm(Node &node, Importer &importer) {
 
 ArrayRef<OperatorRow> hone::normOperators() {
   static constexpr OperatorRow rows[] = {
-      {"Hardmax", 1, importHardmax},
-      {"LayerNormalization", 17, importLayerNorm},
-      {"LogSoftmax", 1, importSoftmax<true>},
-      {"LpNormalization", 1, importLpNorm},
-      {"RMSNormalization", 23, importRmsNorm},
-      {"Softmax", 1, importSoftmax<false>},
+      {"Hardmax", 1, importHardmax},           {"LayerNormalization", 17, importLayerNorm},
+      {"LogSoftmax", 1, importSoftmax<true>},  {"LpNormalization", 1, importLpNorm},
+      {"RMSNormalization", 23, importRmsNorm}, {"Softmax", 1, importSoftmax<false>},
   };
   return rows;
 }

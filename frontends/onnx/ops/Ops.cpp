@@ -70,9 +70,7 @@ Value Importer::scalar(Type elementType, double value) {
   return constant(DenseElementsAttr::get(type, number));
 }
 
-Value Importer::constant(DenseElementsAttr value) {
-  return ConstantOp::create(builder, loc, value.getType(), value);
-}
+Value Importer::constant(DenseElementsAttr value) { return ConstantOp::create(builder, loc, value.getType(), value); }
 
 Value Importer::fromIndices(ArrayRef<OpFoldResult> elements, int64_t rank, Type elementType) {
   SmallVector<Value> values = shapes.materialize(elements);
@@ -100,10 +98,16 @@ Value Importer::transpose(Value x, ArrayRef<int64_t> permutation) {
 }
 
 Value Importer::reduce(ReduceKind kind, Value x, ArrayRef<int64_t> axes, bool keepdims) {
-  if (!x)
+  if (!x || axes.empty())
     return x;
   int64_t rank = keepdims ? rankOf(x) : rankOf(x) - int64_t(axes.size());
   return create<ReduceOp>(elementTypeOf(x), rank, kind, x, axes, keepdims);
+}
+
+Value Importer::divide(Value x, OpFoldResult count) {
+  if (auto known = ShapeBuilder::getConstant(count))
+    return binary<DivOp>(x, like(x, double(*known)));
+  return x ? binary<DivOp>(x, cast(fromIndices(count, 0, builder.getI64Type()), elementTypeOf(x))) : x;
 }
 
 Value Importer::mean(Value x, ArrayRef<int64_t> axes, bool keepdims) {
@@ -113,10 +117,7 @@ Value Importer::mean(Value x, ArrayRef<int64_t> axes, bool keepdims) {
   SmallVector<OpFoldResult> counted;
   for (int64_t axis : axes)
     counted.push_back(shapes.dim(x, axis));
-  OpFoldResult count = shapes.product(counted);
-  if (auto known = ShapeBuilder::getConstant(count))
-    return binary<DivOp>(sum, like(x, double(*known)));
-  return binary<DivOp>(sum, cast(fromIndices(count, 0, builder.getI64Type()), elementTypeOf(x)));
+  return divide(sum, shapes.product(counted));
 }
 
 Value Importer::flatten(Value x, int64_t axis) {
@@ -130,15 +131,17 @@ Value Importer::flatten(Value x, int64_t axis) {
 //===-- Checks --------------------------------------------------------------------------------------------------===//
 
 bool Importer::checkBroadcastDims(OpFoldResult a, OpFoldResult b) {
-  if (shapes.areEqual(a, b))
+  void *first = a.getOpaqueValue(), *second = b.getOpaqueValue();
+  if (shapes.areEqual(a, b) || checkedPairs.contains({first, second}) || checkedPairs.contains({second, first}))
     return true;
+  checkedPairs.insert({first, second});
   OpFoldResult fits = host.compare(CmpIPredicate::eq, a, b), one = shapes.constant(1);
   for (OpFoldResult each : {a, b})
     fits = host.logicalOr(fits, host.compare(CmpIPredicate::eq, each, one));
   if (host.check(loc, fits, nodeText(loc) + ": cannot broadcast a dim of {0} with one of {1}", a, b))
     return true;
   report("cannot broadcast a dim of " + Twine(*ShapeBuilder::getConstant(a)) + " with one of " +
-       Twine(*ShapeBuilder::getConstant(b)));
+         Twine(*ShapeBuilder::getConstant(b)));
   return false;
 }
 
@@ -166,7 +169,7 @@ bool Importer::checkEqual(OpFoldResult a, OpFoldResult b, const Twine &what) {
                  nodeText(loc) + ": " + what + " must be equal, but are {0} and {1}", a, b))
     return true;
   report(what + " must be equal, but are " + Twine(*ShapeBuilder::getConstant(a)) + " and " +
-       Twine(*ShapeBuilder::getConstant(b)));
+         Twine(*ShapeBuilder::getConstant(b)));
   return false;
 }
 
@@ -213,16 +216,17 @@ std::optional<SmallVector<int64_t>> Importer::axes(ArrayRef<int64_t> values, int
 
 //===-- Host values ---------------------------------------------------------------------------------------------===//
 
-std::optional<SmallVector<OpFoldResult>> Importer::hostInput(const Node &node, size_t i, int64_t maxRank) {
+std::optional<HostVector> Importer::hostInput(const Node &node, size_t i, int64_t maxRank) {
   if (rankOf(node.input(i)) > maxRank) {
     report("input " + Twine(i) + " ('" + node.onnx.inputs[i] + "') has too many dims");
     return std::nullopt;
   }
   auto result = host.indices(node.input(i));
   if (!result)
-    report("input " + Twine(i) + " ('" + node.onnx.inputs[i] +
-         "') decides on shapes, but is computed from data; it must be constant, computed from dims, or an input of the "
-         "model with a fixed number of elements");
+    report(
+        "input " + Twine(i) + " ('" + node.onnx.inputs[i] +
+        "') decides on shapes, but is computed from data; it must be constant, computed from dims, or an input of the "
+        "model with a fixed number of elements");
   return result;
 }
 
@@ -232,30 +236,58 @@ std::optional<OpFoldResult> Importer::hostScalar(const Node &node, size_t i) {
     return std::nullopt;
   if (elements->size() == 1)
     return elements->front();
-  report("input " + Twine(i) + " ('" + node.onnx.inputs[i] + "') must have one element, not " + Twine(elements->size()));
+  report("input " + Twine(i) + " ('" + node.onnx.inputs[i] + "') must have one element, not " +
+         Twine(elements->size()));
   return std::nullopt;
 }
 
-std::optional<SmallVector<int64_t>> Importer::constantInput(const Node &node, size_t i) {
-  SmallVector<int64_t> result;
-  auto elements = host.indices(node.input(i));
-  if (elements)
-    for (OpFoldResult element : *elements)
-      if (auto number = ShapeBuilder::getConstant(element))
-        result.push_back(*number);
-  if (elements && result.size() == elements->size())
-    return result;
-  report("input " + Twine(i) + " ('" + node.onnx.inputs[i] +
-       "') must be constant; make it an initializer when exporting the model");
-  return std::nullopt;
-}
-
-LogicalResult Importer::axesOf(const Node &node, size_t input, std::optional<SmallVector<int64_t>> &values) {
-  if (auto attribute = node.getInts("axes"))
-    values = llvm::to_vector(*attribute);
-  else if (node.input(input))
-    return success((values = constantInput(node, input)).has_value());
+LogicalResult Importer::axesOf(const Node &node, size_t input, std::optional<HostVector> &values) {
+  if (auto attribute = node.getInts("axes")) {
+    values = llvm::map_to_vector(*attribute, [&](int64_t axis) { return shapes.constant(axis); });
+  } else if (node.input(input)) {
+    auto given = hostInput(node, input);
+    if (!given)
+      return failure();
+    values = *given;
+  }
   return success();
+}
+
+std::optional<HostVector> Importer::namedDims(ArrayRef<OpFoldResult> axes, int64_t rank, bool isUnique) {
+  if (isUnique && int64_t(axes.size()) > rank) {
+    report("has " + Twine(axes.size()) + " axes for " + Twine(rank) + " dims");
+    return std::nullopt;
+  }
+  HostVector isNamed(rank, host.condition(false));
+  for (OpFoldResult axis : axes) {
+    if (!checkRange(axis, shapes.constant(-rank), shapes.constant(rank - 1), "an axis"))
+      return std::nullopt;
+    for (int64_t i = 0; i < rank; ++i)
+      for (int64_t number : {i, i - rank})
+        isNamed[i] = host.logicalOr(isNamed[i], host.compare(CmpIPredicate::eq, axis, shapes.constant(number)));
+  }
+  OpFoldResult count = shapes.constant(0), one = shapes.constant(1);
+  for (OpFoldResult named : isNamed)
+    count = shapes.add(count, host.select(named, one, shapes.constant(0)));
+  if (isUnique && !checkEqual(count, shapes.constant(axes.size()), "the number of axes and of different ones"))
+    return std::nullopt;
+  return isNamed;
+}
+
+HostVector Importer::dropDims(ArrayRef<OpFoldResult> dims, ArrayRef<OpFoldResult> isNamed, size_t count) {
+  // Where the axes are known at run time only, the result's number of dims is fixed all the same: each of them is that
+  // of the input's dims which comes to stand in its place.
+  HostVector kept(count, shapes.constant(1));
+  OpFoldResult place = shapes.constant(0);
+  for (auto [dim, named] : llvm::zip_equal(dims, isNamed)) {
+    OpFoldResult stays = host.logicalNot(named);
+    for (size_t i = 0; i < count; ++i) {
+      OpFoldResult isHere = host.compare(CmpIPredicate::eq, place, shapes.constant(i));
+      kept[i] = host.select(host.logicalAnd(stays, isHere), dim, kept[i]);
+    }
+    place = shapes.add(place, host.select(stays, shapes.constant(1), shapes.constant(0)));
+  }
+  return kept;
 }
 
 //===-- Constants -----------------------------------------------------------------------------------------------===//

@@ -1,7 +1,7 @@
 // What the importers of single operators work with.
 //
-// An operator's importer is `static LogicalResult importX(Node &node, Importer &importer)` in its family's file, with a row
-// in that file's table. It reads `node`, builds ops at the end of the program, and sets the node's outputs.
+// An operator's importer is `static LogicalResult importX(Node &node, Importer &importer)` in its family's file, with a
+// row in that file's table. It reads `node`, builds ops at the end of the program, and sets the node's outputs.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef HONE_FRONTENDS_ONNX_OPS_OPS_H
@@ -10,6 +10,7 @@
 #include "dialects/hone/Hone.h"
 #include "dialects/hone/HostElements.h"
 #include "frontends/onnx/Model.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -30,11 +31,14 @@ struct Node {
   mlir::LogicalResult set(size_t output, mlir::Value value);
 };
 
-/// Builds the program, one node after the other. A null value stands for one that could not be built, after the error was
-/// reported: builders take it and give null again, so that formulas need no checks between their parts.
+/// Index values and conditions of the host program.
+using HostVector = llvm::SmallVector<mlir::OpFoldResult>;
+
+/// Builds the program, one node after the other. A null value stands for one that could not be built, after the error
+/// was reported: builders take it and give null again, so that formulas need no checks between their parts.
 class Importer {
 public:
-  using TensorImporter = std::function<mlir::Value(const OnnxTensor &)>;
+  using TensorImporter = std::function<mlir::Value(const OnnxTensor &, llvm::StringRef name)>;
   Importer(mlir::OpBuilder &builder, TensorImporter tensor)
       : builder(builder), shapes(builder), host(shapes), loc(builder.getUnknownLoc()), tensor(std::move(tensor)) {}
 
@@ -46,7 +50,8 @@ public:
   /// The value of a constant of the model.
   TensorImporter tensor;
 
-  /// Reports, at the node being imported, what is not supported or wrong and what to do about it. Equal texts are shown once.
+  /// Reports, at the node being imported, what is not supported or wrong and what to do about it. Equal texts are shown
+  /// once.
   void report(const llvm::Twine &text);
   mlir::LogicalResult fail(const llvm::Twine &text) { return report(text), mlir::failure(); }
   mlir::Value failValue(const llvm::Twine &text) { return report(text), nullptr; }
@@ -73,9 +78,8 @@ public:
   }
   /// The same with truth values as the result.
   template <typename OpT> mlir::Value compare(mlir::Value a, mlir::Value b) {
-    return a && b && checkBroadcast({a, b})
-               ? create<OpT>(builder.getI1Type(), std::max(rankOf(a), rankOf(b)), a, b)
-               : mlir::Value();
+    return a && b && checkBroadcast({a, b}) ? create<OpT>(builder.getI1Type(), std::max(rankOf(a), rankOf(b)), a, b)
+                                            : mlir::Value();
   }
   mlir::Value select(mlir::Value condition, mlir::Value onTrue, mlir::Value onFalse);
   mlir::Value cast(mlir::Value x, mlir::Type elementType);
@@ -92,6 +96,8 @@ public:
   mlir::Value expand(mlir::Value x, llvm::ArrayRef<mlir::OpFoldResult> dims);
   mlir::Value transpose(mlir::Value x, llvm::ArrayRef<int64_t> permutation);
   mlir::Value reduce(ReduceKind kind, mlir::Value x, llvm::ArrayRef<int64_t> axes, bool keepdims = true);
+  /// x divided by a number of elements.
+  mlir::Value divide(mlir::Value x, mlir::OpFoldResult count);
   /// Sum over axes divided by the number of elements.
   mlir::Value mean(mlir::Value x, llvm::ArrayRef<int64_t> axes, bool keepdims = true);
   /// Dims from `axis` on and those before it become one each.
@@ -113,15 +119,19 @@ public:
   std::optional<int64_t> axis(int64_t value, int64_t rank);
   /// Several axes, sorted.
   std::optional<llvm::SmallVector<int64_t>> axes(llvm::ArrayRef<int64_t> values, int64_t rank);
-  /// The elements of input `i`, which shapes depend on, as values of the host program. An error if they are computed from
-  /// data, or (with `rank` >= 0) the tensor's rank is greater than that.
-  std::optional<llvm::SmallVector<mlir::OpFoldResult>> hostInput(const Node &node, size_t i, int64_t maxRank = 1);
+  /// The elements of input `i`, which shapes depend on, as values of the host program. An error if they are computed
+  /// from data, or (with `rank` >= 0) the tensor's rank is greater than that.
+  std::optional<HostVector> hostInput(const Node &node, size_t i, int64_t maxRank = 1);
   /// The only element of input `i`.
   std::optional<mlir::OpFoldResult> hostScalar(const Node &node, size_t i);
-  /// The elements of input `i` where they are constant; an error otherwise.
-  std::optional<llvm::SmallVector<int64_t>> constantInput(const Node &node, size_t i);
   /// Axes that came as an attribute up to an opset and as an input since; nothing where neither is given.
-  mlir::LogicalResult axesOf(const Node &node, size_t input, std::optional<llvm::SmallVector<int64_t>> &values);
+  mlir::LogicalResult axesOf(const Node &node, size_t input, std::optional<HostVector> &values);
+  /// For each of `rank` dims a condition: whether `axes` name it. An error if one is outside [-rank, rank) or, with
+  /// `isUnique`, given twice.
+  std::optional<HostVector> namedDims(llvm::ArrayRef<mlir::OpFoldResult> axes, int64_t rank, bool isUnique = true);
+  /// The dims that are not named, `count` of them.
+  HostVector dropDims(llvm::ArrayRef<mlir::OpFoldResult> dims, llvm::ArrayRef<mlir::OpFoldResult> isNamed,
+                      size_t count);
 
 private:
   mlir::Value checkSize(mlir::Value tensor);
@@ -131,6 +141,8 @@ private:
     unsigned count;
   };
   llvm::MapVector<std::string, Problem, llvm::StringMap<unsigned>> problems;
+  /// Pairs of dims that a check was built for.
+  llvm::DenseSet<std::pair<void *, void *>> checkedPairs;
 };
 
 /// The importer of an operator, from the version of its definition on.

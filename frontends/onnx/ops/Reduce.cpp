@@ -14,32 +14,69 @@ using arith::CmpIPredicate;
 namespace {
 struct Reduction {
   Value x;
-  SmallVector<int64_t> axes;
+  HostVector isReduced; ///< a condition per dim
+  size_t axisCount;
   bool keepdims;
 };
 } // namespace
 
 static std::optional<Reduction> reductionOf(Node &node, Importer &importer) {
   Value x = node.input(0);
-  std::optional<SmallVector<int64_t>> given;
-  if (failed(importer.axesOf(node, 1, given)))
+  std::optional<HostVector> axes;
+  if (failed(importer.axesOf(node, 1, axes)))
     return std::nullopt;
-  Reduction result{x, {}, node.getInt("keepdims", 1) != 0};
-  if (!given || given->empty()) {
+  Reduction result{x, {}, 0, node.getInt("keepdims", 1) != 0};
+  if (!axes || axes->empty()) {
     // Nothing said: all axes, or none at all, which leaves the element-wise part of the operator.
-    if (node.getInt("noop_with_empty_axes", 0) == 0)
-      result.axes = llvm::to_vector(llvm::seq<int64_t>(0, rankOf(x)));
+    bool isAll = node.getInt("noop_with_empty_axes", 0) == 0;
+    result.isReduced.assign(rankOf(x), importer.host.condition(isAll));
+    result.axisCount = isAll ? rankOf(x) : 0;
     return result;
   }
-  auto axes = importer.axes(*given, rankOf(x));
-  if (!axes)
+  auto named = importer.namedDims(*axes, rankOf(x), /*isUnique=*/!result.keepdims);
+  if (!named)
     return std::nullopt;
-  result.axes = *axes;
+  result.isReduced = *named;
+  result.axisCount = axes->size();
   return result;
 }
 
+/// x reduced along `axis` if `isReduced` holds at run time: one of [reduced x, x] joined along the axis.
+static Value reduceIf(Importer &importer, ReduceKind kind, Value x, int64_t axis, OpFoldResult isReduced) {
+  ShapeBuilder &shapes = importer.shapes;
+  OpFoldResult zero = shapes.constant(0), one = shapes.constant(1);
+  Value parts[] = {importer.reduce(kind, x, axis), x};
+  Value both = importer.create<ConcatOp>(elementTypeOf(x), rankOf(x), ValueRange(parts), axis);
+  HostVector starts(rankOf(x), zero), sizes(shapes.dims(x)), steps(rankOf(x), one);
+  starts[axis] = importer.host.select(isReduced, zero, one);
+  sizes[axis] = importer.host.select(isReduced, one, sizes[axis]);
+  SmallVector<Value> startValues = shapes.materialize(starts), sizeValues = shapes.materialize(sizes);
+  SmallVector<Value> stepValues = shapes.materialize(steps);
+  return importer.create<SliceOp>(elementTypeOf(x), rankOf(x), both, ValueRange(startValues), ValueRange(sizeValues),
+                                  ValueRange(stepValues));
+}
+
+static Value reduce(Importer &importer, const Reduction &r, ReduceKind kind, Value x, bool keepdims) {
+  if (!x)
+    return x;
+  SmallVector<int64_t> axes;
+  bool isKnown = true;
+  for (auto [i, isReduced] : llvm::enumerate(r.isReduced)) {
+    auto known = ShapeBuilder::getConstant(isReduced);
+    isKnown &= known.has_value();
+    if (known && *known)
+      axes.push_back(i);
+  }
+  if (isKnown)
+    return importer.reduce(kind, x, axes, keepdims);
+  HostVector kept = importer.dropDims(importer.shapes.dims(x), r.isReduced, rankOf(x) - (keepdims ? 0 : r.axisCount));
+  for (auto [i, isReduced] : llvm::enumerate(r.isReduced))
+    x = reduceIf(importer, kind, x, i, isReduced);
+  return keepdims ? x : importer.reshape(x, kept);
+}
+
 static Value sum(Importer &importer, const Reduction &r, Value x) {
-  return importer.reduce(ReduceKind::Sum, x, r.axes, r.keepdims);
+  return reduce(importer, r, ReduceKind::Sum, x, r.keepdims);
 }
 
 /// Roots and logarithms of integers are computed in f64 and truncated.
@@ -52,11 +89,16 @@ static Value inFloat(Importer &importer, Value x, function_ref<Value(Value)> com
 
 template <ReduceKind kind> static LogicalResult importPlain(Node &node, Importer &importer) {
   auto r = reductionOf(node, importer);
-  return r ? node.set(0, importer.reduce(kind, r->x, r->axes, r->keepdims)) : failure();
+  return r ? node.set(0, reduce(importer, *r, kind, r->x, r->keepdims)) : failure();
 }
 static LogicalResult importReduceMean(Node &node, Importer &importer) {
   auto r = reductionOf(node, importer);
-  return r ? node.set(0, importer.mean(r->x, r->axes, r->keepdims)) : failure();
+  if (!r)
+    return failure();
+  HostVector counted;
+  for (auto [i, isReduced] : llvm::enumerate(r->isReduced))
+    counted.push_back(importer.host.select(isReduced, importer.shapes.dim(r->x, i), importer.shapes.constant(1)));
+  return node.set(0, importer.divide(sum(importer, *r, r->x), importer.shapes.product(counted)));
 }
 static LogicalResult importReduceL1(Node &node, Importer &importer) {
   auto r = reductionOf(node, importer);
@@ -88,7 +130,7 @@ static LogicalResult importReduceLogSumExp(Node &node, Importer &importer) {
   // counts as 0.
   return node.set(0, inFloat(importer, r->x, [&](Value x) {
                     auto shift = [&](bool keepdims) -> Value {
-                      Value greatest = importer.reduce(ReduceKind::Max, x, r->axes, keepdims);
+                      Value greatest = reduce(importer, *r, ReduceKind::Max, x, keepdims);
                       if (!greatest)
                         return {};
                       Value isInfinite = importer.create<IsInfOp>(importer.builder.getI1Type(), rankOf(greatest),

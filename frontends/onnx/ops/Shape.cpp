@@ -15,11 +15,13 @@ static LogicalResult importConstant(Node &node, Importer &importer) {
   for (const OnnxAttribute &attribute : node.onnx.attributes) {
     switch (attribute.kind) {
     case OnnxAttribute::Tensor:
-      return node.set(0, importer.tensor(attribute.tensors.front()));
+      return node.set(0, importer.tensor(attribute.tensors.front(), node.onnx.outputs.front()));
     case OnnxAttribute::Int:
-      return node.set(0, importer.constant(DenseElementsAttr::get(RankedTensorType::get({}, b.getI64Type()), attribute.i)));
+      return node.set(
+          0, importer.constant(DenseElementsAttr::get(RankedTensorType::get({}, b.getI64Type()), attribute.i)));
     case OnnxAttribute::Float:
-      return node.set(0, importer.constant(DenseElementsAttr::get(RankedTensorType::get({}, b.getF32Type()), attribute.f)));
+      return node.set(
+          0, importer.constant(DenseElementsAttr::get(RankedTensorType::get({}, b.getF32Type()), attribute.f)));
     case OnnxAttribute::Ints: {
       auto type = RankedTensorType::get(int64_t(attribute.ints.size()), b.getI64Type());
       return node.set(0, importer.constant(DenseElementsAttr::get(type, ArrayRef<int64_t>(attribute.ints))));
@@ -73,18 +75,16 @@ static LogicalResult importRange(Node &node, Importer &importer) {
       Value scalar = (*host.elements(tensor))[0];
       return scalar.getType().isF64() ? scalar : b.createOrFold<arith::ExtFOp>(loc, b.getF64Type(), scalar);
     };
-    auto number = [&](double value) -> Value {
-      return arith::ConstantOp::create(b, loc, b.getF64FloatAttr(value));
-    };
-    Value steps = b.createOrFold<arith::DivFOp>(loc, b.createOrFold<arith::SubFOp>(loc, wide(limit), wide(start)),
-                                                wide(delta));
+    auto number = [&](double value) -> Value { return arith::ConstantOp::create(b, loc, b.getF64FloatAttr(value)); };
+    Value steps =
+        b.createOrFold<arith::DivFOp>(loc, b.createOrFold<arith::SubFOp>(loc, wide(limit), wide(start)), wide(delta));
     Value usable = b.createOrFold<arith::AndIOp>(
         loc, b.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::OGT, steps, number(0)),
         b.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::OLT, steps, number(1e15)));
     steps = b.createOrFold<arith::SelectOp>(loc, usable, steps, number(0));
     Value whole = b.createOrFold<arith::FPToSIOp>(loc, b.getI64Type(), steps);
-    Value isMore = b.createOrFold<arith::CmpFOp>(
-        loc, arith::CmpFPredicate::OGT, steps, b.createOrFold<arith::SIToFPOp>(loc, b.getF64Type(), whole));
+    Value isMore = b.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::OGT, steps,
+                                                 b.createOrFold<arith::SIToFPOp>(loc, b.getF64Type(), whole));
     size = shapes.add(host.toIndex(whole), host.select(host.simplifyCondition(isMore), shapes.constant(1), zero));
   } else {
     OpFoldResult from = *importer.hostScalar(node, 0), to = *importer.hostScalar(node, 1);
@@ -105,10 +105,12 @@ static LogicalResult importRange(Node &node, Importer &importer) {
 static LogicalResult importShape(Node &node, Importer &importer) {
   Value x = node.input(0);
   int64_t rank = rankOf(x), start = node.getInt("start", 0), end = node.getInt("end", rank);
-  auto clamp = [&](int64_t position) { return std::clamp<int64_t>(position < 0 ? position + rank : position, 0, rank); };
+  auto clamp = [&](int64_t position) {
+    return std::clamp<int64_t>(position < 0 ? position + rank : position, 0, rank);
+  };
   start = clamp(start);
   end = std::max(start, clamp(end));
-  SmallVector<OpFoldResult> dims(importer.shapes.dims(x).slice(start, end - start));
+  HostVector dims(importer.shapes.dims(x).slice(start, end - start));
   return node.set(0, importer.fromIndices(dims, 1, importer.builder.getI64Type()));
 }
 static LogicalResult importSize(Node &node, Importer &importer) {
@@ -125,10 +127,10 @@ static LogicalResult importReshape(Node &node, Importer &importer) {
   Value x = node.input(0);
   ShapeBuilder &shapes = importer.shapes;
   HostElements &host = importer.host;
-  SmallVector<OpFoldResult> input(shapes.dims(x)), dims;
+  HostVector input(shapes.dims(x)), dims;
   bool allowZero = node.getInt("allowzero", 0) != 0;
   OpFoldResult zero = shapes.constant(0), one = shapes.constant(1), minusOne = shapes.constant(-1);
-  SmallVector<OpFoldResult> others, isInferred;
+  HostVector others, isInferred;
   OpFoldResult isOneInferred = host.condition(false);
   for (auto [i, dim] : llvm::enumerate(*wanted)) {
     // 0 copies the input's dim. What is computed from dims is meant literally, also where it is 0.
@@ -141,8 +143,7 @@ static LogicalResult importReshape(Node &node, Importer &importer) {
         return importer.fail("dim " + Twine(i) + " of the shape copies a dim that the input does not have");
     }
     OpFoldResult infers = host.compare(CmpIPredicate::eq, dim, minusOne);
-    OpFoldResult isSecond = host.logicalAnd(isOneInferred, infers);
-    OpFoldResult isFirst = host.select(isSecond, host.condition(false), host.condition(true));
+    OpFoldResult isFirst = host.logicalNot(host.logicalAnd(isOneInferred, infers));
     if (!host.check(importer.loc, isFirst, nodeText(importer.loc) + ": two dims of the shape are -1", zero, zero))
       return importer.fail("two dims of the shape are -1");
     isOneInferred = host.logicalOr(isOneInferred, infers);
@@ -174,46 +175,52 @@ static LogicalResult importFlatten(Node &node, Importer &importer) {
 
 static LogicalResult importSqueeze(Node &node, Importer &importer) {
   Value x = node.input(0);
-  std::optional<SmallVector<int64_t>> given;
-  if (failed(importer.axesOf(node, 1, given)))
+  HostElements &host = importer.host;
+  std::optional<HostVector> axes;
+  if (failed(importer.axesOf(node, 1, axes)))
     return failure();
-  SmallVector<OpFoldResult> input(importer.shapes.dims(x)), dims;
-  std::optional<SmallVector<int64_t>> axes;
-  if (given) {
-    if (!(axes = importer.axes(*given, rankOf(x))))
-      return failure();
-  } else {
+  HostVector dims(importer.shapes.dims(x));
+  OpFoldResult one = importer.shapes.constant(1);
+  if (!axes) {
     axes.emplace();
-    for (auto [i, dim] : llvm::enumerate(input)) {
-      auto size = ShapeBuilder::getConstant(dim);
-      if (!size)
+    for (auto [i, dim] : llvm::enumerate(dims)) {
+      if (!ShapeBuilder::getConstant(dim))
         return importer.fail("the result's number of dims depends on dim " + Twine(i) + "; give axes when exporting");
-      if (*size == 1)
-        axes->push_back(i);
+      if (dim == one)
+        axes->push_back(importer.shapes.constant(i));
     }
   }
-  for (auto [i, dim] : llvm::enumerate(input)) {
-    if (!llvm::is_contained(*axes, int64_t(i)))
-      dims.push_back(dim);
-    else if (!importer.checkEqual(dim, importer.shapes.constant(1), "dim " + Twine(i) + " and 1"))
-      return failure();
+  auto isDropped = importer.namedDims(*axes, rankOf(x));
+  if (!isDropped)
+    return failure();
+  for (auto [i, dim] : llvm::enumerate(dims)) {
+    OpFoldResult fits = host.logicalOr(host.logicalNot((*isDropped)[i]), host.compare(CmpIPredicate::eq, dim, one));
+    if (!host.check(importer.loc, fits, nodeText(importer.loc) + ": a dim to drop is {0}, not 1", dim, one))
+      return importer.fail("dim " + Twine(i) + " cannot be dropped: it is not 1");
   }
-  return node.set(0, importer.reshape(x, dims));
+  return node.set(0, importer.reshape(x, importer.dropDims(dims, *isDropped, dims.size() - axes->size())));
 }
 
 static LogicalResult importUnsqueeze(Node &node, Importer &importer) {
   Value x = node.input(0);
-  std::optional<SmallVector<int64_t>> given;
-  if (failed(importer.axesOf(node, 1, given)))
+  std::optional<HostVector> axes;
+  if (failed(importer.axesOf(node, 1, axes)))
     return failure();
-  if (!given)
-    return importer.fail("axes are missing");
-  auto axes = importer.axes(*given, rankOf(x) + int64_t(given->size()));
   if (!axes)
+    return importer.fail("axes are missing");
+  HostVector input(importer.shapes.dims(x)), dims;
+  auto isNew = importer.namedDims(*axes, input.size() + axes->size());
+  if (!isNew)
     return failure();
-  SmallVector<OpFoldResult> dims(importer.shapes.dims(x));
-  for (int64_t axis : *axes)
-    dims.insert(dims.begin() + axis, importer.shapes.constant(1));
+  OpFoldResult one = importer.shapes.constant(1), place = importer.shapes.constant(0);
+  for (OpFoldResult fresh : *isNew) {
+    OpFoldResult next = one;
+    for (auto [i, dim] : llvm::enumerate(input))
+      next =
+          importer.host.select(importer.host.compare(CmpIPredicate::eq, place, importer.shapes.constant(i)), dim, next);
+    dims.push_back(importer.host.select(fresh, one, next));
+    place = importer.shapes.add(place, importer.host.select(fresh, importer.shapes.constant(0), one));
+  }
   return node.set(0, importer.reshape(x, dims));
 }
 
@@ -240,11 +247,11 @@ static LogicalResult importExpand(Node &node, Importer &importer) {
     return failure();
   ShapeBuilder &shapes = importer.shapes;
   OpFoldResult one = shapes.constant(1);
-  SmallVector<OpFoldResult> own(shapes.dims(node.input(0)));
+  HostVector own(shapes.dims(node.input(0)));
   size_t rank = std::max(own.size(), wanted->size());
   own.insert(own.begin(), rank - own.size(), one);
   wanted->insert(wanted->begin(), rank - wanted->size(), one);
-  SmallVector<OpFoldResult> dims;
+  HostVector dims;
   for (auto [mine, other] : llvm::zip_equal(own, *wanted)) {
     if (!importer.checkNotNegative(other, "a dim of the shape"))
       return failure();
@@ -273,18 +280,12 @@ static LogicalResult importTile(Node &node, Importer &importer) {
 
 ArrayRef<OperatorRow> hone::shapeOperators() {
   static constexpr OperatorRow rows[] = {
-      {"Constant", 1, importConstant},
-      {"ConstantOfShape", 9, importConstantOfShape},
-      {"Expand", 8, importExpand},
-      {"Flatten", 1, importFlatten},
-      {"Range", 11, importRange},
-      {"Reshape", 5, importReshape},
-      {"Shape", 1, importShape},
-      {"Size", 1, importSize},
-      {"Squeeze", 1, importSqueeze},
-      {"Tile", 6, importTile},
-      {"Transpose", 1, importTranspose},
-      {"Unsqueeze", 1, importUnsqueeze},
+      {"Constant", 1, importConstant},   {"ConstantOfShape", 9, importConstantOfShape},
+      {"Expand", 8, importExpand},       {"Flatten", 1, importFlatten},
+      {"Range", 11, importRange},        {"Reshape", 5, importReshape},
+      {"Shape", 1, importShape},         {"Size", 1, importSize},
+      {"Squeeze", 1, importSqueeze},     {"Tile", 6, importTile},
+      {"Transpose", 1, importTranspose}, {"Unsqueeze", 1, importUnsqueeze},
   };
   return rows;
 }

@@ -133,3 +133,11 @@ func.func @gather_nd_depth(%x: tensor<4xf32>, %i: tensor<3x2xi64>) {
   %0 = hone.gather_nd %x, %i {batch_dims = 0 : i64} : tensor<4xf32>, tensor<3x2xi64> -> tensor<3xf32>
   return
 }
+
+// -----
+
+func.func @random_type(%i: index) {
+  // expected-error@+1 {{wants a result of f32, got 'tensor<?xf64>'}}
+  %0 = hone.random_uniform 7 [%i] : tensor<?xf64>
+  return
+}

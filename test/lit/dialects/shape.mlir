@@ -56,3 +56,10 @@ func.func @indexing(%x: tensor<?x12xf32>, %ids: tensor<?x?xi64>, %tuples: tensor
   %7 = hone.scatter_nd %x, %tuples, %rows "none" : tensor<?x12xf32>, tensor<5x1xi64>, tensor<5x12xf32> -> tensor<?x12xf32>
   return
 }
+
+// CHECK-LABEL: func @random
+func.func @random(%i: index) {
+  // CHECK: hone.random_uniform 7[%{{.*}}, %{{.*}}] : tensor<?x?xf32>
+  %0 = hone.random_uniform 7 [%i, %i] : tensor<?x?xf32>
+  return
+}

@@ -1,7 +1,7 @@
 //===- KernelHarness.h - Compile a kernel and call it -----------*- C++ -*-===//
 //
-// What the code generation tests share: a kernel built by a callback goes through the lowering, object emission and the linker,
-// and comes back as a function.
+// What the code generation tests share: a kernel built by a callback goes through the lowering, object emission and the
+// linker, and comes back as a function.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -34,8 +34,8 @@ constexpr float Infinity = std::numeric_limits<float>::infinity();
 
 } // namespace
 
-/// A kernel with sizes batch, heads, key heads, queries, keys, then 4 mask strides; buffers query, key, value, output, mask.
-/// Queries and keys lie as [batch, sequence, heads, depth], values and output as [batch, heads, sequence, depth].
+/// A kernel with sizes batch, heads, key heads, queries, keys, then 4 mask strides; buffers query, key, value, output,
+/// mask. Queries and keys lie as [batch, sequence, heads, depth], values and output as [batch, heads, sequence, depth].
 static std::unique_ptr<CompiledKernel> compile(const CpuTarget &target, Masking masking, int64_t depth,
                                                int64_t valueDepth, bool guarded = false) {
   return std::make_unique<CompiledKernel>(target, 5, 9, [&](OpBuilder &b, Location loc, KernelBody &body) {
@@ -118,10 +118,10 @@ void Problem::run(const CpuTarget &target, const CompiledKernel &kernel) {
   OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
   b.setInsertionPointToEnd(module->getBody());
   auto index = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(b, loc, value); };
-  LaunchRange range = attentionRange(b, loc, target,
-                                     {index(shape.batch), index(shape.heads), index(shape.keyHeads),
-                                      index(shape.queries), index(shape.keys), index(shape.depth),
-                                      index(shape.valueDepth)});
+  LaunchRange range =
+      attentionRange(b, loc, target,
+                     {index(shape.batch), index(shape.heads), index(shape.keyHeads), index(shape.queries),
+                      index(shape.keys), index(shape.depth), index(shape.valueDepth)});
   auto number = [](Value value) {
     APInt result;
     EXPECT_TRUE(matchPattern(value, m_ConstantInt(&result)));
@@ -130,8 +130,8 @@ void Problem::run(const CpuTarget &target, const CompiledKernel &kernel) {
   ASSERT_GE(number(range.grain), 1);
   Floats scratch(number(range.scratchBytes) / sizeof(float), NAN);
   void *buffers[] = {query.get(), key.get(), value.get(), output.get(), mask.get()};
-  int64_t sizes[] = {shape.batch, shape.heads,    shape.keyHeads, shape.queries, shape.keys, strides.batch,
-                     strides.head, strides.query, strides.key};
+  int64_t sizes[] = {shape.batch,   shape.heads,  shape.keyHeads, shape.queries, shape.keys,
+                     strides.batch, strides.head, strides.query,  strides.key};
   int64_t count = number(range.count), middle = count / 3;
   kernel.run(buffers, sizes, middle, count, scratch.get());
   kernel.run(buffers, sizes, 0, middle, scratch.get());
@@ -175,8 +175,8 @@ void Problem::expect(double tolerance) {
   EXPECT_EQ(wrong, 0);
 }
 
-static const int64_t sequences[][2] = {{1, 1}, {1, 2}, {5, 13}, {16, 16}, {17, 65}, {65, 17}, {128, 128}, {1, 600},
-                                       {130, 600}, {0, 5}, {5, 0}, {3, 256}, {70, 513}};
+static const int64_t sequences[][2] = {{1, 1},   {1, 2},     {5, 13}, {16, 16}, {17, 65}, {65, 17}, {128, 128},
+                                       {1, 600}, {130, 600}, {0, 5},  {5, 0},   {3, 256}, {70, 513}};
 
 TEST(AttentionTest, SizesAndHeads) {
   for (const CpuTarget *target : runnableTargets())
@@ -212,9 +212,8 @@ TEST(AttentionTest, Masks) {
   for (const CpuTarget *target : runnableTargets()) {
     std::unique_ptr<CompiledKernel> kernel = compile(*target, Masking::Added, 32, 32);
     for (auto [queries, keys] : sequences)
-      for (MaskStrides strides :
-           {MaskStrides{2 * queries * keys, queries * keys, keys, 1}, MaskStrides{keys, 0, 0, 1},
-            MaskStrides{0, 0, keys, 1}, MaskStrides{0, 0, 1, 0}, MaskStrides{0, 0, 0, 0}}) {
+      for (MaskStrides strides : {MaskStrides{2 * queries * keys, queries * keys, keys, 1}, MaskStrides{keys, 0, 0, 1},
+                                  MaskStrides{0, 0, keys, 1}, MaskStrides{0, 0, 1, 0}, MaskStrides{0, 0, 0, 0}}) {
         SCOPED_TRACE(testing::Message() << target->name.str() << " queries " << queries << " keys " << keys
                                         << " mask strides " << strides.batch << " " << strides.head << " "
                                         << strides.query << " " << strides.key);
@@ -233,7 +232,8 @@ TEST(AttentionTest, FullyMaskedRows) {
     for (int64_t keys : {5, 16, 300, 1100}) {
       SCOPED_TRACE(testing::Message() << target->name.str() << " keys " << keys);
       Problem problem({1, 1, 1, 6, keys, 32, 32}, Masking::Added, {0, 0, keys, 1});
-      // Row 0: all -inf (NaN). 1: all the same huge value (mean). 2: -inf but for the last key. 3: -inf but for the first. 4: +inf.
+      // Row 0: all -inf (NaN). 1: all the same huge value (mean). 2: -inf but for the last key. 3: -inf but for the
+      // first. 4: +inf.
       for (int64_t k = 0; k < keys; ++k) {
         problem.mask[k] = -Infinity;
         problem.mask[keys + k] = -3.4e38f;

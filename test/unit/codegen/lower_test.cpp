@@ -33,8 +33,7 @@ static void writeMap(OpBuilder &b, Location loc, KernelBody &body, Scalar f) {
 }
 
 static CompiledKernel compileMap(const CpuTarget &target, Scalar f) {
-  return CompiledKernel(target, 2, 0,
-                        [&](OpBuilder &b, Location loc, KernelBody &body) { writeMap(b, loc, body, f); });
+  return CompiledKernel(target, 2, 0, [&](OpBuilder &b, Location loc, KernelBody &body) { writeMap(b, loc, body, f); });
 }
 
 static Value sigmoidProduct(OpBuilder &b, Location loc, Value x) {
@@ -81,6 +80,28 @@ TEST(LowerTest, LoopsAreVectorisedAtFullWidth) {
     EXPECT_NE(text.find(target.lanes == 16 ? "%zmm" : "%ymm"), std::string::npos) << target.name.str();
     EXPECT_EQ(text.find("call"), std::string::npos) << target.name.str();
   }
+}
+
+TEST(LowerTest, AnnotatedSumsAreVectorised) {
+  // Without its annotation a sum of floats keeps its order and stays scalar.
+  const CpuTarget &target = *runnableTargets().back();
+  CompiledKernel kernel(target, 2, 0, [](OpBuilder &b, Location loc, KernelBody &body) {
+    Value x = flatView(b, loc, body.buffers[0]);
+    Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
+    Value one = arith::ConstantIndexOp::create(b, loc, 1);
+    auto loop = scf::ForOp::create(b, loc, body.begin, body.end, one, ValueRange{zero},
+                                   [&](OpBuilder &b, Location loc, Value i, ValueRange sum) {
+                                     Value element = memref::LoadOp::create(b, loc, x, i);
+                                     Value next = arith::AddFOp::create(b, loc, sum[0], element);
+                                     scf::YieldOp::create(b, loc, next);
+                                   });
+    annotateVectorLoop(loop, 4);
+    memref::StoreOp::create(b, loc, loop.getResult(0), flatView(b, loc, body.buffers[1]), body.begin);
+  });
+  EXPECT_NE(kernel.assembly().find("vaddps"), std::string::npos);
+  Floats x(1000, 0.5f), sum(1);
+  kernel.run({x.get(), sum.get()}, {}, 0, 1000);
+  EXPECT_EQ(sum[0], 500);
 }
 
 TEST(LowerTest, NarrowFloatsNeedNoLibraryCalls) {

@@ -113,9 +113,9 @@ TEST_P(MathTest, MatchesLibm) {
   for (size_t i = 0; i < count; ++i)
     x[i] = function.low + (x[i] + 1) / 2 * (function.high - function.low);
   const float infinity = std::numeric_limits<float>::infinity();
-  const float special[] = {0.0f,   -0.0f,  1.0f,     -1.0f,     1e-42f, -1e-42f,   1e-20f, -1e-20f, infinity, -infinity,
-                           3e38f,  -3e38f, NAN,      -NAN,      0.5f,   -0.5f,     88.7f,  -88.7f,  128.0f,   -126.0f,
-                           1.5f,   -1.5f,  1.57080f, -2.41422f, 0.93f,  16777216.0f};
+  const float special[] = {0.0f,      -0.0f,   1.0f,   -1.0f, 1e-42f,   -1e-42f,   1e-20f, -1e-20f,    infinity,
+                           -infinity, 3e38f,   -3e38f, NAN,   -NAN,     0.5f,      -0.5f,  88.7f,      -88.7f,
+                           128.0f,    -126.0f, 1.5f,   -1.5f, 1.57080f, -2.41422f, 0.93f,  16777216.0f};
   std::copy(std::begin(special), std::end(special), x.get());
   uint32_t payload = 0x7fc12345;
   std::memcpy(&x[std::size(special)], &payload, 4);
@@ -129,7 +129,8 @@ TEST_P(MathTest, MatchesLibm) {
       double worst = 0;
       float where = 0;
       for (size_t i = 0; i < count; ++i) {
-        if (std::fabs(x[i]) > 1e15f && (function.emit == emitSin || function.emit == emitCos || function.emit == emitTan))
+        if (std::fabs(x[i]) > 1e15f &&
+            (function.emit == emitSin || function.emit == emitCos || function.emit == emitTan))
           continue;
         double exact = function.exact(x[i]);
         double distance = ulps(y[i], exact);

@@ -27,7 +27,7 @@ struct Variant {
   MatmulRight right;
   bool epilogue; ///< C = max(A x B + bias[n], 0)
   bool inScratch;
-  bool batched;  ///< A and C have 3 entries, B is shared by them
+  bool batched; ///< A and C have 3 entries, B is shared by them
 };
 
 struct RangeNumbers {
@@ -166,9 +166,9 @@ static void check(const CpuTarget &target, const CompiledKernel &kernel, const V
 }
 
 static const int64_t rowCounts[] = {0, 1, 2, 3, 5, 6, 7, 13, 16, 65, 97, 128, 200};
-static const Sizes columnsAndDepths[] = {{0, 0, 5},   {0, 1, 1},    {0, 2, 0},      {0, 5, 7},     {0, 16, 16},
-                                         {0, 64, 64}, {0, 65, 127}, {0, 127, 13},   {0, 128, 384}, {0, 384, 65},
-                                         {0, 1000, 33}, {0, 70, 1536}};
+static const Sizes columnsAndDepths[] = {{0, 0, 5},     {0, 1, 1},    {0, 2, 0},     {0, 5, 7},
+                                         {0, 16, 16},   {0, 64, 64},  {0, 65, 127},  {0, 127, 13},
+                                         {0, 128, 384}, {0, 384, 65}, {0, 1000, 33}, {0, 70, 1536}};
 
 class MatmulTest : public testing::TestWithParam<Variant> {};
 

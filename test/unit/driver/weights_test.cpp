@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "compiler/driver/Weights.h"
 #include "compiler/codegen/cpu/Targets.h"
+#include "compiler/driver/Weights.h"
 #include "dialects/hone/Hone.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
@@ -49,14 +49,16 @@ protected:
 
   /// `#hone.file` of `count` elements that begin at element `first`.
   std::string file(int64_t first, int64_t count) {
-    return llvm::formatv("#hone.file<\"{0}\", offset = {1}, length = {2}>", modelFile, fileStart + 4 * first, 4 * count);
+    return llvm::formatv("#hone.file<\"{0}\", offset = {1}, length = {2}>", modelFile, fileStart + 4 * first,
+                         4 * count);
   }
 
   /// Writes the weights of a module with these ops; the bytes, or the error's text behind "error: ".
   std::string write(StringRef ops, int64_t totalBytes) {
-    std::string text = llvm::formatv("module attributes {{hone.target = #hone.target<triple = \"x86_64-linux\", level = "
-                                     "\"x86-64-v3\", features = \"\">, hone.weight_bytes = {0} : i64} {{\n{1}\n}",
-                                     totalBytes, ops);
+    std::string text =
+        llvm::formatv("module attributes {{hone.target = #hone.target<triple = \"x86_64-linux\", level = "
+                      "\"x86-64-v3\", features = \"\">, hone.weight_bytes = {0} : i64} {{\n{1}\n}",
+                      totalBytes, ops);
     OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
     if (!module)
       return "error: does not parse";
@@ -85,14 +87,15 @@ protected:
 };
 
 TEST_F(WeightsTest, PlacesFilesAndConstantsByOffset) {
-  std::string bytes = write("hone.weight @b : tensor<3xf32> = " + file(10, 3) +
-                                " {hone.offset = 64 : i64}\n"
-                                "hone.weight @a : tensor<2x2xi1> = dense<[[true, false], [false, true]]> : tensor<2x2xi1> "
-                                "{hone.offset = 0 : i64}\n"
-                                "hone.weight @s : tensor<3xi16> = dense<258> : tensor<3xi16> {hone.offset = 80 : i64}\n"
-                                "hone.weight @unused : tensor<3xf32> = " +
-                                file(0, 3),
-                            90);
+  std::string bytes =
+      write("hone.weight @b : tensor<3xf32> = " + file(10, 3) +
+                " {hone.offset = 64 : i64}\n"
+                "hone.weight @a : tensor<2x2xi1> = dense<[[true, false], [false, true]]> : tensor<2x2xi1> "
+                "{hone.offset = 0 : i64}\n"
+                "hone.weight @s : tensor<3xi16> = dense<258> : tensor<3xi16> {hone.offset = 80 : i64}\n"
+                "hone.weight @unused : tensor<3xf32> = " +
+                file(0, 3),
+            90);
   ASSERT_EQ(bytes.size(), 90u) << bytes;
   EXPECT_EQ(bytes.substr(0, 5), std::string("\1\0\0\1\0", 5));
   EXPECT_EQ(bytes.substr(5, 59), std::string(59, '\0'));
@@ -103,8 +106,8 @@ TEST_F(WeightsTest, PlacesFilesAndConstantsByOffset) {
 }
 
 TEST_F(WeightsTest, JoinsAlongTheFirstDim) {
-  std::string bytes = write("hone.weight @a : tensor<1x2xf32> = " + file(4, 2) + "\nhone.weight @b : tensor<2x2xf32> = " +
-                                file(100, 4) +
+  std::string bytes = write("hone.weight @a : tensor<1x2xf32> = " + file(4, 2) +
+                                "\nhone.weight @b : tensor<2x2xf32> = " + file(100, 4) +
                                 "\nhone.weight @j : tensor<3x2xf32> = #hone.join<[@b, @a]> {hone.offset = 0 : i64}",
                             24);
   ASSERT_EQ(bytes.size(), 24u) << bytes;
@@ -117,8 +120,8 @@ TEST_F(WeightsTest, JoinsAlongTheFirstDim) {
 TEST_F(WeightsTest, PacksPanelsAcrossSources) {
   int64_t panel = llvm::cantFail(lookupTarget("x86-64-v3")).panelColumns(), k = 9;
   for (bool transposed : {false, true})
-    for (const std::vector<int64_t> &widths :
-         std::vector<std::vector<int64_t>>{{panel}, {1}, {panel - 1, 2}, {3 * panel + 1}, {2, 1, 3 * panel, panel / 2, 1}}) {
+    for (const std::vector<int64_t> &widths : std::vector<std::vector<int64_t>>{
+             {panel}, {1}, {panel - 1, 2}, {3 * panel + 1}, {2, 1, 3 * panel, panel / 2, 1}}) {
       std::string ops, names;
       int64_t first = 0, columns = 0;
       std::vector<std::pair<int64_t, int64_t>> sourceOf; // column -> first element of its source, column within
@@ -136,10 +139,11 @@ TEST_F(WeightsTest, PacksPanelsAcrossSources) {
         columns += widths[i];
       }
       int64_t panels = llvm::divideCeil(columns, panel), total = panels * k * panel * 4;
-      ops += llvm::formatv("hone.weight @p : tensor<{0}x{1}x{2}xf32> = #hone.pack<[{3}], panel = {2}, transposed = {4}> "
-                           "{{hone.offset = 0 : i64}",
-                           panels, k, panel, names, transposed ? "true" : "false")
-                 .str();
+      ops +=
+          llvm::formatv("hone.weight @p : tensor<{0}x{1}x{2}xf32> = #hone.pack<[{3}], panel = {2}, transposed = {4}> "
+                        "{{hone.offset = 0 : i64}",
+                        panels, k, panel, names, transposed ? "true" : "false")
+              .str();
       std::string bytes = write(ops, total);
       ASSERT_EQ(int64_t(bytes.size()), total) << bytes;
       for (int64_t column = 0; column < panels * panel; ++column)
@@ -150,9 +154,38 @@ TEST_F(WeightsTest, PacksPanelsAcrossSources) {
             expected = fileElement(start + (transposed ? within * k + row : row * widthOf[column] + within));
           }
           ASSERT_EQ(floatAt(bytes, (column / panel * k + row) * panel + column % panel), expected)
-              << widths.size() << " sources, column " << column << ", row " << row << (transposed ? ", transposed" : "");
+              << widths.size() << " sources, column " << column << ", row " << row
+              << (transposed ? ", transposed" : "");
         }
     }
+}
+
+/// More than one window of 32 MiB, by file and by recipe.
+TEST_F(WeightsTest, StreamsInWindows) {
+  constexpr int64_t k = 250000, columns = 40, panel = 16, elements = k * columns; // 40 MB
+  std::string large(elements * sizeof(float), '\0');
+  auto mark = [](int64_t i) { return float(i % 8191); };
+  for (int64_t i = 0; i < elements; i += 7) {
+    float value = mark(i);
+    std::memcpy(large.data() + i * sizeof value, &value, sizeof value);
+  }
+  std::string largeFile = path("large");
+  ASSERT_FALSE(bool(writeFile(largeFile, large)));
+  std::string source =
+      llvm::formatv("hone.weight @w : tensor<{0}x{1}xf32> = #hone.file<\"{2}\", offset = 0, length = {3}>", k, columns,
+                    largeFile, large.size());
+  std::string bytes = write(source + " {hone.offset = 0 : i64}", large.size());
+  EXPECT_TRUE(bytes == large) << StringRef(bytes).take_front(200).str();
+
+  std::string packed = llvm::formatv("{0}\nhone.weight @p : tensor<3x{1}x16xf32> = "
+                                     "#hone.pack<[@w], panel = 16, transposed = false> {{hone.offset = 0 : i64}",
+                                     source, k);
+  bytes = write(packed, 3 * k * panel * 4);
+  ASSERT_EQ(int64_t(bytes.size()), 3 * k * panel * 4) << StringRef(bytes).take_front(200).str();
+  for (int64_t i = 0; i < elements; i += 7) {
+    int64_t row = i / columns, column = i % columns;
+    ASSERT_EQ(floatAt(bytes, (column / panel * k + row) * panel + column % panel), mark(i)) << i;
+  }
 }
 
 TEST_F(WeightsTest, RefusesWhatDoesNotFit) {
@@ -164,8 +197,8 @@ TEST_F(WeightsTest, RefusesWhatDoesNotFit) {
   expectError("hone.weight @w : tensor<4xf32> = " + file(fileElements - 3, 4) + at, 16, "weight 'w': needs bytes");
   expectError("hone.weight @w : tensor<1xf32> = #hone.file<\"" + path("absent") + "\", offset = 0, length = 4>" + at, 4,
               "absent");
-  expectError("hone.weight @w : tensor<2xf32> = " + file(0, 2) + at + "\nhone.weight @v : tensor<2xf32> = " + file(0, 2) +
-                  " {hone.offset = 4 : i64}",
+  expectError("hone.weight @w : tensor<2xf32> = " + file(0, 2) + at +
+                  "\nhone.weight @v : tensor<2xf32> = " + file(0, 2) + " {hone.offset = 4 : i64}",
               16, "weight 'v': cannot be placed at offset 4");
   expectError("hone.weight @w : tensor<2xf32> = " + file(0, 2) + " {hone.offset = -4 : i64}", 16, "cannot be placed");
   expectError("hone.weight @w : tensor<2xf32> = #hone.join<[@w, @w]>" + at, 1 << 20, "weight 'w'");

@@ -19,6 +19,7 @@ func.func @chain() -> tensor<2xf32> {
 // -----
 
 // CHECK-LABEL: func @moves
+// NONE-LABEL: func @moves
 // CHECK: hone.constant dense<{{\[\[}}1, 3], [2, 4]]> : tensor<2x2xi64>
 func.func @moves() -> tensor<2x2xi64> {
   %0 = hone.constant dense<[[1, 2], [3, 4]]> : tensor<2x2xi64>

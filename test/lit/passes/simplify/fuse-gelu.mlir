@@ -129,6 +129,40 @@ func.func @used_elsewhere(%x: tensor<16xf32>) -> (tensor<16xf32>, tensor<16xf32>
 
 // -----
 
+// So has a product on the way.
+// CHECK-LABEL: func @product_used_elsewhere
+// CHECK-NOT: hone.gelu
+func.func @product_used_elsewhere(%x: tensor<16xf32>) -> (tensor<16xf32>, tensor<16xf32>) {
+  %root2 = hone.constant dense<1.41421354> : tensor<f32>
+  %one = hone.constant dense<1.0> : tensor<f32>
+  %half = hone.constant dense<0.5> : tensor<f32>
+  %0 = hone.div %x, %root2 : tensor<16xf32>, tensor<f32> -> tensor<16xf32>
+  %1 = hone.erf %0 : tensor<16xf32> -> tensor<16xf32>
+  %2 = hone.add %1, %one : tensor<16xf32>, tensor<f32> -> tensor<16xf32>
+  %3 = hone.mul %x, %2 : tensor<16xf32>, tensor<16xf32> -> tensor<16xf32>
+  %4 = hone.mul %3, %half : tensor<16xf32>, tensor<f32> -> tensor<16xf32>
+  return %4, %3 : tensor<16xf32>, tensor<16xf32>
+}
+
+// -----
+
+// A quarter is not a half.
+// CHECK-LABEL: func @wrong_factor
+// CHECK-NOT: hone.gelu
+func.func @wrong_factor(%x: tensor<16xf32>) -> tensor<16xf32> {
+  %root2 = hone.constant dense<1.41421354> : tensor<f32>
+  %one = hone.constant dense<1.0> : tensor<f32>
+  %half = hone.constant dense<0.25> : tensor<f32>
+  %0 = hone.div %x, %root2 : tensor<16xf32>, tensor<f32> -> tensor<16xf32>
+  %1 = hone.erf %0 : tensor<16xf32> -> tensor<16xf32>
+  %2 = hone.add %1, %one : tensor<16xf32>, tensor<f32> -> tensor<16xf32>
+  %3 = hone.mul %x, %2 : tensor<16xf32>, tensor<16xf32> -> tensor<16xf32>
+  %4 = hone.mul %3, %half : tensor<16xf32>, tensor<f32> -> tensor<16xf32>
+  return %4 : tensor<16xf32>
+}
+
+// -----
+
 // 1.4 is not √2.
 // CHECK-LABEL: func @wrong_constant
 // CHECK-NOT: hone.gelu

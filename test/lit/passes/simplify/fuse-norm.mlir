@@ -191,20 +191,20 @@ func.func @wrong_count(%x: tensor<?x?x384xf32>) -> tensor<?x?x384xf32> {
 // Normalised over a dim that is not the last: an instance norm.
 // CHECK-LABEL: func @inner_axis
 // CHECK-NOT: _norm
-func.func @inner_axis(%x: tensor<?x64x384xf32>) -> tensor<?x64x384xf32> {
+func.func @inner_axis(%x: tensor<?x64x64xf32>) -> tensor<?x64x64xf32> {
   %two = hone.constant dense<2.0> : tensor<f32>
   %epsilon = hone.constant dense<1.0e-12> : tensor<f32>
   %count = hone.constant dense<0.015625> : tensor<f32>
-  %0 = hone.reduce sum %x [1] {keepdims} : tensor<?x64x384xf32> -> tensor<?x1x384xf32>
-  %1 = hone.mul %0, %count : tensor<?x1x384xf32>, tensor<f32> -> tensor<?x1x384xf32>
-  %2 = hone.sub %x, %1 : tensor<?x64x384xf32>, tensor<?x1x384xf32> -> tensor<?x64x384xf32>
-  %3 = hone.pow %2, %two : tensor<?x64x384xf32>, tensor<f32> -> tensor<?x64x384xf32>
-  %4 = hone.reduce sum %3 [1] {keepdims} : tensor<?x64x384xf32> -> tensor<?x1x384xf32>
-  %5 = hone.mul %4, %count : tensor<?x1x384xf32>, tensor<f32> -> tensor<?x1x384xf32>
-  %6 = hone.add %5, %epsilon : tensor<?x1x384xf32>, tensor<f32> -> tensor<?x1x384xf32>
-  %7 = hone.sqrt %6 : tensor<?x1x384xf32> -> tensor<?x1x384xf32>
-  %8 = hone.div %2, %7 : tensor<?x64x384xf32>, tensor<?x1x384xf32> -> tensor<?x64x384xf32>
-  return %8 : tensor<?x64x384xf32>
+  %0 = hone.reduce sum %x [1] {keepdims} : tensor<?x64x64xf32> -> tensor<?x1x64xf32>
+  %1 = hone.mul %0, %count : tensor<?x1x64xf32>, tensor<f32> -> tensor<?x1x64xf32>
+  %2 = hone.sub %x, %1 : tensor<?x64x64xf32>, tensor<?x1x64xf32> -> tensor<?x64x64xf32>
+  %3 = hone.pow %2, %two : tensor<?x64x64xf32>, tensor<f32> -> tensor<?x64x64xf32>
+  %4 = hone.reduce sum %3 [1] {keepdims} : tensor<?x64x64xf32> -> tensor<?x1x64xf32>
+  %5 = hone.mul %4, %count : tensor<?x1x64xf32>, tensor<f32> -> tensor<?x1x64xf32>
+  %6 = hone.add %5, %epsilon : tensor<?x1x64xf32>, tensor<f32> -> tensor<?x1x64xf32>
+  %7 = hone.sqrt %6 : tensor<?x1x64xf32> -> tensor<?x1x64xf32>
+  %8 = hone.div %2, %7 : tensor<?x64x64xf32>, tensor<?x1x64xf32> -> tensor<?x64x64xf32>
+  return %8 : tensor<?x64x64xf32>
 }
 
 // -----
@@ -226,4 +226,48 @@ func.func @f64(%x: tensor<?x?x384xf64>) -> tensor<?x?x384xf64> {
   %7 = hone.sqrt %6 : tensor<?x?x1xf64> -> tensor<?x?x1xf64>
   %8 = hone.div %2, %7 : tensor<?x?x384xf64>, tensor<?x?x1xf64> -> tensor<?x?x384xf64>
   return %8 : tensor<?x?x384xf64>
+}
+
+// -----
+
+// x - mean(x) has another user: what is left of the norm is still one op.
+// CHECK-LABEL: func @centered_used
+// CHECK: %[[C:.*]] = hone.sub
+// CHECK: %[[Y:.*]] = hone.rms_norm %[[C]]
+// CHECK: return %[[Y]], %[[C]]
+func.func @centered_used(%x: tensor<?x8xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>) {
+  %epsilon = hone.constant dense<1.0e-5> : tensor<f32>
+  %count = hone.constant dense<8.0> : tensor<f32>
+  %0 = hone.reduce sum %x [1] {keepdims} : tensor<?x8xf32> -> tensor<?x1xf32>
+  %1 = hone.div %0, %count : tensor<?x1xf32>, tensor<f32> -> tensor<?x1xf32>
+  %2 = hone.sub %x, %1 : tensor<?x8xf32>, tensor<?x1xf32> -> tensor<?x8xf32>
+  %3 = hone.mul %2, %2 : tensor<?x8xf32>, tensor<?x8xf32> -> tensor<?x8xf32>
+  %4 = hone.reduce sum %3 [1] {keepdims} : tensor<?x8xf32> -> tensor<?x1xf32>
+  %5 = hone.div %4, %count : tensor<?x1xf32>, tensor<f32> -> tensor<?x1xf32>
+  %6 = hone.add %5, %epsilon : tensor<?x1xf32>, tensor<f32> -> tensor<?x1xf32>
+  %7 = hone.sqrt %6 : tensor<?x1xf32> -> tensor<?x1xf32>
+  %8 = hone.div %2, %7 : tensor<?x8xf32>, tensor<?x1xf32> -> tensor<?x8xf32>
+  return %8, %2 : tensor<?x8xf32>, tensor<?x8xf32>
+}
+
+// -----
+
+// The mean is that of a row, the deviation that of a matrix.
+// CHECK-LABEL: func @two_axes
+// CHECK: hone.sub
+// CHECK: hone.rms_norm %{{.*}} {axis = 1 : i64
+func.func @two_axes(%x: tensor<?x4x8xf32>) -> tensor<?x4x8xf32> {
+  %epsilon = hone.constant dense<1.0e-5> : tensor<f32>
+  %row = hone.constant dense<8.0> : tensor<f32>
+  %matrix = hone.constant dense<32.0> : tensor<f32>
+  %0 = hone.reduce sum %x [2] {keepdims} : tensor<?x4x8xf32> -> tensor<?x4x1xf32>
+  %1 = hone.div %0, %row : tensor<?x4x1xf32>, tensor<f32> -> tensor<?x4x1xf32>
+  %2 = hone.sub %x, %1 : tensor<?x4x8xf32>, tensor<?x4x1xf32> -> tensor<?x4x8xf32>
+  %3 = hone.mul %2, %2 : tensor<?x4x8xf32>, tensor<?x4x8xf32> -> tensor<?x4x8xf32>
+  %4 = hone.reduce sum %3 [1, 2] {keepdims} : tensor<?x4x8xf32> -> tensor<?x1x1xf32>
+  %5 = hone.div %4, %matrix : tensor<?x1x1xf32>, tensor<f32> -> tensor<?x1x1xf32>
+  %6 = hone.add %5, %epsilon : tensor<?x1x1xf32>, tensor<f32> -> tensor<?x1x1xf32>
+  %7 = hone.sqrt %6 : tensor<?x1x1xf32> -> tensor<?x1x1xf32>
+  %8 = hone.div %2, %7 : tensor<?x4x8xf32>, tensor<?x1x1xf32> -> tensor<?x4x8xf32>
+  return %8 : tensor<?x4x8xf32>
 }
