@@ -235,7 +235,9 @@ ELEMENTWISE(ModOp) {
     Value differs = builder.createOrFold<arith::XOrIOp>(e.loc, compareFloat(e, arith::CmpFPredicate::OLT, rest, zero),
                                                         compareFloat(e, arith::CmpFPredicate::OLT, b, zero));
     Value nonZero = compareFloat(e, arith::CmpFPredicate::ONE, rest, zero);
-    return e.select(builder.createOrFold<arith::AndIOp>(e.loc, differs, nonZero), addF(e, rest, b), rest);
+    Value moved = e.select(differs, addF(e, rest, b), rest);
+    // A zero has the divisor's sign; a NaN passes.
+    return e.select(nonZero, moved, builder.createOrFold<math::CopySignOp>(e.loc, rest, b));
   }
   bool plain = isUnsigned(getLhs());
   Value safe = safeDivisor(e, b, plain);

@@ -22,7 +22,9 @@ public:
 
   /// The panel width to which a constant right operand of `matmul` is packed for `target`; none where no family takes it.
   virtual std::optional<int64_t> packedPanel(TargetAttr target, MatmulOp matmul) const = 0;
-  /// Whether a kernel of `op` can go on with element-wise ops over its result.
+  /// Whether `op` is computed by a kernel that it begins: no producer is pulled into it, and no reader pulls it in.
+  virtual bool hasKernelOfItsOwn(TargetAttr target, mlir::Operation *op) const = 0;
+  /// Whether such a kernel of `op` can go on with element-wise ops over its result.
   virtual bool takesEpilogue(TargetAttr target, mlir::Operation *op) const = 0;
   /// Builds the launch parameters of `kernel` for the given index arguments, as index arithmetic of the host program.
   virtual LaunchParameters launchParameters(mlir::OpBuilder &builder, TargetAttr target, KernelOp kernel,

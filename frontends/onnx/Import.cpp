@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Verifier.h"
+#include "llvm/Support/Path.h"
 #include "support/Identifier.h"
 
 using namespace mlir;
@@ -291,7 +292,8 @@ LogicalResult GraphImporter::run() {
 OwningOpRef<ModuleOp> hone::importOnnx(const OnnxModel &model, StringRef name, StringRef digest, MLIRContext &context) {
   context.loadDialect<HoneDialect, func::FuncDialect, arith::ArithDialect, tensor::TensorDialect>();
   Builder builder(&context);
-  Location loc = FileLineColLoc::get(&context, model.files.front().path, 0, 0);
+  // The name without its folder: stages say the same wherever the model lies.
+  Location loc = FileLineColLoc::get(&context, llvm::sys::path::filename(model.files.front().path), 0, 0);
   OwningOpRef<ModuleOp> module = ModuleOp::create(loc, name);
   (*module)->setAttr(kModelAttr,
                      builder.getDictionaryAttr({builder.getNamedAttr("name", builder.getStringAttr(name)),

@@ -39,7 +39,9 @@ public:
     for (Operation &op : llvm::reverse(block)) {
       if (!runsInKernel(&op) || groupOf.count(&op))
         continue;
-      if (!joinConsumers(&op))
+      if (model.hasKernelOfItsOwn(target, &op))
+        groups[start(&op)].isGeneric = false;
+      else if (!joinConsumers(&op))
         start(&op);
     }
     return collect();

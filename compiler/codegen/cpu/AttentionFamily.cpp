@@ -83,4 +83,4 @@ static void build(KernelEmitter &e, const CpuTarget &target, Operation *op) {
   buildAttention(e.builder, e.loc, target, operands);
 }
 
-const KernelFamily hone::attentionFamily{"attention", takes, range, build};
+const KernelFamily hone::attentionFamily{"attention", /*hasEpilogue=*/false, takes, range, build};

@@ -26,7 +26,12 @@ public:
     return cpuTarget(target).panelColumns();
   }
 
-  bool takesEpilogue(TargetAttr, Operation *op) const override { return familyOf(op) != nullptr; }
+  bool hasKernelOfItsOwn(TargetAttr, Operation *op) const override { return familyOf(op) != nullptr; }
+
+  bool takesEpilogue(TargetAttr, Operation *op) const override {
+    const KernelFamily *family = familyOf(op);
+    return family && family->hasEpilogue;
+  }
 
   LaunchParameters launchParameters(OpBuilder &builder, TargetAttr target, KernelOp kernel,
                                     ValueRange sizes) const override {

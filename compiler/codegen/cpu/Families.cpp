@@ -15,8 +15,10 @@ const KernelFamily *hone::familyOf(Operation *op) {
 }
 
 std::pair<const KernelFamily *, Operation *> hone::familyOf(KernelOp kernel) {
-  for (Operation &op : kernel.getBody().front())
+  Block &body = kernel.getBody().front();
+  for (Operation &op : body)
     if (const KernelFamily *family = familyOf(&op))
-      return {family, &op};
+      if (family->hasEpilogue || op.getResult(0) == body.getTerminator()->getOperand(0))
+        return {family, &op};
   return {nullptr, nullptr};
 }

@@ -11,9 +11,10 @@
 
 namespace hone {
 
-/// One family. A kernel that is taken holds its op first, then element-wise ops over the op's result.
+/// One family. A kernel that is taken holds its op first, then, if the family has an epilogue, element-wise ops over the result.
 struct KernelFamily {
   llvm::StringRef name;
+  bool hasEpilogue;
   /// Whether `op` is computed by this family.
   bool (*takes)(mlir::Operation *op);
   /// The launch range for a kernel of `op`; `size` gives dims as values where `builder` stands.

@@ -138,4 +138,4 @@ static void build(KernelEmitter &e, const CpuTarget &target, Operation *op) {
   buildMatmul(e.builder, e.loc, target, operands, epilogue);
 }
 
-const KernelFamily hone::matmulFamily{"matmul", takes, range, build};
+const KernelFamily hone::matmulFamily{"matmul", /*hasEpilogue=*/true, takes, range, build};

@@ -153,3 +153,14 @@ Value KernelEmitter::choose(Value condition, Type type, function_ref<Value()> on
   };
   return ElementBuilder::choose(condition, type, scoped(onTrue), scoped(onFalse));
 }
+
+void KernelEmitter::chooseEffect(Value condition, function_ref<void()> onTrue, function_ref<void()> onFalse) {
+  auto branch = scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/true);
+  for (auto [block, side] : {std::pair(branch.thenBlock(), onTrue), std::pair(branch.elseBlock(), onFalse)}) {
+    builder.setInsertionPointToStart(block);
+    enterScope();
+    side();
+    leaveScope();
+  }
+  builder.setInsertionPointAfter(branch);
+}

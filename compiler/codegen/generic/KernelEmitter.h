@@ -34,6 +34,9 @@ public:
   mlir::Value choose(mlir::Value condition, mlir::Type type, llvm::function_ref<mlir::Value()> onTrue,
                      llvm::function_ref<mlir::Value()> onFalse) override;
 
+  /// if (condition) onTrue() else onFalse().
+  void chooseEffect(mlir::Value condition, llvm::function_ref<void()> onTrue, llvm::function_ref<void()> onFalse);
+
   /// A dim of the kernel as a value of the body.
   mlir::Value size(mlir::OpFoldResult value) { return translator.translate(value); }
   llvm::SmallVector<mlir::Value> sizes(llvm::ArrayRef<mlir::OpFoldResult> values);

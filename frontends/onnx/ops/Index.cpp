@@ -240,9 +240,9 @@ static Value pad(Node &node, Importer &importer, ArrayRef<OpFoldResult> before, 
     OpFoldResult zero = shapes.constant(0);
     OpFoldResult hasSource = importer.host.logicalOr(importer.host.compare(CmpIPredicate::ne, dim, zero),
                                                      importer.host.compare(CmpIPredicate::eq, size, zero));
-    if (mode != "constant" &&
-        !importer.host.check(importer.loc, hasSource, nodeText(importer.loc) + ": cannot pad an empty dim to {0}", size,
-                             dim))
+    bool repeats = mode != "constant" && !shapes.areEqual(dim, size);
+    if (repeats && !importer.host.check(importer.loc, hasSource,
+                                        nodeText(importer.loc) + ": cannot pad an empty dim to {0}", size, dim))
       return importer.failValue("cannot pad an empty dim in mode " + mode);
   }
   SmallVector<Value> beforeValues = shapes.materialize(before), afterValues = shapes.materialize(after);

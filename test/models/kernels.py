@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Kernels that the standard's small node tests do not reach, against NumPy: sizes above, at and below the tiles.
+
+    kernels.py [--junit FILE]
+
+SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""
+
+import argparse
+import sys
+import tempfile
+
+import hone
+import numpy as np
+import onnx
+from checks import Checks
+from onnx import TensorProto, helper
+
+TYPES = {"f4": TensorProto.FLOAT, "f8": TensorProto.DOUBLE, "i1": TensorProto.INT8, "i2": TensorProto.INT16,
+         "?": TensorProto.BOOL}  # fmt: skip
+
+
+class Models:
+    """Compiles one-node models, each to a file of its own (a loaded library keeps its path)."""
+
+    def __init__(self, folder):
+        self.folder, self.count = folder, 0
+
+    def __call__(self, op, ranks, result_rank, dtype="f4", **attributes):
+        self.count += 1
+        names = [f"x{i}" for i in range(len(ranks))]
+        inputs = [
+            helper.make_tensor_value_info(name, TYPES[dtype], [f"{name}_{d}" for d in range(rank)])
+            for name, rank in zip(names, ranks, strict=True)
+        ]
+        results = [helper.make_tensor_value_info("y0", TYPES[dtype], [None] * result_rank)]
+        node = helper.make_node(op, names, [r.name for r in results], **attributes)
+        graph = helper.make_graph([node], op, inputs, results)
+        path = f"{self.folder}/{op}{self.count}"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), f"{path}.onnx")
+        library = hone.load(hone.compile(f"{path}.onnx", f"{path}.so"))
+        return lambda *arrays: library.session(threads=2).run(dict(zip(names, arrays, strict=True)))
+
+
+def check_outer_reductions(checks, models):
+    for op, reference in (("ReduceMax", np.max), ("ReduceMean", np.mean), ("ReduceL2", lambda x, axes: np.sqrt((x * x).sum(axes)))):
+        for axes in ([0], [1], [0, 1]):
+            model, wrong = models(op, [3], 3 - len(axes), axes=axes, keepdims=0), []
+            for shape in ((1, 1, 1), (5, 7, 33), (129, 2, 70), (4, 3, 0)):
+                x = np.random.default_rng(2).standard_normal(shape).astype("f4")
+                if not np.allclose(model(x)["y0"], reference(x.astype("f8"), tuple(axes)), rtol=1e-5, atol=1e-6):
+                    wrong.append(shape)
+            checks.add(f"{op}-{''.join(map(str, axes))}", f"wrong for {wrong}" if wrong else "")
+
+
+def split_mix(seed, count):
+    """SplitMix64 (Steele, Lea, Flood 2014): the upper 24 bits as numbers in [0, 1)."""
+    with np.errstate(over="ignore"):
+        state = np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15) * np.arange(1, count + 1, dtype=np.uint64)
+        bits = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        bits ^= bits >> np.uint64(31)
+    return (bits >> np.uint64(40)).astype("f4") * np.float32(2.0**-24)
+
+
+def check_dropout(checks, folder):
+    x, ratio, training = (
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", "m"]),
+        helper.make_tensor_value_info("ratio", TensorProto.FLOAT, []),
+        helper.make_tensor_value_info("training", TensorProto.BOOL, []),
+    )
+    outputs = [
+        helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", "m"]),
+        helper.make_tensor_value_info("mask", TensorProto.BOOL, ["n", "m"]),
+    ]
+    node = helper.make_node("Dropout", ["x", "ratio", "training"], ["y", "mask"], seed=7)
+    graph = helper.make_graph([node], "dropout", [x, ratio, training], outputs)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), f"{folder}/d.onnx")
+    run = hone.load(hone.compile(f"{folder}/d.onnx", f"{folder}/d.so"))
+    values = np.random.default_rng(3).standard_normal((37, 129)).astype("f4")
+    for share in (0.0, 0.25, 1.0):
+        got = run(x=values, ratio=np.float32(share), training=np.array(True))
+        kept = (split_mix(7, values.size) >= share).reshape(values.shape)
+        expected = np.where(kept, values / np.float32(1 - share) if share < 1 else 0, 0)
+        good = np.array_equal(got["mask"], kept) and np.allclose(got["y"], expected, rtol=1e-6)
+        checks.add(f"dropout-{share}", "" if good else "not the elements that the seed chooses")
+    got = run(x=values, ratio=np.float32(0.5), training=np.array(False))
+    checks.add("dropout-inference", "" if np.array_equal(got["y"], values) and got["mask"].all() else "data changed")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--junit")
+    options = parser.parse_args()
+    checks = Checks("kernels")
+    with tempfile.TemporaryDirectory() as folder:
+        models = Models(folder)
+        check_outer_reductions(checks, models)
+        check_dropout(checks, folder)
+    return checks.finish(options.junit)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
