@@ -7,6 +7,7 @@ SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 
 import argparse
+import itertools
 import sys
 import tempfile
 
@@ -40,6 +41,24 @@ class Models:
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), f"{path}.onnx")
         library = hone.load(hone.compile(f"{path}.onnx", f"{path}.so"))
         return lambda *arrays: library.session(threads=2).run(dict(zip(names, arrays, strict=True)))
+
+
+def data(shape, dtype):
+    random = np.random.default_rng(1)
+    return random.integers(0, 2 if dtype == "?" else 100, shape).astype(dtype)
+
+
+def check_transposes(checks, models):
+    for dtype in TYPES:
+        for permutation in ([1, 0], [0, 2, 1], [2, 1, 0], [1, 0, 2], [0, 2, 3, 1], [3, 1, 0, 2]):
+            rank, wrong = len(permutation), []
+            model = models("Transpose", [rank], rank, dtype, perm=permutation)
+            shapes = itertools.product((1, 31, 33, 70), repeat=rank) if rank < 4 else [(2, 33, 5, 64), (3, 8, 9, 31), (0, 2, 3, 4)]
+            for shape in shapes:
+                x = data(shape, dtype)
+                if not np.array_equal(model(x)["y0"], x.transpose(permutation)):
+                    wrong.append(shape)
+            checks.add(f"transpose-{dtype}-{''.join(map(str, permutation))}", f"wrong for {wrong}" if wrong else "")
 
 
 def check_outer_reductions(checks, models):
@@ -95,6 +114,7 @@ def main():
     checks = Checks("kernels")
     with tempfile.TemporaryDirectory() as folder:
         models = Models(folder)
+        check_transposes(checks, models)
         check_outer_reductions(checks, models)
         check_dropout(checks, folder)
     return checks.finish(options.junit)

@@ -5,7 +5,7 @@
 using namespace mlir;
 using namespace hone;
 
-static const KernelFamily *const kFamilies[] = {&matmulFamily, &attentionFamily};
+static const KernelFamily *const kFamilies[] = {&matmulFamily, &attentionFamily, &transposeFamily};
 
 const KernelFamily *hone::familyOf(Operation *op) {
   for (const KernelFamily *family : kFamilies)

@@ -31,6 +31,7 @@ std::pair<const KernelFamily *, mlir::Operation *> familyOf(KernelOp kernel);
 
 extern const KernelFamily matmulFamily;
 extern const KernelFamily attentionFamily;
+extern const KernelFamily transposeFamily;
 
 } // namespace hone
 
