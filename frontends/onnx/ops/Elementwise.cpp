@@ -75,6 +75,11 @@ static LogicalResult importCastLike(Node &node, Importer &importer) {
 
 //===-- Activations ---------------------------------------------------------------------------------------------===//
 
+static LogicalResult importTan(Node &node, Importer &importer) {
+  Value sine = importer.unary<SinOp>(node.input(0)), cosine = importer.unary<CosOp>(node.input(0));
+  return node.set(0, importer.binary<DivOp>(sine, cosine));
+}
+
 static LogicalResult importReciprocal(Node &node, Importer &importer) {
   return node.set(0, importer.binary<DivOp>(importer.like(node.input(0), 1), node.input(0)));
 }
@@ -277,6 +282,7 @@ ArrayRef<OperatorRow> hone::elementwiseOperators() {
       {"Sum", 6, importVariadic<AddOp>},
       {"SwiGLU", 28, importSwiGlu},
       {"Swish", 24, importSwish},
+      {"Tan", 7, importTan},
       {"Tanh", 6, importUnary<TanhOp>},
       {"ThresholdedRelu", 10, importThresholdedRelu},
       {"Where", 9, importWhere},
