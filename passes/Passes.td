@@ -56,6 +56,26 @@ def FusePatterns : Pass<"hone-fuse-patterns", "mlir::ModuleOp"> {
   let dependentDialects = ["hone::HoneDialect"];
 }
 
+//===-- taps ----------------------------------------------------------------------------------------------------===//
+
+def InsertTaps : Pass<"hone-insert-taps", "mlir::ModuleOp"> {
+  let summary = "Values of named nodes become results of the library";
+  let description = [{
+    Every node whose name in the model matches `names` gets a `hone.tap`, which survives all passes: the compiled library
+    returns its value as a further output of that name. Run it on a module as imported, when every op is still one node's.
+    ```mlir
+    %0 = hone.matmul %x, %w : … loc("encoder/MatMul_3 (MatMul)")
+    ```
+    becomes, with `names=MatMul_3`,
+    ```mlir
+    %0 = hone.matmul %x, %w : …
+    %1 = hone.tap %0 "encoder/MatMul_3" : …
+    ```
+  }];
+  let options = [Option<"names", "names", "std::string", /*default=*/"", "POSIX extended regular expression">];
+  let dependentDialects = ["hone::HoneDialect"];
+}
+
 //===-- dispatch ------------------------------------------------------------------------------------------------===//
 
 def Dispatch : Pass<"hone-dispatch", "mlir::ModuleOp"> {
