@@ -7,6 +7,7 @@
 #include "compiler/driver/StageFile.h"
 #include "dialects/hone/Hone.h"
 #include "frontends/onnx/Import.h"
+#include "passes/Passes.h"
 #include "mlir/IR/Verifier.h"
 #include "support/Identifier.h"
 #include "llvm/Support/FileSystem.h"
@@ -140,8 +141,19 @@ ExitCode Compilation::importModel() {
   }
   files = std::move(model.files);
 
+  if (!options.keep.empty()) {
+    InsertTapsOptions taps;
+    taps.names = options.keep;
+    PassManager manager(mlirContext.get(), ModuleOp::getOperationName());
+    manager.addPass(createInsertTaps(taps));
+    if (failed(manager.run(*root)))
+      return ExitUsage;
+  }
+
   // The module says everything that later stages need, so that any of them can be compiled alone.
   std::string flags;
+  if (!options.keep.empty())
+    flags += " --keep=" + options.keep;
   for (StringRef dim : options.dims)
     flags += (" --dim=" + dim).str();
   for (StringRef shape : options.shapes)

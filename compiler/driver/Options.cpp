@@ -97,6 +97,8 @@ struct Rows {
                             cl::sub(check),
                             cl::sub(run),
                             cl::desc("Pin a dim by its symbol; for `run --random`, its size (default 1)")};
+  cl::opt<std::string> keep{"keep", cl::value_desc("REGEX"), cl::sub(compile),
+                            cl::desc("Nodes whose values become outputs too, under the nodes' names")};
   cl::opt<std::string> name{"name", cl::value_desc("IDENT"), cl::sub(compile),
                             cl::desc("Prefix of the library's symbol. Default: from the file's name")};
   cl::opt<std::string> jobs{"jobs", cl::value_desc("N"), cl::sub(compile), cl::sub(check),
@@ -271,6 +273,7 @@ bool hone::parseOptions(int argc, char **argv, Options &options, int &exitCode) 
   options.emit = rows.emit;
   options.target = rows.target;
   options.name = rows.name;
+  options.keep = rows.keep;
   options.shapes = rows.shape;
   options.dims = rows.dim;
   options.inputs = rows.inputs;

@@ -21,6 +21,7 @@ struct Options {
   std::string emit;                ///< --emit; empty: by the suffix of `output`
   std::string target;              ///< --target; empty: host
   std::string name;                ///< --name; empty: from the file's name
+  std::string keep;                ///< --keep REGEX
   std::vector<std::string> shapes; ///< --shape NAME=1x128xi64
   std::vector<std::string> dims;   ///< --dim SYMBOL=N
   std::vector<std::string> inputs; ///< --input NAME=FILE

@@ -70,16 +70,17 @@ static void packWeights(ModuleOp module, func::FuncOp main, const TargetModel &m
 /// Values that are tapped become results, under the tap's name.
 static void returnTaps(func::FuncOp main) {
   Operation *terminator = main.getBody().front().getTerminator();
-  SmallVector<Value> results(terminator->getOperands());
+  Builder builder(main.getContext());
+  SmallVector<Value> tapped;
   for (TapOp tap : llvm::make_early_inc_range(main.getOps<TapOp>())) {
-    Builder builder(tap.getContext());
-    main.insertResult(results.size(), tap.getInput().getType(),
+    Value value = tap.getInput();
+    main.insertResult(main.getNumResults(), value.getType(),
                       builder.getDictionaryAttr(builder.getNamedAttr(kNameAttr, tap.getNameAttr())));
-    results.push_back(tap.getInput());
-    tap.replaceAllUsesWith(tap.getInput());
+    tapped.push_back(value);
+    tap.replaceAllUsesWith(value);
     tap.erase();
   }
-  terminator->setOperands(results);
+  terminator->insertOperands(terminator->getNumOperands(), tapped);
 }
 
 /// The value whose buffer `value` shows.

@@ -10,6 +10,12 @@
 // CHECK-NEXT: %[[C:.*]] = hone.relu %[[T]]
 // CHECK-NEXT: return %[[C]]
 // KERNELS: func.func @main({{.*}}) -> (tensor<8xf32> {hone.name = "y"}, tensor<8xf32> {hone.name = "encoder/Weird"})
+
+// A value that is returned already is returned twice, and each has a buffer of its own.
+// RUN: hone-opt %s --hone-insert-taps=names=decoder --hone-simplify --hone-dispatch | FileCheck %s --check-prefix=TWICE
+// TWICE: %[[Y:.*]] = hone.launch @k0
+// TWICE: %[[Z:.*]] = hone.launch @k1_expand(%[[Y]])
+// TWICE: return %[[Y]], %[[Z]]
 // BAD: error: '[' is no regular expression
 module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
   func.func @main(%x: tensor<8xf32> {hone.name = "x"}) -> (tensor<8xf32> {hone.name = "y"}) {
