@@ -38,8 +38,8 @@ static ModuleOp generate(KernelOp kernel, const CpuTarget &target) {
     addBuffer(type, /*readOnly=*/true);
   for (Type type : copy->getResultTypes())
     addBuffer(type, /*readOnly=*/false);
-  KernelBody body = createKernelBody(builder, loc, kernel.getSymName(), buffers,
-                                     copy->getArgumentTypes().size() - tensors);
+  KernelBody body =
+      createKernelBody(builder, loc, kernel.getSymName(), buffers, copy->getArgumentTypes().size() - tensors);
   KernelEmitter emitter(builder, *copy, body);
   if (auto [family, op] = familyOf(*copy); family)
     family->build(emitter, target, op);

@@ -1,7 +1,7 @@
 // Memory planning over the straight-line host program.
 //
-// Lifetimes are intervals of launches. Values whose lifetimes do not meet share a slot; a slot is as large as its largest
-// value, an expression of the entry dims, so offsets are sums of slot sizes.
+// Lifetimes are intervals of launches. Values whose lifetimes do not meet share a slot; a slot is as large as its
+// largest value, an expression of the entry dims, so offsets are sums of slot sizes.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
@@ -19,8 +19,8 @@ namespace hone {
 using namespace mlir;
 using namespace hone;
 
-static constexpr int64_t kAlignment = 64;      // a cache line and a vector register
-static constexpr int64_t kPage = 4096;         // large weights can be mapped and dropped by the page
+static constexpr int64_t kAlignment = 64; // a cache line and a vector register
+static constexpr int64_t kPage = 4096;    // large weights can be mapped and dropped by the page
 static constexpr int64_t kLargeWeight = 1 << 20;
 
 static int64_t bytesPerElement(Type type) { return (getElementTypeOrSelf(type).getIntOrFloatBitWidth() + 7) / 8; }
@@ -100,8 +100,7 @@ void Planner::collect() {
     for (Value result : launch.getOutputs()) {
       if (outputs.contains(result))
         continue;
-      OpFoldResult bytes =
-          shapes.mul(shapes.elementCount(result), shapes.constant(bytesPerElement(result.getType())));
+      OpFoldResult bytes = shapes.mul(shapes.elementCount(result), shapes.constant(bytesPerElement(result.getType())));
       OpFoldResult lines = shapes.ceilDiv(bytes, shapes.constant(kAlignment));
       values[result] = {result, shapes.mul(lines, shapes.constant(kAlignment)), number, number};
     }
@@ -109,8 +108,9 @@ void Planner::collect() {
   }
 }
 
-/// Sizes that follow from host values (a shape that is an input) may be negative, or too large to be written in 64 bits: both
-/// are errors of the caller, found before anything is allocated. Bytes are added up in f64, which cannot wrap.
+/// Sizes that follow from host values (a shape that is an input) may be negative, or too large to be written in 64
+/// bits: both are errors of the caller, found before anything is allocated. Bytes are added up in f64, which cannot
+/// wrap.
 void Planner::checkSizes() {
   OpBuilder &builder = shapes.builder;
   Location loc = main.getLoc();
@@ -131,8 +131,8 @@ void Planner::checkSizes() {
           CheckOp::create(builder, launch.getLoc(),
                           arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge, value, zero),
                           nodeText(launch.getLoc()) + ": a dim of the result would be {0}", value, zero);
-        Value wide = arith::SIToFPOp::create(
-            builder, loc, f64, arith::IndexCastOp::create(builder, loc, builder.getI64Type(), value));
+        Value wide = arith::SIToFPOp::create(builder, loc, f64,
+                                             arith::IndexCastOp::create(builder, loc, builder.getI64Type(), value));
         bytes = bytes ? Value(arith::MulFOp::create(builder, loc, bytes, wide)) : wide;
       }
       if (!bytes)
@@ -146,8 +146,8 @@ void Planner::checkSizes() {
   // 2^46 bytes: half of what an x86-64 process can address.
   Value limit = arith::ConstantOp::create(builder, loc, builder.getF64FloatAttr(70368744177664.0));
   Value fits = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, total, limit);
-  CheckOp::create(builder, loc, fits, "the values of this run would not fit into memory: a dim of an input is too large",
-                  zero, zero);
+  CheckOp::create(builder, loc, fits,
+                  "the values of this run would not fit into memory: a dim of an input is too large", zero, zero);
 }
 
 void Planner::assignSlots() {

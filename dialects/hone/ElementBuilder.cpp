@@ -132,8 +132,8 @@ Value hone::extremeConstant(ElementBuilder &elements, Type elementType, Extreme 
   Type type = scalarType(elementType);
   bool highest = which == Extreme::Highest;
   if (auto floating = dyn_cast<FloatType>(type))
-    return elements.constant(TypedAttr(
-        FloatAttr::get(floating, APFloat::getInf(floating.getFloatSemantics(), /*Negative=*/!highest))));
+    return elements.constant(
+        TypedAttr(FloatAttr::get(floating, APFloat::getInf(floating.getFloatSemantics(), /*Negative=*/!highest))));
   unsigned width = type.getIntOrFloatBitWidth();
   bool isUnsigned = getElementTypeOrSelf(elementType).isUnsignedInteger() || width == 1;
   APInt value = isUnsigned ? (highest ? APInt::getMaxValue(width) : APInt::getMinValue(width))

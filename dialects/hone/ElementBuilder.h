@@ -12,8 +12,8 @@
 
 namespace hone {
 
-/// Where an op's element function (ElementOpInterface) reads operands' elements and builds arithmetic. Code generation loads
-/// from memory or recurses into fused producers; host evaluation takes known scalars.
+/// Where an op's element function (ElementOpInterface) reads operands' elements and builds arithmetic. Code generation
+/// loads from memory or recurses into fused producers; host evaluation takes known scalars.
 class ElementBuilder {
 public:
   ElementBuilder(mlir::OpBuilder &builder, mlir::Location loc) : builder(builder), loc(loc) {}

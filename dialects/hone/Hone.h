@@ -20,7 +20,8 @@
 
 namespace hone {
 /// Ops of a few instructions: computing them again beats keeping their result.
-template <typename ConcreteOp> class CheapToRecompute : public mlir::OpTrait::TraitBase<ConcreteOp, CheapToRecompute> {};
+template <typename ConcreteOp>
+class CheapToRecompute : public mlir::OpTrait::TraitBase<ConcreteOp, CheapToRecompute> {};
 } // namespace hone
 
 #include "dialects/hone/HoneDialect.h.inc"

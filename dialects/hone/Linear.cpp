@@ -79,25 +79,25 @@ Value MatmulOp::emitElement(ElementBuilder &e, ValueRange indices) {
   };
   Type type = scalarType(elementTypeOf(getOutput()));
   Value k = e.dim(getLhs(), rankOf(getLhs()) - 1);
-  return e.loop(e.index(0), k, {e.constant(type, int64_t(0))},
-                [&](Value i, ValueRange carried) -> SmallVector<Value> {
-                  Value a = operandAt(getLhs(), row, i);
-                  Value b;
-                  if (getPackedColumns()) {
-                    Value panel = e.index(cast<RankedTensorType>(getRhs().getType()).getDimSize(2));
-                    Value which = e.builder.createOrFold<arith::DivUIOp>(e.loc, column, panel);
-                    b = e.load(getRhs(), {which, i, e.builder.createOrFold<arith::RemUIOp>(e.loc, column, panel)});
-                  } else {
-                    b = getTransposeRhs() ? operandAt(getRhs(), column, i) : operandAt(getRhs(), i, column);
-                  }
-                  if (!isa<FloatType>(type))
-                    return {e.add(carried[0], e.mul(a, b))};
-                  Value product =
-                      e.builder.createOrFold<arith::MulFOp>(e.loc, a, b, arith::FastMathFlags::contract);
-                  return {e.builder.createOrFold<arith::AddFOp>(
-                      e.loc, carried[0], product, arith::FastMathFlags::contract | arith::FastMathFlags::reassoc)};
-                },
-                /*vectorize=*/true)[0];
+  return e.loop(
+      e.index(0), k, {e.constant(type, int64_t(0))},
+      [&](Value i, ValueRange carried) -> SmallVector<Value> {
+        Value a = operandAt(getLhs(), row, i);
+        Value b;
+        if (getPackedColumns()) {
+          Value panel = e.index(cast<RankedTensorType>(getRhs().getType()).getDimSize(2));
+          Value which = e.builder.createOrFold<arith::DivUIOp>(e.loc, column, panel);
+          b = e.load(getRhs(), {which, i, e.builder.createOrFold<arith::RemUIOp>(e.loc, column, panel)});
+        } else {
+          b = getTransposeRhs() ? operandAt(getRhs(), column, i) : operandAt(getRhs(), i, column);
+        }
+        if (!isa<FloatType>(type))
+          return {e.add(carried[0], e.mul(a, b))};
+        Value product = e.builder.createOrFold<arith::MulFOp>(e.loc, a, b, arith::FastMathFlags::contract);
+        return {e.builder.createOrFold<arith::AddFOp>(e.loc, carried[0], product,
+                                                      arith::FastMathFlags::contract | arith::FastMathFlags::reassoc)};
+      },
+      /*vectorize=*/true)[0];
 }
 
 LogicalResult AttentionOp::verify() {

@@ -114,12 +114,13 @@ Value ReduceOp::emitElement(ElementBuilder &e, ValueRange indices) {
       return emitCombined(e, accumulator, e.load(getInput(), at));
     int64_t axis = getAxes()[depth];
     bool innermost = depth + 1 == getAxes().size();
-    return e.loop(e.index(0), e.dim(getInput(), axis), {accumulator},
-                  [&](Value i, ValueRange carried) {
-                    at[axis] = i;
-                    return SmallVector<Value>{nest(depth + 1, carried[0])};
-                  },
-                  /*vectorize=*/innermost)[0];
+    return e.loop(
+        e.index(0), e.dim(getInput(), axis), {accumulator},
+        [&](Value i, ValueRange carried) {
+          at[axis] = i;
+          return SmallVector<Value>{nest(depth + 1, carried[0])};
+        },
+        /*vectorize=*/innermost)[0];
   };
   return nest(0, emitInitial(e));
 }
@@ -167,9 +168,10 @@ Value ArgReduceOp::emitElement(ElementBuilder &e, ValueRange indices) {
   // The first element starts the search: a run over an empty axis has no answer and reads nothing.
   Value empty = e.compare(arith::CmpIPredicate::eq, size, e.index(0));
   e.failIf(empty);
-  Value first = e.choose(empty, scalarType(elementTypeOf(getInput())),
-                         [&] { return e.constant(scalarType(elementTypeOf(getInput())), int64_t(0)); },
-                         [&] { return e.load(getInput(), at); });
+  Value first = e.choose(
+      empty, scalarType(elementTypeOf(getInput())),
+      [&] { return e.constant(scalarType(elementTypeOf(getInput())), int64_t(0)); },
+      [&] { return e.load(getInput(), at); });
   bool plain = isUnsigned(getInput());
   auto best = e.loop(e.index(1), size, {first, e.index(0)}, [&](Value i, ValueRange carried) {
     at[axis] = i;
@@ -247,34 +249,34 @@ void TopKOp::emitIteration(ElementBuilder &e, Value iteration) {
     Value beatsLast = e.choose(
         full, e.builder.getI1Type(),
         [&] {
-          return e.choose(none, e.builder.getI1Type(), [&] { return e.constant(e.builder.getI1Type(), int64_t(0)); },
-                          [&] {
-                            return comesBefore(e, x, e.loadResult(0, result(start)), getLargest(), plain, false);
-                          });
+          return e.choose(
+              none, e.builder.getI1Type(), [&] { return e.constant(e.builder.getI1Type(), int64_t(0)); },
+              [&] { return comesBefore(e, x, e.loadResult(0, result(start)), getLargest(), plain, false); });
         },
         [&] { return e.constant(e.builder.getI1Type(), int64_t(1)); });
     // slot counts down over elements that x comes before; the loop has a fixed bound and stops moving once placed.
     Value steps = e.select(beatsLast, start, e.index(0));
-    auto placed = e.loop(e.index(0), steps, {start, e.constant(e.builder.getI1Type(), int64_t(1))},
-                         [&](Value, ValueRange state) {
-                           Value slot = state[0], moving = state[1];
-                           Value previous = e.select(moving, e.sub(slot, one), e.index(0));
-                           Value other = e.loadResult(0, result(previous));
-                           Value moves = e.builder.createOrFold<arith::AndIOp>(
-                               e.loc, moving, comesBefore(e, x, other, getLargest(), plain, false));
-                           Value otherPosition = e.loadResult(1, result(previous));
-                           Value target = e.select(moves, slot, previous);
-                           e.store(0, result(target), other);
-                           e.store(1, result(target), otherPosition);
-                           return SmallVector<Value>{e.select(moves, previous, slot), moves};
-                         });
-    e.choose(beatsLast, e.builder.getI1Type(),
-             [&] {
-               e.store(0, result(placed[0]), x);
-               e.store(1, result(placed[0]), e.builder.createOrFold<arith::IndexCastOp>(e.loc, position, i));
-               return e.constant(e.builder.getI1Type(), int64_t(1));
-             },
-             [&] { return e.constant(e.builder.getI1Type(), int64_t(0)); });
+    auto placed =
+        e.loop(e.index(0), steps, {start, e.constant(e.builder.getI1Type(), int64_t(1))}, [&](Value, ValueRange state) {
+          Value slot = state[0], moving = state[1];
+          Value previous = e.select(moving, e.sub(slot, one), e.index(0));
+          Value other = e.loadResult(0, result(previous));
+          Value moves = e.builder.createOrFold<arith::AndIOp>(e.loc, moving,
+                                                              comesBefore(e, x, other, getLargest(), plain, false));
+          Value otherPosition = e.loadResult(1, result(previous));
+          Value target = e.select(moves, slot, previous);
+          e.store(0, result(target), other);
+          e.store(1, result(target), otherPosition);
+          return SmallVector<Value>{e.select(moves, previous, slot), moves};
+        });
+    e.choose(
+        beatsLast, e.builder.getI1Type(),
+        [&] {
+          e.store(0, result(placed[0]), x);
+          e.store(1, result(placed[0]), e.builder.createOrFold<arith::IndexCastOp>(e.loc, position, i));
+          return e.constant(e.builder.getI1Type(), int64_t(1));
+        },
+        [&] { return e.constant(e.builder.getI1Type(), int64_t(0)); });
     return SmallVector<Value>{e.select(full, filled, e.add(filled, one))};
   });
 }

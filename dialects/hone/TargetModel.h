@@ -20,7 +20,8 @@ class TargetModel : public mlir::DialectInterface::Base<TargetModel> {
 public:
   TargetModel(mlir::Dialect *dialect) : Base(dialect) {}
 
-  /// The panel width to which a constant right operand of `matmul` is packed for `target`; none where no family takes it.
+  /// The panel width to which a constant right operand of `matmul` is packed for `target`; none where no family takes
+  /// it.
   virtual std::optional<int64_t> packedPanel(TargetAttr target, MatmulOp matmul) const = 0;
   /// Whether `op` is computed by a kernel that it begins: no producer is pulled into it, and no reader pulls it in.
   virtual bool hasKernelOfItsOwn(TargetAttr target, mlir::Operation *op) const = 0;

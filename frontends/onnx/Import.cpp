@@ -7,8 +7,8 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Verifier.h"
-#include "llvm/Support/Path.h"
 #include "support/Identifier.h"
+#include "llvm/Support/Path.h"
 
 using namespace mlir;
 using namespace hone;

@@ -10,8 +10,8 @@
 
 namespace hone {
 
-/// The versions of the standard that Hone reads. Newer ones may change the meaning of operators. Up to 6 some operators had
-/// attributes of their own for broadcasting: the importer takes what has the form of version 7 and names the rest.
+/// The versions of the standard that Hone reads. Newer ones may change the meaning of operators. Up to 6 some operators
+/// had attributes of their own for broadcasting: the importer takes what has the form of version 7 and names the rest.
 constexpr int64_t oldestOnnxOpset = 1, newestOnnxOpset = 28;
 
 /// The newest version of the standard that the linked libonnx knows.

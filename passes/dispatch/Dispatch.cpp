@@ -1,12 +1,12 @@
-// The dispatch pass: constants and weights get the form that kernels want, results get buffers of their own, groups become
-// kernels.
+// The dispatch pass: constants and weights get the form that kernels want, results get buffers of their own, groups
+// become kernels.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "passes/Passes.h"
-#include "passes/dispatch/Outline.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "passes/Passes.h"
+#include "passes/dispatch/Outline.h"
 
 namespace hone {
 #define GEN_PASS_DEF_DISPATCH
@@ -24,8 +24,8 @@ static void moveConstantsToWeights(ModuleOp module, func::FuncOp main) {
     if (isInlineConstant(constant))
       continue;
     OpBuilder builder(main);
-    auto weight = WeightOp::create(builder, constant.getLoc(), "constant", constant.getOutput().getType(),
-                                   constant.getValue());
+    auto weight =
+        WeightOp::create(builder, constant.getLoc(), "constant", constant.getOutput().getType(), constant.getValue());
     symbols.insert(weight);
     builder.setInsertionPoint(constant);
     auto use = UseWeightOp::create(builder, constant.getLoc(), constant.getOutput().getType(), weight.getSymName());
@@ -90,7 +90,8 @@ static Value bufferOf(Value value) {
   return value;
 }
 
-/// Every result of the program is computed by a kernel of its own: inputs, weights and values returned twice are copied.
+/// Every result of the program is computed by a kernel of its own: inputs, weights and values returned twice are
+/// copied.
 static void isolateResults(func::FuncOp main, ShapeBuilder &shapes) {
   Operation *terminator = main.getBody().front().getTerminator();
   shapes.builder.setInsertionPoint(terminator);

@@ -1,6 +1,6 @@
-// Grouping by two rules. A family's op takes the element-wise chain behind it (its epilogue). Everything else starts at an op
-// whose result must exist and pulls in producers that it alone reads, each element at most once: nothing is computed twice.
-// docs/design/fusion.md has the figures behind the rules.
+// Grouping by two rules. A family's op takes the element-wise chain behind it (its epilogue). Everything else starts at
+// an op whose result must exist and pulls in producers that it alone reads, each element at most once: nothing is
+// computed twice. docs/design/fusion.md has the figures behind the rules.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

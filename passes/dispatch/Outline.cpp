@@ -1,5 +1,5 @@
-// Outlining. Dims that all values of a kernel share side by side are collapsed into one first: fewer loops, longer rows,
-// and more kernels that turn out to be the same (28,672 elements as 4096x7: 104 us, as 1x28672: 15 us).
+// Outlining. Dims that all values of a kernel share side by side are collapsed into one first: fewer loops, longer
+// rows, and more kernels that turn out to be the same (28,672 elements as 4096x7: 104 us, as 1x28672: 15 us).
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
@@ -68,7 +68,8 @@ Collapse::Collapse(const KernelGroup &group, ShapeBuilder &shapes) : shapes(shap
       return;
     }
     for (Value operand : op->getOperands())
-      if (isa<RankedTensorType>(operand.getType()) && !(operand.getDefiningOp() && isInlineConstant(operand.getDefiningOp())))
+      if (isa<RankedTensorType>(operand.getType()) &&
+          !(operand.getDefiningOp() && isInlineConstant(operand.getDefiningOp())))
         values.insert(operand);
     values.insert(op->getResult(0));
   }
@@ -201,10 +202,9 @@ void Outliner::outline(KernelGroup &group) {
     for (OpFoldResult dim : dims)
       if (auto value = dyn_cast<Value>(dim))
         numbers.push_back(draft.tensors.size() + (llvm::find(draft.sizes, value) - draft.sizes.begin()));
-    argumentAttrs.push_back(numbers.empty()
-                                ? builder.getDictionaryAttr({})
-                                : builder.getDictionaryAttr(builder.getNamedAttr(
-                                      kSizesAttr, builder.getDenseI64ArrayAttr(numbers))));
+    argumentAttrs.push_back(numbers.empty() ? builder.getDictionaryAttr({})
+                                            : builder.getDictionaryAttr(builder.getNamedAttr(
+                                                  kSizesAttr, builder.getDenseI64ArrayAttr(numbers))));
   }
   argumentTypes.append(draft.sizes.size(), builder.getIndexType());
   argumentAttrs.append(draft.sizes.size(), builder.getDictionaryAttr({}));
@@ -219,10 +219,9 @@ void Outliner::outline(KernelGroup &group) {
   OpBuilder top(module.getBodyRegion());
   auto main = root->getParentOfType<FunctionOpInterface>();
   top.setInsertionPoint(main);
-  auto kernel = KernelOp::create(top, loc, kernelName(group, kernels.size()),
-                                 builder.getFunctionType(argumentTypes, resultTypes),
-                                 top.getArrayAttr(SmallVector<Attribute>(argumentAttrs.begin(), argumentAttrs.end())),
-                                 ArrayAttr());
+  auto kernel = KernelOp::create(
+      top, loc, kernelName(group, kernels.size()), builder.getFunctionType(argumentTypes, resultTypes),
+      top.getArrayAttr(SmallVector<Attribute>(argumentAttrs.begin(), argumentAttrs.end())), ArrayAttr());
   Block *block = &kernel.getBody().emplaceBlock();
   IRMapping mapping;
   for (auto &[tensor, dims] : draft.tensors)

@@ -11,7 +11,8 @@
 
 namespace hone {
 
-/// One family. A kernel that is taken holds its op first, then, if the family has an epilogue, element-wise ops over the result.
+/// One family. A kernel that is taken holds its op first, then, if the family has an epilogue, element-wise ops over
+/// the result.
 struct KernelFamily {
   llvm::StringRef name;
   bool hasEpilogue;

@@ -1,8 +1,9 @@
 // hone.transpose that moves the contiguous dim: a network of shuffles on register tiles.
 //
-// A tile of V x V elements (V = 32 bytes of them) is loaded as V rows, transposed by log2 V rounds of shuffles of pairs (Eklundh
-// 1972), and stored as V rows. The last tile of a size starts at size - V and does some elements again: no edge loops. Scalar
-// loops only where a size is below V. Measured (f32, 1024²): 2.3 times a memcpy, scalar loops 25 times.
+// A tile of V x V elements (V = 32 bytes of them) is loaded as V rows, transposed by log2 V rounds of shuffles of pairs
+// (Eklundh 1972), and stored as V rows. The last tile of a size starts at size - V and does some elements again: no
+// edge loops. Scalar loops only where a size is below V. Measured (f32, 1024²): 2.3 times a memcpy, scalar loops 25
+// times.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
@@ -28,8 +29,8 @@ static bool takes(Operation *op) {
 }
 
 namespace {
-/// The transposition as planes: `rows` of the result run along the input's contiguous dim, their elements along dim `across` of
-/// the input. All other dims number the planes.
+/// The transposition as planes: `rows` of the result run along the input's contiguous dim, their elements along dim
+/// `across` of the input. All other dims number the planes.
 struct Planes {
   Planes(TransposeOp op, ShapeBuilder &shapes) : dims(shapes.dims(op.getOutput())) {
     ArrayRef<int64_t> permutation = op.getPermutation();
@@ -58,7 +59,8 @@ static LaunchRange range(OpBuilder &, const CpuTarget &, Operation *op, ShapeBui
                          function_ref<Value(OpFoldResult)> size) {
   Planes planes(cast<TransposeOp>(op), shapes);
   // About 32,768 elements a chunk, as for cheap generic kernels.
-  OpFoldResult perIteration = shapes.mul(shapes.max(planes.columns, shapes.constant(1)), shapes.constant(kRowsPerIteration));
+  OpFoldResult perIteration =
+      shapes.mul(shapes.max(planes.columns, shapes.constant(1)), shapes.constant(kRowsPerIteration));
   OpFoldResult grain = shapes.max(shapes.floorDiv(shapes.constant(32768), perIteration), shapes.constant(1));
   return {size(shapes.mul(planes.count, planes.blocks)), size(grain), size(shapes.constant(0))};
 }
@@ -111,54 +113,64 @@ static void build(KernelEmitter &e, const CpuTarget &, Operation *op) {
   // Where the tile that starts at `position` really starts.
   auto clamped = [&](Value position, Value size) { return least(position, e.sub(size, width)); };
 
-  e.loop(e.body.begin, e.body.end, {}, [&](Value iteration, ValueRange) {
-    Value plane = arith::DivUIOp::create(e.builder, e.loc, iteration, blocks);
-    Value block = arith::RemUIOp::create(e.builder, e.loc, iteration, blocks);
-    Value inputBase = zero, resultBase = zero;
-    for (auto [number, index] : llvm::enumerate(e.delinearize(plane, otherSizes))) {
-      int64_t dim = planes.others[number];
-      inputBase = e.add(inputBase, e.mul(index, inputStrides[transpose.getPermutation()[dim]]));
-      resultBase = e.add(resultBase, e.mul(index, resultStrides[dim]));
-    }
-    Value first = e.mul(block, e.index(kRowsPerIteration));
-    Value last = least(e.add(first, e.index(kRowsPerIteration)), rows);
-    auto inputAt = [&](Value row, Value column) { return e.add(e.add(inputBase, row), e.mul(column, acrossStride)); };
-    auto resultAt = [&](Value row, Value column) { return e.add(e.add(resultBase, column), e.mul(row, rowStride)); };
+  e.loop(
+      e.body.begin, e.body.end, {},
+      [&](Value iteration, ValueRange) {
+        Value plane = arith::DivUIOp::create(e.builder, e.loc, iteration, blocks);
+        Value block = arith::RemUIOp::create(e.builder, e.loc, iteration, blocks);
+        Value inputBase = zero, resultBase = zero;
+        for (auto [number, index] : llvm::enumerate(e.delinearize(plane, otherSizes))) {
+          int64_t dim = planes.others[number];
+          inputBase = e.add(inputBase, e.mul(index, inputStrides[transpose.getPermutation()[dim]]));
+          resultBase = e.add(resultBase, e.mul(index, resultStrides[dim]));
+        }
+        Value first = e.mul(block, e.index(kRowsPerIteration));
+        Value last = least(e.add(first, e.index(kRowsPerIteration)), rows);
+        auto inputAt = [&](Value row, Value column) {
+          return e.add(e.add(inputBase, row), e.mul(column, acrossStride));
+        };
+        auto resultAt = [&](Value row, Value column) {
+          return e.add(e.add(resultBase, column), e.mul(row, rowStride));
+        };
 
-    auto steps = [&](Value begin, Value end, int64_t step, function_ref<void(Value)> body) {
-      Value count = arith::CeilDivUIOp::create(e.builder, e.loc, e.sub(end, begin), e.index(step));
-      e.loop(zero, count, {}, [&](Value i, ValueRange) {
-        body(e.add(begin, e.mul(i, e.index(step))));
+        auto steps = [&](Value begin, Value end, int64_t step, function_ref<void(Value)> body) {
+          Value count = arith::CeilDivUIOp::create(e.builder, e.loc, e.sub(end, begin), e.index(step));
+          e.loop(
+              zero, count, {},
+              [&](Value i, ValueRange) {
+                body(e.add(begin, e.mul(i, e.index(step))));
+                return SmallVector<Value>();
+              },
+              /*vectorize=*/false);
+        };
+        e.chooseEffect(
+            fits,
+            [&] {
+              steps(first, last, lanes, [&](Value atRow) {
+                Value row = clamped(atRow, rows);
+                steps(zero, columns, lanes, [&](Value atColumn) {
+                  Value column = clamped(atColumn, columns);
+                  SmallVector<Value> tile;
+                  for (int64_t i = 0; i < lanes; ++i)
+                    tile.push_back(vector::LoadOp::create(e.builder, e.loc, vectorType, from,
+                                                          inputAt(row, e.add(column, e.index(i)))));
+                  transposeTile(e, tile);
+                  for (int64_t i = 0; i < lanes; ++i)
+                    vector::StoreOp::create(e.builder, e.loc, tile[i], to, resultAt(e.add(row, e.index(i)), column));
+                });
+              });
+            },
+            [&] {
+              steps(first, last, 1, [&](Value row) {
+                steps(zero, columns, 1, [&](Value column) {
+                  Value scalar = memref::LoadOp::create(e.builder, e.loc, from, inputAt(row, column));
+                  memref::StoreOp::create(e.builder, e.loc, scalar, to, resultAt(row, column));
+                });
+              });
+            });
         return SmallVector<Value>();
-      }, /*vectorize=*/false);
-    };
-    e.chooseEffect(
-        fits,
-        [&] {
-          steps(first, last, lanes, [&](Value atRow) {
-            Value row = clamped(atRow, rows);
-            steps(zero, columns, lanes, [&](Value atColumn) {
-              Value column = clamped(atColumn, columns);
-              SmallVector<Value> tile;
-              for (int64_t i = 0; i < lanes; ++i)
-                tile.push_back(vector::LoadOp::create(e.builder, e.loc, vectorType, from,
-                                                      inputAt(row, e.add(column, e.index(i)))));
-              transposeTile(e, tile);
-              for (int64_t i = 0; i < lanes; ++i)
-                vector::StoreOp::create(e.builder, e.loc, tile[i], to, resultAt(e.add(row, e.index(i)), column));
-            });
-          });
-        },
-        [&] {
-          steps(first, last, 1, [&](Value row) {
-            steps(zero, columns, 1, [&](Value column) {
-              Value scalar = memref::LoadOp::create(e.builder, e.loc, from, inputAt(row, column));
-              memref::StoreOp::create(e.builder, e.loc, scalar, to, resultAt(row, column));
-            });
-          });
-        });
-    return SmallVector<Value>();
-  }, /*vectorize=*/false);
+      },
+      /*vectorize=*/false);
 }
 
 const KernelFamily hone::transposeFamily{"transpose", /*hasEpilogue=*/false, takes, range, build};

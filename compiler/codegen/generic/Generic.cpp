@@ -1,5 +1,6 @@
-// The generic path. A kernel is one iteration space: elements (a map), rows with reductions in between (softmax, norms), or the
-// iterations of an op with loops of its own. docs/design/generic.md has the measurements behind each choice.
+// The generic path. A kernel is one iteration space: elements (a map), rows with reductions in between (softmax,
+// norms), or the iterations of an op with loops of its own. docs/design/generic.md has the measurements behind each
+// choice.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
@@ -18,11 +19,11 @@ namespace {
 struct Schedule {
   Schedule(KernelOp kernel, ShapeBuilder &shapes);
 
-  LoopOpInterface loopOp;           // iterations of this op, or
-  SmallVector<ReduceOp> stages;     // rows: reductions in order, then the results; or
-  ReduceOp outerReduce;             // rows of results that collect rows of the input of this op; or a map
+  LoopOpInterface loopOp;                // iterations of this op, or
+  SmallVector<ReduceOp> stages;          // rows: reductions in order, then the results; or
+  ReduceOp outerReduce;                  // rows of results that collect rows of the input of this op; or a map
   llvm::SmallSetVector<int64_t, 4> axes; // the dims of a row
-  SmallVector<OpFoldResult> space;  // dims of the results
+  SmallVector<OpFoldResult> space;       // dims of the results
   /// Values computed in one stage and read in later ones, with the stage that computes them.
   llvm::MapVector<Value, unsigned> kept;
   bool isExpensive = false;
@@ -67,8 +68,8 @@ Schedule::Schedule(KernelOp kernel, ShapeBuilder &shapes) {
   findOuterReduce(kernel, shapes);
 }
 
-/// A single reduction that keeps the innermost dim: rows of the input are added up, contiguous and vectorised, in place of a strided
-/// walk for each element. The sums stand in the result, which must have their type and dims.
+/// A single reduction that keeps the innermost dim: rows of the input are added up, contiguous and vectorised, in place
+/// of a strided walk for each element. The sums stand in the result, which must have their type and dims.
 void Schedule::findOuterReduce(KernelOp kernel, ShapeBuilder &shapes) {
   SmallVector<ReduceOp> reduces(kernel.getBody().front().getOps<ReduceOp>());
   Operation *terminator = kernel.getBody().front().getTerminator();
@@ -82,8 +83,8 @@ void Schedule::findOuterReduce(KernelOp kernel, ShapeBuilder &shapes) {
     outerReduce = reduce;
 }
 
-/// Reductions whose results are broadcast back over the reduced dims. All of one kernel reduce the same dims, or none is a stage:
-/// then each result element computes its reductions itself.
+/// Reductions whose results are broadcast back over the reduced dims. All of one kernel reduce the same dims, or none
+/// is a stage: then each result element computes its reductions itself.
 void Schedule::findStages(KernelOp kernel, ShapeBuilder &shapes) {
   ArrayRef<OpFoldResult> full = space;
   for (ReduceOp reduce : kernel.getBody().front().getOps<ReduceOp>()) {
@@ -157,13 +158,14 @@ static void overDims(KernelEmitter &e, ArrayRef<int64_t> axes, ArrayRef<OpFoldRe
                      SmallVectorImpl<Value> &indices, function_ref<void()> body) {
   if (axes.empty())
     return body();
-  e.loop(e.index(0), e.size(space[axes.front()]), {},
-         [&](Value i, ValueRange) {
-           indices[axes.front()] = i;
-           overDims(e, axes.drop_front(), space, indices, body);
-           return SmallVector<Value>();
-         },
-         /*vectorize=*/axes.size() == 1);
+  e.loop(
+      e.index(0), e.size(space[axes.front()]), {},
+      [&](Value i, ValueRange) {
+        indices[axes.front()] = i;
+        overDims(e, axes.drop_front(), space, indices, body);
+        return SmallVector<Value>();
+      },
+      /*vectorize=*/axes.size() == 1);
 }
 
 static void storeResults(KernelEmitter &e, ValueRange indices) {
@@ -182,8 +184,7 @@ static void buildRows(KernelEmitter &e, Schedule &schedule) {
   Value pitch;
   if (scratch) {
     ShapeBuilder &shapes = e.shapes();
-    OpFoldResult lines =
-        shapes.ceilDiv(shapes.mul(shapes.product(row), shapes.constant(4)), shapes.constant(64));
+    OpFoldResult lines = shapes.ceilDiv(shapes.mul(shapes.product(row), shapes.constant(4)), shapes.constant(64));
     pitch = e.size(shapes.mul(lines, shapes.constant(16)));
   }
   e.onLoad = [&](Value tensor, ValueRange indices) -> Value {
@@ -202,17 +203,20 @@ static void buildRows(KernelEmitter &e, Schedule &schedule) {
     return scalar;
   };
 
-  e.loop(e.body.begin, e.body.end, {}, [&](Value iteration, ValueRange) {
-    SmallVector<Value> outerIndices = e.delinearize(iteration, outerSizes), indices(schedule.space.size());
-    for (int64_t i = 0, next = 0, rank = indices.size(); i < rank; ++i)
-      indices[i] = schedule.axes.contains(i) ? e.index(0) : outerIndices[next++];
-    for (ReduceOp reduce : schedule.stages) {
-      e.know(reduce.getOutput(), reduce.emitElement(e, indices));
-      ++stage;
-    }
-    overDims(e, axes, schedule.space, indices, [&] { storeResults(e, indices); });
-    return SmallVector<Value>();
-  }, /*vectorize=*/false);
+  e.loop(
+      e.body.begin, e.body.end, {},
+      [&](Value iteration, ValueRange) {
+        SmallVector<Value> outerIndices = e.delinearize(iteration, outerSizes), indices(schedule.space.size());
+        for (int64_t i = 0, next = 0, rank = indices.size(); i < rank; ++i)
+          indices[i] = schedule.axes.contains(i) ? e.index(0) : outerIndices[next++];
+        for (ReduceOp reduce : schedule.stages) {
+          e.know(reduce.getOutput(), reduce.emitElement(e, indices));
+          ++stage;
+        }
+        overDims(e, axes, schedule.space, indices, [&] { storeResults(e, indices); });
+        return SmallVector<Value>();
+      },
+      /*vectorize=*/false);
   e.onLoad = nullptr;
 }
 
@@ -222,62 +226,72 @@ static void buildOuterReduce(KernelEmitter &e, Schedule &schedule) {
   SmallVector<Value> indices(inner + 1), outerSizes = e.sizes(schedule.outer());
   auto overRow = [&](function_ref<void()> body) { overDims(e, {inner}, schedule.space, indices, body); };
   SmallVector<OpFoldResult> inputSpace(e.shapes().dims(reduce.getInput()));
-  e.loop(e.body.begin, e.body.end, {}, [&](Value iteration, ValueRange) {
-    llvm::copy(e.delinearize(iteration, outerSizes), indices.begin());
-    overRow([&] { e.store(0, indices, reduce.emitInitial(e)); });
-    SmallVector<Value> at(inputRank);
-    for (int64_t i = 0, next = 0; i + 1 < inputRank; ++i) {
-      bool reduced = llvm::is_contained(reduce.getAxes(), i);
-      if (!reduced)
-        at[i] = indices[next];
-      next += !reduced || reduce.getKeepdims();
-    }
-    std::function<void(ArrayRef<int64_t>)> nest = [&](ArrayRef<int64_t> axes) {
-      if (axes.empty())
-        return overRow([&] {
-          at[inputRank - 1] = indices[inner];
-          Value sum = e.loadResult(0, indices);
-          e.store(0, indices, reduce.emitCombined(e, sum, e.load(reduce.getInput(), at)));
-        });
-      e.loop(e.index(0), e.size(inputSpace[axes.front()]), {}, [&](Value i, ValueRange) {
-        at[axes.front()] = i;
-        nest(axes.drop_front());
+  e.loop(
+      e.body.begin, e.body.end, {},
+      [&](Value iteration, ValueRange) {
+        llvm::copy(e.delinearize(iteration, outerSizes), indices.begin());
+        overRow([&] { e.store(0, indices, reduce.emitInitial(e)); });
+        SmallVector<Value> at(inputRank);
+        for (int64_t i = 0, next = 0; i + 1 < inputRank; ++i) {
+          bool reduced = llvm::is_contained(reduce.getAxes(), i);
+          if (!reduced)
+            at[i] = indices[next];
+          next += !reduced || reduce.getKeepdims();
+        }
+        std::function<void(ArrayRef<int64_t>)> nest = [&](ArrayRef<int64_t> axes) {
+          if (axes.empty())
+            return overRow([&] {
+              at[inputRank - 1] = indices[inner];
+              Value sum = e.loadResult(0, indices);
+              e.store(0, indices, reduce.emitCombined(e, sum, e.load(reduce.getInput(), at)));
+            });
+          e.loop(
+              e.index(0), e.size(inputSpace[axes.front()]), {},
+              [&](Value i, ValueRange) {
+                at[axes.front()] = i;
+                nest(axes.drop_front());
+                return SmallVector<Value>();
+              },
+              /*vectorize=*/false);
+        };
+        nest(reduce.getAxes());
+        Value result = e.kernel.getBody().front().getTerminator()->getOperand(0);
+        if (result != reduce.getOutput())
+          overRow([&] {
+            e.know(reduce.getOutput(), e.loadResult(0, indices));
+            e.store(0, indices, e.load(result, indices));
+            e.forget(reduce.getOutput());
+          });
         return SmallVector<Value>();
-      }, /*vectorize=*/false);
-    };
-    nest(reduce.getAxes());
-    Value result = e.kernel.getBody().front().getTerminator()->getOperand(0);
-    if (result != reduce.getOutput())
-      overRow([&] {
-        e.know(reduce.getOutput(), e.loadResult(0, indices));
-        e.store(0, indices, e.load(result, indices));
-        e.forget(reduce.getOutput());
-      });
-    return SmallVector<Value>();
-  }, /*vectorize=*/false);
+      },
+      /*vectorize=*/false);
 }
 
 static void buildMap(KernelEmitter &e, Schedule &schedule) {
   int64_t rank = schedule.space.size();
   SmallVector<Value> indices(rank);
   if (rank <= 1) {
-    e.loop(e.body.begin, e.body.end, {},
-           [&](Value i, ValueRange) {
-             if (rank == 1)
-               indices[0] = i;
-             storeResults(e, indices);
-             return SmallVector<Value>();
-           },
-           /*vectorize=*/rank == 1);
+    e.loop(
+        e.body.begin, e.body.end, {},
+        [&](Value i, ValueRange) {
+          if (rank == 1)
+            indices[0] = i;
+          storeResults(e, indices);
+          return SmallVector<Value>();
+        },
+        /*vectorize=*/rank == 1);
     return;
   }
   SmallVector<Value> outerSizes = e.sizes(schedule.outer());
-  e.loop(e.body.begin, e.body.end, {}, [&](Value iteration, ValueRange) {
-    SmallVector<Value> outerIndices = e.delinearize(iteration, outerSizes);
-    llvm::copy(outerIndices, indices.begin());
-    overDims(e, {rank - 1}, schedule.space, indices, [&] { storeResults(e, indices); });
-    return SmallVector<Value>();
-  }, /*vectorize=*/false);
+  e.loop(
+      e.body.begin, e.body.end, {},
+      [&](Value iteration, ValueRange) {
+        SmallVector<Value> outerIndices = e.delinearize(iteration, outerSizes);
+        llvm::copy(outerIndices, indices.begin());
+        overDims(e, {rank - 1}, schedule.space, indices, [&] { storeResults(e, indices); });
+        return SmallVector<Value>();
+      },
+      /*vectorize=*/false);
 }
 
 void hone::buildGeneric(KernelEmitter &e) {
@@ -285,10 +299,13 @@ void hone::buildGeneric(KernelEmitter &e) {
   // Polynomials and divisions wait for each other; four independent chains hide that.
   e.interleave = schedule.isExpensive ? 4 : 0;
   if (schedule.loopOp) {
-    e.loop(e.body.begin, e.body.end, {}, [&](Value iteration, ValueRange) {
-      schedule.loopOp.emitIteration(e, iteration);
-      return SmallVector<Value>();
-    }, /*vectorize=*/false);
+    e.loop(
+        e.body.begin, e.body.end, {},
+        [&](Value iteration, ValueRange) {
+          schedule.loopOp.emitIteration(e, iteration);
+          return SmallVector<Value>();
+        },
+        /*vectorize=*/false);
     return;
   }
   if (schedule.isRows())

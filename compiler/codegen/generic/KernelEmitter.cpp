@@ -53,8 +53,8 @@ Value KernelEmitter::lookup(Value tensor, ValueRange indices) {
 Value KernelEmitter::loadBuffer(unsigned number, Value tensor, Value position) {
   Value scalar = memref::LoadOp::create(builder, loc, views[number], position);
   if (elementTypeOf(tensor).isInteger(1))
-    scalar = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, scalar,
-                                   constant(scalar.getType(), int64_t(0)));
+    scalar =
+        arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, scalar, constant(scalar.getType(), int64_t(0)));
   return scalar;
 }
 
@@ -114,8 +114,8 @@ void KernelEmitter::finish() {
   if (!failed)
     return;
   Value flag = memref::LoadOp::create(builder, loc, failed, index(0));
-  Value isSet = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, flag,
-                                      constant(builder.getI32Type(), int64_t(0)));
+  Value isSet =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, flag, constant(builder.getI32Type(), int64_t(0)));
   auto branch = scf::IfOp::create(builder, loc, isSet, /*withElseRegion=*/false);
   OpBuilder then = branch.getThenBodyBuilder();
   Value one = arith::ConstantIntOp::create(then, loc, builder.getI32Type(), 1);

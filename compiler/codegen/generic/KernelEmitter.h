@@ -40,7 +40,8 @@ public:
   /// A dim of the kernel as a value of the body.
   mlir::Value size(mlir::OpFoldResult value) { return translator.translate(value); }
   llvm::SmallVector<mlir::Value> sizes(llvm::ArrayRef<mlir::OpFoldResult> values);
-  /// Says that all elements of `tensor` are this scalar until it is forgotten (a reduction of the row at hand, a matmul's sum).
+  /// Says that all elements of `tensor` are this scalar until it is forgotten (a reduction of the row at hand, a
+  /// matmul's sum).
   void know(mlir::Value tensor, mlir::Value scalar) { known[tensor] = scalar; }
   void forget(mlir::Value tensor) { known.erase(tensor); }
   /// Brackets code that another builder puts in a place of its own: scalars built inside are not used outside.

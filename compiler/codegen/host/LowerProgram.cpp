@@ -1,7 +1,7 @@
 // The planned @main becomes two functions over hone_frame: `plan` computes sizes and checks, `run` launches.
 //
-// Arithmetic is copied with index as i64 and lowered by the upstream conversions; memory and launches are a few loads, stores
-// and calls each. In `run` LLVM drops what only `plan` needs.
+// Arithmetic is copied with index as i64 and lowered by the upstream conversions; memory and launches are a few loads,
+// stores and calls each. In `run` LLVM drops what only `plan` needs.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
@@ -83,8 +83,7 @@ void ProgramLowering::declareRuntime() {
   };
   declare("hone_rt_launch", LLVM::LLVMFunctionType::get(i32, {pointer, pointer}));
   declare("hone_rt_fail", LLVM::LLVMFunctionType::get(i32, {pointer, pointer, i64, i64}));
-  auto kernelType =
-      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(main.getContext()), {pointer, i64, i64});
+  auto kernelType = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(main.getContext()), {pointer, i64, i64});
   llvm::SmallDenseSet<Attribute> declared;
   for (LaunchOp launch : main.getOps<LaunchOp>())
     if (declared.insert(launch.getKernelAttr()).second)

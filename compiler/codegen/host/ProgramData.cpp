@@ -131,9 +131,9 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
   auto number = [&](OpBuilder &b, Type type, int64_t value) {
     return LLVM::ConstantOp::create(b, loc, type, b.getIntegerAttr(type, value));
   };
-  auto programType = LLVM::LLVMStructType::getLiteral(
-      top.getContext(),
-      {pointer, pointer, pointer, pointer, pointer, pointer, i64, i64, i32, i32, i32, i32, pointer, pointer});
+  auto programType =
+      LLVM::LLVMStructType::getLiteral(top.getContext(), {pointer, pointer, pointer, pointer, pointer, pointer, i64,
+                                                          i64, i32, i32, i32, i32, pointer, pointer});
   std::string nameText = addString(name).str(), manifestText = addString(manifest).str();
   addConstant("program", programType, [&](OpBuilder &b, Set set) {
     set({0}, address(b, nameText));
@@ -161,8 +161,8 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
     set({2}, address(b, "hone_rt_functions"));
     set({3}, address(b, "program"));
   });
-  auto descriptor = LLVM::LLVMFuncOp::create(top, loc, (identifier + "_library").str(),
-                                             LLVM::LLVMFunctionType::get(pointer, {}));
+  auto descriptor =
+      LLVM::LLVMFuncOp::create(top, loc, (identifier + "_library").str(), LLVM::LLVMFunctionType::get(pointer, {}));
   OpBuilder body = OpBuilder::atBlockBegin(descriptor.addEntryBlock(top));
   LLVM::ReturnOp::create(body, loc, address(body, "library"));
 }

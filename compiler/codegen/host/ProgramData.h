@@ -21,8 +21,8 @@ public:
   llvm::StringRef addString(llvm::StringRef text);
   /// The address of a string or another global, where `builder` stands.
   mlir::Value address(mlir::OpBuilder &builder, llvm::StringRef global);
-  /// hone_program and the descriptor function `<identifier>_library` (runtime/include/hone/abi.h, hone.h) for the planned
-  /// entry `main`. Its functions are @plan and @run.
+  /// hone_program and the descriptor function `<identifier>_library` (runtime/include/hone/abi.h, hone.h) for the
+  /// planned entry `main`. Its functions are @plan and @run.
   void addProgram(mlir::func::FuncOp main, llvm::StringRef identifier, llvm::StringRef name, llvm::StringRef manifest,
                   int64_t weightBytes);
 

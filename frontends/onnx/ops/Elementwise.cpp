@@ -195,8 +195,9 @@ static LogicalResult importClipOfAttributes(Node &node, Importer &importer) {
   return node.set(0, importer.binary<MinOp>(x, importer.like(x, node.getFloat("max", highest))));
 }
 
-/// Inference passes data through. In training each element is dropped with probability `ratio` and the others are scaled up by
-/// 1 / (1 - ratio); which ones is a function of the seed (the node's name, if it has none) and the element's position.
+/// Inference passes data through. In training each element is dropped with probability `ratio` and the others are
+/// scaled up by 1 / (1 - ratio); which ones is a function of the seed (the node's name, if it has none) and the
+/// element's position.
 static LogicalResult importDropout(Node &node, Importer &importer) {
   Value x = node.input(0), result = x, training = node.input(2);
   HostVector dims(importer.shapes.dims(x));

@@ -1,8 +1,8 @@
 /* What generated code and the runtime share. Not for users: they include hone/hone.h.
  *
- * The compiler writes one `hone_program` per library as constant data (compiler/codegen/host), its two functions `plan` and
- * `run`, and the kernels. The runtime (runtime/src) does everything around them: validation, sessions, arena, threads, errors.
- * Both sides are compiled into one object, so this layout carries no version; hone.h does.
+ * The compiler writes one `hone_program` per library as constant data (compiler/codegen/host), its two functions `plan`
+ * and `run`, and the kernels. The runtime (runtime/src) does everything around them: validation, sessions, arena,
+ * threads, errors. Both sides are compiled into one object, so this layout carries no version; hone.h does.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 #ifndef HONE_ABI_H
@@ -12,16 +12,28 @@
 
 /* Element types: the numbers of ONNX's TensorProto.DataType. */
 enum {
-  HONE_FLOAT = 1, HONE_UINT8 = 2, HONE_INT8 = 3, HONE_UINT16 = 4, HONE_INT16 = 5, HONE_INT32 = 6, HONE_INT64 = 7,
-  HONE_BOOL = 9, HONE_FLOAT16 = 10, HONE_DOUBLE = 11, HONE_UINT32 = 12, HONE_UINT64 = 13, HONE_BFLOAT16 = 16
+  HONE_FLOAT = 1,
+  HONE_UINT8 = 2,
+  HONE_INT8 = 3,
+  HONE_UINT16 = 4,
+  HONE_INT16 = 5,
+  HONE_INT32 = 6,
+  HONE_INT64 = 7,
+  HONE_BOOL = 9,
+  HONE_FLOAT16 = 10,
+  HONE_DOUBLE = 11,
+  HONE_UINT32 = 12,
+  HONE_UINT64 = 13,
+  HONE_BFLOAT16 = 16
 };
 
-/* What a kernel receives. One per thread and launch; everything in it is constant while the kernel runs except *failure. */
+/* What a kernel receives. One per thread and launch; everything in it is constant while the kernel runs except
+ * *failure. */
 typedef struct hone_kernel_context {
-  void *const *buffers;   /* the kernel's tensor arguments, then its results: contiguous, row-major */
-  const int64_t *sizes;   /* the kernel's index arguments */
-  void *scratch;          /* this thread's, 64-byte aligned, hone_launch.scratch bytes */
-  int32_t *failure;       /* a kernel that meets bad data (an index out of range) stores 1 here and goes on safely */
+  void *const *buffers; /* the kernel's tensor arguments, then its results: contiguous, row-major */
+  const int64_t *sizes; /* the kernel's index arguments */
+  void *scratch;        /* this thread's, 64-byte aligned, hone_launch.scratch bytes */
+  int32_t *failure;     /* a kernel that meets bad data (an index out of range) stores 1 here and goes on safely */
 } hone_kernel_context;
 
 /* Computes the part [begin, end) of the kernel's iteration range [0, count). */
@@ -29,35 +41,37 @@ typedef void hone_kernel(const hone_kernel_context *context, int64_t begin, int6
 
 /* One launch; built on the stack of the generated `run`. Field order is fixed: generated code stores by offset. */
 typedef struct hone_launch {
-  hone_kernel *kernel;        /*  0 */
-  void *const *buffers;       /*  8 */
-  const int64_t *sizes;       /* 16 */
-  int64_t count;              /* 24: the iteration range is [0, count); 0 means nothing to do */
-  int64_t grain;              /* 32: the smallest chunk worth handing to another thread, >= 1; chunks are multiples of it */
-  int64_t scratch;            /* 40: bytes of scratch per thread */
-  const char *node;           /* 48: text for errors: "node 'encoder/Gather_1' (Gather)" */
+  hone_kernel *kernel;  /*  0 */
+  void *const *buffers; /*  8 */
+  const int64_t *sizes; /* 16 */
+  int64_t count;        /* 24: the iteration range is [0, count); 0 means nothing to do */
+  int64_t grain;        /* 32: the smallest chunk worth handing to another thread, >= 1; chunks are multiples of it */
+  int64_t scratch;      /* 40: bytes of scratch per thread */
+  const char *node;     /* 48: text for errors: "node 'encoder/Gather_1' (Gather)" */
 } hone_launch;
 
 /* One call of `plan` or `run`. Field order is fixed: generated code loads by offset. */
 typedef struct hone_frame {
-  void *const *inputs;               /*  0: data of each input, contiguous, row-major */
-  const int64_t *const *input_dims;  /*  8: dims of each input */
-  void *const *outputs;              /* 16: data of each output (run only) */
-  int64_t *const *output_dims;       /* 24: room for each output's rank dims; filled by plan */
-  char *arena;                       /* 32: arena_bytes bytes, 64-byte aligned (run only) */
-  int64_t arena_bytes;               /* 40: filled by plan */
-  int64_t scratch_bytes;             /* 48: largest scratch of any launch, filled by plan */
-  const char *weights;               /* 56: base of the weights (set by the runtime from hone_program) */
-  struct hone_session *session;      /* 64: for hone_rt_launch */
+  void *const *inputs;              /*  0: data of each input, contiguous, row-major */
+  const int64_t *const *input_dims; /*  8: dims of each input */
+  void *const *outputs;             /* 16: data of each output (run only) */
+  int64_t *const *output_dims;      /* 24: room for each output's rank dims; filled by plan */
+  char *arena;                      /* 32: arena_bytes bytes, 64-byte aligned (run only) */
+  int64_t arena_bytes;              /* 40: filled by plan */
+  int64_t scratch_bytes;            /* 48: largest scratch of any launch, filled by plan */
+  const char *weights;              /* 56: base of the weights (set by the runtime from hone_program) */
+  struct hone_session *session;     /* 64: for hone_rt_launch */
 } hone_frame;
 
-/* Called by generated code; defined by the runtime. Both return 0 or a hone_status that generated code hands on at once. */
+/* Called by generated code; defined by the runtime. Both return 0 or a hone_status that generated code hands on at
+ * once. */
 int32_t hone_rt_launch(hone_frame *frame, const hone_launch *launch);
-/* A check of the host program failed. `message` may hold {0} and {1}, which stand for a and b. Returns HONE_INVALID_ARGUMENT. */
+/* A check of the host program failed. `message` may hold {0} and {1}, which stand for a and b. Returns
+ * HONE_INVALID_ARGUMENT. */
 int32_t hone_rt_fail(hone_frame *frame, const char *message, int64_t a, int64_t b);
 
-/* An input or output. A dim >= 0 is fixed; a dim < 0 is the symbol number -1 - dim (hone_program.symbols); outputs may also use
- * INT64_MIN for "known only when planned". */
+/* An input or output. A dim >= 0 is fixed; a dim < 0 is the symbol number -1 - dim (hone_program.symbols); outputs may
+ * also use INT64_MIN for "known only when planned". */
 typedef struct hone_program_value {
   const char *name;
   const int64_t *dims;
@@ -70,15 +84,15 @@ typedef struct hone_program {
   const hone_program_value *inputs;
   const hone_program_value *outputs;
   const char *const *symbols;
-  const char *manifest;              /* JSON text */
-  const char *weights;               /* base of the weights; NULL if there are none */
+  const char *manifest; /* JSON text */
+  const char *weights;  /* base of the weights; NULL if there are none */
   int64_t weight_bytes;
   int64_t manifest_bytes;
   int32_t input_count;
   int32_t output_count;
   int32_t symbol_count;
   int32_t reserved;
-  int32_t (*plan)(hone_frame *);     /* inputs, input_dims -> output_dims, arena_bytes, scratch_bytes; launches nothing */
+  int32_t (*plan)(hone_frame *); /* inputs, input_dims -> output_dims, arena_bytes, scratch_bytes; launches nothing */
   int32_t (*run)(hone_frame *);
 } hone_program;
 
