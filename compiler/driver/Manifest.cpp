@@ -6,7 +6,6 @@
 #include "compiler/driver/Options.h"
 #include "compiler/emit/Library.h"
 #include "dialects/hone/Hone.h"
-#include "hone/abi.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
@@ -17,35 +16,6 @@ using namespace hone;
 namespace json = llvm::json;
 
 //===-- The entry -----------------------------------------------------------------------------------------------===//
-
-int32_t hone::onnxDataType(Type type) {
-  if (type.isF32())
-    return HONE_FLOAT;
-  if (type.isF64())
-    return HONE_DOUBLE;
-  if (type.isF16())
-    return HONE_FLOAT16;
-  if (type.isBF16())
-    return HONE_BFLOAT16;
-  auto integer = dyn_cast<IntegerType>(type);
-  if (!integer)
-    return 0;
-  bool isUnsigned = integer.isUnsigned();
-  switch (integer.getWidth()) {
-  case 1:
-    return HONE_BOOL;
-  case 8:
-    return isUnsigned ? HONE_UINT8 : HONE_INT8;
-  case 16:
-    return isUnsigned ? HONE_UINT16 : HONE_INT16;
-  case 32:
-    return isUnsigned ? HONE_UINT32 : HONE_INT32;
-  case 64:
-    return isUnsigned ? HONE_UINT64 : HONE_INT64;
-  default:
-    return 0;
-  }
-}
 
 // By ONNX's number.
 static constexpr StringLiteral typeNames[] = {"?",    "f32", "u8",  "i8",  "u16", "i16", "i32", "i64", "?",

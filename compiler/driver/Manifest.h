@@ -30,8 +30,6 @@ struct Entry {
 /// Reads the entry off @main, in tensor form or in buffer form; without @main, off the manifest that the module keeps.
 Entry entryOf(mlir::ModuleOp module);
 
-/// ONNX's number for an element type (i1 is its bool); 0 for a type it does not have.
-int32_t onnxDataType(mlir::Type type);
 /// The type's short name, "f32"; "?" for a number that is not known.
 llvm::StringRef dataTypeName(int32_t onnxType);
 

@@ -4,6 +4,7 @@
 
 #include "dialects/hone/Hone.h"
 #include "dialects/hone/TargetModel.h"
+#include "hone/abi.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -42,6 +43,35 @@ Operation *hone::HoneDialect::materializeConstant(OpBuilder &builder, Attribute 
     if (isa<RankedTensorType>(type))
       return ConstantOp::create(builder, loc, type, elements);
   return arith::ConstantOp::materialize(builder, value, type, loc);
+}
+
+int32_t hone::onnxDataType(Type type) {
+  if (type.isF32())
+    return HONE_FLOAT;
+  if (type.isF64())
+    return HONE_DOUBLE;
+  if (type.isF16())
+    return HONE_FLOAT16;
+  if (type.isBF16())
+    return HONE_BFLOAT16;
+  auto integer = dyn_cast<IntegerType>(type);
+  if (!integer)
+    return 0;
+  bool isUnsigned = integer.isUnsigned();
+  switch (integer.getWidth()) {
+  case 1:
+    return HONE_BOOL;
+  case 8:
+    return isUnsigned ? HONE_UINT8 : HONE_INT8;
+  case 16:
+    return isUnsigned ? HONE_UINT16 : HONE_INT16;
+  case 32:
+    return isUnsigned ? HONE_UINT32 : HONE_INT32;
+  case 64:
+    return isUnsigned ? HONE_UINT64 : HONE_INT64;
+  default:
+    return 0;
+  }
 }
 
 /// The first name in a location: fused ops fuse locations, the first is the op the others were fused into.

@@ -46,31 +46,6 @@ void ProgramData::addNumbers(StringRef name, SmallVector<int64_t> numbers) {
                          LLVM::Linkage::Internal, name, top.getI64TensorAttr(numbers));
 }
 
-/// ONNX's number of an element type (TensorProto.DataType).
-static int32_t dtypeOf(Type type) {
-  if (type.isF32())
-    return HONE_FLOAT;
-  if (type.isF64())
-    return HONE_DOUBLE;
-  if (type.isF16())
-    return HONE_FLOAT16;
-  if (type.isBF16())
-    return HONE_BFLOAT16;
-  bool isUnsigned = type.isUnsignedInteger();
-  switch (type.getIntOrFloatBitWidth()) {
-  case 1:
-    return HONE_BOOL;
-  case 8:
-    return isUnsigned ? HONE_UINT8 : HONE_INT8;
-  case 16:
-    return isUnsigned ? HONE_UINT16 : HONE_INT16;
-  case 32:
-    return isUnsigned ? HONE_UINT32 : HONE_INT32;
-  default:
-    return isUnsigned ? HONE_UINT64 : HONE_INT64;
-  }
-}
-
 void ProgramData::addValues(StringRef name, ArrayRef<DictionaryAttr> attrs, TypeRange types, bool declaresSymbols) {
   SmallVector<std::string> names;
   for (auto [i, type] : llvm::enumerate(types)) {
@@ -98,7 +73,7 @@ void ProgramData::addValues(StringRef name, ArrayRef<DictionaryAttr> attrs, Type
       auto memory = cast<MemRefType>(type);
       set({at, 0}, address(b, names[i]));
       set({at, 1}, address(b, (name + ".dims." + Twine(at)).str()));
-      set({at, 2}, LLVM::ConstantOp::create(b, loc, i32, dtypeOf(memory.getElementType())));
+      set({at, 2}, LLVM::ConstantOp::create(b, loc, i32, onnxDataType(memory.getElementType())));
       set({at, 3}, LLVM::ConstantOp::create(b, loc, i32, int32_t(memory.getRank())));
     }
   });
