@@ -140,17 +140,21 @@ void ArgReduceOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpF
     dims.erase(dims.begin() + getAxis());
 }
 
-/// Whether `a` comes before `b` in an order that starts with the greatest (or least) element; NaN comes first.
-static Value comesBefore(ElementBuilder &e, Value a, Value b, bool greatestFirst, bool plain, bool orEqual) {
+/// Whether `a` comes before `b` in an order that starts with the greatest (or least) element, and with NaN or ends with it.
+static Value comesBefore(ElementBuilder &e, Value a, Value b, bool greatestFirst, bool plain, bool orEqual,
+                         bool nanFirst = true) {
   if (isa<FloatType>(a.getType())) {
     auto predicate = greatestFirst ? (orEqual ? arith::CmpFPredicate::OGE : arith::CmpFPredicate::OGT)
                                    : (orEqual ? arith::CmpFPredicate::OLE : arith::CmpFPredicate::OLT);
     Value ordered = arith::CmpFOp::create(e.builder, e.loc, predicate, a, b);
     Value aIsNan = arith::CmpFOp::create(e.builder, e.loc, arith::CmpFPredicate::UNO, a, a);
     Value bIsNan = arith::CmpFOp::create(e.builder, e.loc, arith::CmpFPredicate::UNO, b, b);
-    Value bIsNumber = arith::XOrIOp::create(e.builder, e.loc, bIsNan, e.constant(e.builder.getI1Type(), int64_t(1)));
-    Value nanFirst = orEqual ? aIsNan : Value(arith::AndIOp::create(e.builder, e.loc, aIsNan, bIsNumber));
-    return arith::OrIOp::create(e.builder, e.loc, ordered, nanFirst);
+    Value yes = e.constant(e.builder.getI1Type(), int64_t(1));
+    // Where both are NaN, neither comes before the other.
+    Value nan = nanFirst ? aIsNan : bIsNan;
+    Value number = arith::XOrIOp::create(e.builder, e.loc, nanFirst ? bIsNan : aIsNan, yes);
+    Value byNan = orEqual ? nan : Value(arith::AndIOp::create(e.builder, e.loc, nan, number));
+    return arith::OrIOp::create(e.builder, e.loc, ordered, byNan);
   }
   using P = arith::CmpIPredicate;
   auto predicate = greatestFirst ? (plain ? (orEqual ? P::uge : P::ugt) : (orEqual ? P::sge : P::sgt))
@@ -251,7 +255,8 @@ void TopKOp::emitIteration(ElementBuilder &e, Value iteration) {
         [&] {
           return e.choose(
               none, e.builder.getI1Type(), [&] { return e.constant(e.builder.getI1Type(), int64_t(0)); },
-              [&] { return comesBefore(e, x, e.loadResult(0, result(start)), getLargest(), plain, false); });
+              [&] { return comesBefore(e, x, e.loadResult(0, result(start)), getLargest(), plain, false,
+                                               /*nanFirst=*/getLargest()); });
         },
         [&] { return e.constant(e.builder.getI1Type(), int64_t(1)); });
     // slot counts down over elements that x comes before; the loop has a fixed bound and stops moving once placed.
@@ -262,7 +267,7 @@ void TopKOp::emitIteration(ElementBuilder &e, Value iteration) {
           Value previous = e.select(moving, e.sub(slot, one), e.index(0));
           Value other = e.loadResult(0, result(previous));
           Value moves = e.builder.createOrFold<arith::AndIOp>(e.loc, moving,
-                                                              comesBefore(e, x, other, getLargest(), plain, false));
+                                                              comesBefore(e, x, other, getLargest(), plain, false, /*nanFirst=*/getLargest()));
           Value otherPosition = e.loadResult(1, result(previous));
           Value target = e.select(moves, slot, previous);
           e.store(0, result(target), other);

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "frontends/onnx/Import.h"
+#include "frontends/onnx/OnnxLibrary.h"
 #include "frontends/onnx/ops/Ops.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -186,7 +187,8 @@ void GraphImporter::importInputs() {
     argument.setLoc(named(input->name, "input"));
     function.setArgAttr(i, kNameAttr, builder.getStringAttr(input->name));
     function.setArgAttr(i, kDimsAttr, dimNames(input->name, input->type, argument));
-    values[input->name] = argument;
+    importer.loc = argument.getLoc();
+    values[input->name] = importer.checkSize(argument);
   }
 }
 
@@ -241,6 +243,13 @@ void GraphImporter::importNode(const OnnxNode &onnx, unsigned depth) {
   }
   node.outputs.resize(onnx.outputs.size());
   importer.loc = named(onnx.name, onnx.op);
+  std::vector<OnnxValueType> types;
+  for (const std::string &input : onnx.inputs)
+    types.push_back(typeOf(input));
+  if (std::string problem = checkInputs(onnx, types); !problem.empty()) {
+    importer.report(problem);
+    return;
+  }
   size_t before = importer.problemCount();
   if (failed(row->import(node, importer)))
     return;

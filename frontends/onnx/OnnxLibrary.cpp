@@ -524,6 +524,39 @@ void hone::addDefaultAttributes(OnnxNode &node) noexcept {
   }
 }
 
+std::string hone::checkInputs(const OnnxNode &node, const std::vector<OnnxValueType> &inputTypes) noexcept {
+  const onnx::OpSchema *schema = findSchema(node.op, node.domain, node.opset);
+  if (!schema || schema->inputs().empty())
+    return {};
+  std::map<std::string, OnnxDataType> agreed; // by type variable
+  size_t count = std::max(node.inputs.size(), schema->inputs().size());
+  for (size_t i = 0; i < count; ++i) {
+    const onnx::OpSchema::FormalParameter &parameter = schema->inputs()[std::min(i, schema->inputs().size() - 1)];
+    std::string which = "input " + std::to_string(i) + " (" + parameter.GetName() + ")";
+    if (!node.hasInput(i)) {
+      bool isNeeded = parameter.GetOption() == onnx::OpSchema::Single ||
+                      (parameter.GetOption() == onnx::OpSchema::Variadic && i < node.inputs.size());
+      if (isNeeded)
+        return which + " is missing";
+      continue;
+    }
+    const OnnxValueType &type = inputTypes[i];
+    if (type.kind != OnnxValueType::Tensor || type.elementType == OnnxDataType::Undefined)
+      continue;
+    std::string text = std::string("tensor(") + toString(type.elementType) + ")";
+    const onnx::DataTypeSet &allowed = parameter.GetTypes();
+    if (std::none_of(allowed.begin(), allowed.end(), [&](const std::string *each) { return *each == text; }))
+      return which + " is of type " + toString(type.elementType) + ", which the operator does not take";
+    if (!parameter.GetIsHomogeneous())
+      continue;
+    auto [other, isNew] = agreed.try_emplace(parameter.GetTypeStr(), type.elementType);
+    if (!isNew && other->second != type.elementType)
+      return which + " is of type " + toString(type.elementType) +
+             ", but another input that must have the same type is " + toString(other->second);
+  }
+  return {};
+}
+
 /// The newest of the versions that is not above `opset`, or 0.
 static int newestVersion(const std::vector<int> &versions, int64_t opset) {
   int newest = 0;

@@ -47,6 +47,12 @@ OnnxSchemaInfo lookUpSchema(const std::string &op, const std::string &domain, in
 /// Appends the attributes that the operator's definition has a default for and `node` lacks.
 void addDefaultAttributes(OnnxNode &node) noexcept;
 
+/// What the operator's definition has against a node's inputs (types: one each, Unknown for an absent one): one is
+/// missing, has an element type that the operator does not take, or not the type of another that it must agree with.
+/// Empty if nothing, or if libonnx knows no such operator. libonnx itself does not look at types where it does not
+/// infer them.
+std::string checkInputs(const OnnxNode &node, const std::vector<OnnxValueType> &inputTypes) noexcept;
+
 /// The standard's definition of `node` as a function; see expandStandardFunction.
 std::optional<OnnxFunction> standardFunction(const OnnxNode &node,
                                              const std::vector<OnnxValueType> &inputTypes) noexcept;

@@ -12,6 +12,13 @@
 using namespace mlir;
 using namespace hone;
 
+static RankedTensorType typeOf(ArrayRef<OpFoldResult> dims, Type elementType) {
+  SmallVector<int64_t> sizes;
+  for (OpFoldResult dim : dims)
+    sizes.push_back(ShapeBuilder::getConstant(dim).value_or(ShapedType::kDynamic));
+  return RankedTensorType::get(sizes, elementType);
+}
+
 namespace {
 
 /// How the dims of a group's iteration space are collapsed: consecutive dims of one class become one.
@@ -23,6 +30,9 @@ public:
   bool isActive() const { return active; }
   /// The collapsed dims of a value of the group.
   SmallVector<OpFoldResult> dims(Value value);
+  /// The type of a constant inside: of its collapsed dims where they matter, of rank 0 where it broadcasts, for it need
+  /// not be of dims that collapse.
+  RankedTensorType constantType(Value constant);
   /// The collapsed number of a dim of the space.
   int64_t axis(int64_t dim) const { return classOf[dim]; }
 
@@ -39,6 +49,7 @@ private:
   ShapeBuilder &shapes;
   SmallVector<OpFoldResult> space;
   SmallVector<int64_t> classOf; // dim of the space -> collapsed dim
+  llvm::SetVector<Value> values;
   Value matmulLhs, matmulRhs;
   bool active = false;
 };
@@ -48,7 +59,6 @@ Collapse::Collapse(const KernelGroup &group, ShapeBuilder &shapes) : shapes(shap
   space.assign(shapes.dims(result).begin(), shapes.dims(result).end());
   int64_t rank = space.size();
   llvm::SmallSetVector<int64_t, 4> barriers; // no collapse of dims b-1 and b
-  llvm::SetVector<Value> values;
   for (Operation *op : group.ops) {
     if (auto matmul = dyn_cast<MatmulOp>(op); matmul && matmul.getPackedColumns()) {
       matmulLhs = matmul.getLhs();
@@ -67,10 +77,12 @@ Collapse::Collapse(const KernelGroup &group, ShapeBuilder &shapes) : shapes(shap
     } else if (!isa<ScalarOpInterface>(op)) {
       return;
     }
-    for (Value operand : op->getOperands())
-      if (isa<RankedTensorType>(operand.getType()) &&
-          !(operand.getDefiningOp() && isInlineConstant(operand.getDefiningOp())))
+    for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
+      bool isRow = i == 0 && isa<DecomposeOpInterface>(op);
+      bool isConstant = operand.getDefiningOp() && isInlineConstant(operand.getDefiningOp());
+      if (isa<RankedTensorType>(operand.getType()) && (isRow || !isConstant))
         values.insert(operand);
+    }
     values.insert(op->getResult(0));
   }
   values.remove(matmulRhs);
@@ -131,6 +143,10 @@ SmallVector<OpFoldResult> Collapse::dims(Value value) {
   return result;
 }
 
+RankedTensorType Collapse::constantType(Value constant) {
+  return typeOf(values.contains(constant) ? dims(constant) : SmallVector<OpFoldResult>(), elementTypeOf(constant));
+}
+
 /// The kernel under construction: its arguments by host value.
 struct KernelDraft {
   llvm::MapVector<Value, SmallVector<OpFoldResult>> tensors; // host value -> dims the kernel sees
@@ -139,13 +155,6 @@ struct KernelDraft {
 };
 
 } // namespace
-
-static RankedTensorType typeOf(ArrayRef<OpFoldResult> dims, Type elementType) {
-  SmallVector<int64_t> sizes;
-  for (OpFoldResult dim : dims)
-    sizes.push_back(ShapeBuilder::getConstant(dim).value_or(ShapedType::kDynamic));
-  return RankedTensorType::get(sizes, elementType);
-}
 
 /// The ops' names in order, each once: what `perf` shows.
 static std::string kernelName(const KernelGroup &group, size_t number) {
@@ -229,9 +238,17 @@ void Outliner::outline(KernelGroup &group) {
   for (Value size : draft.sizes)
     mapping.map(size, block->addArgument(builder.getIndexType(), loc));
   OpBuilder body = OpBuilder::atBlockBegin(block);
-  for (Value constant : draft.constants)
-    if (!mapping.contains(constant))
+  for (Value constant : draft.constants) {
+    if (mapping.contains(constant))
+      continue;
+    auto tensor = constant.getDefiningOp<ConstantOp>();
+    if (!tensor || !collapse.isActive()) {
       body.clone(*constant.getDefiningOp(), mapping);
+      continue;
+    }
+    auto value = cast<DenseElementsAttr>(tensor.getValue()).resizeSplat(collapse.constantType(constant));
+    mapping.map(constant, ConstantOp::create(body, tensor.getLoc(), value.getType(), value).getOutput());
+  }
   for (Operation *op : group.ops) {
     Operation *copy = body.clone(*op, mapping);
     if (!collapse.isActive())

@@ -119,7 +119,9 @@ void KernelEmitter::finish() {
   auto branch = scf::IfOp::create(builder, loc, isSet, /*withElseRegion=*/false);
   OpBuilder then = branch.getThenBodyBuilder();
   Value one = arith::ConstantIntOp::create(then, loc, builder.getI32Type(), 1);
-  memref::StoreOp::create(then, loc, one, body.failure, ValueRange{arith::ConstantIndexOp::create(then, loc, 0)});
+  // Atomic, because several threads may fail at once.
+  memref::AtomicRMWOp::create(then, loc, arith::AtomicRMWKind::ori, one, body.failure,
+                              ValueRange{arith::ConstantIndexOp::create(then, loc, 0)});
 }
 
 SmallVector<Value> KernelEmitter::loop(Value lower, Value upper, ValueRange initial,

@@ -27,7 +27,7 @@ template <typename OpT> static LogicalResult importSwapped(Node &node, Importer 
 template <typename OpT> static Value fold(Node &node, Importer &importer) {
   Value result = node.input(0);
   for (Value other : ArrayRef(node.inputs).drop_front())
-    result = importer.binary<OpT>(result, other);
+    result = other ? importer.binary<OpT>(result, other) : importer.failValue("an input is left out");
   return result;
 }
 template <typename OpT> static LogicalResult importVariadic(Node &node, Importer &importer) {

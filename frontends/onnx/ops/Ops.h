@@ -92,6 +92,8 @@ public:
   mlir::Value fromIndices(llvm::ArrayRef<mlir::OpFoldResult> elements, int64_t rank, mlir::Type elementType);
   /// `dims` must have x's element count.
   mlir::Value reshape(mlir::Value x, llvm::ArrayRef<mlir::OpFoldResult> dims);
+  /// `tensor`, unless it has more elements than can be counted: null and an error.
+  mlir::Value checkSize(mlir::Value tensor);
   /// x must broadcast to `dims`.
   mlir::Value expand(mlir::Value x, llvm::ArrayRef<mlir::OpFoldResult> dims);
   mlir::Value transpose(mlir::Value x, llvm::ArrayRef<int64_t> permutation);
@@ -134,8 +136,6 @@ public:
                       size_t count);
 
 private:
-  mlir::Value checkSize(mlir::Value tensor);
-
   struct Problem {
     mlir::Location loc;
     unsigned count;

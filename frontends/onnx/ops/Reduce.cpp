@@ -43,10 +43,14 @@ static std::optional<Reduction> reductionOf(Node &node, Importer &importer) {
 
 /// x reduced along `axis` if `isReduced` holds at run time: one of [reduced x, x] joined along the axis.
 static Value reduceIf(Importer &importer, ReduceKind kind, Value x, int64_t axis, OpFoldResult isReduced) {
+  if (!x)
+    return x;
   ShapeBuilder &shapes = importer.shapes;
   OpFoldResult zero = shapes.constant(0), one = shapes.constant(1);
   Value parts[] = {importer.reduce(kind, x, axis), x};
-  Value both = importer.create<ConcatOp>(elementTypeOf(x), rankOf(x), ValueRange(parts), axis);
+  Value both = parts[0] ? importer.create<ConcatOp>(elementTypeOf(x), rankOf(x), ValueRange(parts), axis) : Value();
+  if (!both)
+    return {};
   HostVector starts(rankOf(x), zero), sizes(shapes.dims(x)), steps(rankOf(x), one);
   starts[axis] = importer.host.select(isReduced, zero, one);
   sizes[axis] = importer.host.select(isReduced, one, sizes[axis]);
@@ -179,6 +183,8 @@ static LogicalResult importCumSum(Node &node, Importer &importer) {
   ShapeBuilder &shapes = importer.shapes;
   auto given = importer.hostScalar(node, 1);
   int64_t rank = rankOf(x);
+  if (rank == 0)
+    return importer.fail("wants a tensor of one dim or more");
   if (!given || !importer.checkRange(*given, shapes.constant(-rank), shapes.constant(rank - 1), "axis"))
     return failure();
   auto along = [&](int64_t axis) {

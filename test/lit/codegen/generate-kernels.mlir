@@ -1,0 +1,61 @@
+// RUN: hone-opt %s --hone-generate-kernels | FileCheck %s
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+
+// A softmax is three loops over a row: the greatest element; the powers, kept in scratch, and their sum; the quotient.
+// CHECK-LABEL: module @rows
+// CHECK: func.func @rows_body(%[[X:.*]]: memref<1xf32> {{.*}}llvm.noalias{{.*}}, %[[Y:.*]]: memref<1xf32> {{.*}}llvm.noalias
+// CHECK: scf.for
+// CHECK:   %[[MAX:.*]] = scf.for {{.*}} iter_args
+// CHECK:     arith.maximumf
+// CHECK:   %[[SUM:.*]] = scf.for {{.*}} iter_args
+// CHECK:     %[[P:.*]] = math.exp
+// CHECK:     memref.store %[[P]], %[[SCRATCH:.*]][
+// CHECK:     arith.addf {{.*}} fastmath<reassoc,contract>
+// CHECK:   scf.for
+// CHECK-NOT: math.exp
+// CHECK:     %[[Q:.*]] = memref.load %[[SCRATCH]]
+// CHECK:     arith.divf %[[Q]], %[[SUM]]
+hone.kernel @rows(%x: tensor<?x?xf32> {hone.sizes = array<i64: 1, 2>}, %n: index, %m: index) -> tensor<?x?xf32> {
+  %0 = hone.softmax %x {axis = 1 : i64} : tensor<?x?xf32> -> tensor<?x?xf32>
+  hone.return %0 : tensor<?x?xf32>
+}
+
+// A reduction that keeps the innermost dim adds rows into the result.
+// CHECK-LABEL: module @columns
+// CHECK: scf.for
+// CHECK:   scf.for {{.*}} {
+// CHECK:     memref.store
+// CHECK:   scf.for
+// CHECK:     scf.for
+// CHECK:       arith.addf
+// CHECK:       memref.store
+hone.kernel @columns(%x: tensor<?x?x?xf32> {hone.sizes = array<i64: 1, 2, 3>}, %a: index, %b: index, %c: index) -> tensor<?x?xf32> {
+  %0 = hone.reduce sum %x [1] : tensor<?x?x?xf32> -> tensor<?x?xf32>
+  hone.return %0 : tensor<?x?xf32>
+}
+
+// A checked index never branches in the loop: the failure is a flag that is looked at once, at the end.
+// CHECK-LABEL: module @checked
+// CHECK: %[[FLAG:.*]] = memref.alloca() : memref<1xi32>
+// CHECK: scf.for
+// CHECK:   arith.cmpi uge
+// CHECK-NOT: scf.if
+// CHECK:   arith.ori
+// CHECK: }
+// CHECK: scf.if
+hone.kernel @checked(%x: tensor<?xf32> {hone.sizes = array<i64: 2>}, %i: tensor<?xi64> {hone.sizes = array<i64: 3>}, %n: index, %m: index) -> tensor<?xf32> {
+  %0 = hone.gather %x, %i {axis = 0 : i64} : tensor<?xf32>, tensor<?xi64> -> tensor<?xf32>
+  hone.return %0 : tensor<?xf32>
+}
+
+// Bool is a byte in memory.
+// CHECK-LABEL: module @bytes
+// CHECK: func.func @bytes_body(%{{.*}}: memref<1xi8>
+// CHECK: arith.cmpi ne, %{{.*}}, %{{.*}} : i8
+// CHECK: arith.extui %{{.*}} : i1 to i8
+hone.kernel @bytes(%x: tensor<?xi1> {hone.sizes = array<i64: 1>}, %n: index) -> tensor<?xi1> {
+  %0 = hone.not %x : tensor<?xi1> -> tensor<?xi1>
+  hone.return %0 : tensor<?xi1>
+}
+}

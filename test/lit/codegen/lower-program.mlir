@@ -1,0 +1,28 @@
+// RUN: hone-opt %s --hone-dispatch --hone-plan-memory --hone-generate-kernels --hone-lower-program | FileCheck %s
+
+// The host program is two functions over hone_frame. `plan` checks and computes; it launches nothing. `run` launches, and hands a
+// failing status on at once.
+// CHECK-LABEL: module @program
+// CHECK-LABEL: llvm.func internal @plan(%{{.*}}: !llvm.ptr) -> i32
+// CHECK:         llvm.cond_br
+// CHECK:         llvm.call @hone_rt_fail
+// CHECK-NOT:     hone_rt_launch
+// CHECK-LABEL: llvm.func internal @run(%{{.*}}: !llvm.ptr) -> i32
+// CHECK:         %[[STATUS:.*]] = llvm.call @hone_rt_launch
+// CHECK:         %[[BAD:.*]] = llvm.icmp "ne" %[[STATUS]]
+// CHECK:         llvm.cond_br %[[BAD]]
+// CHECK:         llvm.return %[[STATUS]]
+// CHECK-NOT:     hone_rt_fail
+// The descriptor is the one function that is seen from outside.
+// CHECK:       llvm.func @toy_library() -> !llvm.ptr
+module attributes {hone.model = {name = "toy"}, hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<?xf32> {hone.dims = ["n"], hone.name = "x"}) -> (tensor<?xf32> {hone.name = "y"}) {
+    %c0 = arith.constant 0 : index
+    %c9 = arith.constant 9 : index
+    %n = tensor.dim %x, %c0 : tensor<?xf32>
+    %ok = arith.cmpi slt, %n, %c9 : index
+    hone.check %ok, "node 'short' (Short): {0} is not below {1}" (%n, %c9)
+    %0 = hone.exp %x : tensor<?xf32> -> tensor<?xf32>
+    return %0 : tensor<?xf32>
+  }
+}
