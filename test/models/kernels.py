@@ -61,6 +61,17 @@ def check_transposes(checks, models):
             checks.add(f"transpose-{dtype}-{''.join(map(str, permutation))}", f"wrong for {wrong}" if wrong else "")
 
 
+def check_concatenations(checks, models):
+    for axis in range(3):
+        model, wrong = models("Concat", [3, 3, 3], 3, axis=axis), []
+        for sizes in ((1, 2, 3), (70, 0, 33), (0, 0, 0)):
+            parts = [np.random.default_rng(4).standard_normal((5, 6, 7)[:axis] + (n,) + (5, 6, 7)[axis + 1 :]) for n in sizes]
+            parts = [part.astype("f4") for part in parts]
+            if not np.array_equal(model(*parts)["y0"], np.concatenate(parts, axis)):
+                wrong.append(sizes)
+        checks.add(f"concat-{axis}", f"wrong for {wrong}" if wrong else "")
+
+
 def check_outer_reductions(checks, models):
     for op, reference in (("ReduceMax", np.max), ("ReduceMean", np.mean), ("ReduceL2", lambda x, axes: np.sqrt((x * x).sum(axes)))):
         for axes in ([0], [1], [0, 1]):
@@ -115,6 +126,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         models = Models(folder)
         check_transposes(checks, models)
+        check_concatenations(checks, models)
         check_outer_reductions(checks, models)
         check_dropout(checks, folder)
     return checks.finish(options.junit)

@@ -21,7 +21,8 @@ struct Schedule {
 
   LoopOpInterface loopOp;                // iterations of this op, or
   SmallVector<ReduceOp> stages;          // rows: reductions in order, then the results; or
-  ReduceOp outerReduce;                  // rows of results that collect rows of the input of this op; or a map
+  ReduceOp outerReduce;                  // rows of results that collect rows of the input of this op; or
+  ConcatOp concat;                       // boxes that are copied one after the other; or a map
   llvm::SmallSetVector<int64_t, 4> axes; // the dims of a row
   SmallVector<OpFoldResult> space;       // dims of the results
   /// Values computed in one stage and read in later ones, with the stage that computes them.
@@ -29,6 +30,7 @@ struct Schedule {
   bool isExpensive = false;
 
   bool isRows() const { return !stages.empty(); }
+  bool isMap() const { return !loopOp && !isRows() && !outerReduce && !concat; }
   SmallVector<OpFoldResult> outer() const { return pick(false); }
   SmallVector<OpFoldResult> row() const { return pick(true); }
 
@@ -58,6 +60,11 @@ Schedule::Schedule(KernelOp kernel, ShapeBuilder &shapes) {
   if (loopOp)
     return;
   space.assign(shapes.dims(result).begin(), shapes.dims(result).end());
+  concat = dyn_cast_or_null<ConcatOp>(result.getDefiningOp());
+  if (concat) {
+    axes.insert_range(llvm::seq<int64_t>(concat.getAxis(), space.size()));
+    return;
+  }
   for (Operation &op : kernel.getBody().front())
     isExpensive |= isa<ScalarOpInterface>(op) && !isCheap(&op);
   findStages(kernel, shapes);
@@ -142,7 +149,7 @@ GenericRange hone::genericRange(KernelOp kernel, ShapeBuilder &shapes) {
   OpFoldResult row = shapes.product(schedule.row());
   // About 10 us of work a chunk: handing it to another thread costs below 1 us.
   OpFoldResult elements = shapes.constant(schedule.isExpensive ? 8192 : 32768);
-  if (!schedule.isRows() && !schedule.outerReduce && schedule.space.size() <= 1)
+  if (schedule.isMap() && schedule.space.size() <= 1)
     return {schedule.space.empty() ? one : row, elements, zero};
   OpFoldResult scratch = zero;
   if (!schedule.kept.empty()) {
@@ -267,6 +274,35 @@ static void buildOuterReduce(KernelEmitter &e, Schedule &schedule) {
       /*vectorize=*/false);
 }
 
+/// Each operand is a box of the result: no element asks which operand it comes from, and inner runs are plain copies.
+static void buildConcat(KernelEmitter &e, Schedule &schedule) {
+  ConcatOp concat = schedule.concat;
+  int64_t axis = concat.getAxis();
+  SmallVector<Value> outerSizes = e.sizes(schedule.outer());
+  SmallVector<int64_t> axes(schedule.axes.begin(), schedule.axes.end());
+  auto copyBoxes = [&](Value iteration) {
+    SmallVector<Value> indices(schedule.space.size());
+    llvm::copy(e.delinearize(iteration, outerSizes), indices.begin());
+    Value offset = e.index(0);
+    for (Value input : concat.getInputs()) {
+      SmallVector<OpFoldResult> box(e.shapes().dims(input));
+      overDims(e, axes, box, indices, [&] {
+        SmallVector<Value> target(indices);
+        target[axis] = e.add(indices[axis], offset);
+        e.store(0, target, e.load(input, indices));
+      });
+      offset = e.add(offset, e.size(box[axis]));
+    }
+  };
+  e.loop(
+      e.body.begin, e.body.end, {},
+      [&](Value iteration, ValueRange) {
+        copyBoxes(iteration);
+        return SmallVector<Value>();
+      },
+      /*vectorize=*/false);
+}
+
 static void buildMap(KernelEmitter &e, Schedule &schedule) {
   int64_t rank = schedule.space.size();
   SmallVector<Value> indices(rank);
@@ -312,6 +348,8 @@ void hone::buildGeneric(KernelEmitter &e) {
     buildRows(e, schedule);
   else if (schedule.outerReduce)
     buildOuterReduce(e, schedule);
+  else if (schedule.concat)
+    buildConcat(e, schedule);
   else
     buildMap(e, schedule);
 }

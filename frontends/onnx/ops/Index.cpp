@@ -402,6 +402,11 @@ static LogicalResult importOneHot(Node &node, Importer &importer) {
   if (rankOf(values) != 1 ||
       !importer.checkEqual(importer.shapes.dim(values, 0), importer.shapes.constant(2), "the number of values and 2"))
     return importer.fail("values must be two: [off, on]");
+  if (node.version() < 11) { // negative indices did not count from the end yet, but selected nothing
+    Value beyond =
+        importer.cast(importer.fromIndices(*depth, 0, importer.builder.getI64Type()), elementTypeOf(indices));
+    indices = importer.select(importer.compare<LessOp>(indices, importer.like(indices, 0)), beyond, indices);
+  }
   return node.set(0, importer.create<OneHotOp>(elementTypeOf(values), rankOf(indices) + 1, indices,
                                                importer.shapes.materialize(*depth), values, *axis));
 }
