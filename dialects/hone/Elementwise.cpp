@@ -144,6 +144,34 @@ ELEMENTWISE(GeluOp) {
   return mulF(e, mulF(e, x, 0.5), addF(e, inner, one));
 }
 
+/// A float cut to an integer type, as CastOp describes.
+static Value floatToInteger(ElementBuilder &e, Value x, Type to, bool toUnsigned) {
+  OpBuilder &b = e.builder;
+  Type from = x.getType();
+  unsigned toWidth = to.getIntOrFloatBitWidth();
+  // Through 64 bits, so that what a narrow type cannot hold wraps instead of being undefined. Values that 64 bits
+  // cannot hold become the least one, as the hardware's truncating conversion does.
+  Type wide = b.getI64Type();
+  Value limit = e.constant(from, 9223372036854775808.0);
+  Value inside = b.createOrFold<arith::AndIOp>(
+      e.loc, compareFloat(e, arith::CmpFPredicate::OLT, x, limit),
+      compareFloat(e, arith::CmpFPredicate::OGE, x, b.createOrFold<arith::NegFOp>(e.loc, limit)));
+  if (toUnsigned && toWidth == 64) {
+    // [2^63, 2^64) fits the unsigned type: convert x - 2^63 and add it back as bits.
+    Value upper = b.createOrFold<arith::AndIOp>(
+        e.loc, compareFloat(e, arith::CmpFPredicate::OGE, x, limit),
+        compareFloat(e, arith::CmpFPredicate::OLT, x, e.constant(from, 18446744073709551616.0)));
+    Value shifted = b.createOrFold<arith::SubFOp>(e.loc, x, limit);
+    Value safe = e.select(inside, x, e.select(upper, shifted, e.constant(from, 0.0)));
+    Value bits = b.createOrFold<arith::FPToSIOp>(e.loc, wide, safe);
+    Value least = e.constant(wide, std::numeric_limits<int64_t>::min());
+    return e.select(inside, bits, e.select(upper, b.createOrFold<arith::XOrIOp>(e.loc, bits, least), least));
+  }
+  Value bits = b.createOrFold<arith::FPToSIOp>(e.loc, wide, e.select(inside, x, e.constant(from, 0.0)));
+  Value result = e.select(inside, bits, e.constant(wide, std::numeric_limits<int64_t>::min()));
+  return toWidth == 64 ? result : b.createOrFold<arith::TruncIOp>(e.loc, to, result);
+}
+
 ELEMENTWISE(CastOp) {
   Value x = scalars[0];
   Type from = x.getType(), to = scalarType(getOutput().getType());
@@ -162,27 +190,7 @@ ELEMENTWISE(CastOp) {
       return fromWidth == toWidth  ? x
              : fromWidth < toWidth ? b.createOrFold<arith::ExtFOp>(e.loc, to, x)
                                    : b.createOrFold<arith::TruncFOp>(e.loc, to, x);
-    // Through 64 bits, so that what a narrow type cannot hold wraps instead of being undefined. Values that 64 bits
-    // cannot hold become the least one, as the hardware's truncating conversion does.
-    Type wide = b.getI64Type();
-    Value limit = e.constant(from, 9223372036854775808.0);
-    Value inside = b.createOrFold<arith::AndIOp>(
-        e.loc, compareFloat(e, arith::CmpFPredicate::OLT, x, limit),
-        compareFloat(e, arith::CmpFPredicate::OGE, x, b.createOrFold<arith::NegFOp>(e.loc, limit)));
-    if (toUnsigned && toWidth == 64) {
-      // [2^63, 2^64) fits the unsigned type: convert x - 2^63 and add it back as bits.
-      Value upper = b.createOrFold<arith::AndIOp>(
-          e.loc, compareFloat(e, arith::CmpFPredicate::OGE, x, limit),
-          compareFloat(e, arith::CmpFPredicate::OLT, x, e.constant(from, 18446744073709551616.0)));
-      Value shifted = b.createOrFold<arith::SubFOp>(e.loc, x, limit);
-      Value safe = e.select(inside, x, e.select(upper, shifted, e.constant(from, 0.0)));
-      Value bits = b.createOrFold<arith::FPToSIOp>(e.loc, wide, safe);
-      Value least = e.constant(wide, std::numeric_limits<int64_t>::min());
-      return e.select(inside, bits, e.select(upper, b.createOrFold<arith::XOrIOp>(e.loc, bits, least), least));
-    }
-    Value bits = b.createOrFold<arith::FPToSIOp>(e.loc, wide, e.select(inside, x, e.constant(from, 0.0)));
-    Value result = e.select(inside, bits, e.constant(wide, std::numeric_limits<int64_t>::min()));
-    return toWidth == 64 ? result : b.createOrFold<arith::TruncIOp>(e.loc, to, result);
+    return floatToInteger(e, x, to, toUnsigned);
   }
   if (isa<FloatType>(to))
     return fromUnsigned ? b.createOrFold<arith::UIToFPOp>(e.loc, to, x) : b.createOrFold<arith::SIToFPOp>(e.loc, to, x);
@@ -251,6 +259,29 @@ ELEMENTWISE(ModOp) {
   return e.select(builder.createOrFold<arith::AndIOp>(e.loc, differs, nonZero), e.add(rest, b), rest);
 }
 
+/// x to the y by squaring; products wrap. A negative exponent gives 1/x^|y| cut to an integer: 0, but for x = 1 and -1.
+static Value integerPower(ElementBuilder &e, Value x, Value y, bool plainExponent) {
+  OpBuilder &b = e.builder;
+  Type type = x.getType(), exponentType = y.getType();
+  Value one = e.constant(type, int64_t(1)), zero = e.constant(type, int64_t(0));
+  Value none = e.constant(exponentType, int64_t(0)), bit = e.constant(exponentType, int64_t(1));
+  auto product = [&](Value a, Value c) { return b.createOrFold<arith::MulIOp>(e.loc, a, c); };
+  Value steps = e.index(exponentType.getIntOrFloatBitWidth() - (plainExponent ? 0 : 1));
+  Value power = e.loop(e.index(0), steps, {one, x, y}, [&](Value, ValueRange state) -> SmallVector<Value> {
+    Value odd = e.compare(arith::CmpIPredicate::ne, b.createOrFold<arith::AndIOp>(e.loc, state[2], bit), none);
+    return {e.select(odd, product(state[0], state[1]), state[0]), product(state[1], state[1]),
+            b.createOrFold<arith::ShRUIOp>(e.loc, state[2], bit)};
+  })[0];
+  if (plainExponent)
+    return power;
+  Value isOdd = e.compare(arith::CmpIPredicate::ne, b.createOrFold<arith::AndIOp>(e.loc, y, bit), none);
+  Value minusOne = e.constant(type, int64_t(-1));
+  Value ofMinusOne = e.select(isOdd, minusOne, one);
+  Value inverse = e.select(e.compare(arith::CmpIPredicate::eq, x, one), one,
+                           e.select(e.compare(arith::CmpIPredicate::eq, x, minusOne), ofMinusOne, zero));
+  return e.select(e.compare(arith::CmpIPredicate::slt, y, none), inverse, power);
+}
+
 ELEMENTWISE(PowOp) {
   Value x = scalars[0], y = scalars[1];
   OpBuilder &b = e.builder;
@@ -277,11 +308,14 @@ ELEMENTWISE(PowOp) {
   };
   if (isFloat(x))
     return b.createOrFold<math::PowFOp>(e.loc, x, toFloat(y, getRhs(), type));
-  // Integer bases go through f64, as NumPy's and ONNX Runtime's results are only defined where that is exact.
-  Type wide = b.getF64Type();
-  Value power = b.createOrFold<math::PowFOp>(e.loc, toFloat(x, getLhs(), wide), toFloat(y, getRhs(), wide));
-  return isUnsigned(getLhs()) ? b.createOrFold<arith::FPToUIOp>(e.loc, type, power)
-                              : b.createOrFold<arith::FPToSIOp>(e.loc, type, power);
+  if (isFloat(y)) {
+    // A float exponent of an integer base: NumPy's and ONNX Runtime's results are those of f64, cut to the integer
+    // type.
+    Type wide = b.getF64Type();
+    Value power = b.createOrFold<math::PowFOp>(e.loc, toFloat(x, getLhs(), wide), toFloat(y, getRhs(), wide));
+    return floatToInteger(e, power, type, isUnsigned(getLhs()));
+  }
+  return integerPower(e, x, y, isUnsigned(getRhs()));
 }
 
 template <typename FloatOp, typename SignedOp, typename UnsignedOp>

@@ -202,6 +202,20 @@ Value ShapeBuilder::build(Kind kind, Value a, Value b) {
   llvm_unreachable("all kinds handled");
 }
 
+/// Where both values are known first; stays where it is unless they are known in its own block.
+static void setInsertionPointAfterBoth(OpBuilder &builder, Value a, Value b) {
+  Block *block = builder.getInsertionBlock();
+  if (a.getParentBlock() != block || b.getParentBlock() != block)
+    return;
+  Operation *first = a.getDefiningOp(), *second = b.getDefiningOp();
+  if (!first || (second && first->isBeforeInBlock(second)))
+    first = second;
+  if (first)
+    builder.setInsertionPointAfter(first);
+  else
+    builder.setInsertionPointToStart(block);
+}
+
 OpFoldResult ShapeBuilder::memoized(Kind kind, OpFoldResult a, OpFoldResult b) {
   Value lhs = materialize(a), rhs = materialize(b);
   bool commutes = kind == Add || kind == Mul || kind == Min || kind == Max;
@@ -209,9 +223,12 @@ OpFoldResult ShapeBuilder::memoized(Kind kind, OpFoldResult a, OpFoldResult b) {
     if (Value swapped = memo.lookup({unsigned(kind), rhs.getAsOpaquePointer(), lhs.getAsOpaquePointer()}))
       return swapped;
   Value &entry = memo[{unsigned(kind), lhs.getAsOpaquePointer(), rhs.getAsOpaquePointer()}];
-  if (!entry)
-    entry = build(kind, lhs, rhs);
-  return entry;
+  if (entry)
+    return entry;
+  // As early as the operands allow: who asks next for the same value may stand further up.
+  OpBuilder::InsertionGuard guard(builder);
+  setInsertionPointAfterBoth(builder, lhs, rhs);
+  return entry = build(kind, lhs, rhs);
 }
 
 static bool isConstant(OpFoldResult value, int64_t number) {

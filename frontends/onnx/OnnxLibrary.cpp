@@ -338,6 +338,17 @@ void Loader::check() {
     } catch (const std::exception &exception) {
       error(describe(node) + ": " + exception.what());
     }
+    // libonnx's shape inference adds the rank to an axis before it looks at it, and counts up to num_outputs.
+    constexpr int64_t maxRank = 32;
+    for (const auto &attribute : node.attribute()) {
+      if (attribute.type() != onnx::AttributeProto::INT)
+        continue;
+      if (attribute.name() == "axis" && (attribute.i() < -maxRank || attribute.i() >= maxRank))
+        error(describe(node) + ": axis " + std::to_string(attribute.i()) + " is outside every tensor");
+      if (attribute.name() == "num_outputs" && attribute.i() != node.output_size())
+        error(describe(node) + ": num_outputs is " + std::to_string(attribute.i()) + ", but the node has " +
+              std::to_string(node.output_size()));
+    }
     // check_node passes over domains that are not the standard's: a function of the model may define the operator.
     bool defined = llvm::any_of(proto.functions(), [&](const onnx::FunctionProto &function) {
       return function.domain() == node.domain() && function.name() == node.op_type();

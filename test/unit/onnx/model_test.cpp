@@ -433,3 +433,14 @@ TEST_F(OnnxFiles, DigestsAllFiles) {
   model.files.push_back({at("c"), "c"});
   EXPECT_NE(llvm::toString(digestModel(model).takeError()).find("No such file"), std::string::npos);
 }
+
+TEST(OnnxModel, RefusesNumbersThatShapeInferenceFallsOver) {
+  const std::string norm = "g (float[2,3] x, float[3] s) => (float[2,3] y) { y = LayerNormalization <axis = ";
+  EXPECT_NE(readText(norm + "9223372036854775807> (x, s) }", 17).errors().find("is outside every tensor"),
+            std::string::npos);
+  EXPECT_EQ(readText(norm + "-1> (x, s) }", 17).errors(), "");
+  EXPECT_NE(readText("g (float[4] x) => (float[2] y) { y = Split <axis = 0, num_outputs = 2147483647> (x) }", 18)
+                .errors()
+                .find("num_outputs is 2147483647"),
+            std::string::npos);
+}
