@@ -78,6 +78,7 @@ private:
 
   bool parse(bool isText);
   void normalize();
+  void checkNumbers(const onnx::NodeProto &node);
   void checkPolicy();
   void resolveAll();
   void check();
@@ -155,8 +156,30 @@ void Loader::normalize(RepeatedPtrField<onnx::NodeProto> &nodes) {
   }
 }
 
+/// libonnx's shape inference adds the rank to an axis before it looks at it, and counts up to num_outputs.
+void Loader::checkNumbers(const onnx::NodeProto &node) {
+  constexpr int64_t maxRank = 32;
+  for (const auto &attribute : node.attribute()) {
+    if (attribute.type() == onnx::AttributeProto::GRAPH)
+      for (const auto &inner : attribute.g().node())
+        checkNumbers(inner);
+    if (attribute.type() != onnx::AttributeProto::INT)
+      continue;
+    if (attribute.name() == "axis" && (attribute.i() < -maxRank || attribute.i() >= maxRank))
+      error(describe(node) + ": axis " + std::to_string(attribute.i()) + " is outside every tensor");
+    if (attribute.name() == "num_outputs" && attribute.i() != node.output_size())
+      error(describe(node) + ": num_outputs is " + std::to_string(attribute.i()) + ", but the node has " +
+            std::to_string(node.output_size()) + " outputs");
+  }
+}
+
 /// What libonnx would accept, or not even look at, and Hone does not read.
 void Loader::checkPolicy() {
+  for (const auto &node : proto.graph().node())
+    checkNumbers(node);
+  for (const auto &function : proto.functions())
+    for (const auto &node : function.node())
+      checkNumbers(node);
   auto checkOpsets = [&](const RepeatedPtrField<onnx::OperatorSetIdProto> &opsets, const std::string &where) {
     OnnxOpsetMap seen;
     for (const auto &opset : opsets) {
@@ -337,17 +360,6 @@ void Loader::check() {
       onnx::checker::check_node(node, context, scope);
     } catch (const std::exception &exception) {
       error(describe(node) + ": " + exception.what());
-    }
-    // libonnx's shape inference adds the rank to an axis before it looks at it, and counts up to num_outputs.
-    constexpr int64_t maxRank = 32;
-    for (const auto &attribute : node.attribute()) {
-      if (attribute.type() != onnx::AttributeProto::INT)
-        continue;
-      if (attribute.name() == "axis" && (attribute.i() < -maxRank || attribute.i() >= maxRank))
-        error(describe(node) + ": axis " + std::to_string(attribute.i()) + " is outside every tensor");
-      if (attribute.name() == "num_outputs" && attribute.i() != node.output_size())
-        error(describe(node) + ": num_outputs is " + std::to_string(attribute.i()) + ", but the node has " +
-              std::to_string(node.output_size()));
     }
     // check_node passes over domains that are not the standard's: a function of the model may define the operator.
     bool defined = llvm::any_of(proto.functions(), [&](const onnx::FunctionProto &function) {
