@@ -58,7 +58,8 @@ inline mlir::Type elementTypeOf(mlir::Value tensor) {
   return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getElementType();
 }
 
-/// ONNX's number of an element type (TensorProto.DataType, hone/abi.h; i1 is its bool), 0 for one that it does not have.
+/// ONNX's number of an element type (TensorProto.DataType, hone/abi.h; i1 is its bool), 0 for one that it does not
+/// have.
 int32_t onnxDataType(mlir::Type elementType);
 
 /// The text users know an op by: "node 'encoder/MatMul_3' (MatMul)".

@@ -140,7 +140,8 @@ void ArgReduceOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpF
     dims.erase(dims.begin() + getAxis());
 }
 
-/// Whether `a` comes before `b` in an order that starts with the greatest (or least) element, and with NaN or ends with it.
+/// Whether `a` comes before `b` in an order that starts with the greatest (or least) element, and with NaN or ends with
+/// it.
 static Value comesBefore(ElementBuilder &e, Value a, Value b, bool greatestFirst, bool plain, bool orEqual,
                          bool nanFirst = true) {
   if (isa<FloatType>(a.getType())) {
@@ -255,8 +256,10 @@ void TopKOp::emitIteration(ElementBuilder &e, Value iteration) {
         [&] {
           return e.choose(
               none, e.builder.getI1Type(), [&] { return e.constant(e.builder.getI1Type(), int64_t(0)); },
-              [&] { return comesBefore(e, x, e.loadResult(0, result(start)), getLargest(), plain, false,
-                                               /*nanFirst=*/getLargest()); });
+              [&] {
+                return comesBefore(e, x, e.loadResult(0, result(start)), getLargest(), plain, false,
+                                   /*nanFirst=*/getLargest());
+              });
         },
         [&] { return e.constant(e.builder.getI1Type(), int64_t(1)); });
     // slot counts down over elements that x comes before; the loop has a fixed bound and stops moving once placed.
@@ -266,8 +269,8 @@ void TopKOp::emitIteration(ElementBuilder &e, Value iteration) {
           Value slot = state[0], moving = state[1];
           Value previous = e.select(moving, e.sub(slot, one), e.index(0));
           Value other = e.loadResult(0, result(previous));
-          Value moves = e.builder.createOrFold<arith::AndIOp>(e.loc, moving,
-                                                              comesBefore(e, x, other, getLargest(), plain, false, /*nanFirst=*/getLargest()));
+          Value moves = e.builder.createOrFold<arith::AndIOp>(
+              e.loc, moving, comesBefore(e, x, other, getLargest(), plain, false, /*nanFirst=*/getLargest()));
           Value otherPosition = e.loadResult(1, result(previous));
           Value target = e.select(moves, slot, previous);
           e.store(0, result(target), other);

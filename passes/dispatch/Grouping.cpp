@@ -22,8 +22,10 @@ bool hone::isInlineConstant(Operation *op) {
   if (!constant)
     return false;
   auto value = dyn_cast<DenseElementsAttr>(constant.getValue());
-  return value && (value.isSplat() || value.getNumElements() == 1) &&
-         llvm::all_of(op->getUsers(), [](Operation *user) { return runsInKernel(user); });
+  return value && (value.isSplat() || value.getNumElements() == 1) && llvm::all_of(op->getUsers(), [](Operation *user) {
+           // Kernel families read their operands from memory.
+           return runsInKernel(user) && !isa<MatmulOp, AttentionOp>(user);
+         });
 }
 
 namespace {

@@ -53,7 +53,11 @@ def check_transposes(checks, models):
         for permutation in ([1, 0], [0, 2, 1], [2, 1, 0], [1, 0, 2], [0, 2, 3, 1], [3, 1, 0, 2]):
             rank, wrong = len(permutation), []
             model = models("Transpose", [rank], rank, dtype, perm=permutation)
-            shapes = itertools.product((1, 31, 33, 70), repeat=rank) if rank < 4 else [(2, 33, 5, 64), (3, 8, 9, 31), (0, 2, 3, 4)]
+            shapes = (
+                itertools.product((1, 31, 33, 70), repeat=rank)
+                if rank < 4
+                else [(2, 33, 5, 64), (3, 8, 9, 31), (0, 2, 3, 4)]
+            )
             for shape in shapes:
                 x = data(shape, dtype)
                 if not np.array_equal(model(x)["y0"], x.transpose(permutation)):
@@ -65,7 +69,9 @@ def check_concatenations(checks, models):
     for axis in range(3):
         model, wrong = models("Concat", [3, 3, 3], 3, axis=axis), []
         for sizes in ((1, 2, 3), (70, 0, 33), (0, 0, 0)):
-            parts = [np.random.default_rng(4).standard_normal((5, 6, 7)[:axis] + (n,) + (5, 6, 7)[axis + 1 :]) for n in sizes]
+            parts = [
+                np.random.default_rng(4).standard_normal((5, 6, 7)[:axis] + (n,) + (5, 6, 7)[axis + 1 :]) for n in sizes
+            ]
             parts = [part.astype("f4") for part in parts]
             if not np.array_equal(model(*parts)["y0"], np.concatenate(parts, axis)):
                 wrong.append(sizes)
@@ -73,7 +79,11 @@ def check_concatenations(checks, models):
 
 
 def check_outer_reductions(checks, models):
-    for op, reference in (("ReduceMax", np.max), ("ReduceMean", np.mean), ("ReduceL2", lambda x, axes: np.sqrt((x * x).sum(axes)))):
+    for op, reference in (
+        ("ReduceMax", np.max),
+        ("ReduceMean", np.mean),
+        ("ReduceL2", lambda x, axes: np.sqrt((x * x).sum(axes))),
+    ):
         for axes in ([0], [1], [0, 1]):
             model, wrong = models(op, [3], 3 - len(axes), axes=axes, keepdims=0), []
             for shape in ((1, 1, 1), (5, 7, 33), (129, 2, 70), (4, 3, 0)):

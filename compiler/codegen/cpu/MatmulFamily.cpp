@@ -49,9 +49,7 @@ static MatmulShape shapeOf(const Problem &problem, function_ref<Value(OpFoldResu
 }
 
 /// With an epilogue the sums stay in scratch, which is warm, and C is written once (4 % at 128 rows).
-static bool keepsSumsInScratch(MatmulOp op) {
-  return op->getBlock()->getTerminator()->getOperand(0) != op.getOutput();
-}
+static bool keepsSumsInScratch(MatmulOp op) { return op->getBlock()->getTerminator()->getOperand(0) != op.getOutput(); }
 
 static LaunchRange range(OpBuilder &builder, const CpuTarget &target, Operation *op, ShapeBuilder &shapes,
                          function_ref<Value(OpFoldResult)> size) {

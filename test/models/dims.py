@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+"""The rules of «dims» in docs/design/contracts.md, each a named check, against NumPy.
+
+    dims.py [MODEL] [--junit FILE]
+
+Empty tensors, scalars, positions inside and outside, dims that meet at run time, sizes that arrive as values, and
+results that do not depend on the number of threads (also of the sentence-embedding model).
+
+SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""
+
+import argparse
+import sys
+import tempfile
+
+import hone
+import numpy as np
+import onnx
+from checks import MINILM, Checks, reference
+from nodes import AXES, REDUCTIONS, Model, nan_max, no_error, problem_of, rows, softmax, special, unlike
+
+
+def check_empty(checks, folder):
+    """Every family on tensors with no elements (each dim 0) and on ordinary ones."""
+    model = Model(folder, "empty", {"x": ("f4", ["m", "n"]), "y": ("f4", ["m", "n"]), "i": ("i8", ["k"])})
+    model.node("empty-Add", "Add", ["x", "y"], np.add)
+    model.node("empty-Exp", "Exp", ["x"], np.exp, 1e-5)
+    model.node("empty-Transpose", "Transpose", ["x"], np.transpose, perm=[1, 0])
+    for axis in (0, 1):
+        model.node(f"empty-Concat-{axis}", "Concat", ["x", "y"], lambda *xs, a=axis: np.concatenate(xs, a), axis=axis)
+    model.node("empty-Softmax", "Softmax", ["x"], lambda x: softmax(x) if x.size else x, 1e-5, axis=-1)
+    model.node(
+        "empty-LpNormalization", "LpNormalization", ["x"], lambda x: x / np.sqrt((x * x).sum(-1, keepdims=True)), 1e-5
+    )
+    model.node("empty-Gather", "Gather", ["x", "i"], lambda x, i: np.take(x, i, 1), axis=1)
+    model.node("empty-CumSum", "CumSum", ["x", model.constant(0)], lambda x, _: np.cumsum(x, 0), 1e-5)
+    model.node("empty-Tile", "Tile", ["x", model.constant([2, 3])], np.tile)
+    model.node("empty-Tile-0", "Tile", ["x", model.constant([0, 2])], np.tile)
+    model.node("empty-Pad", "Pad", ["x", model.constant([1, 0, 2, 1])], lambda x, _: np.pad(x, ((1, 2), (0, 1))))
+    model.node("empty-Slice", "Slice", ["x", *map(model.constant, ([0], [-1], [1]))], lambda x, *_: x[:, :-1])
+    model.node("empty-Reshape", "Reshape", ["x", model.constant([-1, 1])], lambda x, _: x.reshape(-1, 1))
+    model.node("empty-Flatten", "Flatten", ["x"], lambda x: x, axis=1)
+    model.node("empty-Unsqueeze", "Unsqueeze", ["x", model.constant([1])], lambda x, _: x[:, None])
+    model.node("empty-Expand", "Expand", ["x", model.constant([2, 1, 1])], lambda x, _: np.stack([x, x]))
+    model.node("empty-Where", "Where", [model.constant(True), "x", "y"], lambda c, x, y: x)
+    model.node("empty-Cast", "Cast", ["x"], lambda x: x.astype("i4"), to=onnx.TensorProto.INT32)
+    model.node("empty-Trilu", "Trilu", ["x"], np.triu)
+    model.node("empty-OneHot", "OneHot", ["i", model.constant(4), model.constant(np.array([0, 1], "f4"))],
+               lambda i, *_: np.eye(4, dtype="f4")[i], axis=-1)  # fmt: skip
+    model.node("empty-Shape", "Shape", ["x"], lambda x: np.array(x.shape))
+    model.node("empty-Size", "Size", ["x"], lambda x: np.array(x.size))
+    model.node(
+        "empty-TopK", "TopK", ["x", model.constant([0])], lambda x, _: (x[:, :0], x[:, :0].astype("i8")), outputs=2
+    )
+
+    def sample(m, n, k):
+        values = np.arange(m * n, dtype="f4").reshape(m, n) / 8 + 1
+        return [values, -values, np.zeros(k, "i8")]
+
+    model.run(
+        checks, [sample(5, 3, 2), sample(5, 3, 0), sample(0, 3, 2), sample(0, 3, 0), sample(5, 0, 0), sample(0, 0, 0)]
+    )
+
+    model = Model(folder, "empty_concat", {f"x{i}": ("f4", ["m", f"n{i}"]) for i in range(3)})
+    model.node("Concat-empty-parts", "Concat", list(model.inputs), lambda *xs: np.concatenate(xs, 1), axis=1)
+    widths = ((0, 3, 2), (3, 0, 2), (3, 2, 0), (0, 0, 4), (0, 0, 0), (7, 64, 133))
+    model.run(checks, [[np.full((4, n), i + 1, "f4") for i, n in enumerate(w)] for w in widths])
+
+
+def check_scalars(checks, folder):
+    model = Model(folder, "scalars", {"x": ("f4", []), "y": ("f4", []), "v": ("f4", ["n"]), "i": ("i8", [])})
+    for op, function in (("Add", np.add), ("Div", np.divide), ("Less", np.less), ("Max*", nan_max)):
+        name = op.rstrip("*")
+        model.node(f"scalar-{name}", name, ["x", "y"], function, zeros=op == name)
+        model.node(f"scalar-vector-{name}", name, ["x", "v"], function, zeros=op == name)
+    model.node("scalar-Neg", "Neg", ["x"], np.negative)
+    model.node("scalar-Cast", "Cast", ["x"], lambda x: x.astype("f8"), to=onnx.TensorProto.DOUBLE)
+    for op, function in REDUCTIONS.items():
+        model.node(f"scalar-{op}", op, ["x"], lambda x, f=function: np.asarray(f(x, axis=None), "f4"), 1e-5, False)
+    model.node("scalar-Unsqueeze", "Unsqueeze", ["x", model.constant([0, 1])], lambda x, _: x.reshape(1, 1))
+    model.node("scalar-Expand", "Expand", ["x", model.constant([2, 3])], np.broadcast_to)
+    model.node("scalar-Shape", "Shape", ["x"], lambda x: np.zeros(0, "i8"))
+    model.node("scalar-Size", "Size", ["x"], lambda x: np.array(1))
+    model.node("scalar-Gather", "Gather", ["v", "i"], lambda v, i: v[i])
+    model.node("scalar-Flatten", "Flatten", ["x"], lambda x: x.reshape(1, 1), axis=0)
+    model.node("scalar-Transpose", "Transpose", ["x"], lambda x: x)
+    model.node("scalar-Tile", "Tile", ["x", model.constant(np.zeros(0, "i8"))], lambda x, _: x)
+    model.node("scalar-Where", "Where", [model.constant(False), "x", "y"], lambda c, x, y: y)
+    scalars = special("f4")
+    model.run(checks, [[np.asarray(a), np.asarray(scalars[i - 7]), np.resize(scalars, 1 + i), np.asarray(-1 - i)]
+                       for i, a in enumerate(scalars)])  # fmt: skip
+
+
+def check_indices(checks, folder):
+    """Negative positions count from the end; ones outside fail with the node's name."""
+    inputs = {"x": ("f4", ["m", "n"]), "i": ("i8", ["k"]), "j": ("i4", ["k"]), "e": ("i8", ["m", "k"]),
+              "t": ("i8", ["k", 2]),
+              "u": ("f4", ["m", "k"]), "w": ("f4", ["k"])}  # fmt: skip
+    model = Model(folder, "indices", inputs)
+
+    def scatter(x, e, u):
+        result = x.copy()
+        np.put_along_axis(result, e, u, 1)
+        return result
+
+    def scatter_nd(x, t, w):
+        result = x.copy()
+        result[tuple(t.T)] = w
+        return result
+
+    model.node("gather_rows", "Gather", ["x", "i"], lambda x, i: x[i], axis=0)
+    model.node("gather_columns", "Gather", ["x", "j"], lambda x, j: x[:, j], axis=1)
+    model.node("gather_elements", "GatherElements", ["x", "e"], lambda x, e: np.take_along_axis(x, e, 1), axis=1)
+    model.node("gather_nd", "GatherND", ["x", "t"], lambda x, t: x[tuple(t.T)])
+    model.node("scatter_elements", "ScatterElements", ["x", "e", "u"], scatter, axis=1)
+    model.node("scatter_nd", "ScatterND", ["x", "t", "w"], scatter_nd)
+    m, n, k = 5, 9, 4
+    x = np.arange(m * n, dtype="f4").reshape(m, n)
+    good = dict(
+        x=x,
+        i=np.array([0, -1, -5, 4]),
+        j=np.array([-9, 8, -1, 0], "i4"),
+        e=np.array([[0, -1, 8, -8]] * m),
+        t=np.array([[0, 0], [-1, -1], [4, 0], [-5, 8]]),
+        u=np.arange(m * k, dtype="f4").reshape(m, k) + 100,
+        w=np.arange(k, dtype="f4") + 100,
+    )
+    none = {
+        **good,
+        "i": good["i"][:0],
+        "j": good["j"][:0],
+        "e": good["e"][:, :0],
+        "t": good["t"][:0],
+        "u": good["u"][:, :0],
+        "w": good["w"][:0],
+    }
+    model.run(checks, [good, none])
+    session = model.compile(good)
+    for name, place, limits in (
+        ("i", (3,), {"gather_rows": (5, -6)}),
+        ("j", (2,), {"gather_columns": (9, -10)}),
+        ("e", (4, 3), {"gather_elements|scatter_elements": (9, -10)}),
+        ("t", (3, 0), {"gather_nd|scatter_nd": (5, -6)}),
+        ("t", (0, 1), {"gather_nd|scatter_nd": (9, -10)}),
+    ):
+        for nodes, wrong in limits.items():
+            most = np.iinfo(good[name].dtype)
+            for value in (*wrong, most.min, most.max):
+                bad = good[name].copy()
+                bad[place] = value
+                checks.add(f"outside-{nodes.split('|')[0]}{''.join(map(str, place))}-{value}",
+                           no_error(session, {**good, name: bad}, f"'({nodes})'"))  # fmt: skip
+    checks.add("outside-then-right", unlike(x[good["i"]], session.run(good)["gather_rows:0"], 0, True))
+
+
+def check_dims(checks, folder):
+    """Dims with different symbols that meet at run time: equal or 1, else an error that names the node."""
+    model = Model(folder, "dims", {"x": ("f4", ["a", "b"]), "y": ("f4", ["c", "d"]), "z": ("f4", ["d"])})
+    model.node("meet", "Add", ["x", "y"], np.add)
+    model.node("meet_last", "Mul", ["x", "z"], np.multiply)
+    model.node(
+        "meet_three", "Where", [model.constant(True), "x", "y"], lambda c, x, y: np.broadcast_arrays(x, y)[0].copy()
+    )
+
+    def sample(a, b, c, d):
+        return {"x": rows(200)[:a, :b], "y": np.ones((c, d), "f4"), "z": np.arange(d, dtype="f4")}
+
+    shapes = [(4, 5, 4, 5), (1, 5, 4, 5), (4, 1, 4, 5), (4, 5, 1, 5), (4, 5, 4, 1), (1, 1, 1, 1), (1, 5, 4, 1),
+              (4, 133, 1, 1),
+              (1, 133, 7, 133), (0, 5, 1, 5), (1, 5, 0, 5), (4, 1, 4, 0), (4, 0, 4, 1), (0, 0, 1, 1)]  # fmt: skip
+    model.run(checks, [sample(*shape) for shape in shapes])
+    session = model.compile(sample(4, 5, 4, 5))
+    for shape, sizes in (
+        ((4, 5, 3, 5), "[34]"),
+        ((4, 5, 4, 6), "[56]"),
+        ((2, 5, 4, 1), "[24]"),
+        ((0, 5, 2, 5), "[02]"),
+        ((4, 0, 4, 5), "[05]"),
+    ):
+        checks.add(f"dims-{'-'.join(map(str, shape))}", no_error(session, sample(*shape), rf"node 'meet.*{sizes}"))
+    checks.add("dims-then-right", unlike(np.ones((4, 5), "f4"), session.run({"x": np.zeros((4, 5), "f4"), **{
+        "y": np.ones((4, 5), "f4"), "z": np.zeros(5, "f4")}})["meet:0"], 0, True))  # fmt: skip
+
+    model = Model(folder, "dims_matmul", {"x": ("f4", ["a", "b"]), "y": ("f4", ["c", "d"])})
+    model.node("meet_product", "MatMul", ["x", "y"], np.matmul, 1e-5)
+    good = {"x": np.ones((2, 3), "f4"), "y": np.ones((3, 4), "f4")}
+    session = model.compile(good)
+    checks.add("dims-MatMul", unlike(np.full((2, 4), 3, "f4"), session.run(good)["meet_product:0"], 0, True))
+    checks.add(
+        "dims-MatMul-disagree", no_error(session, {**good, "y": np.ones((4, 4), "f4")}, "node 'meet_product'.*[34]")
+    )
+    checks.add("dims-MatMul-one", no_error(session, {**good, "y": np.ones((1, 4), "f4")}, "node 'meet_product'.*[13]"))
+
+    model = Model(folder, "dims_concat", {"x": ("f4", ["a", "b"]), "y": ("f4", ["c", "d"])})
+    model.node("meet_concat", "Concat", ["x", "y"], lambda x, y: np.concatenate([x, y], 1), axis=1)
+    good = {"x": np.ones((2, 3), "f4"), "y": np.ones((2, 4), "f4")}
+    session = model.compile(good)
+    checks.add("dims-Concat", unlike(np.ones((2, 7), "f4"), session.run(good)["meet_concat:0"], 0, True))
+    checks.add(
+        "dims-Concat-disagree", no_error(session, {**good, "y": np.ones((1, 4), "f4")}, "node 'meet_concat'.*[12]")
+    )
+
+    # One symbol is one size, whatever the graph makes of it.
+    model = Model(folder, "dims_symbol", {"x": ("f4", ["a"]), "y": ("f4", ["a"])})
+    model.node("same_symbol", "Add", ["x", "y"], np.add)
+    session = model.compile({"x": np.ones(3, "f4"), "y": np.ones(3, "f4")})
+    checks.add("dims-one-symbol", no_error(session, {"x": np.ones(3, "f4"), "y": np.ones(1, "f4")}, "'?y'?.*[13]|'a'"))
+
+
+def check_host_values(checks, folder):
+    """Shapes, steps and counts that arrive at run time: impossible ones fail with the node's name."""
+    counts = {"shape": 2, "step": 1, "k": 1, "parts": 2, "repeats": 2, "sizes": 2, "pads": 4}
+    inputs = {"x": ("f4", ["m", "n"]), "start": ("i8", []), "limit": ("i8", [])}
+    model = Model(folder, "host_values", {**inputs, **{name: ("i8", [count]) for name, count in counts.items()}})
+    model.node("do_reshape", "Reshape", ["x", "shape"], lambda x, shape: x.reshape(shape))
+    model.node(
+        "do_slice",
+        "Slice",
+        ["x", *map(model.constant, ([0], [99], [1])), "step"],
+        lambda x, s, e, a, step: x[:, :: step[0]],
+    )
+    model.node("do_top", "TopK", ["x", "k"], lambda x, k: tuple(map(np.ascontiguousarray, (
+        -np.sort(-x, 1)[:, : k[0]], np.argsort(-x, 1, kind="stable")[:, : k[0]]))), outputs=2)  # fmt: skip
+    model.node(
+        "do_split", "Split", ["x", "parts"], lambda x, parts: (x[:, : parts[0]], x[:, parts[0] :]), outputs=2, axis=1
+    )
+    model.node("do_tile", "Tile", ["x", "repeats"], np.tile)
+    model.node("do_pad", "Pad", ["x", "pads"], lambda x, pads: np.pad(x, pads.reshape(2, 2).T))
+    model.node(
+        "do_range", "Range", ["start", "limit", model.constant(1)], lambda start, limit, _: np.arange(start, limit)
+    )
+    model.node("do_fill", "ConstantOfShape", ["sizes"], lambda sizes: np.zeros(sizes, "f4"))
+    good = dict(
+        x=rows(64)[10:12, :6].copy(),
+        shape=np.array([3, -1]),
+        step=np.array([2]),
+        k=np.array([1]),
+        parts=np.array([2, 4]),
+        repeats=np.array([2, 1]),
+        sizes=np.array([2, 3]),
+        pads=np.array([0, 1, 2, 0]),
+        start=np.array(-2),
+        limit=np.array(3),
+    )
+    zeros = {**good, "k": np.array([0]), "parts": np.array([0, 6]), "repeats": np.array([0, 3]),
+             "sizes": np.array([0, 3]),
+             "pads": np.array([0, 0, 0, 0]), "limit": np.array(-2)}  # fmt: skip
+    model.run(checks, [good, zeros])
+    session = model.compile(good)
+    large, least = 2**40, np.array(-(2**63))
+    for node, name, values in (
+        ("do_reshape", "shape", ([5, -1], [-1, -1], [2, 7], [-2, -6], [large, large])),
+        ("do_slice", "step", ([0],)),
+        ("do_top", "k", ([7], [-1], [2**62])),
+        ("do_split", "parts", ([2, 5], [-1, 7], [2**62, 2**62])),
+        ("do_tile", "repeats", ([-1, 1],)),
+        ("do_fill", "sizes", ([-1, 2],)),
+        # Sizes whose products overflow, some to numbers that would do.
+        ("", "shape", ([4, 2**62 + 3], [2**62 + 3, 4])),
+        ("", "repeats", ([large, large], [2**62, 1], [1, (2**64 + 2) // 6])),
+        ("", "pads", ([0, 2**63 - 1, 0, 2**63 - 1], [0, 2**62, 0, 2**62])),
+        ("", "limit", (2**63 - 1,)),
+        ("", "sizes", ([large, large], [2**62, 3], [2**63 - 1, 1], [4, 2**62 + 1])),
+    ):
+        for value in values:
+            wrong = no_error(
+                session,
+                {**good, name: np.array(value), **({"start": least} if name == "limit" else {})},
+                f"node '{node}'" if node else r"overflow|memory|large|elements|node 'do_",
+            )
+            checks.add(f"host-{name}-{'-'.join(map(str, np.atleast_1d(value)))}", wrong)
+    checks.add("host-then-right", unlike(good["x"].reshape(3, 4), session.run(good)["do_reshape:0"], 0, True))
+
+
+def check_threads(checks, folder, minilm):
+    """Results do not depend on the number of threads, to the bit."""
+    model = Model(folder, "threads", {"x": ("f4", ["m", "n"]), "w": ("f4", ["n", 40])})
+    for op, function in REDUCTIONS.items():
+        for name, axis in AXES.items():
+            axes = model.constant(np.atleast_1d(axis))
+            model.node(f"{op}-{name}", op, ["x", axes], lambda x, axes, f=function: f(x, tuple(axes)), keepdims=0)
+    model.node("MatMul", "MatMul", ["x", "w"], np.matmul)
+    model.node("Softmax", "Softmax", ["x"], softmax)
+    random = np.random.default_rng(5)
+    sample = {
+        "x": random.standard_normal((1001, 777)).astype("f4"),
+        "w": random.standard_normal((777, 40)).astype("f4"),
+    }
+    small = {"x": sample["x"][:3, :7], "w": sample["w"][:7]}
+    library = model.compile(small).library
+    one = library.session(threads=1).run(sample)
+    for threads in (2, 4):
+        many = library.session(threads=threads).run(sample)
+        for check in model.cases:
+            same = one[f"{check}:0"].tobytes() == many[f"{check}:0"].tobytes()
+            checks.add(f"threads-{threads}-{check}", "" if same else "differs from one thread's result")
+
+    library = hone.load(hone.compile(minilm, f"{folder}/minilm.so"))
+    ids = np.random.default_rng(6).integers(1000, 30000, (4, 67))
+    inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+    one = library.session(threads=1).run(inputs)
+    for threads in (2, 4):
+        many = library.session(threads=threads).run(inputs)
+        wrong = [name for name in one if one[name].tobytes() != many[name].tobytes()]
+        checks.add(f"threads-{threads}-MiniLM", f"{wrong} differ from one thread's" if wrong else "")
+    empty = np.ones((0, 5), "i8")
+    checks.add(
+        "batch-0-MiniLM",
+        problem_of(library.session(threads=2), {"input_ids": empty, "attention_mask": empty}, reference(minilm)),
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", nargs="?", default=MINILM)
+    parser.add_argument("--junit")
+    options = parser.parse_args()
+    checks = Checks("dims")
+    with tempfile.TemporaryDirectory() as folder:
+        for check in (check_empty, check_scalars, check_indices, check_dims, check_host_values):
+            check(checks, folder)
+        check_threads(checks, folder, options.model)
+    return checks.finish(options.junit)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
