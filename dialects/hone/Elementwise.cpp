@@ -260,7 +260,7 @@ ELEMENTWISE(ModOp) {
 }
 
 /// x to the y by squaring; products wrap. A negative exponent gives 1/x^|y| cut to an integer: 0, but for x = 1 and -1.
-static Value integerPower(ElementBuilder &e, Value x, Value y, bool plainExponent) {
+static Value integerPower(ElementBuilder &e, Value x, Value y, bool plainBase, bool plainExponent) {
   OpBuilder &b = e.builder;
   Type type = x.getType(), exponentType = y.getType();
   Value one = e.constant(type, int64_t(1)), zero = e.constant(type, int64_t(0));
@@ -276,7 +276,8 @@ static Value integerPower(ElementBuilder &e, Value x, Value y, bool plainExponen
     return power;
   Value isOdd = e.compare(arith::CmpIPredicate::ne, b.createOrFold<arith::AndIOp>(e.loc, y, bit), none);
   Value minusOne = e.constant(type, int64_t(-1));
-  Value ofMinusOne = e.select(isOdd, minusOne, one);
+  // The same bits are the greatest value of an unsigned base.
+  Value ofMinusOne = plainBase ? zero : e.select(isOdd, minusOne, one);
   Value inverse = e.select(e.compare(arith::CmpIPredicate::eq, x, one), one,
                            e.select(e.compare(arith::CmpIPredicate::eq, x, minusOne), ofMinusOne, zero));
   return e.select(e.compare(arith::CmpIPredicate::slt, y, none), inverse, power);
@@ -315,7 +316,7 @@ ELEMENTWISE(PowOp) {
     Value power = b.createOrFold<math::PowFOp>(e.loc, toFloat(x, getLhs(), wide), toFloat(y, getRhs(), wide));
     return floatToInteger(e, power, type, isUnsigned(getLhs()));
   }
-  return integerPower(e, x, y, isUnsigned(getRhs()));
+  return integerPower(e, x, y, isUnsigned(getLhs()), isUnsigned(getRhs()));
 }
 
 template <typename FloatOp, typename SignedOp, typename UnsignedOp>

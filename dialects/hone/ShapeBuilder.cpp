@@ -202,16 +202,19 @@ Value ShapeBuilder::build(Kind kind, Value a, Value b) {
   llvm_unreachable("all kinds handled");
 }
 
-/// Where both values are known first; stays where it is unless they are known in its own block.
-static void setInsertionPointAfterBoth(OpBuilder &builder, Value a, Value b) {
+/// Goes to where all values are known first; stays where it is unless they are known in its own block.
+static void setInsertionPointAfterAll(OpBuilder &builder, ArrayRef<Value> values) {
   Block *block = builder.getInsertionBlock();
-  if (a.getParentBlock() != block || b.getParentBlock() != block)
-    return;
-  Operation *first = a.getDefiningOp(), *second = b.getDefiningOp();
-  if (!first || (second && first->isBeforeInBlock(second)))
-    first = second;
-  if (first)
-    builder.setInsertionPointAfter(first);
+  Operation *last = nullptr;
+  for (Value value : values) {
+    if (value.getParentBlock() != block)
+      return;
+    Operation *definition = value.getDefiningOp();
+    if (definition && (!last || last->isBeforeInBlock(definition)))
+      last = definition;
+  }
+  if (last)
+    builder.setInsertionPointAfter(last);
   else
     builder.setInsertionPointToStart(block);
 }
@@ -226,8 +229,11 @@ OpFoldResult ShapeBuilder::memoized(Kind kind, OpFoldResult a, OpFoldResult b) {
   if (entry)
     return entry;
   // As early as the operands allow: who asks next for the same value may stand further up.
+  SmallVector<Value> operands{lhs, rhs};
+  if (kind == Broadcast || kind == Div)
+    operands.append({materialize(constant(0)), materialize(constant(1))}); // what build() compares with
   OpBuilder::InsertionGuard guard(builder);
-  setInsertionPointAfterBoth(builder, lhs, rhs);
+  setInsertionPointAfterAll(builder, operands);
   return entry = build(kind, lhs, rhs);
 }
 

@@ -51,6 +51,7 @@ int32_t hone_rt_launch(hone_frame *frame, const hone_launch *launch) {
   if (is_cancelled(session))
     return hone_rt_error(session->error, HONE_CANCELLED, "%s: cancelled", launch->node);
   if (j.failure)
-    return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "%s: an index is out of range", launch->node);
+    return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "%s: an index is outside its dim, or a divisor is zero",
+                         launch->node);
   return HONE_OK;
 }

@@ -18,11 +18,7 @@ warnings.filterwarnings("ignore", "Mean of empty slice")
 NAN, INF = np.nan, np.inf
 LENGTHS = (1, 7, 64, 133)
 FLOATS, SIGNED, UNSIGNED = ("f4", "f8"), ("i1", "i2", "i4", "i8"), ("u1", "u2", "u4", "u8")
-
-
 INTEGERS = SIGNED + UNSIGNED
-
-
 ROUNDING = {np.dtype("f4"): 4e-6, np.dtype("f8"): 1e-12}  # of functions that are not exact
 
 
@@ -90,8 +86,6 @@ REDUCTIONS = {
     "ReduceLogSum": lambda x, axis: np.log(np.sum(x, axis=axis)),
     "ReduceLogSumExp": log_sum_exp,
 }  # fmt: skip
-
-
 AXES = {"rows": 1, "columns": 0, "all": (0, 1)}
 
 
@@ -142,7 +136,7 @@ class Model:
         """inputs: name -> (dtype, dims); a dim is a number or a symbol."""
         self.folder, self.name, self.opset = folder, name, opset
         self.inputs = {name: (np.dtype(dtype), dims) for name, (dtype, dims) in inputs.items()}
-        self.constants, self.nodes, self.cases = {}, [], {}
+        self.constants, self.nodes, self.cases, self.session = {}, [], {}, None
 
     def constant(self, value):
         name = f"c{len(self.constants)}"
@@ -166,6 +160,10 @@ class Model:
         return [np.asarray(result) for result in (results if isinstance(results, tuple) else (results,))]
 
     def compile(self, sample):
+        """A session; `sample` is a set of inputs, which tells the results' types and numbers of dims."""
+        if self.session:
+            return self.session
+
         def info(name, dtype, dims):
             return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), dims)
 
@@ -184,7 +182,8 @@ class Model:
         opsets = [helper.make_opsetid("", self.opset)]
         path = f"{self.folder}/{self.name}"
         onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=11), f"{path}.onnx")
-        return hone.load(hone.compile(f"{path}.onnx", f"{path}.so")).session(threads=2)
+        self.session = hone.load(hone.compile(f"{path}.onnx", f"{path}.so")).session(threads=2)
+        return self.session
 
     def run(self, checks, samples):
         """samples: sets of inputs, each a dict or a list in the order of the inputs."""

@@ -233,6 +233,9 @@ static Value pad(Node &node, Importer &importer, ArrayRef<OpFoldResult> before, 
   if (!llvm::is_contained({"constant", "edge", "reflect", "wrap"}, mode))
     return importer.failValue("mode '" + mode + "' is none of constant, edge, reflect, wrap");
   for (auto [i, front, back] : llvm::enumerate(before, after)) {
+    for (OpFoldResult padding : {front, back})
+      if (!importer.checkMagnitude(padding, int64_t(1) << 46, "a padding"))
+        return {};
     OpFoldResult dim = shapes.dim(x, i), size = shapes.add(shapes.add(dim, front), back);
     if (!importer.checkNotNegative(size, "dim " + Twine(i) + " of the result"))
       return {};

@@ -182,6 +182,16 @@ bool Importer::checkRange(OpFoldResult value, OpFoldResult least, OpFoldResult g
   return false;
 }
 
+bool Importer::checkMagnitude(OpFoldResult value, int64_t limit, const Twine &what) {
+  OpFoldResult most = shapes.constant(limit);
+  OpFoldResult fits = host.logicalAnd(host.compare(CmpIPredicate::sge, value, shapes.constant(-limit)),
+                                      host.compare(CmpIPredicate::sle, value, most));
+  if (host.check(loc, fits, nodeText(loc) + ": " + what + " is {0}, too large for any memory", value, most))
+    return true;
+  report(what + " is too large for any memory");
+  return false;
+}
+
 bool Importer::checkNotNegative(OpFoldResult value, const Twine &what) {
   OpFoldResult zero = shapes.constant(0);
   if (host.check(loc, host.compare(CmpIPredicate::sge, value, zero), nodeText(loc) + ": " + what + " is negative: {0}",

@@ -117,6 +117,8 @@ public:
   bool checkRange(mlir::OpFoldResult value, mlir::OpFoldResult least, mlir::OpFoldResult greatest,
                   const llvm::Twine &what);
   bool checkNotNegative(mlir::OpFoldResult value, const llvm::Twine &what);
+  /// Makes sure that |value| <= `limit`, so that arithmetic on it cannot wrap, in the same way.
+  bool checkMagnitude(mlir::OpFoldResult value, int64_t limit, const llvm::Twine &what);
   /// An axis as a position in [0, rank); nothing (and an error) if it is outside [-rank, rank).
   std::optional<int64_t> axis(int64_t value, int64_t rank);
   /// Several axes, sorted.

@@ -89,6 +89,9 @@ static LogicalResult importRange(Node &node, Importer &importer) {
   } else {
     OpFoldResult from = *importer.hostScalar(node, 0), to = *importer.hostScalar(node, 1);
     OpFoldResult step = *importer.hostScalar(node, 2);
+    if (!importer.checkMagnitude(from, int64_t(1) << 61, "the start") ||
+        !importer.checkMagnitude(to, int64_t(1) << 61, "the limit"))
+      return failure();
     if (!host.check(importer.loc, host.compare(CmpIPredicate::ne, step, zero),
                     nodeText(importer.loc) + ": delta is {0}", step, zero))
       return importer.fail("delta is 0");
@@ -270,7 +273,8 @@ static LogicalResult importTile(Node &node, Importer &importer) {
   if (int64_t(repeats->size()) != rankOf(x))
     return importer.fail("has " + Twine(repeats->size()) + " repeats for " + Twine(rankOf(x)) + " dims");
   for (OpFoldResult repeat : *repeats)
-    if (!importer.checkNotNegative(repeat, "a repeat"))
+    if (!importer.checkNotNegative(repeat, "a repeat") ||
+        !importer.checkMagnitude(repeat, int64_t(1) << 31, "a repeat"))
       return failure();
   SmallVector<Value> values = importer.shapes.materialize(*repeats);
   return node.set(0, importer.create<TileOp>(elementTypeOf(x), rankOf(x), x, ValueRange(values)));

@@ -1,0 +1,478 @@
+#!/usr/bin/env python3
+"""Old versions of operators: as the ONNX library's version converter and ONNX Runtime understand them.
+
+    old_versions.py [--junit FILE]
+
+For each operator in scope and each of its versions but the newest: a node in that version's opset, and the same node
+converted to the newest opset that the converter reaches, compiled and run on the same inputs. Both results have to be
+equal, and equal to ONNX Runtime's on the old node where that runs it.
+
+SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+
+import hone
+import numpy as np
+import onnx
+import onnxruntime
+from checks import Checks
+from onnx import TensorProto, compose, defs, helper, numpy_helper, version_converter
+
+SCOPE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../conformance/scope.json")
+OLDEST, NEWEST = 7, 28
+
+
+class Constant:
+    """An operand that is part of the model."""
+
+    def __init__(self, values, dtype="i8"):
+        self.value = np.asarray(values, dtype)
+
+
+# ---- Nodes for each operator and version
+
+
+def floats(*shape, seed=0):
+    """Distinct numbers between 0.1 and 0.9, so that all functions are defined and nothing ties."""
+    count = int(np.prod(shape, dtype=int))
+    return (0.1 + 0.8 * np.random.default_rng(seed).permutation(count) / max(count, 1)).astype("f4").reshape(shape)
+
+
+X, Y = floats(3, 4, 5), floats(3, 4, 5, seed=1)
+SIGNED = np.where(floats(3, 4, 5, seed=2) > 0.5, X, -X) * 8
+WHOLE = np.arange(-30, 30).reshape(3, 4, 5)
+BOTH = [([X, Y], {}), ([X, floats(4, 1)], {})]
+POSITIONS = np.array([[0, 2], [3, -1]])
+ROUNDED = [([SIGNED], {})]
+
+
+def unary(**attributes):
+    return lambda version: [([SIGNED], {}), *([([SIGNED], attributes)] if attributes else [])]
+
+
+def many(version):
+    return [([X, Y, SIGNED], {}), ([X], {}), *([([X, floats(4, 1), floats(5)], {})] if version >= 8 else [])]
+
+
+def compared(version):
+    cases = [([WHOLE.astype("i4"), WHOLE.astype("i4")[::-1].copy()], {})] if version >= 9 else []
+    return [([X, np.where(WHOLE % 3, Y, X)], {}), *cases]
+
+
+def equal(version):
+    cases = [([X, np.where(WHOLE % 3, Y, X)], {})] if version >= 11 else []
+    return [([WHOLE, np.abs(WHOLE)], {}), *cases]
+
+
+def along(version):
+    """Softmax and its kin. Before version 13 the default axis is 1 and all dims from it on are one row."""
+    axes = (0, 1, 2, -1, -2) if version >= 11 else (0, 1, 2)
+    return [([SIGNED], {}), ([floats(3, 4)], {}), *(([SIGNED], {"axis": axis}) for axis in axes)]
+
+
+def reduced(version, axes_are_input=18):
+    """Reductions. Axes became an input in version 18 (of ReduceSum: 13), may be negative since 11."""
+    cases = [([X], {}), ([X], {"keepdims": 0})]
+    for axes in ([1], [0, 2], *([[-1], [-3, 1]] if version >= 11 else [])):
+        for keepdims in (0, 1):
+            given = ([X, Constant(axes)], {}) if version >= axes_are_input else ([X], {"axes": axes})
+            cases.append((given[0], {**given[1], "keepdims": keepdims}))
+    if version >= axes_are_input:
+        cases += [([X, Constant([])], {"noop_with_empty_axes": noop}) for noop in (0, 1)]
+    return cases
+
+
+def positioned(version):
+    ties = (WHOLE % 4).astype("f4")
+    cases = [([X], {}), ([X], {"axis": 1, "keepdims": 0}), ([ties], {"axis": 2})]
+    cases += [([ties], {"axis": -2})] if version >= 11 else []
+    return cases + ([([ties], {"axis": 1, "select_last_index": 1})] if version >= 12 else [])
+
+
+def cast(version):
+    targets = (TensorProto.DOUBLE, TensorProto.INT64, TensorProto.UINT8, TensorProto.BOOL)
+    positive = [([np.abs(SIGNED)], {"to": target}) for target in targets]
+    return [*positive, ([SIGNED], {"to": TensorProto.INT32}), ([WHOLE], {"to": TensorProto.FLOAT})]
+
+
+def clip(version):
+    if version < 11:
+        return [
+            ([SIGNED], {}),
+            ([SIGNED], {"min": -1.5}),
+            ([SIGNED], {"max": 2.5}),
+            ([SIGNED], {"min": -1.5, "max": 2.5}),
+        ]
+    low, high = Constant(-1.5, "f4"), Constant(2.5, "f4")
+    cases = [([SIGNED, *rest], {}) for rest in ([], [low], [None, high], [low, high])]
+    whole = [([WHOLE, Constant(-3), Constant(9)], {})] if version >= 12 else []
+    return cases + whole
+
+
+def constant(version):
+    cases = [([], {"value": numpy_helper.from_array(X)}), ([], {"value": numpy_helper.from_array(WHOLE)})]
+    if version >= 12:
+        cases += [
+            ([], {"value_float": 1.5}),
+            ([], {"value_int": 7}),
+            ([], {"value_ints": [1, 2]}),
+            ([], {"value_floats": [1.5]}),
+        ]
+    return cases
+
+
+def dropout(version):
+    # Without training, the mask is defined since version 12.
+    return [([X], {}, outputs) for outputs in ((1, 2) if version >= 12 else (1,))] + (
+        [([X], {"ratio": 0.25}, 1)] if version < 12 else []
+    )
+
+
+def gemm(version):
+    a, b, c = floats(3, 4), floats(4, 5), floats(5)
+    cases = [([a, b, c], {}), ([a, b, floats(3, 1)], {"alpha": 0.5, "beta": 2.0})]
+    cases += [([a.T.copy(), b.T.copy(), c], {"transA": 1, "transB": 1})]
+    return cases + ([([a, b], {})] if version >= 11 else [])
+
+
+def one_hot(version):
+    # Negative indices count from the end since version 11; before, they were outside, which made all values off.
+    indices = np.array([[0, 2], [1, 6]] if version < 11 else [[0, 2], [-1, 6]])
+    operands = [indices, Constant([5]), Constant([0.5, 2], "f4")]
+    return [(operands, {}), (operands, {"axis": 0}), (operands, {"axis": 1})]
+
+
+def pad(version):
+    if version < 11:
+        pads = {"pads": [0, 1, 2, 1, 0, 1]}
+        cases = [([X], {**pads, "mode": mode}) for mode in ("constant", "edge", "reflect")]
+        return [*cases, ([X], {**pads, "value": 1.5}), ([X], {"pads": [-1, 0, 0, 0, -1, 2]})]
+    pads, modes = Constant([0, 1, 2, 1, 0, 1]), ("constant", "edge", "reflect", *(["wrap"] if version >= 19 else []))
+    cases = [([X, pads], {"mode": mode}) for mode in modes]
+    cases += [([X, pads, Constant(1.5, "f4")], {}), ([X, Constant([-1, 0, 0, 0, -1, 2])], {})]
+    return cases + ([([X, Constant([1, 2]), None, Constant([-2])], {})] if version >= 18 else [])
+
+
+def power(version):
+    cases = [([X, Y], {}), ([X, floats(5)], {})]
+    return cases + ([([SIGNED, WHOLE % 4], {}), ([WHOLE, WHOLE % 4], {})] if version >= 12 else [])
+
+
+def reshape(version):
+    cases = [([X, Constant(shape)], {}) for shape in ([3, 20], [0, -1], [-1], [3, 0, 1, -1])]
+    return cases + ([([floats(0, 4), Constant([4, 0])], {"allowzero": 1})] if version >= 14 else [])
+
+
+def scatter(version, indices, updates):
+    reductions = ["none", *(["add", "mul"] if version >= 16 else []), *(["max", "min"] if version >= 18 else [])]
+    attributes = [{"reduction": name} if version >= 16 else {} for name in reductions]
+    return [([X, indices, updates], each) for each in attributes]
+
+
+def scatter_elements(version):
+    indices = np.array([[[0, 1, -1, 2, 0]]])
+    axes = [([X, indices, floats(1, 1, 5)], {"axis": axis}) for axis in (1, -1)]
+    return axes + scatter(version, indices, floats(1, 1, 5))
+
+
+def shape(version):
+    return [([X], {})] + ([([X], {"start": 1}), ([X], {"start": -2, "end": -1})] if version >= 15 else [])
+
+
+def slices(version):
+    parts = [([1], [3], [1]), ([0, -2], [2, 9], [0, 2]), ([1, 0, 0], [-1, 2, 2**31 - 1], None)]
+    if version < 10:
+        return [([X], {"starts": s, "ends": e, **({"axes": a} if a else {})}) for s, e, a in parts]
+    cases = [([X, Constant(s), Constant(e), *([Constant(a)] if a else [])], {}) for s, e, a in parts]
+    steps = [Constant([-1, 0]), Constant([-(2**31), 5]), Constant([1, 2]), Constant([-1, 2])]
+    return [*cases, ([X, *steps], {})]
+
+
+def split(version):
+    wide = floats(3, 6)
+    cases = [([wide], {"axis": 0, **({"num_outputs": 3} if version >= 18 else {})}, 3)]
+    if version < 13:
+        return [*cases, ([wide], {"axis": 1, "split": [1, 2, 3]}, 3), ([wide], {"axis": 1}, 2)]
+    cases.append(([wide, Constant([1, 2, 3])], {"axis": 1}, 3))
+    return cases + ([([wide], {"axis": 1, "num_outputs": 4}, 4)] if version >= 18 else [])
+
+
+def squeeze(version):
+    x = floats(1, 4, 1, 5)
+    every = [[0], [0, 2], *([[-2], [-4, 2]] if version >= 11 else [])]
+    cases = [([x, Constant(axes)], {}) if version >= 13 else ([x], {"axes": axes}) for axes in every]
+    return [*cases, ([x], {})]
+
+
+def unsqueeze(version):
+    every = [[0], [1, 3], *([[-1], [-2, 0]] if version >= 11 else [])]
+    return [([X, Constant(axes)], {}) if version >= 13 else ([X], {"axes": axes}) for axes in every]
+
+
+def top_k(version):
+    if version < 10:
+        return [([X], {"k": 2}, 2), ([X], {"k": 3, "axis": 1}, 2)]
+    cases = [([X, Constant([2])], {}, 2), ([X, Constant([3])], {"axis": 1}, 2)]
+    return cases + ([([X, Constant([3])], {"axis": -2, "largest": 0}, 2)] if version >= 11 else [])
+
+
+def both(version):
+    return BOTH
+
+
+def fixed(*cases):
+    return lambda version: list(cases)
+
+
+NODES = {
+    **dict.fromkeys(["Add", "Sub", "Mul", "Div", "PRelu"], both),
+    **dict.fromkeys(["Max", "Min", "Sum", "Mean"], many),
+    **dict.fromkeys(["Greater", "Less", "GreaterOrEqual", "LessOrEqual"], compared),
+    **dict.fromkeys(["Softmax", "LogSoftmax", "Hardmax"], along),
+    **dict.fromkeys(["ArgMax", "ArgMin"], positioned),
+    **dict.fromkeys(
+        [f"Reduce{kind}" for kind in ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "SumSquare")],
+        reduced,
+    ),
+    **dict.fromkeys(
+        [
+            "Abs",
+            "Ceil",
+            "Cos",
+            "Erf",
+            "Exp",
+            "Floor",
+            "HardSwish",
+            "Identity",
+            "Mish",
+            "Neg",
+            "Relu",
+            "Round",
+            "Sigmoid",
+            "Sign",
+            "Sin",
+            "Softplus",
+            "Softsign",
+            "Tan",
+            "Tanh",
+        ],
+        unary(),
+    ),  # fmt: skip
+    **dict.fromkeys(["Log", "Reciprocal", "Sqrt"], fixed(([X], {}))),
+    **dict.fromkeys(["Celu", "Elu", "LeakyRelu", "ThresholdedRelu"], unary(alpha=0.25)),
+    "Selu": unary(alpha=0.5, gamma=2.0),
+    "HardSigmoid": unary(alpha=0.5, beta=0.25),
+    "Cast": cast,
+    "CastLike": fixed(([SIGNED, WHOLE[0]], {}), ([WHOLE, X], {})),
+    "Clip": clip,
+    "Concat": lambda version: [([X, Y], {"axis": axis}) for axis in ((0, 2, -2) if version >= 11 else (0, 2))],
+    "Constant": constant,
+    "ConstantOfShape": fixed(
+        ([Constant([2, 3])], {}), ([Constant([2, 0])], {"value": numpy_helper.from_array(np.array([7]))})
+    ),
+    "CumSum": fixed(([X, Constant(1)], {}), ([X, Constant(-1)], {"exclusive": 1, "reverse": 1})),
+    "Dropout": dropout,
+    "Equal": equal,
+    "Expand": fixed(([floats(4, 1), Constant([3, 1, 5])], {})),
+    "Flatten": lambda version: [([X], {"axis": axis}) for axis in ((0, 1, 3, -1) if version >= 11 else (0, 1, 3))],
+    "Gather": lambda version: [
+        ([X, np.abs(POSITIONS)], {"axis": 1}),
+        *([([X, POSITIONS], {"axis": 1})] if version >= 11 else []),
+    ],
+    "GatherElements": fixed(([X, np.array([[[0, -1, 1, 2, 0]]])], {}), ([X, np.array([[[4, -1]]])], {"axis": -1})),
+    "GatherND": lambda version: [
+        ([X, np.array([[0, 1], [-1, 3]])], {}),
+        *([([X, np.array([[1], [0], [-1]])], {"batch_dims": 1})] if version >= 12 else []),
+    ],
+    "Gemm": gemm,
+    "IsInf": fixed(
+        ([np.array([1, np.inf, -np.inf, np.nan], "f4")], {}),
+        ([np.array([np.inf, -np.inf], "f4")], {"detect_negative": 0}),
+    ),
+    "IsNaN": fixed(([np.array([1, np.inf, np.nan], "f4")], {})),
+    "LpNormalization": fixed(([X], {}), ([X], {"axis": 1, "p": 1})),
+    "MatMul": lambda version: [
+        ([floats(3, 4), floats(4, 5)], {}),
+        ([X, floats(5)], {}),
+        *([([WHOLE[0].astype("i4"), WHOLE[0].T.astype("i4").copy()], {})] if version >= 9 else []),
+    ],
+    "Mod": fixed(([WHOLE, np.where(WHOLE % 2, 7, -7)], {}), ([SIGNED, X], {"fmod": 1})),
+    "OneHot": one_hot,
+    "Pad": pad,
+    "Pow": power,
+    "Range": fixed(
+        ([Constant(1), Constant(9), Constant(3)], {}),
+        ([Constant(1, "f4"), Constant(0, "f4"), Constant(-0.25, "f4")], {}),
+    ),
+    "ReduceSum": lambda version: reduced(version, axes_are_input=13),
+    "Reshape": reshape,
+    "ScatterElements": scatter_elements,
+    "ScatterND": lambda version: scatter(version, np.array([[0, 1], [-1, 3]]), floats(2, 5)),
+    "Shape": shape,
+    "Size": fixed(([X], {})),
+    "Slice": slices,
+    "Split": split,
+    "Squeeze": squeeze,
+    "Tile": fixed(([X, Constant([2, 1, 3])], {})),
+    "TopK": top_k,
+    "Transpose": fixed(([X], {}), ([X], {"perm": [1, 2, 0]})),
+    "Unsqueeze": unsqueeze,
+    "Where": fixed(([X > 0.5, X, Y], {}), ([X[:, :1] > 0.5, X, floats(5)], {})),
+}
+
+
+# ---- Models
+
+
+def versions(op):
+    """The operator's versions that opsets from OLDEST on have."""
+    every = sorted(
+        schema.since_version
+        for schema in defs.get_all_schemas_with_history()
+        if schema.name == op and not schema.domain
+    )
+    reachable = [
+        version for version, following in zip(every, [*every[1:], NEWEST + 1], strict=True) if following > OLDEST
+    ]
+    return reachable
+
+
+def model_of(op, opset, operands, attributes, outputs=1):
+    """A model of one node, and its inputs."""
+    names, inputs, initializers = [], {}, []
+    for i, operand in enumerate(operands):
+        names.append("" if operand is None else f"x{i}")
+        if isinstance(operand, Constant):
+            initializers.append(numpy_helper.from_array(operand.value, names[-1]))
+        elif operand is not None:
+            inputs[names[-1]] = operand
+    results = [f"y{i}" for i in range(outputs)]
+    node = helper.make_node(op, names, results, name=op, **attributes)
+    graph = helper.make_graph(
+        [node],
+        op,
+        [
+            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+            for name, value in inputs.items()
+        ],
+        [helper.make_empty_tensor_value_info(name) for name in results],
+        initializers,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    inferred = {info.name: info for info in onnx.shape_inference.infer_shapes(model, data_prop=True).graph.output}
+    del model.graph.output[:]
+    model.graph.output.extend(inferred[name] for name in results)
+    return model, inputs
+
+
+def converted(model, opset):
+    """The model in the newest opset that the converter reaches, and that opset; None if it reaches none."""
+    # Hardmax changed its default axis and its meaning in version 13, which the converter leaves out.
+    newest = 12 if opset <= 12 and model.graph.node[0].op_type == "Hardmax" else NEWEST
+    for target in range(newest, opset, -1):
+        try:
+            return version_converter.convert_version(model, target), target
+        except Exception:  # the converter's errors have no common class; it lacks steps for some operators
+            continue
+    return None, opset
+
+
+class Group:
+    """Models of one opset, compiled as one."""
+
+    def __init__(self, name, opset):
+        self.name = name
+        self.model = helper.make_model(
+            helper.make_graph([], name, [], []), opset_imports=[helper.make_opsetid("", opset)], ir_version=11
+        )
+        self.inputs = {}
+
+    def add(self, prefix, model, inputs):
+        graph = compose.add_prefix(model, prefix).graph
+        for field in ("node", "input", "output", "initializer"):
+            getattr(self.model.graph, field).extend(getattr(graph, field))
+        self.inputs.update({prefix + name: value for name, value in inputs.items()})
+
+    def run(self, folder):
+        path = f"{folder}/{self.name}"
+        onnx.save(self.model, f"{path}.onnx")
+        return hone.load(hone.compile(f"{path}.onnx", f"{path}.so")).run(self.inputs)
+
+
+def difference(expected, actual):
+    """Why `actual` is not `expected`, or ""."""
+    if actual.shape != expected.shape or actual.dtype != expected.dtype:
+        return f"{actual.dtype}{list(actual.shape)}, expected {expected.dtype}{list(expected.shape)}"
+    if np.allclose(actual, expected, rtol=1e-5, atol=1e-6, equal_nan=True):
+        return ""
+    return f"{actual.tolist()}, expected {expected.tolist()}"[:200]
+
+
+def onnx_runtime(model, inputs):
+    """ONNX Runtime's results, or None where it does not run the model."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 4
+    try:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        return session.run(None, inputs)
+    except Exception:  # its errors have no common class either
+        return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--junit")
+    options = parser.parse_args()
+    checks = Checks("versions")
+    with open(SCOPE) as file:
+        operators = json.load(file)["operators"]
+    groups, cases = {}, []
+
+    def add(kind, opset, prefix, model, inputs):
+        group = groups.setdefault((kind, opset), Group(f"{kind}_{opset}", opset))
+        group.add(prefix, model, inputs)
+        return kind, opset
+
+    for op in operators:
+        for version in versions(op)[:-1]:
+            opset = max(version, OLDEST)
+            for i, case in enumerate(NODES[op](version)):
+                model, inputs = model_of(op, opset, *case)
+                prefix = f"{op}_{version}_{i}_"
+                newer, target = converted(model, opset)
+                places = [add("old", opset, prefix, model, inputs)]
+                if newer:
+                    places.append(add("new", target, prefix, newer, inputs))
+                cases.append((f"{op}-{version}", prefix, places, onnx_runtime(model, inputs), len(model.graph.output)))
+
+    results, errors = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        for key, group in groups.items():
+            try:
+                results[key] = group.run(folder)
+            except (hone.CompileError, hone.Error) as error:
+                errors[key] = str(error)
+
+    problems = {}
+    for check, prefix, places, runtime, outputs in cases:
+        found = problems.setdefault(check, [])
+        found += [errors[place] for place in places if place in errors]
+        got = [[results[place][f"{prefix}y{i}"] for i in range(outputs)] for place in places if place in results]
+        if len(got) == 2:
+            found += [f"{prefix}: converted to opset {places[1][1]}: {p}" for p in map(difference, got[1], got[0]) if p]
+        if got and runtime:
+            found += [f"{prefix}: ONNX Runtime: {p}" for p in map(difference, runtime, got[0]) if p]
+        if len(places) < 2 and not runtime:
+            found.append(f"{prefix}: neither the converter nor ONNX Runtime takes it")
+    for check, found in problems.items():
+        checks.add(check, found[0] if found else "")
+    return checks.finish(options.junit)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
