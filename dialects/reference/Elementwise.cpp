@@ -1,4 +1,5 @@
-// Element-wise ops. Floats are computed in f64 and rounded once, which is exact for sums, products, quotients and roots.
+// Element-wise ops. Floats are computed in f64 and rounded once, which is exact for sums, products, quotients and
+// roots.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
@@ -14,14 +15,19 @@ template <typename T> static constexpr bool isFloat = std::is_floating_point_v<T
 template <typename F> static llvm::Expected<Results> map(const Call &call, F f) {
   const HostTensor &x = call.tensors[0];
   HostTensor result(call.element(), x.dims);
-  visitType(x.element, [&](auto zero) {
+  bool fits = visitType(x.element, [&](auto zero) {
     using T = decltype(zero);
     using R = decltype(f(T()));
+    if (bytesOf(result.element) != sizeof(R))
+      return false;
     auto from = x.as<T>();
     auto to = result.as<R>();
     for (int64_t i = 0, count = from.size(); i < count; ++i)
       to[i] = f(from[i]);
+    return true;
   });
+  if (!fits)
+    return call.error("has a result of another type");
   return one(std::move(result));
 }
 
@@ -53,15 +59,20 @@ template <typename F> static llvm::Expected<Results> zip(const Call &call, F f) 
   if (!dims)
     return dims.takeError();
   HostTensor result(call.element(), *dims);
-  visitType(lhs.element, [&](auto zero) {
+  bool fits = visitType(lhs.element, [&](auto zero) {
     using T = decltype(zero);
     using R = decltype(f(T(), T()));
+    if (bytesOf(result.element) != sizeof(R))
+      return false;
     int64_t i = 0;
     forEach(*dims, [&](ArrayRef<int64_t> at) {
       result.as<R>()[i++] =
           f(lhs.as<T>()[broadcastPosition(at, lhs.dims)], rhs.as<T>()[broadcastPosition(at, rhs.dims)]);
     });
+    return true;
   });
+  if (!fits)
+    return call.error("has a result of another type");
   return one(std::move(result));
 }
 /// Sums and the like: floats by f(double, double), integers by the same f on 64-bit words, of which the low bits stay.
@@ -131,7 +142,19 @@ static llvm::Expected<Results> modulo(const Call &call) {
   return result;
 }
 
-/// The exponent is first converted to a float base's type; integer bases go through f64.
+/// x to the n in words that wrap.
+static uint64_t powerOf(uint64_t x, uint64_t n) { return n == 0 ? 1 : powerOf(x * x, n / 2) * (n % 2 ? x : 1); }
+
+/// A negative exponent gives the quotient 1 / x^|n| without its fraction.
+template <typename T> static T integerPower(T x, int64_t n, bool isUnsigned) {
+  if (isUnsigned || n >= 0)
+    return wrap<T>(powerOf(uint64_t(x), uint64_t(n)));
+  if (x == T(1) || (std::is_signed_v<T> && x == T(-1)))
+    return n % 2 ? x : T(1);
+  return T(0);
+}
+
+/// Integers by integers stay integers. Else the exponent is converted to a float base's type, or both to f64.
 static llvm::Expected<Results> power(const Call &call) {
   const HostTensor &base = call.tensors[0], &exponent = call.tensors[1];
   auto dims = broadcastDims(call, base.dims, exponent.dims);
@@ -145,6 +168,10 @@ static llvm::Expected<Results> power(const Call &call) {
       using T = decltype(zero);
       if constexpr (isFloat<T>)
         result.as<T>()[i] = T(std::pow(x, double(T(y))));
+      else if (isa<IntegerType>(exponent.element))
+        result.as<T>()[i] =
+            integerPower(base.as<T>()[broadcastPosition(at, base.dims)],
+                         exponent.integer(broadcastPosition(at, exponent.dims)), exponent.element.isUnsignedInteger());
       else
         result.as<T>()[i] = truncateTo<T>(std::pow(x, y));
     });

@@ -8,6 +8,7 @@
 #include "dialects/hone/Hone.h"
 #include "dialects/reference/Reference.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include <cstring>
 #include <optional>
 
 namespace hone {
@@ -30,6 +31,7 @@ struct Call {
 /// The evaluation of an op of one family; none for an op of another.
 using Evaluation = std::optional<llvm::Expected<Results>>;
 Evaluation evaluateElementwise(const Call &call);
+Evaluation evaluateIndex(const Call &call);
 Evaluation evaluateLinear(const Call &call);
 Evaluation evaluateNorm(const Call &call);
 Evaluation evaluateReduce(const Call &call);
@@ -48,6 +50,25 @@ std::string dimsText(llvm::ArrayRef<int64_t> dims);
 llvm::Expected<Dims> broadcastDims(const Call &call, llvm::ArrayRef<int64_t> a, llvm::ArrayRef<int64_t> b);
 /// The row-major position in a tensor of dims `own` of what position `at` of a broadcast result reads.
 int64_t broadcastPosition(llvm::ArrayRef<int64_t> at, llvm::ArrayRef<int64_t> own);
+
+inline void copyElement(HostTensor &to, int64_t toPosition, const HostTensor &from, int64_t fromPosition) {
+  int64_t size = bytesOf(to.element);
+  std::memcpy(to.bytes.data() + toPosition * size, from.bytes.data() + fromPosition * size, size);
+}
+
+/// A tensor of the call's element type, each position of which takes the element of `from` at source(at), or stays zero
+/// where that is negative.
+template <typename F> Results moved(const Call &call, const HostTensor &from, llvm::ArrayRef<int64_t> dims, F source) {
+  HostTensor result(call.element(), dims);
+  int64_t i = 0;
+  forEach(dims, [&](llvm::ArrayRef<int64_t> at) {
+    int64_t position = source(at);
+    if (position >= 0)
+      copyElement(result, i, from, position);
+    ++i;
+  });
+  return one(std::move(result));
+}
 
 /// A float as a T as the cast op defines it, that is, as x86-64 converts to 64 bits.
 template <typename T> T truncateTo(double value) {

@@ -125,7 +125,10 @@ def test_wrong_inputs(library):
 
 
 def test_failure_in_the_run(library):
-    assert message(library, input_ids=IDS + 1, scale=SCALE) == "node 'embed/Gather' (Gather): an index is outside its dim, or a divisor is zero"
+    assert (
+        message(library, input_ids=IDS + 1, scale=SCALE)
+        == "node 'embed/Gather' (Gather): an index is outside its dim, or a divisor is zero"
+    )
 
 
 def test_threads_share_a_session(library):

@@ -1,0 +1,124 @@
+// Matrix products and attention. Floats are accumulated in f64.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "dialects/reference/Families.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace hone;
+
+/// Column panels [panels, k, panel] as the matrix [k, columns] that they hold.
+static HostTensor unpack(const HostTensor &panels, int64_t columns) {
+  int64_t k = panels.dims[1], panel = panels.dims[2], size = bytesOf(panels.element);
+  HostTensor matrix(panels.element, {k, columns});
+  for (int64_t i = 0; i < k; ++i)
+    for (int64_t j = 0; j < columns; ++j)
+      std::copy_n(panels.bytes.begin() + positionOf({j / panel, i, j % panel}, panels.dims) * size, size,
+                  matrix.bytes.begin() + (i * columns + j) * size);
+  return matrix;
+}
+
+static llvm::Expected<Results> matmul(const Call &call, MatmulOp op) {
+  const HostTensor &lhs = call.tensors[0];
+  HostTensor rhs = op.getPackedColumns() ? unpack(call.tensors[1], *op.getPackedColumns()) : call.tensors[1];
+  ArrayRef<int64_t> left(lhs.dims), right(rhs.dims);
+  int64_t m = left[left.size() - 2], k = left.back();
+  bool transposed = op.getTransposeRhs();
+  int64_t n = right[right.size() - (transposed ? 2 : 1)], other = right[right.size() - (transposed ? 1 : 2)];
+  if (k != other)
+    return call.error("has inner dims " + Twine(k) + " and " + Twine(other));
+  auto dims = broadcastDims(call, left.drop_back(2), right.drop_back(2));
+  if (!dims)
+    return dims.takeError();
+  ArrayRef<int64_t> batch(*dims);
+  Dims all(batch);
+  all.append({m, n});
+  HostTensor result(call.element(), all);
+  if (lhs.element != rhs.element || lhs.element != result.element)
+    return call.error("wants operands and result of one type");
+  visitType(lhs.element, [&](auto zero) {
+    using T = decltype(zero);
+    using Sum = std::conditional_t<std::is_floating_point_v<T>, double, uint64_t>;
+    ArrayRef<T> a = lhs.as<T>(), b = rhs.as<T>();
+    int64_t next = 0;
+    forEach(all, [&](ArrayRef<int64_t> at) {
+      int64_t row = at[at.size() - 2], column = at.back();
+      int64_t aBase = broadcastPosition(at.drop_back(2), left.drop_back(2)) * m * k;
+      int64_t bBase = broadcastPosition(at.drop_back(2), right.drop_back(2)) * k * n;
+      Sum sum = 0;
+      for (int64_t i = 0; i < k; ++i)
+        sum += Sum(a[aBase + row * k + i]) * Sum(b[bBase + (transposed ? column * k + i : i * n + column)]);
+      if constexpr (std::is_floating_point_v<T>)
+        result.as<T>()[next++] = T(sum);
+      else
+        result.as<T>()[next++] = wrap<T>(sum);
+    });
+  });
+  return one(std::move(result));
+}
+
+/// Probabilities from scores, in place; false for a row that has none: nothing but -inf, or +inf or NaN among them.
+static bool softmaxRow(std::vector<double> &scores) {
+  double greatest = -INFINITY, sum = 0;
+  bool hasNan = false;
+  for (double score : scores) {
+    greatest = std::max(greatest, score);
+    hasNan |= std::isnan(score);
+  }
+  if (hasNan || !std::isfinite(greatest))
+    return false;
+  for (double &score : scores)
+    sum += score = std::exp(score - greatest);
+  for (double &score : scores)
+    score /= sum;
+  return true;
+}
+
+static llvm::Expected<Results> attention(const Call &call, AttentionOp op) {
+  const HostTensor &query = call.tensors[0], &key = call.tensors[1], &value = call.tensors[2];
+  const HostTensor *mask = op.getMask() ? &call.tensors[3] : nullptr;
+  int64_t batch = query.dims[0], queries = query.dims[1], heads = query.dims[2], depth = query.dims[3];
+  int64_t keys = key.dims[1], valueDepth = value.dims[3];
+  if (key.dims != Dims{batch, keys, heads, depth} || value.dims != Dims{batch, keys, heads, valueDepth})
+    return call.error("has query " + dimsText(query.dims) + ", key " + dimsText(key.dims) + " and value " +
+                      dimsText(value.dims));
+  if (mask) {
+    Dims scores{batch, heads, queries, keys};
+    auto dims = broadcastDims(call, scores, mask->dims);
+    if (!dims)
+      return dims.takeError();
+    if (*dims != scores)
+      return call.error("has mask " + dimsText(mask->dims) + " for scores " + dimsText(scores));
+  }
+  HostTensor result(call.element(), {batch, queries, heads, valueDepth});
+  if (!result.element.isF32())
+    return call.error("wants f32");
+  std::vector<double> row(keys);
+  forEach({batch, heads, queries}, [&](ArrayRef<int64_t> at) {
+    for (int64_t j = 0; j < keys; ++j) {
+      double dot = 0;
+      for (int64_t i = 0; i < depth; ++i)
+        dot += query.number(positionOf({at[0], at[2], at[1], i}, query.dims)) *
+               key.number(positionOf({at[0], j, at[1], i}, key.dims));
+      row[j] = dot * op.getScale().convertToDouble();
+      if (mask)
+        row[j] += mask->number(broadcastPosition({at[0], at[1], at[2], j}, mask->dims));
+    }
+    bool isValid = softmaxRow(row);
+    for (int64_t i = 0; i < valueDepth; ++i) {
+      double sum = isValid || op.getGuarded() || keys == 0 ? 0 : NAN;
+      for (int64_t j = 0; isValid && j < keys; ++j)
+        sum += row[j] * value.number(positionOf({at[0], j, at[1], i}, value.dims));
+      result.as<float>()[positionOf({at[0], at[2], at[1], i}, result.dims)] = float(sum);
+    }
+  });
+  return one(std::move(result));
+}
+
+Evaluation hone::evaluateLinear(const Call &call) {
+  return TypeSwitch<Operation *, Evaluation>(call.op)
+      .Case([&](MatmulOp op) { return matmul(call, op); })
+      .Case([&](AttentionOp op) { return attention(call, op); })
+      .Default([](Operation *) { return std::nullopt; });
+}

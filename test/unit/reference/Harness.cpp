@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "test/unit/reference/Harness.h"
+#include "compiler/codegen/cpu/Object.h"
+#include "compiler/driver/Pipeline.h"
+#include "compiler/driver/Weights.h"
+#include "compiler/emit/Library.h"
+#include "dialects/hone/Hone.h"
+#include "mlir/IR/MLIRContext.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include <cstring>
+
+using namespace mlir;
+using namespace hone;
+
+std::unique_ptr<MLIRContext> hone::makeContext(std::string &text) {
+  static const bool initialized = (initializeCodeGenerators(), true);
+  (void)initialized;
+  DialectRegistry registry;
+  registerCompilerDialects(registry);
+  registry.insert<func::FuncDialect>();
+  auto context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
+  context->loadAllAvailableDialects();
+  context->getDiagEngine().registerHandler([&](Diagnostic &diagnostic) {
+    text += diagnostic.str() + "\n";
+    return success();
+  });
+  return context;
+}
+
+llvm::Expected<CompiledModule> CompiledModule::compile(ModuleOp original, StringRef targetName) {
+  llvm::Expected<const CpuTarget &> target = lookupTarget(targetName);
+  if (!target)
+    return target.takeError();
+  OwningOpRef<ModuleOp> module(original.clone());
+  MLIRContext *context = module->getContext();
+  Builder builder(context);
+  (*module)->setAttr(kTargetAttr, TargetAttr::get(context, target->triple, target->name, target->features));
+  (*module)->setAttr(kModelAttr, builder.getDictionaryAttr({builder.getNamedAttr("name", builder.getStringAttr("fuzz")),
+                                                            builder.getNamedAttr("digest", builder.getStringAttr("")),
+                                                            builder.getNamedAttr("flags", builder.getStringAttr(""))}));
+  PassManager manager(context, ModuleOp::getOperationName());
+  buildPipeline(manager, Stage::Hone, Stage::Llvm);
+  if (failed(manager.run(*module)))
+    return llvm::createStringError("the pipeline failed");
+
+  SmallVector<ModuleOp> modules(module->getOps<ModuleOp>());
+  llvm::stable_sort(modules, [](ModuleOp a, ModuleOp b) { // the host program comes last
+    return (a.getSymName() == "program") < (b.getSymName() == "program");
+  });
+  LibraryParts parts;
+  parts.name = "fuzz";
+  for (ModuleOp nested : modules) {
+    auto code = emitCode(nested, *target, *nested.getSymName());
+    if (!code)
+      return code.takeError();
+    parts.objects.push_back(std::move(*code));
+  }
+  auto bytes = weightBytesOf(*module);
+  if (!bytes)
+    return bytes.takeError();
+  parts.weightBytes = *bytes;
+  parts.writeWeights = [&](WeightSink &sink) { return writeWeights(*module, sink); };
+
+  SmallString<128> path;
+  if (std::error_code error = llvm::sys::fs::createTemporaryFile("hone-reference", "so", path))
+    return llvm::errorCodeToError(error);
+  llvm::FileRemover remover(path);
+  if (llvm::Error error = emitLibrary(parts, path, OutputKind::SharedLibrary))
+    return error;
+  auto library = LoadedLibrary::open(path);
+  if (!library)
+    return library.takeError();
+  return CompiledModule(std::move(*library));
+}
+
+static hone_dtype typeOf(Type element) {
+  if (element.isInteger(1))
+    return hone_dtype_make(HONE_CODE_BOOL, 8);
+  int code = isa<FloatType>(element) ? HONE_CODE_FLOAT : element.isUnsignedInteger() ? HONE_CODE_UINT : HONE_CODE_INT;
+  return hone_dtype_make(code, element.getIntOrFloatBitWidth());
+}
+
+llvm::Expected<std::vector<HostTensor>> CompiledModule::run(ArrayRef<HostTensor> inputs, TypeRange outputs) {
+  hone_options options = hone_options_default();
+  options.threads = 1;
+  hone_error error = {};
+  hone_session *session = nullptr;
+  if (hone_session_create(library.get(), &options, &session, &error))
+    return llvm::createStringError(StringRef(error.message));
+  std::vector<hone_tensor> given;
+  for (const HostTensor &input : inputs)
+    given.push_back(hone_tensor_make(const_cast<char *>(input.bytes.data()), typeOf(input.element), input.rank(),
+                                     const_cast<int64_t *>(input.dims.data())));
+  std::vector<hone_output> got(outputs.size());
+  std::memset(got.data(), 0, got.size() * sizeof(hone_output));
+  std::vector<HostTensor> results;
+  hone_status status = hone_run(session, given.data(), given.size(), got.data(), got.size(), &error);
+  if (status == HONE_OK)
+    for (auto [output, type] : llvm::zip_equal(got, outputs)) {
+      const hone_tensor &tensor = output.tensor;
+      results.emplace_back(getElementTypeOrSelf(type), ArrayRef<int64_t>(tensor.shape, tensor.ndim));
+      if (!results.back().bytes.empty())
+        std::memcpy(results.back().bytes.data(), static_cast<char *>(tensor.data) + tensor.byte_offset,
+                    results.back().bytes.size());
+    }
+  hone_session_destroy(session);
+  if (status != HONE_OK)
+    return llvm::createStringError(StringRef(error.message));
+  return results;
+}
