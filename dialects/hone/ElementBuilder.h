@@ -72,6 +72,8 @@ mlir::Type scalarType(mlir::Type elementOrTensor);
 /// The accumulator's neutral element: 0, 1, or the least / greatest value.
 enum class Extreme { Lowest, Highest };
 mlir::Value extremeConstant(ElementBuilder &elements, mlir::Type elementType, Extreme which);
+/// A float scalar cut to a signless integer type, as hone.cast describes: defined for every value.
+mlir::Value floatToInteger(ElementBuilder &elements, mlir::Value x, mlir::Type to, bool toUnsigned);
 /// `indices` of the result, seen from `operand` under numpy broadcasting.
 llvm::SmallVector<mlir::Value> broadcastIndices(ElementBuilder &elements, mlir::Value operand, mlir::Value result,
                                                 mlir::ValueRange indices);

@@ -144,8 +144,7 @@ ELEMENTWISE(GeluOp) {
   return mulF(e, mulF(e, x, 0.5), addF(e, inner, one));
 }
 
-/// A float cut to an integer type, as CastOp describes.
-static Value floatToInteger(ElementBuilder &e, Value x, Type to, bool toUnsigned) {
+Value hone::floatToInteger(ElementBuilder &e, Value x, Type to, bool toUnsigned) {
   OpBuilder &b = e.builder;
   Type from = x.getType();
   unsigned toWidth = to.getIntOrFloatBitWidth();

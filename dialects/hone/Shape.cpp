@@ -360,7 +360,7 @@ Value OneHotOp::emitElement(ElementBuilder &e, ValueRange indices) {
   at.erase(at.begin() + getAxis());
   Value raw = e.load(getIndices(), at);
   Value wanted = isa<FloatType>(raw.getType())
-                     ? e.toIndex(e.builder.createOrFold<arith::FPToSIOp>(e.loc, e.builder.getI64Type(), raw))
+                     ? e.toIndex(floatToInteger(e, raw, e.builder.getI64Type(), /*toUnsigned=*/false))
                      : e.toIndex(raw, elementTypeOf(getIndices()).isUnsignedInteger());
   Value negative = e.compare(arith::CmpIPredicate::slt, wanted, e.index(0));
   wanted = e.select(negative, e.add(wanted, e.operand(getDepth())), wanted);

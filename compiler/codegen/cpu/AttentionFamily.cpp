@@ -56,8 +56,11 @@ static void build(KernelEmitter &e, const CpuTarget &target, Operation *op) {
   operands.begin = e.body.begin;
   operands.end = e.body.end;
   operands.scratch = e.body.scratch;
+  // Dims of the mask that are not provably these may be 1.
+  const AttentionShape &shape = operands.shape;
+  std::array<Value, 4> extents{shape.batch, shape.heads, shape.queries, shape.keys};
   if (Value mask = attention.getMask())
-    operands.mask = [&e, mask](OpBuilder &builder, Location, Value batch, Value head, Value query, Value key) {
+    operands.mask = [&e, mask, extents](OpBuilder &builder, Location, Value batch, Value head, Value query, Value key) {
       Value indices[] = {batch, head, query, key};
       SmallVector<Value> own;
       int64_t lead = 4 - rankOf(mask);
@@ -68,7 +71,7 @@ static void build(KernelEmitter &e, const CpuTarget &target, Operation *op) {
         Value index = indices[lead + i];
         if (type.getDimSize(i) == 1)
           index = e.index(0);
-        else if (type.isDynamicDim(i) && lead + i < 2)
+        else if (type.isDynamicDim(i) && e.dim(mask, i) != extents[lead + i])
           index = e.select(e.compare(arith::CmpIPredicate::eq, e.dim(mask, i), e.index(1)), e.index(0), index);
         own.push_back(index);
       }

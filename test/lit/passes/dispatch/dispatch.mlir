@@ -92,3 +92,46 @@ module @taps attributes {hone.target = #hone.target<triple = "x86_64-unknown-lin
     return %2 : tensor<8xf32>
   }
 }
+
+// -----
+
+// Dims collapse although a splat constant has more of them than the collapsed space: it becomes a scalar.
+// CHECK-LABEL: module @splat_rank
+// CHECK: hone.kernel @k0_and(%{{.*}}: tensor<70xi1>)
+module @splat_rank attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<70x1x1x1xi1> {hone.name = "x"}) -> tensor<70x1x1x1xi1> {
+    %0 = hone.constant dense<false> : tensor<1x1xi1>
+    %1 = hone.and %x, %0 : tensor<70x1x1x1xi1>, tensor<1x1xi1> -> tensor<70x1x1x1xi1>
+    return %1 : tensor<70x1x1x1xi1>
+  }
+}
+
+// -----
+
+// A product of dims that a later op built first is there for an earlier kernel, too.
+// CHECK-LABEL: module @dominance
+// CHECK: hone.launch @k0_layer_norm
+// CHECK: hone.launch @{{.*}}tile
+module @dominance attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<?x3x3xf32> {hone.dims = ["d", "", ""], hone.name = "x"}, %s: tensor<3xf32> {hone.name = "s"}) -> (tensor<?x3x3xf32>, tensor<?x3x3xf32>) {
+    %c1 = arith.constant 1 : index
+    %c3 = arith.constant 3 : index
+    %0 = hone.layer_norm %x, %s {axis = 2 : i64, epsilon = 1.0e-5 : f32} : tensor<?x3x3xf32>, tensor<3xf32> -> tensor<?x3x3xf32>
+    %1 = hone.tile %0 [%c3, %c1, %c1] : tensor<?x3x3xf32> -> tensor<?x3x3xf32>
+    return %0, %1 : tensor<?x3x3xf32>, tensor<?x3x3xf32>
+  }
+}
+
+// -----
+
+// A family reads memory: a constant operand of a matmul is a weight, never a scalar inside the kernel.
+// CHECK-LABEL: module @constant_operand
+// CHECK: hone.weight @constant : tensor<1x1xf32> = dense<5.000000e-01>
+// CHECK: hone.kernel @k0_matmul(%{{.*}}: tensor<?x1xf32> {{.*}}, %{{.*}}: tensor<1x1x{{.*}}xf32>
+module @constant_operand attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<?x1xf32> {hone.dims = ["n", ""], hone.name = "x"}) -> tensor<?x1xf32> {
+    %0 = hone.constant dense<0.5> : tensor<1x1xf32>
+    %1 = hone.matmul %x, %0 : tensor<?x1xf32>, tensor<1x1xf32> -> tensor<?x1xf32>
+    return %1 : tensor<?x1xf32>
+  }
+}
