@@ -17,10 +17,11 @@
 #include "llvm/Object/ObjectFile.h"
 #include "llvm/Support/Errno.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include <cerrno>
 #include <fcntl.h>
 #include <mutex>
+#include <pthread.h>
 #include <sys/mman.h>
-#include <thread>
 #include <unistd.h>
 
 LLD_HAS_DRIVER(elf)
@@ -58,34 +59,51 @@ private:
 /// others.
 class Pipe {
 public:
-  Pipe() {
+  Pipe() = default;
+  Pipe(const Pipe &) = delete;
+  ~Pipe() { take(); }
+
+  /// False, and errno says why, where the system has no pipe or no thread (which std::thread would not survive).
+  bool open() {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0)
-      return; // the path names nothing, and lld says so
+      return false;
+    readEnd = ends[0];
     writeEnd = ends[1];
-    reader = std::thread([this, readEnd = ends[0]] {
-      FileBytes buffer(1 << 16);
-      ssize_t count;
-      while ((count = llvm::sys::RetryAfterSignal(-1, ::read, readEnd, buffer.data(), buffer.size())) > 0)
-        bytes.append(buffer.data(), buffer.data() + count);
-      ::close(readEnd);
-    });
+    int error = pthread_create(&reader, nullptr, read, this);
+    isOpen = error == 0;
+    if (!isOpen)
+      for (int end : ends)
+        ::close(end);
+    errno = error;
+    return isOpen;
   }
-  ~Pipe() { take(); }
 
   std::string path() const { return "/proc/self/fd/" + std::to_string(writeEnd); }
 
   FileBytes take() {
-    if (reader.joinable()) {
+    if (isOpen) {
       ::close(writeEnd);
-      reader.join();
+      pthread_join(reader, nullptr);
+      isOpen = false;
     }
     return std::move(bytes);
   }
 
 private:
-  int writeEnd = -1;
-  std::thread reader;
+  static void *read(void *argument) {
+    auto *pipe = static_cast<Pipe *>(argument);
+    FileBytes buffer(1 << 16);
+    ssize_t count;
+    while ((count = llvm::sys::RetryAfterSignal(-1, ::read, pipe->readEnd, buffer.data(), buffer.size())) > 0)
+      pipe->bytes.append(buffer.data(), buffer.data() + count);
+    ::close(pipe->readEnd);
+    return nullptr;
+  }
+
+  int readEnd = -1, writeEnd = -1;
+  bool isOpen = false;
+  pthread_t reader;
   FileBytes bytes;
 };
 } // namespace
@@ -112,8 +130,12 @@ llvm::Expected<FileBytes> runLinker(llvm::ArrayRef<std::string> options, llvm::A
     if (!files.back().write(input.bytes))
       return llvm::createStringError("cannot link: " + llvm::sys::StrError());
   }
-  // One thread: the inputs are small.
   Pipe output;
+  if (!output.open())
+    return llvm::createStringError("cannot link: " + llvm::sys::StrError());
+  if (access(output.path().c_str(), W_OK) != 0)
+    return llvm::createStringError("cannot link without /proc: " + output.path() + ": " + llvm::sys::StrError());
+  // One thread: the inputs are small.
   std::vector<std::string> storage = {"ld.lld", "--threads=1", "-o", output.path()};
   storage.insert(storage.end(), options.begin(), options.end());
   for (auto [file, input] : llvm::zip(files, inputs)) {

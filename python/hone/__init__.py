@@ -7,7 +7,8 @@
 
 The package is pure Python on ctypes: a compiled library carries its own C interface (hone.h), whose calls take
 microseconds next to a run of milliseconds, so an extension module would bring one wheel per Python version and platform
-and no speed. Compiling happens in a child process, the `hone` program, so that nothing in it can take this process down.
+and no speed. Compiling happens in a child process, the `hone` program, so that nothing in it can take this process
+down.
 """
 
 from .compiler import CompileError, compile

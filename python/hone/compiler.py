@@ -39,11 +39,16 @@ def compile(model, output=None, *, program=None, **flags):
     command = [find_program(program), "compile", os.fspath(model), "-o", os.fspath(output)]
     for name, value in flags.items():
         command += _arguments("--" + name.replace("_", "-"), value)
-    done = subprocess.run(
+    with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    )
-    if done.returncode != 0:
-        raise CompileError(done.stdout, done.returncode)
+    ) as child:
+        try:
+            text, _ = child.communicate()
+        except BaseException:
+            child.terminate()  # not kill: the compiler takes away what it has begun to write
+            raise
+    if child.returncode != 0:
+        raise CompileError(text, child.returncode)
     return output
 
 

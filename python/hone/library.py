@@ -8,7 +8,7 @@ import pathlib
 import threading
 import weakref
 from dataclasses import dataclass
-from typing import Optional, Tuple, Union
+from typing import Tuple, Union
 
 import numpy as np
 
@@ -37,6 +37,22 @@ def load(path):
     return Library(path)
 
 
+# Path -> the files (device, inode) that were opened under it, in order. Libraries are never closed.
+_opened = {}
+
+
+def _open(path):
+    """Opens the library that the file holds now. The system's loader goes by the path's spelling and gives a library
+    that it has open back, also when the file was compiled again since: so each further file gets a spelling of its own.
+    """
+    status = os.stat(path)
+    files = _opened.setdefault(path, [])
+    if (status.st_dev, status.st_ino) not in files:
+        files.append((status.st_dev, status.st_ino))
+    detour = "./" * files.index((status.st_dev, status.st_ino))
+    return ctypes.CDLL(os.path.join(path.parent, detour, path.name))
+
+
 class Library:
     """A compiled model. Calling it runs its default session, which takes all cores that the process may use.
 
@@ -48,7 +64,7 @@ class Library:
         self.path = pathlib.Path(path).resolve()
         try:
             symbol = _elf.library_symbol(self.path)
-            entry = ctypes.CDLL(os.fspath(self.path))[symbol]
+            entry = _open(self.path)[symbol]
         except (OSError, ValueError) as error:
             raise Error(str(error)) from None
         entry.restype = ctypes.POINTER(_interface.LibraryDescriptor)
@@ -111,12 +127,15 @@ class Session:
         self.library = library
         options = _interface.sized(_interface.Options)
         options.threads = threads
+        if options.threads != threads:  # ctypes wraps
+            raise Error(f"options: threads is {threads}, which is beyond any machine")
         handle = ctypes.c_void_p()
         functions = library._functions
         _check(functions.session_create, library._descriptor, options, handle)
         self._handle = handle
         self._lock = threading.Lock()
-        weakref.finalize(self, functions.session_destroy, handle)
+        # Not when the interpreter ends: a daemon thread may be in a run, and the system frees everything.
+        weakref.finalize(self, functions.session_destroy, handle).atexit = False
 
     def __call__(self, **inputs):
         return self.run(inputs)
@@ -124,8 +143,8 @@ class Session:
     def run(self, inputs):
         """Runs the model on a mapping from input names to values; returns a dict from output names to fresh arrays.
 
-        A value is a NumPy array, or anything with __dlpack__, of exactly the input's dtype, or a number or list, which is
-        converted. Raises hone.Error.
+        A value is a NumPy array, or anything with __dlpack__, of exactly the input's dtype, or a number or list, which
+        is converted. Raises hone.Error.
         """
         arrays = self._arrays(inputs)
         tensors, shapes = _tensors(arrays, self.library._input_dtypes)
@@ -184,13 +203,16 @@ def _array(value, given):
     """`given` as a contiguous, aligned array of the input's dtype, without a copy where it is one."""
     name, dtype = _quote(value.name), value.dtype
     if not isinstance(given, (np.ndarray, np.generic)) and hasattr(given, "__dlpack__"):
-        given = np.from_dlpack(given)
+        try:
+            given = np.from_dlpack(given)
+        except (BufferError, RuntimeError, TypeError, ValueError) as error:  # on another device, a type NumPy lacks, …
+            raise Error(f"input {name}: {error}") from None
     if isinstance(given, (np.ndarray, np.generic)):
         array = np.asarray(given)
         if array.dtype != dtype:
             raise Error(
                 f"input {name}: the array has dtype {array.dtype}, the model takes {dtype}; convert it with "
-                f".astype(numpy.{dtype})"
+                f".astype('{dtype}')"
             )
     else:
         try:
@@ -202,11 +224,15 @@ def _array(value, given):
 
 
 def _convert(name, array, dtype):
-    """Numbers to `dtype`: what becomes an integer must be one and fit, what becomes a float is rounded."""
-    with np.errstate(invalid="ignore"):
-        converted = array.astype(dtype) if array.dtype.kind in "biuf" else None
-    if converted is None or (dtype.kind in "biu" and not np.array_equal(converted, array)):
-        raise Error(f"input {name}: these {array.dtype} values have no exact {dtype} form, which the model takes")
+    """Numbers to `dtype`: what becomes an integer must be one, what becomes a float is rounded; both must fit."""
+    fits = False
+    if array.dtype.kind in "biuf":
+        with np.errstate(invalid="ignore", over="ignore"):
+            converted = array.astype(dtype)
+        exact = dtype.kind in "biu"
+        fits = np.array_equal(converted, array) if exact else np.array_equal(np.isinf(converted), np.isinf(array))
+    if not fits:
+        raise Error(f"input {name}: these {array.dtype} values have no {dtype} form, which the model takes")
     return converted
 
 

@@ -5,13 +5,28 @@
 #include <stdarg.h>
 
 typedef struct writer {
+  char *begin;
   char *at;
   char *end; /* the last byte, for the zero */
+  bool cut;
 } writer;
 
 static void put_char(writer *w, char c) {
   if (w->at < w->end)
     *w->at++ = c;
+  else
+    w->cut = true;
+}
+
+/* Ends the text; one that was cut, not within a character. */
+static void finish(writer *w) {
+  if (w->cut) {
+    while (w->at > w->begin && (w->at[-1] & 0xc0) == 0x80)
+      --w->at;
+    if (w->at > w->begin && (w->at[-1] & 0x80))
+      --w->at;
+  }
+  *w->at = 0;
 }
 
 static void put_text(writer *w, const char *text) {
@@ -34,7 +49,7 @@ static void put_number(writer *w, int64_t value) {
 
 static writer start(hone_error *error, hone_status code) {
   error->code = code;
-  return (writer){error->message, error->message + sizeof(error->message) - 1};
+  return (writer){error->message, error->message, error->message + sizeof(error->message) - 1, false};
 }
 
 hone_status hone_rt_error(hone_error *error, hone_status code, const char *format, ...) {
@@ -54,7 +69,7 @@ hone_status hone_rt_error(hone_error *error, hone_status code, const char *forma
     }
   }
   va_end(arguments);
-  *w.at = 0;
+  finish(&w);
   return code;
 }
 
@@ -73,6 +88,6 @@ int32_t hone_rt_fail(hone_frame *frame, const char *message, int64_t a, int64_t 
     put_number(&w, first ? a : b);
     message += 2;
   }
-  *w.at = 0;
+  finish(&w);
   return HONE_INVALID_ARGUMENT;
 }

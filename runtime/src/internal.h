@@ -38,14 +38,14 @@ typedef struct hone_rt_session {
   char *scratch;
   int64_t scratch_stride;
 
-  void **inputs;              /* [input_count] */
-  const int64_t **input_dims; /* [input_count] */
-  void **outputs;             /* [output_count] */
-  int64_t **planned_dims;     /* [output_count]: what plan fills in */
-  int64_t **result_dims;      /* [output_count]: the last run's */
-  hone_tensor *planned;       /* [output_count]: what hone_session_plan shows */
-  int64_t *symbols;           /* [symbol_count]: sizes */
-  int32_t *origins;           /* [symbol_count]: the input that set it, -1: none yet */
+  void **inputs;          /* [input_count] */
+  int64_t **input_dims;   /* [input_count]: copies, since a caller's may be in what plan fills in */
+  void **outputs;         /* [output_count] */
+  int64_t **planned_dims; /* [output_count]: what plan fills in */
+  int64_t **result_dims;  /* [output_count]: the last run's */
+  hone_tensor *planned;   /* [output_count]: what hone_session_plan shows */
+  int64_t *symbols;       /* [symbol_count]: sizes */
+  int32_t *origins;       /* [symbol_count]: the input that set it, -1: none yet */
 } hone_rt_session;
 
 /* error.c */

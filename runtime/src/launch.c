@@ -4,7 +4,7 @@
 #include "internal.h"
 
 /* Chunks per thread: enough that a thread which loses its core does not hold up the others. On a busy machine halves
- * were up to 15 times slower than one thread, chunks 1.2 to 1.3 times faster (docs/design/cpu-threads.md). */
+ * were up to 15 times slower than one thread, chunks 1.2 to 1.3 times faster (docs/design/threads.md). */
 enum { CHUNKS_PER_THREAD = 8 };
 
 typedef struct job {

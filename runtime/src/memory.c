@@ -31,13 +31,18 @@ void hone_rt_release(const hone_allocator *allocator, void *memory, int64_t byte
 bool hone_rt_grow(const hone_allocator *allocator, hone_rt_block *block, int64_t bytes) {
   if (block->data && bytes <= block->bytes)
     return true;
-  /* Half as much again as before, so that a sequence that grows by one each run does not map memory each run. */
+  if (bytes < HONE_RT_ALIGNMENT)
+    bytes = HONE_RT_ALIGNMENT; /* empty tensors point at something too */
+  /* Half as much again as before, so that a sequence that grows by one each run does not map memory each run; what is
+   * needed, where there is no more. */
   int64_t generous = block->bytes + block->bytes / 2;
   hone_rt_release(allocator, block->data, block->bytes);
   block->bytes = bytes > generous ? bytes : generous;
-  if (block->bytes < HONE_RT_ALIGNMENT)
-    block->bytes = HONE_RT_ALIGNMENT; /* empty tensors point at something too */
   block->data = hone_rt_allocate(allocator, block->bytes);
+  if (!block->data && bytes < block->bytes) {
+    block->bytes = bytes;
+    block->data = hone_rt_allocate(allocator, bytes);
+  }
   if (!block->data)
     block->bytes = 0;
   return block->data;

@@ -57,7 +57,7 @@ static hone_status prepare(hone_rt_session *session, const hone_tensor *inputs, 
   if (status)
     return status;
   *frame = (hone_frame){.inputs = session->inputs,
-                        .input_dims = session->input_dims,
+                        .input_dims = (const int64_t *const *)session->input_dims,
                         .outputs = session->outputs,
                         .output_dims = session->planned_dims,
                         .weights = program->weights,

@@ -41,9 +41,9 @@ static void *carve(carver *c, int64_t count, size_t element_bytes) {
   return at;
 }
 
-static void carve_dims(carver *c, int64_t **dims, const hone_program *program) {
-  for (int32_t i = 0; i < program->output_count; ++i) {
-    int64_t *at = carve(c, program->outputs[i].rank, sizeof(int64_t));
+static void carve_dims(carver *c, int64_t **dims, const hone_program_value *values, int32_t count) {
+  for (int32_t i = 0; i < count; ++i) {
+    int64_t *at = carve(c, values[i].rank, sizeof(int64_t));
     if (dims)
       dims[i] = at;
   }
@@ -64,8 +64,9 @@ static int64_t lay_out(char *base, const hone_program *program) {
   session->planned = carve(&c, program->output_count, sizeof(hone_tensor));
   session->symbols = carve(&c, program->symbol_count, sizeof(int64_t));
   session->origins = carve(&c, program->symbol_count, sizeof(int64_t));
-  carve_dims(&c, session->planned_dims, program);
-  carve_dims(&c, session->result_dims, program);
+  carve_dims(&c, session->input_dims, program->inputs, program->input_count);
+  carve_dims(&c, session->planned_dims, program->outputs, program->output_count);
+  carve_dims(&c, session->result_dims, program->outputs, program->output_count);
   return c.used;
 }
 

@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 #include "internal.h"
+#include <string.h>
 
 /* "float32", into a buffer of 16. */
 static const char *type_name(hone_dtype dtype, char *buffer) {
@@ -151,7 +152,8 @@ hone_status hone_rt_validate(hone_rt_session *session, const hone_tensor *inputs
       status = check_memory(session, i, &inputs[i], staging_bytes);
     if (status)
       return status;
-    session->input_dims[i] = inputs[i].shape;
+    if (inputs[i].ndim)
+      memcpy(session->input_dims[i], inputs[i].shape, (size_t)inputs[i].ndim * sizeof(int64_t));
   }
   return HONE_OK;
 }
@@ -188,6 +190,10 @@ hone_status hone_rt_bind_outputs(hone_rt_session *session, const hone_output *ou
       return hone_rt_error(session->error, HONE_INVALID_ARGUMENT,
                            "output '%s': its buffer is not aligned to elements of %ld bytes", value->name,
                            (long)element);
+    if (overlaps((uintptr_t)outputs[i].data, bytes, (uintptr_t)session->arena.data, session->arena.bytes))
+      return hone_rt_error(session->error, HONE_INVALID_ARGUMENT,
+                           "output '%s': its buffer is memory that this session owns; give it memory of its own",
+                           value->name);
     hone_status status = check_apart(session, i, bytes);
     if (status)
       return status;

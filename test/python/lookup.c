@@ -1,14 +1,20 @@
 /* A small model as the compiler would write it, by hand, for the tests of the Python package:
  *
  *   inputs   input_ids int64 [batch, sequence], odd/scale:0 float [2]
- *   outputs  picked float [batch, sequence, 2] = table[input_ids] * scale, any bool [] (is an id not 0?), odd int32 [?]
+ *   outputs  picked float [batch, sequence, 2] = FACTOR * table[input_ids] * scale, any bool [] (is an id not 0?),
+ *            odd int32 [?]
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+#define _DEFAULT_SOURCE /* usleep */
 #include "hone/abi.h"
 #include "hone/hone.h"
+#include <unistd.h>
 
 extern const hone_functions hone_rt_functions;
 
+#ifndef FACTOR
+#define FACTOR 1
+#endif
 static const float table[8] = {0, 1, 10, 11, 20, 21, 30, 31};
 
 static void pick(const hone_kernel_context *context, int64_t begin, int64_t end) {
@@ -19,7 +25,7 @@ static void pick(const hone_kernel_context *context, int64_t begin, int64_t end)
     if (ids[i] < 0 || ids[i] > 3)
       __atomic_store_n(context->failure, 1, __ATOMIC_RELAXED);
     for (int j = 0; j < 2; ++j)
-      picked[2 * i + j] = table[2 * (ids[i] & 3) + j] * scale[j];
+      picked[2 * i + j] = FACTOR * table[2 * (ids[i] & 3) + j] * scale[j];
   }
 }
 
@@ -32,6 +38,9 @@ static int32_t plan(hone_frame *frame) {
 }
 
 static int32_t run(hone_frame *frame) {
+#ifdef SLOW
+  usleep(SLOW);
+#endif
   int64_t count = frame->input_dims[0][0] * frame->input_dims[0][1];
   const int64_t *ids = frame->inputs[0];
   *(char *)frame->outputs[1] = 0;

@@ -2,13 +2,16 @@
 """hone.compile: how it calls the program, and what it makes of its answer. The program here is a stand-in."""
 
 import json
+import os
 import pathlib
+import signal
 import stat
+import subprocess
 import sys
-
-import pytest
+import time
 
 import hone
+import pytest
 from hone import compiler
 
 
@@ -80,3 +83,29 @@ def test_crash_of_the_compiler(program):
         hone.compile("m", program=program("os.kill(os.getpid(), 9)"))
     assert error.value.exit_code == -9
     assert error.value.diagnostics == []
+
+
+def test_interrupt(program, tmp_path):
+    # In a process of its own. The compiler is asked to end, so that it can take away what it has begun to write.
+    stand_in = program(
+        f"""
+import pathlib, signal, time
+def end(*_):
+    pathlib.Path({str(tmp_path / "asked")!r}).touch()
+    sys.exit(1)
+signal.signal(signal.SIGTERM, end)
+os.kill(os.getppid(), signal.SIGINT)
+time.sleep(60)"""
+    )
+    body = f"""
+import hone, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+hone.compile("m", program={str(stand_in)!r})"""
+    environment = dict(os.environ, PYTHONPATH=str(pathlib.Path(hone.__file__).parents[1]))
+    done = subprocess.run([sys.executable, "-c", body], env=environment, stderr=subprocess.PIPE, text=True)
+    assert done.stderr.strip().endswith("KeyboardInterrupt")
+    assert done.returncode == -signal.SIGINT
+    deadline = time.monotonic() + 10  # nobody waits for the stand-in
+    while not (tmp_path / "asked").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert (tmp_path / "asked").exists()

@@ -7,10 +7,9 @@ import subprocess
 import sys
 import threading
 
+import hone
 import numpy as np
 import pytest
-
-import hone
 from hone import _elf
 
 TABLE = np.arange(4)[:, None] * 10 + np.array([0, 1])
@@ -95,8 +94,12 @@ def test_unaligned(library):
 def test_lists_are_converted(library):
     np.testing.assert_array_equal(run(library, [[1, 2]], [1, 0.5])["picked"], expected([[1, 2]], [1, 0.5]))
     text = message(library, input_ids=[[0.5]], scale=SCALE)
-    assert text == "input 'input_ids': these float64 values have no exact int64 form, which the model takes"
-    assert "no exact" in message(library, input_ids=[["a"]], scale=SCALE)
+    assert text == "input 'input_ids': these float64 values have no int64 form, which the model takes"
+    assert "have no int64 form" in message(library, input_ids=[["a"]], scale=SCALE)
+    assert "have no int64 form" in message(library, input_ids=[[2**63]], scale=SCALE)
+    assert "have no float32 form" in message(library, input_ids=IDS, scale=[1e300, 1])
+    infinite = run(library, [[1]], [float("inf"), float("nan")])["picked"]
+    np.testing.assert_array_equal(infinite, [[[np.inf, np.nan]]])
     assert "inhomogeneous" in message(library, input_ids=[[1], [1, 2]], scale=SCALE)
 
 
@@ -111,9 +114,21 @@ def test_dlpack(library):
     np.testing.assert_array_equal(run(library, Other())["picked"], expected(IDS))
 
 
+@pytest.mark.parametrize("kind", [BufferError, RuntimeError])
+def test_dlpack_that_fails(library, kind):
+    class Other:
+        def __dlpack__(self, **keywords):
+            raise kind("not on this device")
+
+        def __dlpack_device__(self):
+            return (1, 0)
+
+    assert message(library, input_ids=Other(), scale=SCALE) == "input 'input_ids': not on this device"
+
+
 def test_wrong_inputs(library):
     assert message(library, input_ids=IDS.astype(np.int32), scale=SCALE) == (
-        "input 'input_ids': the array has dtype int32, the model takes int64; convert it with .astype(numpy.int64)"
+        "input 'input_ids': the array has dtype int32, the model takes int64; convert it with .astype('int64')"
     )
     assert "dtype >i8" in message(library, input_ids=IDS.astype(">i8"), scale=SCALE)
     takes = "the model takes 'input_ids', 'odd/scale:0'"
@@ -172,9 +187,46 @@ assert count() == before
     subprocess.run([sys.executable, "-c", program, library_path], env=environment, check=True)
 
 
+def test_a_daemon_thread_may_be_in_a_run_when_the_process_ends(build_library, tmp_path):
+    program = """
+import atexit, sys, threading, time
+import hone, numpy
+
+atexit.register(time.sleep, 1)  # the last thing to happen: meanwhile the run goes on
+session = hone.load(sys.argv[1]).session(threads=2)
+started = threading.Event()
+
+def work():
+    while True:
+        started.set()
+        session.run({"input_ids": numpy.zeros((50, 100), int), "odd/scale:0": numpy.ones(2, numpy.float32)})
+
+threading.Thread(target=work, daemon=True).start()
+started.wait()
+time.sleep(0.1)
+"""
+    library = build_library(tmp_path / "slow.so", "-DSLOW=300000")
+    environment = dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(hone.__file__)))
+    subprocess.run([sys.executable, "-c", program, library], env=environment, check=True)
+
+
 def test_wrong_threads(library):
     with pytest.raises(hone.Error, match="threads is -1, expected 0 or more"):
         library.session(threads=-1)
+    for many in (2**31, 2**32 + 1):
+        with pytest.raises(hone.Error, match=f"threads is {many}, which is beyond any machine"):
+            library.session(threads=many)
+
+
+def test_a_file_that_was_compiled_again(build_library, tmp_path):
+    # As the compiler does it: another file appears under the name.
+    def build(*definitions):
+        os.replace(build_library(tmp_path / "new.so", *definitions), tmp_path / "model.so")
+        return hone.load(tmp_path / "model.so")
+
+    first, second, third = build(), build("-DFACTOR=2"), build("-DFACTOR=3")
+    for library, factor in ((first, 1), (second, 2), (third, 3), (hone.load(tmp_path / "model.so"), 3)):
+        np.testing.assert_array_equal(run(library, IDS)["picked"], factor * expected(IDS))
 
 
 def test_other_abi_version(build_library, tmp_path):

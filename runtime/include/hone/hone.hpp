@@ -15,6 +15,9 @@
 #ifndef HONE_HONE_HPP
 #define HONE_HONE_HPP
 
+#if __cplusplus < 201703L
+#error "hone.hpp is C++17; in older C++ use hone.h"
+#endif
 #if !defined(__cpp_exceptions)
 #error "hone.hpp reports errors by exceptions; without them use hone.h"
 #endif
@@ -116,11 +119,11 @@ public:
 private:
   hone_library_info describe() const { return hone_library_describe(handle); }
 
-  template <typename Describe> std::vector<Value> values(int32_t count, Describe describe) const {
+  template <typename Describe> std::vector<Value> values(int32_t count, Describe describeValue) const {
     std::vector<Value> result;
     for (int32_t i = 0; i < count; ++i) {
       hone_value_info info;
-      describe(handle, i, &info);
+      describeValue(handle, i, &info);
       Value value{info.name, info.dtype, {}, {}};
       for (int32_t d = 0; d < info.rank; ++d) {
         const char *symbol = hone_library_symbol(handle, info.dims[d]);

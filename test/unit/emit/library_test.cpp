@@ -356,6 +356,25 @@ TEST_F(LibraryTest, TakesMoreObjectsThanAProcessMayOpenFiles) {
   EXPECT_EQ(Loaded(path("alpha.so"), "alpha_library").toy->sum(10), 10);
 }
 
+TEST_F(LibraryTest, SaysThatThereAreNoMoreFiles) {
+  LibraryParts parts = model("alpha", 1);
+  rlimit files;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
+  std::string message;
+  int refused = 0;
+  for (rlimit few = {4, files.rlim_max}; message != "no error" && few.rlim_cur < 64; ++few.rlim_cur) {
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+    message = emit(parts, "alpha.so", OutputKind::SharedLibrary);
+    setrlimit(RLIMIT_NOFILE, &files);
+    if (message != "no error") {
+      ++refused;
+      EXPECT_NE(message.find("Too many open files"), std::string::npos) << few.rlim_cur << " files: " << message;
+    }
+  }
+  EXPECT_EQ(message, "no error");
+  EXPECT_GT(refused, 3);
+}
+
 TEST_F(LibraryTest, CarriesTheWeightsDigest) {
   auto digest = [](float value) {
     std::vector<float> weights(100000, value);

@@ -20,6 +20,16 @@ TEST(Error, LongTextsAreCut) {
   hone_error error;
   hone_rt_error(&error, HONE_INTERNAL, "%s %ld", std::string(600, 'x').c_str(), 1L);
   EXPECT_EQ(std::string(error.message), std::string(507, 'x'));
+  // Not within a character: of 1 + 3 n bytes, 507 hold 168.
+  std::string text = "x", expected = "x";
+  for (int i = 0; i < 200; ++i)
+    text += "\u6f22";
+  for (int i = 0; i < 168; ++i)
+    expected += "\u6f22";
+  hone_rt_error(&error, HONE_INTERNAL, "%s", text.c_str());
+  EXPECT_EQ(std::string(error.message), expected);
+  hone_rt_error(&error, HONE_INTERNAL, "%s", std::string(600, '\x80').c_str());
+  EXPECT_EQ(std::string(error.message), "");
 }
 
 TEST(Error, Placeholders) {

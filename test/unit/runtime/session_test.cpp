@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "TestModel.h"
+#include <algorithm>
 #include <cstdlib>
 #include <gtest/gtest.h>
 #include <thread>
@@ -12,10 +13,10 @@ using namespace test;
 
 namespace {
 
-/// Counts what is taken and given back, and refuses beyond `limit` calls.
+/// Counts what is taken and given back, and refuses beyond `limit` calls or `most` bytes at once.
 struct CountingAllocator {
   int taken = 0, returned = 0, limit = 1000;
-  int64_t bytes = 0;
+  int64_t bytes = 0, most = INT64_MAX;
 
   hone_options options() {
     hone_options result = hone_options_default();
@@ -25,7 +26,7 @@ struct CountingAllocator {
   }
   static void *allocate(void *context, size_t bytes, size_t alignment) {
     auto *self = static_cast<CountingAllocator *>(context);
-    if (self->taken == self->limit)
+    if (self->taken == self->limit || int64_t(bytes) > self->most)
       return nullptr;
     ++self->taken;
     self->bytes += int64_t(bytes);
@@ -148,6 +149,31 @@ TEST(Session, Plan) {
   EXPECT_EQ(hone_session_plan(session.handle, inputs.tensors.data(), 3, &plan, &session.error), HONE_INVALID_ARGUMENT);
 }
 
+TEST(Session, PlannedShapeAsTheShapeOfAnInput) {
+  // The plan of the run, which turns the dims around here, overwrites what the input's shape points to.
+  static int64_t seen[2];
+  hone_program turned = program;
+  turned.plan = [](hone_frame *frame) -> int32_t {
+    int32_t status = plan(frame);
+    std::swap(frame->output_dims[0][0], frame->output_dims[0][1]);
+    return status;
+  };
+  turned.run = [](hone_frame *frame) -> int32_t {
+    std::copy_n(frame->input_dims[0], 2, seen);
+    return run(frame);
+  };
+  hone_library of = makeLibrary(turned);
+  Session session(1, nullptr, of);
+  Inputs first(2, 9), second(9, 2);
+  hone_plan plan;
+  ASSERT_EQ(hone_session_plan(session.handle, first.tensors.data(), 3, &plan, nullptr), HONE_OK);
+  second.tensors[0].shape = plan.outputs[0].shape;
+  hone_output outputs[2] = {};
+  ASSERT_EQ(session.run(second.tensors, outputs), HONE_OK) << session.error.message;
+  EXPECT_EQ(seen[0], 9);
+  EXPECT_EQ(seen[1], 2);
+}
+
 TEST(Session, ReserveThenRunAllocatesNothing) {
   CountingAllocator allocator;
   {
@@ -187,6 +213,47 @@ TEST(Session, OutOfMemory) {
   EXPECT_EQ(session.error.code, HONE_OUT_OF_MEMORY);
   allocator.limit = 100;
   EXPECT_EQ(session.check(inputs), "");
+}
+
+TEST(Session, GrowsByWhatIsNeededWhereThereIsNoMore) {
+  CountingAllocator allocator;
+  Session session(allocator.options());
+  EXPECT_EQ(session.check(Inputs(4, 100)), "");
+  allocator.most = 6000; // 400 elements of 4 + 8 bytes, and now 450
+  EXPECT_EQ(session.check(Inputs(4, 112)), "");
+  allocator.most = 0;
+  EXPECT_EQ(session.check(Inputs(4, 200)).find("no memory for the arena ("), 0u);
+  allocator.most = INT64_MAX;
+  EXPECT_EQ(session.check(Inputs(4, 200)), "");
+}
+
+// Each allocation in turn is refused: an error, and the right result once there is memory.
+TEST(Session, EveryAllocationMayFail) {
+  for (int refused = 1; refused < 5; ++refused) { // of the arena and of copies, twice
+    CountingAllocator allocator;
+    allocator.limit = refused;
+    int failures = 0;
+    {
+      Session session(allocator.options());
+      for (int64_t length : {10, 40}) {
+        Inputs inputs(2, length);
+        std::vector<int64_t> reversed(inputs.mask.rbegin(), inputs.mask.rend());
+        int64_t strides[] = {-length, -1};
+        inputs.tensors[1].data = &reversed.back();
+        inputs.tensors[1].strides = strides;
+        std::string message = session.check(inputs);
+        if (message.empty())
+          continue;
+        ++failures;
+        EXPECT_EQ(message.find("no memory for "), 0u) << message;
+        EXPECT_EQ(session.error.code, HONE_OUT_OF_MEMORY);
+        allocator.limit = 1000;
+        EXPECT_EQ(session.check(inputs), "");
+      }
+    }
+    EXPECT_EQ(failures, 1) << refused;
+    EXPECT_EQ(allocator.taken, allocator.returned);
+  }
 }
 
 TEST(Session, WrongOptions) {

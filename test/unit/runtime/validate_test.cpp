@@ -144,6 +144,18 @@ TEST(Validate, OutputBuffers) {
   EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_OK);
 }
 
+TEST(Validate, OwnedOutputAsBuffer) {
+  Session session;
+  Inputs inputs(2, 3);
+  hone_output outputs[2] = {};
+  ASSERT_EQ(session.run(inputs.tensors, outputs), HONE_OK);
+  outputs[0].data = outputs[0].tensor.data;
+  outputs[0].capacity = 48;
+  EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(session.error.message,
+               "output 'picked': its buffer is memory that this session owns; give it memory of its own");
+}
+
 TEST(Validate, PlanFails) {
   expectError("sequence is 5000, the model takes at most 4096", [](Inputs &i) {
     static std::vector<int64_t> large(2 * 5000);
