@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Verifier.h"
 #include "support/Identifier.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
@@ -32,10 +33,16 @@ private:
   func::FuncOp function;
 
   llvm::StringMap<SmallVector<const OperatorRow *>> operators;
-  llvm::StringMap<const OnnxTensor *> initializers;
-  llvm::StringMap<const OnnxValueType *> declared;
-  /// What names stand for; null where an error was reported.
-  llvm::StringMap<Value> values;
+  /// What names stand for: in the graph, or in a function's body.
+  struct Scope {
+    llvm::StringMap<const OnnxTensor *> initializers;
+    llvm::StringMap<const OnnxValueType *> declared;
+    /// Null where an error was reported.
+    llvm::StringMap<Value> values;
+  };
+  Scope scope;
+  /// Names of dims that are taken.
+  llvm::StringSet<> symbols;
   unsigned weightCount = 0;
   /// Nodes imported, those of functions' bodies included.
   uint64_t nodeCount = 0;
@@ -46,7 +53,7 @@ private:
   void collectTables();
   void importInputs();
   void importNode(const OnnxNode &node, unsigned depth);
-  void importBody(const std::vector<OnnxNode> &nodes, unsigned depth);
+  void importCall(const OnnxFunction &body, const OnnxNode &call, unsigned depth);
   void finish();
 
   Value lookUp(StringRef name);
@@ -83,23 +90,23 @@ Value GraphImporter::importTensor(const OnnxTensor &tensor, StringRef name) {
 }
 
 Value GraphImporter::lookUp(StringRef name) {
-  if (auto found = values.find(name); found != values.end())
+  if (auto found = scope.values.find(name); found != scope.values.end())
     return found->second;
-  auto initializer = initializers.find(name);
-  if (initializer == initializers.end())
+  auto initializer = scope.initializers.find(name);
+  if (initializer == scope.initializers.end())
     return {}; // libonnx has checked that names are defined: by a node that failed
   Location before = importer.loc;
   importer.loc = named(name, "initializer");
   Value value = importTensor(*initializer->second, name);
   importer.loc = before;
-  return values[name] = value;
+  return scope.values[name] = value;
 }
 
 OnnxValueType GraphImporter::typeOf(StringRef name) {
   Value value = name.empty() ? Value() : lookUp(name);
   if (!value) {
-    auto found = declared.find(name);
-    return found == declared.end() ? OnnxValueType() : *found->second;
+    auto found = scope.declared.find(name);
+    return found == scope.declared.end() ? OnnxValueType() : *found->second;
   }
   OnnxValueType result;
   result.kind = OnnxValueType::Tensor;
@@ -130,7 +137,8 @@ ArrayAttr GraphImporter::dimNames(StringRef name, const OnnxValueType &type, Val
               symbol = cast<StringAttr>(known[*source.getConstantIndex()]).getValue();
             }
       if (symbol.empty())
-        symbol = (name + "_dim_" + Twine(i)).str();
+        for (symbol = (name + "_dim_" + Twine(i)).str(); !symbols.insert(symbol).second;)
+          symbol += "_";
     }
     made.push_back(std::move(symbol));
     names.push_back(made.back());
@@ -146,10 +154,13 @@ void GraphImporter::collectTables() {
     for (const OperatorRow &row : table)
       operators[row.name].push_back(&row);
   for (const OnnxTensor &tensor : model.graph.initializers)
-    initializers[tensor.name] = &tensor;
+    scope.initializers[tensor.name] = &tensor;
+  for (const OnnxValueInfo &input : model.graph.inputs)
+    for (const OnnxDim &dim : input.type.dims)
+      symbols.insert(dim.symbol);
   for (const auto *list : {&model.graph.inputs, &model.graph.values, &model.graph.outputs})
     for (const OnnxValueInfo &value : *list)
-      declared[value.name] = &value.type;
+      scope.declared[value.name] = &value.type;
 }
 
 void GraphImporter::importInputs() {
@@ -157,7 +168,7 @@ void GraphImporter::importInputs() {
   SmallVector<const OnnxValueInfo *> inputs;
   for (const OnnxValueInfo &input : model.graph.inputs) {
     importer.loc = named(input.name, "input");
-    values[input.name] = nullptr;
+    scope.values[input.name] = nullptr;
     Type elementType = input.type.kind == OnnxValueType::Tensor
                            ? elementTypeFor(builder.getContext(), input.type.elementType)
                            : Type();
@@ -165,6 +176,10 @@ void GraphImporter::importInputs() {
       importer.report(input.type.kind == OnnxValueType::Tensor
                           ? Twine("inputs of type ") + toString(input.type.elementType) + " are not supported"
                           : Twine("inputs that are no tensors are not supported"));
+      continue;
+    }
+    if (int64_t(input.type.dims.size()) > maxOnnxRank) {
+      importer.report("inputs of more than " + Twine(maxOnnxRank) + " dims are not supported");
       continue;
     }
     if (!input.type.hasShape) {
@@ -188,7 +203,7 @@ void GraphImporter::importInputs() {
     function.setArgAttr(i, kNameAttr, builder.getStringAttr(input->name));
     function.setArgAttr(i, kDimsAttr, dimNames(input->name, input->type, argument));
     importer.loc = argument.getLoc();
-    values[input->name] = importer.checkSize(argument);
+    scope.values[input->name] = importer.checkSize(argument);
   }
 }
 
@@ -202,9 +217,26 @@ const OperatorRow *GraphImporter::rowFor(const OnnxNode &node) const {
   return best;
 }
 
-void GraphImporter::importBody(const std::vector<OnnxNode> &nodes, unsigned depth) {
-  for (const OnnxNode &node : nodes)
-    importNode(node, depth);
+/// `body` is what `call` stands for, expanded.
+void GraphImporter::importCall(const OnnxFunction &body, const OnnxNode &call, unsigned depth) {
+  Scope inner;
+  for (auto [i, name] : llvm::enumerate(body.inputs))
+    if (call.hasInput(i))
+      inner.values[name] = lookUp(call.inputs[i]);
+  std::swap(scope, inner);
+  for (const OnnxNode &node : body.nodes)
+    importNode(node, depth + 1);
+  std::swap(scope, inner);
+  for (auto [i, name] : llvm::enumerate(body.outputs)) {
+    if (!call.hasOutput(i))
+      continue;
+    importer.loc = named(call.name, call.op);
+    auto found = inner.values.find(name);
+    if (found == inner.values.end())
+      importer.report("output '" + Twine(name) + "' is an input that is left out");
+    else
+      scope.values[call.outputs[i]] = found->second;
+  }
 }
 
 void GraphImporter::importNode(const OnnxNode &onnx, unsigned depth) {
@@ -214,13 +246,13 @@ void GraphImporter::importNode(const OnnxNode &onnx, unsigned depth) {
   importer.loc = named(onnx.name, onnx.op);
   for (const std::string &output : onnx.outputs)
     if (!output.empty())
-      values[output] = nullptr;
+      scope.values[output] = nullptr;
   if (depth > maxDepth || ++nodeCount > maxNodes) {
     importer.report("functions call each other too deeply or too often");
     return;
   }
   if (onnx.function >= 0)
-    return importBody(expandFunction(model.functions[onnx.function], onnx), depth + 1);
+    return importCall(expandFunction(model.functions[onnx.function], onnx), onnx, depth);
 
   const OperatorRow *row = rowFor(onnx);
   if (!row) {
@@ -228,7 +260,7 @@ void GraphImporter::importNode(const OnnxNode &onnx, unsigned depth) {
     for (const std::string &input : onnx.inputs)
       types.push_back(typeOf(input));
     if (auto body = expandStandardFunction(onnx, types))
-      return importBody(*body, depth + 1);
+      return importCall(*body, onnx, depth);
     importer.report("operator " + (onnx.domain.empty() ? Twine() : onnx.domain + Twine("::")) + onnx.op +
                     " is not supported (" + (onnx.domain.empty() ? Twine("ai.onnx") : Twine(onnx.domain)) +
                     " version " + Twine(onnx.opset) + ")");
@@ -255,7 +287,7 @@ void GraphImporter::importNode(const OnnxNode &onnx, unsigned depth) {
     return;
   for (auto [name, value] : llvm::zip_equal(onnx.outputs, node.outputs))
     if (!name.empty()) {
-      values[name] = value;
+      scope.values[name] = value;
       if (!value && importer.problemCount() == before)
         importer.report("output '" + Twine(name) + "' of operator " + onnx.op + " is not supported");
     }
@@ -277,6 +309,10 @@ void GraphImporter::finish() {
       importer.report("nothing computes this output");
       return;
     }
+    Type elementType = elementTypeFor(builder.getContext(), output.type.elementType);
+    if (output.type.kind == OnnxValueType::Tensor && elementType && elementType != elementTypeOf(value))
+      importer.report(Twine("declared to be of type ") + toString(output.type.elementType) + ", but computed as " +
+                      toString(typeOf(output.name).elementType));
     results.push_back(value);
   }
   func::ReturnOp::create(builder, function.getLoc(), results);
@@ -291,7 +327,8 @@ void GraphImporter::finish() {
 LogicalResult GraphImporter::run() {
   collectTables();
   importInputs();
-  importBody(model.graph.nodes, 0);
+  for (const OnnxNode &node : model.graph.nodes)
+    importNode(node, 0);
   if (importer.problemCount() == 0)
     finish();
   importer.emitProblems();

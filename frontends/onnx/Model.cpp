@@ -7,6 +7,7 @@
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/BLAKE3.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -80,10 +81,13 @@ static Error fileError(StringRef file, const Twine &what) { return llvm::createS
 
 /// Opens a regular file (or a link to one: Hugging Face's cache is made of them) and describes it.
 static Expected<fs::file_t> openFile(OnnxFile &file) {
+  fs::file_status status;
+  // Asked before as well: to open a pipe is to wait for somebody who writes to it.
+  if (!fs::status(file.path, status) && status.type() == fs::file_type::fifo_file)
+    return fileError(file.path, "not a regular file");
   Expected<fs::file_t> handle = fs::openNativeFileForRead(file.path);
   if (!handle)
     return fileError(file.path, llvm::toString(handle.takeError()));
-  fs::file_status status;
   if (std::error_code code = fs::status(*handle, status)) {
     fs::closeFile(*handle);
     return fileError(file.path, code.message());
@@ -282,40 +286,25 @@ Expected<std::string> hone::digestModel(const OnnxModel &model) {
 
 namespace {
 
-/// Renames and binds the nodes of a function's body for one call.
+/// Binds the nodes of a function's body for one call.
 class Expansion {
 public:
-  Expansion(const OnnxFunction &function, const OnnxNode &call);
-  std::vector<OnnxNode> run();
+  Expansion(const OnnxFunction &function, const OnnxNode &call) : function(function), call(call) {
+    for (size_t i = 0; i < function.inputs.size(); ++i)
+      if (!call.hasInput(i))
+        leftOut.insert(function.inputs[i]);
+  }
+  void bind(OnnxNode &node);
 
 private:
   const OnnxFunction &function;
   const OnnxNode &call;
-  llvm::StringMap<std::string> values;
+  llvm::StringSet<> leftOut;
 
-  std::string inner(const std::string &name) const { return call.name + "::" + name; }
-  std::string rename(const std::string &name) const;
   const OnnxAttribute *valueOf(StringRef attribute) const;
-  void bind(OnnxNode &node);
-  void bind(OnnxGraph &graph);
 };
 
 } // namespace
-
-Expansion::Expansion(const OnnxFunction &function, const OnnxNode &call) : function(function), call(call) {
-  for (size_t i = 0; i < function.outputs.size(); ++i)
-    if (call.hasOutput(i))
-      values[function.outputs[i]] = call.outputs[i];
-  for (size_t i = 0; i < function.inputs.size(); ++i)
-    values[function.inputs[i]] = call.hasInput(i) ? call.inputs[i] : "";
-}
-
-std::string Expansion::rename(const std::string &name) const {
-  if (name.empty())
-    return name;
-  auto bound = values.find(name);
-  return bound != values.end() ? bound->second : inner(name);
-}
 
 const OnnxAttribute *Expansion::valueOf(StringRef attribute) const {
   if (const OnnxAttribute *given = call.find(attribute))
@@ -326,70 +315,44 @@ const OnnxAttribute *Expansion::valueOf(StringRef attribute) const {
   return nullptr;
 }
 
-void Expansion::bind(OnnxGraph &graph) {
-  for (auto *list : {&graph.inputs, &graph.outputs, &graph.values})
-    for (OnnxValueInfo &value : *list)
-      value.name = rename(value.name);
-  for (OnnxTensor &tensor : graph.initializers)
-    tensor.name = rename(tensor.name);
-  for (OnnxNode &node : graph.nodes)
-    bind(node);
-}
-
 void Expansion::bind(OnnxNode &node) {
-  node.name = inner(node.name);
+  node.name = call.name + "::" + node.name;
   node.madeUpName = true;
-  for (auto *list : {&node.inputs, &node.outputs})
-    for (std::string &name : *list)
-      name = rename(name);
+  for (std::string &name : node.inputs)
+    if (leftOut.contains(name))
+      name.clear();
 
   std::vector<OnnxAttribute> bound;
-  bool leavesOut = false;
+  bool lacksAttribute = false;
   for (OnnxAttribute &attribute : node.attributes) {
     if (attribute.reference.empty()) {
       for (OnnxGraph &graph : attribute.graphs)
-        bind(graph);
+        for (OnnxNode &inner : graph.nodes)
+          bind(inner);
       bound.push_back(std::move(attribute));
     } else if (const OnnxAttribute *value = valueOf(attribute.reference)) {
       std::string name = std::move(attribute.name);
       bound.push_back(*value);
       bound.back().name = std::move(name);
     } else {
-      leavesOut = true;
+      lacksAttribute = true;
     }
   }
   node.attributes = std::move(bound);
-  if (leavesOut && node.function < 0)
+  if (lacksAttribute && node.function < 0)
     addDefaultAttributes(node);
 }
 
-std::vector<OnnxNode> Expansion::run() {
-  std::vector<OnnxNode> nodes = function.nodes;
-  for (OnnxNode &node : nodes)
-    bind(node);
-  // An output that is an input as well: no node of the body computes it.
-  for (size_t i = 0; i < function.outputs.size(); ++i) {
-    if (!call.hasOutput(i) || !llvm::is_contained(function.inputs, function.outputs[i]))
-      continue;
-    OnnxNode copy;
-    copy.name = inner("Identity_" + std::to_string(nodes.size()));
-    copy.madeUpName = true;
-    copy.op = "Identity";
-    copy.opset = newestOnnxOpset;
-    copy.sinceVersion = lookUpSchema(copy.op, copy.domain, copy.opset).sinceVersion;
-    copy.inputs = {rename(function.outputs[i])};
-    copy.outputs = {call.outputs[i]};
-    nodes.push_back(std::move(copy));
-  }
-  return nodes;
+OnnxFunction hone::expandFunction(const OnnxFunction &function, const OnnxNode &call) {
+  OnnxFunction result = function;
+  Expansion expansion(function, call);
+  for (OnnxNode &node : result.nodes)
+    expansion.bind(node);
+  return result;
 }
 
-std::vector<OnnxNode> hone::expandFunction(const OnnxFunction &function, const OnnxNode &call) {
-  return Expansion(function, call).run();
-}
-
-std::optional<std::vector<OnnxNode>> hone::expandStandardFunction(const OnnxNode &node,
-                                                                  const std::vector<OnnxValueType> &inputTypes) {
+std::optional<OnnxFunction> hone::expandStandardFunction(const OnnxNode &node,
+                                                         const std::vector<OnnxValueType> &inputTypes) {
   std::optional<OnnxFunction> function = standardFunction(node, inputTypes);
   if (!function)
     return std::nullopt;

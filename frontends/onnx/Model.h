@@ -61,8 +61,11 @@ unsigned bitWidth(OnnxDataType type);
 /// The type's name in ONNX's text form ("float", "int64", "bfloat16"); "undefined" for a number ONNX does not define.
 const char *toString(OnnxDataType type);
 
-/// A constant: initializer or attribute. Rank <= 32, dims >= 0, and the bytes are exactly as many as dims x type ask
-/// for.
+/// Tensors of more dims are an error.
+constexpr int64_t maxOnnxRank = 32;
+
+/// A constant: initializer or attribute. Rank <= maxOnnxRank, dims >= 0, and the bytes are exactly as many as dims x
+/// type ask for.
 struct OnnxTensor {
   std::string name;
   OnnxDataType type = OnnxDataType::Undefined;
@@ -226,14 +229,13 @@ OnnxModel readModel(llvm::MemoryBufferRef file, std::vector<OnnxProblem> &proble
 /// BLAKE3 of the files' bytes, in their order, as 64 hexadecimal digits. Reads all of them once.
 llvm::Expected<std::string> digestModel(const OnnxModel &model);
 
-/// The nodes that `call` stands for, when `function` is its meaning: inputs, outputs and attributes are replaced by the
-/// call's, optional ones left out become "" (inputs) or unused values (outputs), and inner values and nodes are named
-/// "<call>::<inner>".
-std::vector<OnnxNode> expandFunction(const OnnxFunction &function, const OnnxNode &call);
-/// The nodes that the standard defines `node` by, or nothing if it defines it otherwise. Some definitions depend on the
-/// types of the inputs (one each; Unknown for an absent one) and do not exist for unknown types.
-std::optional<std::vector<OnnxNode>> expandStandardFunction(const OnnxNode &node,
-                                                            const std::vector<OnnxValueType> &inputTypes);
+/// What `call` stands for, when `function` is its meaning: attributes are replaced by the call's, inputs that it leaves
+/// out are "" where nodes read them, and nodes are named "<call>::<inner>". Values keep the function's names, which are
+/// a scope of their own: any of them may be the name of another value around the call.
+OnnxFunction expandFunction(const OnnxFunction &function, const OnnxNode &call);
+/// The function that the standard defines `node` by, expanded, or nothing if it defines it otherwise. Some definitions
+/// depend on the types of the inputs (one each; Unknown for an absent one) and do not exist for unknown types.
+std::optional<OnnxFunction> expandStandardFunction(const OnnxNode &node, const std::vector<OnnxValueType> &inputTypes);
 
 } // namespace hone
 

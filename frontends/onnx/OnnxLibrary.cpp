@@ -1,4 +1,4 @@
-// Calls libonnx: parses, checks, infers, and looks operators up. This file and OnnxLibraryConvert.cpp are the only ones
+// Calls libonnx: parses, checks, infers, and looks operators up. The files OnnxLibrary*.cpp are the only ones
 // with exceptions and RTTI; whatever libonnx throws ends here.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -72,20 +72,21 @@ private:
   onnx::ModelProto proto;
   size_t reported = 0;
   bool hasErrors = false;
-  bool hasExperimental = false;
+  /// Nodes whose operator neither the standard (any more) nor the model defines: the importer names them.
+  std::vector<onnx::NodeProto *> unknown;
 
   void note(std::string what) { problems.push_back({OnnxProblem::Note, std::move(what)}); }
 
   bool parse(bool isText);
   void normalize();
-  void checkNumbers(const onnx::NodeProto &node);
   void checkPolicy();
   void resolveAll();
   void check();
   void infer();
   void convert();
 
-  void normalize(RepeatedPtrField<onnx::NodeProto> &nodes);
+  void normalize(RepeatedPtrField<onnx::NodeProto> &nodes, const OnnxOpsetMap &opsets,
+                 const std::set<std::string> &functions);
   void resolve(RepeatedPtrField<onnx::NodeProto> &nodes);
   void resolve(onnx::GraphProto &graph);
   void resolve(onnx::AttributeProto &attribute, const std::string &where);
@@ -93,6 +94,9 @@ private:
   std::string locate(const onnx::TensorProto &tensor, const std::string &where, uint64_t length,
                      OnnxResolvedData &result, uint64_t &offset);
   std::string findPayload(const onnx::TensorProto &tensor, uint64_t offset, uint64_t length, OnnxResolvedData &result);
+  std::string runChecker();
+  void checkEach(const RepeatedPtrField<onnx::NodeProto> &nodes,
+                 const RepeatedPtrField<onnx::OperatorSetIdProto> &opsets, onnx::checker::LexicalScopeContext scope);
   bool expandsTooFar();
   void checkCalls(const std::vector<OnnxNode> &nodes);
 };
@@ -118,68 +122,59 @@ bool Loader::parse(bool isText) {
   return true;
 }
 
+static OnnxOpsetMap opsetsOf(const RepeatedPtrField<onnx::OperatorSetIdProto> &imports) {
+  OnnxOpsetMap result;
+  for (const auto &opset : imports)
+    result.emplace(opset.domain(), opset.version());
+  return result;
+}
+
 /// "ai.onnx" and "" are the same domain, but libonnx's registry knows only the latter.
 void Loader::normalize() {
   auto rename = [](std::string *domain) {
     if (*domain == "ai.onnx")
       domain->clear();
   };
+  std::set<std::string> functions;
   for (auto &opset : *proto.mutable_opset_import())
     rename(opset.mutable_domain());
-  normalize(*proto.mutable_graph()->mutable_node());
   for (auto &function : *proto.mutable_functions()) {
     rename(function.mutable_domain());
     for (auto &opset : *function.mutable_opset_import())
       rename(opset.mutable_domain());
-    normalize(*function.mutable_node());
+    functions.insert(functionKey(function.domain(), function.name(), function.overload()));
   }
+  normalize(*proto.mutable_graph()->mutable_node(), opsetsOf(proto.opset_import()), functions);
+  for (auto &function : *proto.mutable_functions())
+    normalize(*function.mutable_node(), opsetsOf(function.opset_import()), functions);
   if (proto.training_info_size()) {
     note("the model's training graphs are left out");
     proto.clear_training_info();
   }
 }
 
-void Loader::normalize(RepeatedPtrField<onnx::NodeProto> &nodes) {
+void Loader::normalize(RepeatedPtrField<onnx::NodeProto> &nodes, const OnnxOpsetMap &opsets,
+                       const std::set<std::string> &functions) {
   for (auto &node : nodes) {
     if (node.domain() == "ai.onnx")
       node.clear_domain();
-    if (onnx::checker::check_is_experimental_op(node)) {
-      error(describe(node) + ": ONNX has dropped this experimental operator");
-      hasExperimental = true;
+    if (auto opset = opsets.find(node.domain());
+        opset != opsets.end() && !functions.count(functionKey(node.domain(), node.op_type(), node.overload()))) {
+      const onnx::OpSchema *schema = findSchema(node.op_type(), node.domain(), opset->second);
+      if (!schema || schema->Deprecated() || onnx::checker::check_is_experimental_op(node))
+        unknown.push_back(&node);
     }
     for (auto &attribute : *node.mutable_attribute()) {
       if (attribute.has_g())
-        normalize(*attribute.mutable_g()->mutable_node());
+        normalize(*attribute.mutable_g()->mutable_node(), opsets, functions);
       for (auto &graph : *attribute.mutable_graphs())
-        normalize(*graph.mutable_node());
+        normalize(*graph.mutable_node(), opsets, functions);
     }
-  }
-}
-
-/// libonnx's shape inference adds the rank to an axis before it looks at it, and counts up to num_outputs.
-void Loader::checkNumbers(const onnx::NodeProto &node) {
-  constexpr int64_t maxRank = 32;
-  for (const auto &attribute : node.attribute()) {
-    if (attribute.type() == onnx::AttributeProto::GRAPH)
-      for (const auto &inner : attribute.g().node())
-        checkNumbers(inner);
-    if (attribute.type() != onnx::AttributeProto::INT)
-      continue;
-    if (attribute.name() == "axis" && (attribute.i() < -maxRank || attribute.i() >= maxRank))
-      error(describe(node) + ": axis " + std::to_string(attribute.i()) + " is outside every tensor");
-    if (attribute.name() == "num_outputs" && attribute.i() != node.output_size())
-      error(describe(node) + ": num_outputs is " + std::to_string(attribute.i()) + ", but the node has " +
-            std::to_string(node.output_size()) + " outputs");
   }
 }
 
 /// What libonnx would accept, or not even look at, and Hone does not read.
 void Loader::checkPolicy() {
-  for (const auto &node : proto.graph().node())
-    checkNumbers(node);
-  for (const auto &function : proto.functions())
-    for (const auto &node : function.node())
-      checkNumbers(node);
   auto checkOpsets = [&](const RepeatedPtrField<onnx::OperatorSetIdProto> &opsets, const std::string &where) {
     OnnxOpsetMap seen;
     for (const auto &opset : opsets) {
@@ -190,9 +185,9 @@ void Loader::checkPolicy() {
               std::to_string(oldestOnnxOpset) + " to " + std::to_string(newestOnnxOpset) +
               ": export it again with such an opset, or convert it with onnx.version_converter");
     }
-    return seen;
   };
-  model.opsets = checkOpsets(proto.opset_import(), "the model");
+  checkOpsets(proto.opset_import(), "the model");
+  model.opsets = opsetsOf(proto.opset_import());
   for (const auto &function : proto.functions())
     checkOpsets(function.opset_import(), "function " + quote(function.name()));
   // Before this version functions are not checked by libonnx, nor do other tools know them.
@@ -325,55 +320,94 @@ void Loader::resolve(onnx::TensorProto &tensor, const std::string &where) {
   add("offset", std::to_string(offset));
 }
 
-/// libonnx's checker stops at its first complaint, users want all of them: nodes that have one are checked again, one
-/// by one.
-void Loader::check() {
-  if (hasExperimental)
-    return; // libonnx would write to standard output
-  std::string first;
+/// Runs libonnx's checker; returns its first complaint, or "". What Hone merely does not support is no complaint: the
+/// importer names all of it in one go. So the checker does not get to see it, and inputs and outputs without shapes,
+/// which other tools take, look complete to it.
+std::string Loader::runChecker() {
+  // The checker looks at operators of the standard's domains only.
+  constexpr char foreignDomain[] = "#unknown";
+  std::vector<std::string> domains;
+  for (onnx::NodeProto *node : unknown)
+    domains.push_back(std::exchange(*node->mutable_domain(), foreignDomain));
+  std::vector<RepeatedPtrField<onnx::OperatorSetIdProto> *> imports = {proto.mutable_opset_import()};
+  for (auto &function : *proto.mutable_functions())
+    imports.push_back(function.mutable_opset_import());
+  for (auto *import : imports) {
+    import->Add()->set_domain(foreignDomain);
+    import->rbegin()->set_version(1);
+  }
+  std::vector<std::pair<onnx::ValueInfoProto *, onnx::TypeProto>> incomplete;
+  for (auto *values : {proto.mutable_graph()->mutable_input(), proto.mutable_graph()->mutable_output()})
+    for (auto &value : *values) {
+      const onnx::TypeProto &type = value.type();
+      bool lacksShape = type.has_tensor_type() && !type.tensor_type().has_shape();
+      if (!lacksShape && type.value_case() != onnx::TypeProto::VALUE_NOT_SET)
+        continue;
+      incomplete.emplace_back(&value, type);
+      auto *tensor = value.mutable_type()->mutable_tensor_type();
+      tensor->set_elem_type(tensor->elem_type());
+      tensor->mutable_shape();
+    }
+
+  std::string complaint;
   try {
     onnx::checker::check_model(proto);
     onnx::checker::check_function_call_cycles(proto);
   } catch (const std::exception &exception) {
-    first = exception.what();
-  }
-  if (first.empty()) {
-    if (expandsTooFar())
-      error("the model's functions call each other so often that they stand for more than a million nodes");
-    return;
+    complaint = exception.what();
+    // It is the first one, users want all of them: nodes are checked again, one by one.
+    size_t before = reported;
+    onnx::checker::LexicalScopeContext scope;
+    for (const auto &input : proto.graph().input())
+      scope.add(input.name());
+    for (const auto &tensor : proto.graph().initializer())
+      scope.add(tensor.name());
+    checkEach(proto.graph().node(), proto.opset_import(), scope);
+    for (const auto &function : proto.functions()) {
+      onnx::checker::LexicalScopeContext inner;
+      for (const std::string &input : function.input())
+        inner.add(input);
+      checkEach(function.node(), function.opset_import(), inner);
+    }
+    if (reported == before)
+      error(complaint);
   }
 
+  for (auto [node, domain] : llvm::zip_equal(unknown, domains))
+    node->set_domain(domain);
+  for (auto *import : imports)
+    import->RemoveLast();
+  for (auto &[value, type] : incomplete) {
+    *value->mutable_type() = type;
+    if (type.value_case() == onnx::TypeProto::VALUE_NOT_SET)
+      value->clear_type();
+  }
+  return complaint;
+}
+
+void Loader::checkEach(const RepeatedPtrField<onnx::NodeProto> &nodes,
+                       const RepeatedPtrField<onnx::OperatorSetIdProto> &opsets,
+                       onnx::checker::LexicalScopeContext scope) {
   onnx::checker::CheckerContext context;
   context.set_ir_version(int(proto.ir_version()));
-  std::unordered_map<std::string, int> opsets;
-  for (const auto &opset : proto.opset_import())
-    opsets[opset.domain()] = int(opset.version());
-  context.set_opset_imports(opsets);
-  onnx::checker::LexicalScopeContext scope;
-  for (const auto &input : proto.graph().input())
-    scope.add(input.name());
-  for (const auto &tensor : proto.graph().initializer())
-    scope.add(tensor.name());
-  size_t before = reported;
-  for (const auto &node : proto.graph().node()) {
+  std::unordered_map<std::string, int> versions;
+  for (const auto &opset : opsets)
+    versions[opset.domain()] = int(opset.version());
+  context.set_opset_imports(versions);
+  for (const auto &node : nodes) {
     try {
       onnx::checker::check_node(node, context, scope);
     } catch (const std::exception &exception) {
       error(describe(node) + ": " + exception.what());
     }
-    // check_node passes over domains that are not the standard's: a function of the model may define the operator.
-    bool defined = llvm::any_of(proto.functions(), [&](const onnx::FunctionProto &function) {
-      return function.domain() == node.domain() && function.name() == node.op_type();
-    });
-    auto opset = opsets.find(node.domain());
-    if (!node.domain().empty() && !defined && opset != opsets.end() &&
-        !onnx::OpSchemaRegistry::Schema(node.op_type(), opset->second, node.domain()))
-      error(describe(node) + ": no operator " + node.op_type() + " of domain '" + node.domain() + "' is known");
     for (const std::string &output : node.output())
       scope.add(output);
   }
-  if (reported == before)
-    error(first);
+}
+
+void Loader::check() {
+  if (runChecker().empty() && expandsTooFar())
+    error("the model's functions call each other so often that they stand for more than a million nodes");
 }
 
 /// Only for models without call cycles.
@@ -426,7 +460,9 @@ static bool declaresHugeVector(const onnx::GraphProto &graph) {
 
 namespace {
 
-/// libonnx's operators, but that none infers a vector longer than maxShapeVector: its length becomes unknown.
+/// libonnx's operators, but that none infers a vector longer than maxShapeVector (its length becomes unknown), nor
+/// looks at numbers that it would not survive: it adds the rank to an axis before any check, and counts up to
+/// num_outputs.
 class BoundedRegistry : public onnx::ISchemaRegistry {
 public:
   const onnx::OpSchema *GetSchema(const std::string &op, int version, const std::string &domain) const override {
@@ -434,9 +470,17 @@ public:
     if (!schema || !schema->has_type_and_shape_inference_function())
       return schema;
     auto [bounded, isNew] = schemas.try_emplace(schema, *schema);
+    // Its loop over known elements has a step of 32 bits: a multiple of 2^32 would never end.
+    if (isNew && op == "Slice")
+      bounded->second.PartialDataPropagationFunction([](onnx::DataPropagationContext &) {});
     if (isNew)
       bounded->second.TypeAndShapeInferenceFunction(
           [infer = schema->GetTypeAndShapeInferenceFunction()](onnx::InferenceContext &context) {
+            const onnx::AttributeProto *axis = context.getAttribute("axis");
+            const onnx::AttributeProto *outputs = context.getAttribute("num_outputs");
+            if ((axis && (axis->i() < -maxOnnxRank || axis->i() >= maxOnnxRank)) ||
+                (outputs && outputs->i() != int64_t(context.getNumOutputs())))
+              fail_shape_inference("an attribute is out of range");
             infer(context);
             for (size_t i = 0; i < context.getNumOutputs(); ++i)
               if (onnx::TypeProto *type = context.getOutputType(i); isHugeVector(*type))

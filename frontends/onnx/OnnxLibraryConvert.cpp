@@ -11,7 +11,6 @@ using google::protobuf::RepeatedPtrField;
 
 namespace {
 
-constexpr int maxRank = 32;
 /// Product of the dims that are not zero: leaves room for any arithmetic on byte offsets.
 constexpr int64_t maxElements = int64_t(1) << 48;
 
@@ -39,8 +38,8 @@ uint64_t hone::byteLength(const onnx::TensorProto &tensor, std::string &error) {
   OnnxDataType type = toDataType(tensor.data_type());
   if (type == OnnxDataType::Undefined)
     return fail("has the unknown element type " + std::to_string(tensor.data_type()));
-  if (tensor.dims_size() > maxRank)
-    return fail("has rank " + std::to_string(tensor.dims_size()) + "; at most " + std::to_string(maxRank) +
+  if (tensor.dims_size() > maxOnnxRank)
+    return fail("has rank " + std::to_string(tensor.dims_size()) + "; at most " + std::to_string(maxOnnxRank) +
                 " is possible");
   if (tensor.has_segment())
     return fail("is one segment of a tensor, which no tool writes");
@@ -121,8 +120,7 @@ bool hone::parseNumber(const std::string *digits, uint64_t &number) {
   return digits && !llvm::StringRef(*digits).getAsInteger(10, number);
 }
 
-/// Fills `result`; external data must have been resolved (Loader::resolve). Returns an error, or "".
-static std::string convertTensor(const onnx::TensorProto &tensor, OnnxTensor &result) {
+std::string hone::convertTensor(const onnx::TensorProto &tensor, OnnxTensor &result) {
   std::string error;
   result.name = tensor.name();
   result.type = toDataType(tensor.data_type());

@@ -1,5 +1,5 @@
-// Between libonnx's protobuf messages and the plain data of Model.h. Compiled like OnnxLibrary.cpp; only that file
-// includes it.
+// Between libonnx's protobuf messages and the plain data of Model.h. Compiled like OnnxLibrary.cpp; only
+// OnnxLibrary*.cpp include it.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef HONE_FRONTENDS_ONNX_ONNXLIBRARYCONVERT_H
@@ -24,6 +24,9 @@ std::string describe(const onnx::NodeProto &node);
 
 /// Bytes a tensor has by its dims and type; 0 for strings. Sets `error` and returns 0 if they make no sense.
 uint64_t byteLength(const onnx::TensorProto &tensor, std::string &error);
+
+/// Fills `result`; external data must have been resolved. Returns what is wrong with the tensor, or "".
+std::string convertTensor(const onnx::TensorProto &tensor, OnnxTensor &result);
 
 /// The value of an entry of external_data, or null.
 const std::string *findEntry(const onnx::TensorProto &tensor, const char *key);

@@ -16,6 +16,8 @@ enum Message { Model, Graph, Node, Attribute, Tensor, SparseTensor, Function, Tr
 
 /// Field numbers of TensorProto.
 enum TensorField { FloatData = 4, RawData = 9, DoubleData = 10, ExternalData = 13, DataLocation = 14 };
+/// Values of TensorProto.DataLocation.
+enum Location { Default = 0, External = 1 };
 
 enum WireType { Varint = 0, Fixed64 = 1, Bytes = 2, Fixed32 = 5 };
 
@@ -112,8 +114,6 @@ void Stripper::replacePayload(uint32_t field, uint64_t offset, uint64_t length, 
   entry("location", onnxSelfLocation);
   entry("offset", std::to_string(offset));
   entry("length", std::to_string(length));
-  putVarint(out, DataLocation << 3 | Varint);
-  putVarint(out, 1); // EXTERNAL
   payloads.push_back({offset, length, field});
 }
 
@@ -121,6 +121,9 @@ Error Stripper::copy(Message message, uint64_t offset, uint64_t end, std::string
   if (depth > maxDepth)
     return fail(offset, "messages nested more than " + llvm::Twine(maxDepth) + " deep");
   bool hasPayload = false;
+  // Written last: of a field that stands twice, protobuf takes the last, and the file's own may follow the payload.
+  uint64_t location = Default;
+  uint64_t begin = offset;
   while (offset < end) {
     uint64_t start = offset;
     std::optional<uint64_t> tag = readVarint(offset, end);
@@ -131,10 +134,16 @@ Error Stripper::copy(Message message, uint64_t offset, uint64_t end, std::string
     uint32_t field = *tag >> 3;
 
     switch (*tag & 7) {
-    case Varint:
-      if (!readVarint(offset, end))
+    case Varint: {
+      std::optional<uint64_t> value = readVarint(offset, end);
+      if (!value)
         return fail(start, "bad integer");
+      if (message == Tensor && field == DataLocation) {
+        location = *value;
+        continue;
+      }
       break;
+    }
     case Fixed64:
     case Fixed32: {
       uint64_t size = (*tag & 7) == Fixed64 ? 8 : 4;
@@ -170,6 +179,14 @@ Error Stripper::copy(Message message, uint64_t offset, uint64_t end, std::string
     if (out.size() + (offset - start) > maxStripped)
       return fail(start, "more than 1 GiB apart from weights");
     out.append(file.data() + start, offset - start);
+  }
+  if (hasPayload && location != Default)
+    return fail(begin, "a tensor with values both in the model and in another file");
+  if (hasPayload)
+    location = External;
+  if (location != Default) {
+    putVarint(out, DataLocation << 3 | Varint);
+    putVarint(out, location);
   }
   return Error::success();
 }

@@ -63,6 +63,7 @@ def write_models(folder):
         "unknown-operator": (onnx.parser.parse_model(UNKNOWN_OPERATOR).SerializeToString(), r"only_node.*Frobnicate"),
         "future-opset": (onnx.parser.parse_model(FUTURE_OPSET).SerializeToString(), r"(opset|operator set).*99"),
         "missing-data": (external_model("absent.bin").SerializeToString(), r"absent\.bin"),
+        "pipe-data": (external_model("pipe.bin").SerializeToString(), r"pipe\.bin.*not a regular file"),
         "escaping-data": (external_model("../../../etc/passwd").SerializeToString(), r"etc/passwd"),
     }
     models = {}
@@ -70,6 +71,7 @@ def write_models(folder):
         models[name] = f"{folder}/{name}.onnx", pattern
         with open(models[name][0], "wb") as file:
             file.write(data)
+    os.mkfifo(f"{folder}/pipe.bin")
     models["missing"] = f"{folder}/no-such-model.onnx", r"no-such-model\.onnx"
     models["folder"] = folder, r"directory|folder|not a regular file"
     return models
@@ -129,7 +131,7 @@ def check_kills(checks, folder):
     hone("compile", MINILM, "-o", whole)
     with open(whole, "rb") as file:
         done = file.read()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
         for before in (None, b"the earlier library"):
             if before:
                 with open(output, "wb") as file:
@@ -143,7 +145,9 @@ def check_kills(checks, folder):
                     problem = problem or (f"the compile fails with {ended}" if ended else "")
                     break
                 process.send_signal(number)
-                process.wait(timeout=60)
+                ended = process.wait(timeout=60)
+                if ended not in (0, -number):
+                    problem = f"ends with {ended}"
                 after = None
                 if os.path.exists(output):
                     with open(output, "rb") as file:

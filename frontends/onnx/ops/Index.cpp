@@ -74,12 +74,14 @@ static Value slice(Importer &importer, Value x, ArrayRef<OpFoldResult> starts, A
       }
       return host.select(host.compare(CmpIPredicate::slt, value, zero), shapes.add(value, dim), value);
     };
+    // So that it can be negated.
+    OpFoldResult jump = shapes.max(step, shapes.constant(-std::numeric_limits<int64_t>::max()));
     OpFoldResult last = host.select(isBack, shapes.sub(dim, one), dim);
     OpFoldResult first = shapes.min(shapes.max(position(start), zero), last);
     OpFoldResult stop = shapes.min(shapes.max(position(end), host.select(isBack, minusOne, zero)), last);
     OpFoldResult distance = host.select(isBack, shapes.sub(first, stop), shapes.sub(stop, first));
     from.push_back(first);
-    sizes.push_back(shapes.ceilDiv(shapes.max(distance, zero), host.select(isBack, shapes.sub(zero, step), step)));
+    sizes.push_back(shapes.ceilDiv(shapes.max(distance, zero), host.select(isBack, shapes.sub(zero, jump), jump)));
   }
   HostVector all(shapes.dims(x));
   bool takesAll = llvm::all_of(llvm::zip_equal(from, sizes, steps, all), [&](auto each) {
@@ -161,6 +163,8 @@ static LogicalResult importSplit(Node &node, Importer &importer) {
       sizes.push_back(shapes.constant(size));
   } else {
     // Equal parts, the last one smaller where they do not divide the dim.
+    if (int64_t said = node.getInt("num_outputs", count); said != count)
+      return importer.fail("num_outputs is " + Twine(said) + ", but the node has " + Twine(count) + " outputs");
     OpFoldResult part = shapes.ceilDiv(dim, shapes.constant(count));
     if (!node.onnx.find("num_outputs")) {
       part = shapes.floorDiv(dim, shapes.constant(count));
@@ -406,9 +410,9 @@ static LogicalResult importOneHot(Node &node, Importer &importer) {
       !importer.checkEqual(importer.shapes.dim(values, 0), importer.shapes.constant(2), "the number of values and 2"))
     return importer.fail("values must be two: [off, on]");
   if (node.version() < 11) { // negative indices did not count from the end yet, but selected nothing
-    Value beyond =
-        importer.cast(importer.fromIndices(*depth, 0, importer.builder.getI64Type()), elementTypeOf(indices));
-    indices = importer.select(importer.compare<LessOp>(indices, importer.like(indices, 0)), beyond, indices);
+    Type wide = importer.builder.getI64Type();
+    Value isNegative = importer.compare<LessOp>(indices, importer.like(indices, 0));
+    indices = importer.select(isNegative, importer.fromIndices(*depth, 0, wide), importer.cast(indices, wide));
   }
   return node.set(0, importer.create<OneHotOp>(elementTypeOf(values), rankOf(indices) + 1, indices,
                                                importer.shapes.materialize(*depth), values, *axis));
@@ -423,7 +427,10 @@ static LogicalResult importTrilu(Node &node, Importer &importer) {
     auto given = importer.hostScalar(node, 1);
     if (!given)
       return failure();
-    k = *given;
+    // Beyond any dim, so that adding to it cannot wrap.
+    OpFoldResult most = importer.shapes.constant(int64_t(1) << 48),
+                 least = importer.shapes.constant(-(int64_t(1) << 48));
+    k = importer.shapes.min(importer.shapes.max(*given, least), most);
   }
   return node.set(0, importer.unary<TriluOp>(x, importer.shapes.materialize(k), node.getInt("upper", 1) != 0));
 }

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "frontends/onnx/ops/Ops.h"
+#include <cmath>
 
 using namespace mlir;
 using namespace hone;
@@ -60,6 +61,15 @@ static LogicalResult importGemm(Node &node, Importer &importer) {
     a = importer.transpose(a, {1, 0});
   Value y = matmul(importer, a, b, node.getInt("transB", 0) != 0);
   float alpha = node.getFloat("alpha", 1), beta = node.getFloat("beta", 1);
+  if (!y || (c && !importer.checkFits(c, y, "C")))
+    return failure();
+  // The factors are floats whatever the tensors' type.
+  Type type = elementTypeOf(y);
+  auto isWhole = [](float factor) { return std::abs(factor) < 1 << 24 && factor == std::trunc(factor); };
+  if (!isa<FloatType>(type) && !(isWhole(alpha) && isWhole(beta))) {
+    y = importer.cast(y, importer.builder.getF64Type());
+    c = importer.cast(c, importer.builder.getF64Type());
+  }
   if (alpha != 1)
     y = importer.binary<MulOp>(y, importer.like(y, alpha));
   if (c && beta != 0) {
@@ -67,7 +77,7 @@ static LogicalResult importGemm(Node &node, Importer &importer) {
       c = importer.binary<MulOp>(c, importer.like(c, beta));
     y = importer.binary<AddOp>(y, c);
   }
-  return node.set(0, y);
+  return node.set(0, importer.cast(y, type));
 }
 
 ArrayRef<OperatorRow> hone::linearOperators() {

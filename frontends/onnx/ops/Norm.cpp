@@ -43,18 +43,10 @@ static LogicalResult importHardmax(Node &node, Importer &importer) {
 
 //===-- Normalizations ------------------------------------------------------------------------------------------===//
 
-/// Makes sure that `scale` broadcasts to x without adding to its dims.
-static bool checkFits(Importer &importer, Value x, Value scale) {
-  if (rankOf(scale) <= rankOf(x))
-    return importer.checkBroadcast({x, scale});
-  importer.report("scale or bias has more dims than the input");
-  return false;
-}
-
 static LogicalResult importLayerNorm(Node &node, Importer &importer) {
   Value x = node.input(0), scale = node.input(1), bias = node.input(2);
   auto axis = importer.axis(node.getInt("axis", -1), rankOf(x));
-  if (!axis || !checkFits(importer, x, scale) || (bias && !checkFits(importer, x, bias)))
+  if (!axis || !importer.checkFits(scale, x, "the scale") || (bias && !importer.checkFits(bias, x, "the bias")))
     return failure();
   float epsilon = node.getFloat("epsilon", 1e-5f);
   FloatAttr epsilonAttr = importer.builder.getF32FloatAttr(epsilon);
@@ -79,7 +71,7 @@ static LogicalResult importLayerNorm(Node &node, Importer &importer) {
 static LogicalResult importRmsNorm(Node &node, Importer &importer) {
   Value x = node.input(0), scale = node.input(1);
   auto axis = importer.axis(node.getInt("axis", -1), rankOf(x));
-  if (!axis || !checkFits(importer, x, scale))
+  if (!axis || !importer.checkFits(scale, x, "the scale"))
     return failure();
   // The result has the scale's type.
   x = importer.cast(x, elementTypeOf(scale));

@@ -39,12 +39,12 @@ void Importer::emitProblems() {
 //===-- Tensors -------------------------------------------------------------------------------------------------===//
 
 Value Importer::checkSize(Value tensor) {
+  if (rankOf(tensor) > maxOnnxRank)
+    return failValue("tensors of more than " + Twine(maxOnnxRank) + " dims are not supported");
   int64_t bytes = 8;
   for (int64_t size : mlir::cast<RankedTensorType>(tensor.getType()).getShape())
-    if (!ShapedType::isDynamic(size) && llvm::MulOverflow(bytes, std::max<int64_t>(size, 1), bytes)) {
-      report("a result has more elements than memory can address");
-      return {};
-    }
+    if (!ShapedType::isDynamic(size) && llvm::MulOverflow(bytes, std::max<int64_t>(size, 1), bytes))
+      return failValue("a result has more elements than memory can address");
   return tensor;
 }
 
@@ -162,6 +162,25 @@ bool Importer::checkBroadcast(ValueRange tensors) {
   return true;
 }
 
+bool Importer::checkFits(Value small, Value x, const Twine &what) {
+  int64_t added = rankOf(x) - rankOf(small);
+  if (added < 0) {
+    report(what + " has more dims than what it is for");
+    return false;
+  }
+  for (int64_t i = 0; i < rankOf(small); ++i) {
+    OpFoldResult mine = shapes.dim(small, i), other = shapes.dim(x, i + added);
+    OpFoldResult fits = host.logicalOr(host.compare(CmpIPredicate::eq, mine, other),
+                                       host.compare(CmpIPredicate::eq, mine, shapes.constant(1)));
+    std::string which = ("dim " + Twine(i) + " of " + what).str();
+    if (host.check(loc, fits, nodeText(loc) + ": " + which + " is {0}, but must be 1 or {1}", mine, other))
+      continue;
+    report(which + " does not fit");
+    return false;
+  }
+  return true;
+}
+
 bool Importer::checkEqual(OpFoldResult a, OpFoldResult b, const Twine &what) {
   if (shapes.areEqual(a, b))
     return true;
@@ -266,6 +285,10 @@ LogicalResult Importer::axesOf(const Node &node, size_t input, std::optional<Hos
 std::optional<HostVector> Importer::namedDims(ArrayRef<OpFoldResult> axes, int64_t rank, bool isUnique) {
   if (isUnique && int64_t(axes.size()) > rank) {
     report("has " + Twine(axes.size()) + " axes for " + Twine(rank) + " dims");
+    return std::nullopt;
+  }
+  if (rank > maxOnnxRank) {
+    report("tensors of more than " + Twine(maxOnnxRank) + " dims are not supported");
     return std::nullopt;
   }
   HostVector isNamed(rank, host.condition(false));

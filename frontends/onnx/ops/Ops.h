@@ -111,6 +111,8 @@ public:
   bool checkBroadcast(mlir::ValueRange tensors);
   /// The same for one dim of each of two tensors.
   bool checkBroadcastDims(mlir::OpFoldResult a, mlir::OpFoldResult b);
+  /// Makes sure that `small` broadcasts to x without adding to its dims, in the same way.
+  bool checkFits(mlir::Value small, mlir::Value x, const llvm::Twine &what);
   /// Makes sure that two dims are equal, in the same way. `what` says of what they are.
   bool checkEqual(mlir::OpFoldResult a, mlir::OpFoldResult b, const llvm::Twine &what);
   /// Makes sure that `value` is in [least, greatest], in the same way.

@@ -88,7 +88,9 @@ static LogicalResult importRange(Node &node, Importer &importer) {
     size = shapes.add(host.toIndex(whole), host.select(host.simplifyCondition(isMore), shapes.constant(1), zero));
   } else {
     OpFoldResult from = *importer.hostScalar(node, 0), to = *importer.hostScalar(node, 1);
-    OpFoldResult step = *importer.hostScalar(node, 2);
+    // So that it can be negated.
+    OpFoldResult step =
+        shapes.max(*importer.hostScalar(node, 2), shapes.constant(-std::numeric_limits<int64_t>::max()));
     if (!importer.checkMagnitude(from, int64_t(1) << 61, "the start") ||
         !importer.checkMagnitude(to, int64_t(1) << 61, "the limit"))
       return failure();
@@ -133,6 +135,8 @@ static LogicalResult importReshape(Node &node, Importer &importer) {
   HostVector input(shapes.dims(x)), dims;
   bool allowZero = node.getInt("allowzero", 0) != 0;
   OpFoldResult zero = shapes.constant(0), one = shapes.constant(1), minusOne = shapes.constant(-1);
+  if (allowZero && llvm::is_contained(*wanted, zero) && llvm::is_contained(*wanted, minusOne))
+    return importer.fail("the shape has a 0 beside -1, which is no number of elements to infer from");
   HostVector others, isInferred;
   OpFoldResult isOneInferred = host.condition(false);
   for (auto [i, dim] : llvm::enumerate(*wanted)) {

@@ -80,3 +80,24 @@ TEST(OnnxStrip, RefusesTwoPayloads) {
   Wire tensor = wireTensor("w", OnnxDataType::Float, {500}, big).bytes(4, big);
   EXPECT_NE(errorOf(wireAddModel(tensor)).find("two payloads in one tensor"), std::string::npos);
 }
+
+// The onnx package writes the default location after the values when a model with external data is saved as one file.
+TEST(OnnxStrip, TakesTheDefaultLocationThatIsWrittenOut) {
+  std::string big(2000, '\0');
+  for (bool after : {false, true}) {
+    Wire tensor = wireTensor("w", OnnxDataType::Float, {500});
+    if (!after)
+      tensor.integer(14, 0);
+    tensor.bytes(9, big);
+    if (after)
+      tensor.integer(14, 0);
+    ReadResult result = readBytes(wireAddModel(tensor));
+    EXPECT_EQ(result.errors(), "");
+  }
+}
+
+TEST(OnnxStrip, RefusesValuesInTwoPlaces) {
+  Wire tensor = wireExternal("w", OnnxDataType::Float, {500}, "w.bin").bytes(9, std::string(2000, 'w'));
+  EXPECT_NE(errorOf(wireAddModel(tensor)).find("a tensor with values both in the model and in another file at byte"),
+            std::string::npos);
+}
