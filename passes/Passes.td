@@ -42,8 +42,8 @@ def SimplifyShapes : Pass<"hone-simplify-shapes", "mlir::ModuleOp"> {
 def FusePatterns : Pass<"hone-fuse-patterns", "mlir::ModuleOp"> {
   let summary = "What exporters spelled out becomes one op: GELU, layer norm, RMS norm, attention";
   let description = [{
-    Interior values must have no other use, constants may differ by a part in a thousand (they were rounded on their way), and
-    only f32 is fused. Locations are fused, so that every node of the model keeps its name.
+    Interior values must have no other use, irrational constants may differ by 2 parts in 10,000 (they were rounded on their
+    way), and only f32 is fused. Locations are fused, so that every node of the model keeps its name.
     ```mlir
     %1 = hone.mul %x, %c707 : …           // 1/√2
     %2 = hone.erf %1 : …
@@ -61,8 +61,10 @@ def FusePatterns : Pass<"hone-fuse-patterns", "mlir::ModuleOp"> {
 def InsertTaps : Pass<"hone-insert-taps", "mlir::ModuleOp"> {
   let summary = "Values of named nodes become results of the library";
   let description = [{
-    Every node whose name in the model matches `names` gets a `hone.tap`, which survives all passes: the compiled library
-    returns its value as a further output of that name. Run it on a module as imported, when every op is still one node's.
+    Every value of a node whose name in the model matches `names` gets a `hone.tap`, which survives all passes: the compiled
+    library returns it as a further output of the node's name. Several values of one node are NAME:0, NAME:1 and so on; a name
+    that is taken gets `:tap`. A value that is an output of this name already is left alone; it is an error if no node
+    matches. Run it on a module as imported, when every op is still one node's.
     ```mlir
     %0 = hone.matmul %x, %w : … loc("encoder/MatMul_3 (MatMul)")
     ```

@@ -22,6 +22,7 @@ using namespace hone;
 static constexpr int64_t kAlignment = 64; // a cache line and a vector register
 static constexpr int64_t kPage = 4096;    // large weights can be mapped and dropped by the page
 static constexpr int64_t kLargeWeight = 1 << 20;
+static constexpr double kMostBytes = double(int64_t(1) << 46); // half of what an x86-64 process can address
 
 static int64_t bytesPerElement(Type type) { return (getElementTypeOrSelf(type).getIntOrFloatBitWidth() + 7) / 8; }
 
@@ -48,6 +49,33 @@ static void placeWeights(ModuleOp module, func::FuncOp main) {
   module->setAttr("hone.weight_bytes", builder.getI64IntegerAttr(offset));
 }
 
+/// The launch result, weight or argument whose memory `value` shows.
+static Value rootOf(Value value) {
+  while (auto reshape = value.getDefiningOp<ReshapeOp>())
+    value = reshape->getOperand(0); // an input may be a memref already
+  return value;
+}
+
+/// What is planned are launches, views and weights, and arithmetic on what the arguments hold; each result of the
+/// program is that of a launch, and no other result's.
+static LogicalResult checkIsDispatched(func::FuncOp main) {
+  auto isTensor = llvm::IsaPred<RankedTensorType>;
+  for (Operation &op : main.getBody().front().without_terminator()) {
+    bool asksArgument = isa<tensor::DimOp, tensor::ExtractOp>(op) && isa<BlockArgument>(op.getOperand(0));
+    bool touchesTensors = llvm::any_of(op.getOperandTypes(), isTensor) || llvm::any_of(op.getResultTypes(), isTensor);
+    if (touchesTensors && !asksArgument && !isa<LaunchOp, ReshapeOp, UseWeightOp>(op))
+      return op.emitOpError("has no place in memory: hone-dispatch comes before hone-plan-memory");
+  }
+  llvm::SmallDenseSet<Value> returned;
+  for (Value result : main.getBody().front().getTerminator()->getOperands()) {
+    Value root = rootOf(result);
+    if (!root.getDefiningOp<LaunchOp>() || !returned.insert(root).second)
+      return emitError(main.getLoc(),
+                       "wants a launch of its own behind each result: hone-dispatch comes before hone-plan-memory");
+  }
+  return success();
+}
+
 namespace {
 
 /// A launch's result in the arena.
@@ -60,19 +88,13 @@ struct ArenaValue {
 
 class Planner {
 public:
-  Planner(func::FuncOp main, ShapeBuilder &shapes, const TargetModel &model, TargetAttr target)
-      : main(main), shapes(shapes), model(model), target(target) {}
-  void run();
+  Planner(const TargetedProgram &program, ShapeBuilder &shapes)
+      : main(program.main), shapes(shapes), model(*program.model), target(program.target) {}
+  LogicalResult run();
 
 private:
-  /// The launch result or argument whose memory `value` shows.
-  static Value root(Value value) {
-    while (auto reshape = value.getDefiningOp<ReshapeOp>())
-      value = reshape->getOperand(0); // an input may be a memref already
-    return value;
-  }
   void collect();
-  void checkSizes();
+  LogicalResult checkSizes();
   void assignSlots();
   Value memoryOf(Value value);
 
@@ -90,11 +112,11 @@ private:
 void Planner::collect() {
   llvm::SmallDenseSet<Value> outputs;
   for (Value result : main.getBody().front().getTerminator()->getOperands())
-    outputs.insert(root(result));
+    outputs.insert(rootOf(result));
   int64_t number = 0;
   for (LaunchOp launch : main.getOps<LaunchOp>()) {
     for (Value buffer : launch.getBuffers())
-      if (auto found = values.find(root(buffer)); found != values.end())
+      if (auto found = values.find(rootOf(buffer)); found != values.end())
         found->second.lastUse = number;
     shapes.builder.setInsertionPointAfter(launch);
     for (Value result : launch.getOutputs()) {
@@ -111,12 +133,13 @@ void Planner::collect() {
 /// Sizes that follow from host values (a shape that is an input) may be negative, or too large to be written in 64
 /// bits: both are errors of the caller, found before anything is allocated. Bytes are added up in f64, which cannot
 /// wrap.
-void Planner::checkSizes() {
+LogicalResult Planner::checkSizes() {
   OpBuilder &builder = shapes.builder;
   Location loc = main.getLoc();
   Type f64 = builder.getF64Type();
   Value zero = shapes.materialize(shapes.constant(0)), total;
   llvm::SmallDenseSet<Value> checked;
+  double fixed = 0; // bytes of values whose dims are all known
   for (LaunchOp launch : main.getOps<LaunchOp>())
     for (Value result : launch.getOutputs()) {
       double known = bytesPerElement(result.getType());
@@ -135,19 +158,23 @@ void Planner::checkSizes() {
                                              arith::IndexCastOp::create(builder, loc, builder.getI64Type(), value));
         bytes = bytes ? Value(arith::MulFOp::create(builder, loc, bytes, wide)) : wide;
       }
-      if (!bytes)
+      if (!bytes) {
+        fixed += known;
+        if (fixed >= kMostBytes)
+          return emitError(launch.getLoc(), "the values of a run would not fit into memory: a dim is too large");
         continue;
+      }
       bytes = arith::MulFOp::create(builder, loc, bytes,
                                     arith::ConstantOp::create(builder, loc, builder.getF64FloatAttr(known)));
       total = total ? Value(arith::AddFOp::create(builder, loc, total, bytes)) : bytes;
     }
   if (!total)
-    return;
-  // 2^46 bytes: half of what an x86-64 process can address.
-  Value limit = arith::ConstantOp::create(builder, loc, builder.getF64FloatAttr(70368744177664.0));
+    return success();
+  Value limit = arith::ConstantOp::create(builder, loc, builder.getF64FloatAttr(kMostBytes - fixed));
   Value fits = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, total, limit);
   CheckOp::create(builder, loc, fits,
                   "the values of this run would not fit into memory: a dim of an input is too large", zero, zero);
+  return success();
 }
 
 void Planner::assignSlots() {
@@ -175,7 +202,7 @@ void Planner::assignSlots() {
 }
 
 Value Planner::memoryOf(Value value) {
-  Value from = root(value);
+  Value from = rootOf(value);
   if (auto argument = dyn_cast<BlockArgument>(from))
     return argument;
   if (Value known = memory.lookup(from))
@@ -192,7 +219,7 @@ Value Planner::memoryOf(Value value) {
   return memory[from] = memref::ViewOp::create(shapes.builder, from.getLoc(), type, arena, offset, sizes);
 }
 
-void Planner::run() {
+LogicalResult Planner::run() {
   Block &block = main.getBody().front();
   OpBuilder &builder = shapes.builder;
   auto terminator = cast<func::ReturnOp>(block.getTerminator());
@@ -220,7 +247,8 @@ void Planner::run() {
   }
   collect();
   builder.setInsertionPoint(terminator);
-  checkSizes();
+  if (failed(checkSizes()))
+    return failure();
   assignSlots();
   OpFoldResult arenaBytes = shapes.constant(0);
   for (OpFoldResult bytes : slotBytes) {
@@ -248,13 +276,10 @@ void Planner::run() {
   }
 
   // Launches move behind all size arithmetic, so that offsets dominate them.
-  SmallVector<Operation *> launches, checks;
-  for (Operation &op : block)
-    if (isa<LaunchOp>(op))
-      launches.push_back(&op);
+  SmallVector<LaunchOp> launches(block.getOps<LaunchOp>());
   SmallVector<Value> outputs;
   for (Value result : terminator.getOperands())
-    outputs.push_back(root(result));
+    outputs.push_back(rootOf(result));
   SmallVector<Value> results{shapes.materialize(arenaBytes), shapes.materialize(scratchBytes)};
   llvm::append_range(results, shapes.materialize(known));
 
@@ -276,8 +301,7 @@ void Planner::run() {
   arena = block.addArgument(MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()), main.getLoc());
   argumentAttrs.push_back(builder.getDictionaryAttr({}));
 
-  for (auto [i, op] : llvm::enumerate(launches)) {
-    auto launch = cast<LaunchOp>(op);
+  for (auto [i, launch] : llvm::enumerate(launches)) {
     SmallVector<Value> buffers;
     for (Value buffer : launch.getBuffers())
       buffers.push_back(memoryOf(buffer));
@@ -288,8 +312,9 @@ void Planner::run() {
   }
   func::ReturnOp::create(builder, terminator.getLoc(), results);
   terminator.erase();
+  llvm::SmallPtrSet<Operation *, 16> replaced(launches.begin(), launches.end());
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (isa<ReshapeOp>(op) || llvm::is_contained(launches, &op))
+    if (isa<ReshapeOp>(op) || replaced.contains(&op))
       op.erase();
 
   // Last, because the shape builder holds these values until here.
@@ -314,6 +339,7 @@ void Planner::run() {
       builder.getFunctionType(argumentTypes, SmallVector<Type>(results.size(), builder.getIndexType())));
   main.setAllArgAttrs(argumentAttrs);
   main.removeResAttrsAttr();
+  return success();
 }
 
 struct PlanMemory : hone::impl::PlanMemoryBase<PlanMemory> {
@@ -321,17 +347,14 @@ struct PlanMemory : hone::impl::PlanMemoryBase<PlanMemory> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    auto main = module.lookupSymbol<func::FuncOp>("main");
-    auto target = module->getAttrOfType<TargetAttr>(kTargetAttr);
-    const TargetModel *model = TargetModel::get(&getContext());
-    if (!main || !target || !model) {
-      module.emitError("wants a function @main and a target (hone.target) on the module");
+    FailureOr<TargetedProgram> program = TargetedProgram::find(module);
+    if (failed(program) || failed(checkIsDispatched(program->main)))
       return signalPassFailure();
-    }
-    placeWeights(module, main);
+    placeWeights(module, program->main);
     OpBuilder builder(&getContext());
     ShapeBuilder shapes(builder);
-    Planner(main, shapes, *model, target).run();
+    if (failed(Planner(*program, shapes).run()))
+      signalPassFailure();
   }
 };
 } // namespace

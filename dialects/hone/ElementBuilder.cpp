@@ -100,6 +100,17 @@ Value ElementBuilder::checkedIndex(Value scalar, Value size) {
   return select(outside, zero, wrapped);
 }
 
+void ElementBuilder::when(Value condition, function_ref<void()> body) {
+  Type type = builder.getI1Type();
+  choose(
+      condition, type,
+      [&] {
+        body();
+        return constant(type, int64_t(1));
+      },
+      [&] { return constant(type, int64_t(0)); });
+}
+
 SmallVector<Value> ElementBuilder::delinearize(Value linear, ArrayRef<Value> dims) {
   SmallVector<Value> indices(dims.size());
   for (size_t i = dims.size(); i-- > 1;) {
@@ -141,24 +152,24 @@ Value hone::extremeConstant(ElementBuilder &elements, Type elementType, Extreme 
   return elements.constant(TypedAttr(IntegerAttr::get(type, value)));
 }
 
-SmallVector<Value> hone::broadcastIndices(ElementBuilder &elements, Value operand, Value result, ValueRange indices) {
+Value hone::broadcastIndex(ElementBuilder &elements, Value operand, int64_t dim, Value result, int64_t resultDim,
+                           Value index) {
   auto type = cast<RankedTensorType>(operand.getType());
-  int64_t lead = int64_t(indices.size()) - type.getRank();
+  if (type.getDimSize(dim) == 1)
+    return elements.index(0);
+  if (!type.isDynamicDim(dim))
+    return index;
+  Value mine = elements.dim(operand, dim);
+  if (mine == elements.dim(result, resultDim))
+    return index;
+  Value isOne = elements.compare(arith::CmpIPredicate::eq, mine, elements.index(1));
+  return elements.select(isOne, elements.index(0), index);
+}
+
+SmallVector<Value> hone::broadcastIndices(ElementBuilder &elements, Value operand, Value result, ValueRange indices) {
+  int64_t rank = rankOf(operand), lead = int64_t(indices.size()) - rank;
   SmallVector<Value> own;
-  for (int64_t i = 0; i < type.getRank(); ++i) {
-    Value index = indices[lead + i];
-    if (type.getDimSize(i) == 1) {
-      own.push_back(elements.index(0));
-      continue;
-    }
-    if (type.isDynamicDim(i)) {
-      Value mine = elements.dim(operand, i);
-      if (mine != elements.dim(result, lead + i)) {
-        Value isOne = elements.compare(arith::CmpIPredicate::eq, mine, elements.index(1));
-        index = elements.select(isOne, elements.index(0), index);
-      }
-    }
-    own.push_back(index);
-  }
+  for (int64_t i = 0; i < rank; ++i)
+    own.push_back(broadcastIndex(elements, operand, i, result, lead + i, indices[lead + i]));
   return own;
 }

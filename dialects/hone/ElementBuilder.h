@@ -58,6 +58,8 @@ public:
   mlir::Value toIndex(mlir::Value scalar, bool isUnsigned = false);
   /// An index from data: negative ones count from the end, others outside [0, size) fail and are clamped.
   mlir::Value checkedIndex(mlir::Value scalar, mlir::Value size);
+  /// Runs `body`, which stores, where `condition` holds.
+  void when(mlir::Value condition, llvm::function_ref<void()> body);
   /// Row-major position -> indices, and back.
   llvm::SmallVector<mlir::Value> delinearize(mlir::Value linear, llvm::ArrayRef<mlir::Value> dims);
   mlir::Value linearize(mlir::ValueRange indices, llvm::ArrayRef<mlir::Value> dims);
@@ -74,6 +76,9 @@ enum class Extreme { Lowest, Highest };
 mlir::Value extremeConstant(ElementBuilder &elements, mlir::Type elementType, Extreme which);
 /// A float scalar cut to a signless integer type, as hone.cast describes: defined for every value.
 mlir::Value floatToInteger(ElementBuilder &elements, mlir::Value x, mlir::Type to, bool toUnsigned);
+/// Index `index` along dim `resultDim` of the result, seen from dim `dim` of `operand` under numpy broadcasting.
+mlir::Value broadcastIndex(ElementBuilder &elements, mlir::Value operand, int64_t dim, mlir::Value result,
+                           int64_t resultDim, mlir::Value index);
 /// `indices` of the result, seen from `operand` under numpy broadcasting.
 llvm::SmallVector<mlir::Value> broadcastIndices(ElementBuilder &elements, mlir::Value operand, mlir::Value result,
                                                 mlir::ValueRange indices);

@@ -40,10 +40,6 @@ static Value emitByScalars(Operation *op, ElementBuilder &e, ValueRange indices)
 
 // Names that the bodies below use.
 static bool isFloat(Value scalar) { return isa<FloatType>(scalar.getType()); }
-static bool isUnsigned(Value tensor) {
-  Type element = elementTypeOf(tensor);
-  return element.isUnsignedInteger() || element.isInteger(1);
-}
 static constexpr auto kContract = arith::FastMathFlags::contract;
 
 template <typename FloatOp, typename IntegerOp> static Value arithmetic(ElementBuilder &e, ValueRange s) {
@@ -287,33 +283,35 @@ ELEMENTWISE(PowOp) {
   OpBuilder &b = e.builder;
   Type type = x.getType();
   // Exponents that are plain arithmetic.
-  if (isFloat(x) && isFloat(y))
-    if (auto known = y.getDefiningOp<arith::ConstantOp>()) {
-      double exponent = cast<FloatAttr>(known.getValue()).getValueAsDouble();
-      if (exponent == 2)
-        return mulF(e, x, x);
-      if (exponent == 3)
-        return mulF(e, mulF(e, x, x), x);
-      if (exponent == 1)
-        return x;
-    }
-  auto toFloat = [&](Value scalar, Value tensor, Type target) -> Value {
-    if (!isFloat(scalar))
-      return isUnsigned(tensor) ? b.createOrFold<arith::UIToFPOp>(e.loc, target, scalar)
-                                : b.createOrFold<arith::SIToFPOp>(e.loc, target, scalar);
-    unsigned own = scalar.getType().getIntOrFloatBitWidth(), wanted = target.getIntOrFloatBitWidth();
-    return own == wanted  ? scalar
-           : own < wanted ? b.createOrFold<arith::ExtFOp>(e.loc, target, scalar)
-                          : b.createOrFold<arith::TruncFOp>(e.loc, target, scalar);
-  };
-  if (isFloat(x))
-    return b.createOrFold<math::PowFOp>(e.loc, x, toFloat(y, getRhs(), type));
-  if (isFloat(y)) {
-    // A float exponent of an integer base: NumPy's and ONNX Runtime's results are those of f64, cut to the integer
-    // type.
+  APInt whole;
+  APFloat known(0.0);
+  if (isFloat(x) && (matchPattern(y, m_ConstantFloat(&known)) || matchPattern(y, m_ConstantInt(&whole)))) {
+    double exponent = !isFloat(y)           ? whole.roundToDouble(/*isSigned=*/!isUnsigned(getRhs()))
+                      : y.getType().isF64() ? known.convertToDouble()
+                                            : known.convertToFloat();
+    if (exponent == 2)
+      return mulF(e, x, x);
+    if (exponent == 3)
+      return mulF(e, mulF(e, x, x), x);
+    if (exponent == 1)
+      return x;
+  }
+  if (x.getType() == y.getType() && isFloat(x))
+    return b.createOrFold<math::PowFOp>(e.loc, x, y);
+  auto toDouble = [&](Value scalar, Value tensor) -> Value {
     Type wide = b.getF64Type();
-    Value power = b.createOrFold<math::PowFOp>(e.loc, toFloat(x, getLhs(), wide), toFloat(y, getRhs(), wide));
-    return floatToInteger(e, power, type, isUnsigned(getLhs()));
+    if (scalar.getType() == wide)
+      return scalar;
+    return isFloat(scalar)      ? b.createOrFold<arith::ExtFOp>(e.loc, wide, scalar)
+           : isUnsigned(tensor) ? b.createOrFold<arith::UIToFPOp>(e.loc, wide, scalar)
+                                : b.createOrFold<arith::SIToFPOp>(e.loc, wide, scalar);
+  };
+  if (isFloat(x) || isFloat(y)) {
+    // Mixtures in f64, as NumPy and ONNX Runtime have it: f32 would round large exponents, and odd ones become even.
+    Value power = b.createOrFold<math::PowFOp>(e.loc, toDouble(x, getLhs()), toDouble(y, getRhs()));
+    if (!isFloat(x))
+      return floatToInteger(e, power, type, isUnsigned(getLhs()));
+    return power.getType() == type ? power : b.createOrFold<arith::TruncFOp>(e.loc, type, power);
   }
   return integerPower(e, x, y, isUnsigned(getLhs()), isUnsigned(getRhs()));
 }

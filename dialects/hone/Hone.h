@@ -24,6 +24,12 @@ template <typename ConcreteOp>
 class CheapToRecompute : public mlir::OpTrait::TraitBase<ConcreteOp, CheapToRecompute> {};
 } // namespace hone
 
+namespace hone {
+/// Whether static dims of `operands` broadcast to those of `result`, by numpy's rules.
+llvm::LogicalResult verifyBroadcast(mlir::Operation *op, mlir::ValueRange operands, mlir::Value result);
+llvm::LogicalResult verifyAxis(mlir::Operation *op, int64_t axis, int64_t rank);
+} // namespace hone
+
 #include "dialects/hone/HoneDialect.h.inc"
 #include "dialects/hone/HoneEnums.h.inc"
 #include "dialects/hone/HoneInterfaces.h.inc"
@@ -56,6 +62,15 @@ inline constexpr llvm::StringLiteral kModelAttr = "hone.model";
 inline int64_t rankOf(mlir::Value tensor) { return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getRank(); }
 inline mlir::Type elementTypeOf(mlir::Value tensor) {
   return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getElementType();
+}
+
+/// Whether elements are read without a sign: unsigned integers and bools.
+inline bool isUnsigned(mlir::Value tensor) {
+  return elementTypeOf(tensor).isUnsignedInteger() || elementTypeOf(tensor).isInteger(1);
+}
+/// Whether two dims of types can be equal.
+inline bool mayBeEqual(int64_t a, int64_t b) {
+  return mlir::ShapedType::isDynamic(a) || mlir::ShapedType::isDynamic(b) || a == b;
 }
 
 /// ONNX's number of an element type (TensorProto.DataType, hone/abi.h; i1 is its bool), 0 for one that it does not

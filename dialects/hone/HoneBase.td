@@ -6,6 +6,7 @@
 #define HONE_BASE_TD
 
 include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/CommonTypeConstraints.td"
 include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpBase.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
@@ -26,6 +27,9 @@ def Hone_Dialect : Dialect {
   let cppNamespace = "::hone";
   let useDefaultAttributePrinterParser = 1;
   let hasConstantMaterializer = 1;
+  let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
                            "::mlir::tensor::TensorDialect"];
   let extraClassDeclaration = [{
@@ -38,6 +42,18 @@ def Hone_Dialect : Dialect {
     void registerAttributes();
   }];
 }
+
+// Tensors by what their elements are. An encoding would be lost wherever a type is derived, so there is none.
+class Hone_TensorOf<list<Type> elements>
+    : RankedTensorOf<elements, [CPred<"!::llvm::cast<::mlir::RankedTensorType>($_self).getEncoding()">], "ranked tensor">;
+defvar Hone_Floats = [F32, F64];
+defvar Hone_Integers = [I8, I16, I32, I64, UI8, UI16, UI32, UI64];
+def Hone_Tensor : Hone_TensorOf<!listconcat(Hone_Floats, [I1], Hone_Integers)>;
+def Hone_NumberTensor : Hone_TensorOf<!listconcat(Hone_Floats, Hone_Integers)>;
+def Hone_FloatTensor : Hone_TensorOf<Hone_Floats>;
+def Hone_IntegerTensor : Hone_TensorOf<Hone_Integers>;
+def Hone_IndexTensor : Hone_TensorOf<[I8, I16, I32, I64]>; // positions, which may count from the end
+def Hone_BoolTensor : Hone_TensorOf<[I1]>;
 
 class Hone_Op<string mnemonic, list<Trait> traits = []> : Op<Hone_Dialect, mnemonic, traits>;
 

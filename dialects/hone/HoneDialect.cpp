@@ -45,6 +45,59 @@ Operation *hone::HoneDialect::materializeConstant(OpBuilder &builder, Attribute 
   return arith::ConstantOp::materialize(builder, value, type, loc);
 }
 
+//===-- Attributes that carry facts -----------------------------------------------------------------------------===//
+
+LogicalResult hone::HoneDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
+  StringRef name = attribute.getName();
+  if ((name == kTargetAttr && !isa<TargetAttr>(attribute.getValue())) ||
+      (name == kModelAttr && !isa<DictionaryAttr>(attribute.getValue())))
+    return op->emitOpError("has an ill-formed ") << name << ": " << attribute.getValue();
+  return success();
+}
+
+/// hone.name and hone.dims of an argument or result of this type.
+static LogicalResult verifyNames(Operation *op, Type type, NamedAttribute attribute) {
+  StringRef name = attribute.getName();
+  bool fits = true;
+  if (name == hone::kNameAttr) {
+    fits = isa<StringAttr>(attribute.getValue());
+  } else if (name == hone::kDimsAttr) {
+    auto names = dyn_cast<ArrayAttr>(attribute.getValue());
+    auto shaped = dyn_cast<ShapedType>(type);
+    fits = names && llvm::all_of(names, llvm::IsaPred<StringAttr>) &&
+           (!shaped || (shaped.hasRank() && int64_t(names.size()) == shaped.getRank()));
+  }
+  if (!fits)
+    return op->emitOpError("has an ill-formed ") << name << " on " << type << ": " << attribute.getValue();
+  return success();
+}
+
+LogicalResult hone::HoneDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsigned argument,
+                                                          NamedAttribute attribute) {
+  auto function = dyn_cast<FunctionOpInterface>(op);
+  if (!function)
+    return success();
+  ArrayRef<Type> types = function.getArgumentTypes();
+  if (attribute.getName() != kSizesAttr)
+    return verifyNames(op, types[argument], attribute);
+  auto type = dyn_cast<RankedTensorType>(types[argument]);
+  auto sizes = dyn_cast<DenseI64ArrayAttr>(attribute.getValue());
+  auto isIndex = [&](int64_t i) { return i >= 0 && i < int64_t(types.size()) && types[i].isIndex(); };
+  if (!type || !sizes || sizes.size() != int64_t(type.getNumDynamicDims()) ||
+      !llvm::all_of(sizes.asArrayRef(), isIndex))
+    return op->emitOpError("has an ill-formed ")
+           << kSizesAttr << " on " << types[argument] << ": " << attribute.getValue();
+  return success();
+}
+
+LogicalResult hone::HoneDialect::verifyRegionResultAttribute(Operation *op, unsigned, unsigned result,
+                                                             NamedAttribute attribute) {
+  auto function = dyn_cast<FunctionOpInterface>(op);
+  return function ? verifyNames(op, function.getResultTypes()[result], attribute) : success();
+}
+
+//===-- Names ---------------------------------------------------------------------------------------------------===//
+
 int32_t hone::onnxDataType(Type type) {
   if (type.isF32())
     return HONE_FLOAT;
@@ -96,4 +149,16 @@ std::string hone::nodeText(Location loc) {
 const hone::TargetModel *hone::TargetModel::get(MLIRContext *context) {
   Dialect *dialect = context->getLoadedDialect<HoneDialect>();
   return dialect ? dialect->getRegisteredInterface<TargetModel>() : nullptr;
+}
+
+FailureOr<hone::TargetedProgram> hone::TargetedProgram::find(ModuleOp module) {
+  TargetedProgram program{module.lookupSymbol<func::FuncOp>("main"), module->getAttrOfType<TargetAttr>(kTargetAttr),
+                          TargetModel::get(module.getContext())};
+  if (!program.main || !program.target || !program.model)
+    return emitError(module.getLoc(), "wants a function @main and a target (hone.target) on the module");
+  auto areTensors = [](TypeRange types) { return llvm::all_of(types, llvm::IsaPred<RankedTensorType>); };
+  if (!llvm::hasSingleElement(program.main.getBody()) || !areTensors(program.main.getArgumentTypes()) ||
+      !areTensors(program.main.getResultTypes()))
+    return emitError(program.main.getLoc(), "wants one block, and tensors as arguments and results");
+  return program;
 }

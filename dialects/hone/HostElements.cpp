@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace hone;
@@ -16,8 +17,7 @@ namespace hone {
 /// zeros.
 class HostElementBuilder : public ElementBuilder {
 public:
-  HostElementBuilder(HostElements &host, Operation *op)
-      : ElementBuilder(host.shapes.builder, op->getLoc()), host(host) {}
+  HostElementBuilder(HostElements &host, Location loc) : ElementBuilder(host.shapes.builder, loc), host(host) {}
 
   Value load(Value tensor, ValueRange indices) override;
   Value dim(Value tensor, int64_t index) override { return host.shapes.materialize(host.shapes.dim(tensor, index)); }
@@ -32,8 +32,6 @@ public:
 
 private:
   HostElements &host;
-  /// Iterations left: a reduction over a large constant is work for a kernel.
-  int64_t budget = 4096;
 
   Value giveUp(Type type) {
     failed = true;
@@ -71,7 +69,7 @@ Value HostElementBuilder::load(Value tensor, ValueRange indices) {
 void HostElementBuilder::failIf(Value condition) {
   if (failed)
     return;
-  OpFoldResult holds = host.logicalNot(host.simplifyCondition(condition));
+  OpFoldResult fails = host.simplifyCondition(condition), holds = host.logicalNot(fails);
   auto decided = getConstantIntValue(holds);
   if (decided && *decided)
     return;
@@ -81,28 +79,30 @@ void HostElementBuilder::failIf(Value condition) {
   }
   host.check(loc, holds, nodeText(loc) + ": an index is outside its dim, or a divisor is zero", host.shapes.constant(0),
              host.shapes.constant(0));
+  host.assumeNot(fails);
 }
 
 SmallVector<Value> HostElementBuilder::loop(Value lower, Value upper, ValueRange initial,
                                             function_ref<SmallVector<Value>(Value, ValueRange)> body, bool) {
   SmallVector<Value> carried(initial);
   auto from = getConstantIntValue(host.toIndex(lower)), to = getConstantIntValue(host.toIndex(upper));
-  if (!from || !to || *to - *from > budget)
+  if (!from || !to || *from < 0 || *to - *from > host.work)
     failed = true;
   if (failed)
     return carried;
-  budget -= std::max<int64_t>(*to - *from, 0);
+  host.work -= std::max<int64_t>(*to - *from, 0);
   for (int64_t i = *from; i < *to; ++i)
     carried = body(index(i), carried);
   return carried;
 }
 
-Value HostElementBuilder::choose(Value condition, Type, function_ref<Value()> onTrue, function_ref<Value()> onFalse) {
-  OpFoldResult known = host.simplifyCondition(condition);
-  if (auto decided = getConstantIntValue(known))
-    return *decided ? onTrue() : onFalse();
-  Value a = onTrue(), b = onFalse();
-  return select(cast<Value>(known), a, b);
+Value HostElementBuilder::choose(Value condition, Type type, function_ref<Value()> onTrue,
+                                 function_ref<Value()> onFalse) {
+  // The host program has no branches, and the side that is not chosen may read what does not exist.
+  auto decided = getConstantIntValue(host.simplifyCondition(condition));
+  if (!decided)
+    return giveUp(type);
+  return *decided ? onTrue() : onFalse();
 }
 
 //===-- Elements ------------------------------------------------------------------------------------------------===//
@@ -112,11 +112,14 @@ Value HostElements::element(Value tensor, int64_t position) {
     return found->second;
   // Each level is a few stack frames; chains of shape arithmetic are short between ops that need them.
   constexpr unsigned maxDepth = 256;
-  if (depth == maxDepth)
+  if (depth == maxDepth || work <= 0)
     return {};
   ++depth;
+  --work;
   Value result = evaluate(tensor, position);
   --depth;
+  if (!result && work <= 0)
+    return {}; // by itself it may be cheap enough
   if (result)
     result = normalize(result, elementTypeOf(tensor).isUnsignedInteger());
   return known[{tensor, position}] = result;
@@ -140,7 +143,7 @@ Value HostElements::evaluate(Value tensor, int64_t position) {
   auto op = dyn_cast<ElementOpInterface>(tensor.getDefiningOp());
   if (!op)
     return {};
-  HostElementBuilder elements(*this, op);
+  HostElementBuilder elements(*this, op->getLoc());
   Value result = op.emitElement(elements, at);
   return elements.failed ? Value() : result;
 }
@@ -149,6 +152,7 @@ std::optional<SmallVector<Value>> HostElements::elements(Value tensor) {
   auto type = cast<RankedTensorType>(tensor.getType());
   if (!type.hasStaticShape() || type.getNumElements() > maxElements)
     return std::nullopt;
+  work = maxWork;
   SmallVector<Value> result;
   for (int64_t i = 0, n = type.getNumElements(); i < n; ++i) {
     result.push_back(element(tensor, i));
@@ -164,8 +168,10 @@ std::optional<SmallVector<OpFoldResult>> HostElements::indices(Value tensor) {
     return std::nullopt;
   SmallVector<OpFoldResult> result;
   for (Value scalar : *scalars) {
-    if (isa<FloatType>(scalar.getType()))
-      scalar = shapes.builder.createOrFold<arith::FPToSIOp>(scalar.getLoc(), shapes.builder.getI64Type(), scalar);
+    if (isa<FloatType>(scalar.getType())) {
+      HostElementBuilder builder(*this, scalar.getLoc());
+      scalar = floatToInteger(builder, scalar, shapes.builder.getI64Type(), /*toUnsigned=*/false);
+    }
     Type type = elementTypeOf(tensor);
     result.push_back(toIndex(scalar, type.isUnsignedInteger() || type.isInteger(1)));
   }
@@ -251,21 +257,16 @@ OpFoldResult HostElements::select(OpFoldResult condition, OpFoldResult a, OpFold
   return entry;
 }
 
-OpFoldResult HostElements::logicalAnd(OpFoldResult a, OpFoldResult b) {
+/// Op(a, b), where Op(x, neutral) is x and Op(x, !neutral) is !neutral.
+template <typename Op> OpFoldResult HostElements::logical(OpFoldResult a, OpFoldResult b, bool neutral) {
   if (auto known = decided(a))
-    return *known ? b : a;
+    return *known == neutral ? b : a;
   if (auto known = decided(b))
-    return *known ? a : b;
-  return shapes.builder.createOrFold<arith::AndIOp>(shapes.builder.getUnknownLoc(), cast<Value>(a), cast<Value>(b));
+    return *known == neutral ? a : b;
+  return shapes.builder.createOrFold<Op>(shapes.builder.getUnknownLoc(), cast<Value>(a), cast<Value>(b));
 }
-
-OpFoldResult HostElements::logicalOr(OpFoldResult a, OpFoldResult b) {
-  if (auto known = decided(a))
-    return *known ? a : b;
-  if (auto known = decided(b))
-    return *known ? b : a;
-  return shapes.builder.createOrFold<arith::OrIOp>(shapes.builder.getUnknownLoc(), cast<Value>(a), cast<Value>(b));
-}
+OpFoldResult HostElements::logicalAnd(OpFoldResult a, OpFoldResult b) { return logical<arith::AndIOp>(a, b, true); }
+OpFoldResult HostElements::logicalOr(OpFoldResult a, OpFoldResult b) { return logical<arith::OrIOp>(a, b, false); }
 
 OpFoldResult HostElements::logicalNot(OpFoldResult a) {
   if (auto known = decided(a))
@@ -278,6 +279,22 @@ OpFoldResult HostElements::logicalNot(OpFoldResult a) {
 OpFoldResult HostElements::simplifyCondition(Value value) {
   if (auto number = getConstantIntValue(value))
     return condition(*number != 0);
+  if (OpFoldResult known = conditions.lookup(value))
+    return known;
+  OpFoldResult simple = simplerCondition(value);
+  // What it comes down to may have been assumed not to hold.
+  if (auto other = dyn_cast<Value>(simple))
+    if (OpFoldResult known = conditions.lookup(other))
+      simple = known;
+  return conditions[value] = simple;
+}
+
+void HostElements::assumeNot(OpFoldResult refuted) {
+  if (auto value = dyn_cast<Value>(refuted))
+    conditions[value] = condition(false);
+}
+
+OpFoldResult HostElements::simplerCondition(Value value) {
   Operation *op = value.getDefiningOp();
   if (auto comparison = dyn_cast_or_null<arith::CmpIOp>(op)) {
     Type type = comparison.getLhs().getType();
@@ -299,6 +316,13 @@ OpFoldResult HostElements::simplifyCondition(Value value) {
 }
 
 OpFoldResult HostElements::toIndex(Value scalar, bool isUnsigned) {
+  if (OpFoldResult known = indexForms.lookup({scalar, isUnsigned}))
+    return known;
+  OpFoldResult index = simplerIndex(scalar, isUnsigned);
+  return indexForms[{scalar, isUnsigned}] = index;
+}
+
+OpFoldResult HostElements::simplerIndex(Value scalar, bool isUnsigned) {
   OpBuilder &builder = shapes.builder;
   APInt constant;
   if (matchPattern(scalar, m_ConstantInt(&constant)))
@@ -375,11 +399,12 @@ bool HostElements::check(Location loc, OpFoldResult holds, const Twine &message,
 //===-- Folding -------------------------------------------------------------------------------------------------===//
 
 std::optional<DenseElementsAttr> hone::foldToConstant(Operation *op) {
-  constexpr int64_t maxBits = 8 * 1024;
+  constexpr int64_t maxBytes = 1024; // of a constant; a bool takes a byte
   if (!isa<ElementOpInterface>(op) || isa<ConstantOp>(op))
     return std::nullopt;
   auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
-  if (!type || !type.hasStaticShape() || type.getNumElements() * int64_t(type.getElementTypeBitWidth()) > maxBits)
+  if (!type || !type.hasStaticShape() ||
+      type.getNumElements() * int64_t(llvm::divideCeil(type.getElementTypeBitWidth(), 8)) > maxBytes)
     return std::nullopt;
   for (Value operand : op->getOperands())
     if (!operand.getDefiningOp<ConstantOp>() && !getConstantIntValue(operand))

@@ -26,7 +26,8 @@ public:
   /// The element of `tensor` at a row-major position, as a scalar of the (signless) element type; null if the host
   /// cannot compute it. Integers of 64 bits that stem from dims are index casts.
   mlir::Value element(mlir::Value tensor, int64_t position);
-  /// All elements, in row-major order, of a tensor with static dims and at most maxElements elements.
+  /// All elements, in row-major order, of a tensor with static dims and at most maxElements elements; nothing if that
+  /// takes too much work, which is for kernels.
   std::optional<llvm::SmallVector<mlir::Value>> elements(mlir::Value tensor);
   /// The same as index values; floats are truncated.
   std::optional<llvm::SmallVector<mlir::OpFoldResult>> indices(mlir::Value tensor);
@@ -53,11 +54,24 @@ private:
   friend class HostElementBuilder;
   mlir::Value evaluate(mlir::Value tensor, int64_t position);
   mlir::Value normalize(mlir::Value scalar, bool isUnsigned);
+  mlir::OpFoldResult simplerCondition(mlir::Value condition);
+  mlir::OpFoldResult simplerIndex(mlir::Value scalar, bool isUnsigned);
+  /// Takes note that `condition` does not hold from here on.
+  void assumeNot(mlir::OpFoldResult condition);
+  template <typename Op> mlir::OpFoldResult logical(mlir::OpFoldResult a, mlir::OpFoldResult b, bool neutral);
+
+  /// Elements and iterations of loops that one tensor may cost.
+  static constexpr int64_t maxWork = 1 << 15;
 
   bool mayCheck;
   unsigned depth = 0;
+  int64_t work = maxWork; // what is left of it
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::Value> known;
   llvm::DenseMap<mlir::Value, mlir::Value> casts;
+  // Simplest forms. They are remembered because scalars share operands: x·x of x·x of … is a short program and a large
+  // tree.
+  llvm::DenseMap<mlir::Value, mlir::OpFoldResult> conditions;
+  llvm::DenseMap<std::pair<mlir::Value, unsigned>, mlir::OpFoldResult> indexForms;
   llvm::DenseMap<std::tuple<unsigned, void *, void *>, mlir::Value> comparisons;
   llvm::DenseMap<std::tuple<void *, void *, void *>, mlir::Value> selections;
 };

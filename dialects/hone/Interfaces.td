@@ -16,6 +16,9 @@ def Hone_ShapeOpInterface : OpInterface<"ShapeOpInterface"> {
   let methods = [InterfaceMethod<
     "Appends the dims of result `result`: attributes where static, index values otherwise.", "void", "reifyShape",
     (ins "::hone::ShapeBuilder &":$shapes, "unsigned":$result, "::llvm::SmallVectorImpl<::mlir::OpFoldResult> &":$dims)>];
+  // After the op's own verifier, which makes sure that there are dims to speak of.
+  let verify = [{ return ::hone::verifyResultDims($_op); }];
+  let verifyWithRegions = 1;
 }
 
 def Hone_ElementOpInterface : OpInterface<"ElementOpInterface"> {
@@ -39,6 +42,7 @@ def Hone_ScalarOpInterface : OpInterface<"ScalarOpInterface"> {
   let methods = [InterfaceMethod<
     "Builds the scalar body.", "::mlir::Value", "emitScalar",
     (ins "::hone::ElementBuilder &":$elements, "::mlir::ValueRange":$scalars)>];
+  let verify = [{ return ::hone::verifyBroadcast($_op, $_op->getOperands(), $_op->getResult(0)); }];
 }
 
 def Hone_DecomposeOpInterface : OpInterface<"DecomposeOpInterface"> {

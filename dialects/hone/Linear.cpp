@@ -18,21 +18,25 @@ void HoneDialect::addLinearOps() {
       >();
 }
 
-static bool mayBeEqual(int64_t a, int64_t b) { return ShapedType::isDynamic(a) || ShapedType::isDynamic(b) || a == b; }
-
 LogicalResult MatmulOp::verify() {
   auto lhs = cast<RankedTensorType>(getLhs().getType()), rhs = cast<RankedTensorType>(getRhs().getType());
   if (lhs.getRank() < 2 || rhs.getRank() < 2)
     return emitOpError("wants operands of rank 2 or more, got ") << lhs << " and " << rhs;
   int64_t k = lhs.getShape().back();
-  if (getPackedColumns()) {
-    if (rhs.getRank() != 3 || !rhs.hasStaticShape() || !mayBeEqual(k, rhs.getDimSize(1)))
+  if (auto columns = getPackedColumns()) {
+    int64_t count = *columns, panel = rhs.getShape().back();
+    if (rhs.getRank() != 3 || !rhs.hasStaticShape() || panel == 0 || !mayBeEqual(k, rhs.getDimSize(1)))
       return emitOpError("wants a packed right operand [panels, k, panel] with k ") << k << ", got " << rhs;
+    if (count < 0 || rhs.getDimSize(0) != count / panel + (count % panel != 0) || getTransposeRhs())
+      return emitOpError("has ") << count << " packed columns in " << rhs;
     return success();
   }
   int64_t other = rhs.getDimSize(rhs.getRank() - (getTransposeRhs() ? 1 : 2));
   if (!mayBeEqual(k, other))
     return emitOpError("inner dims differ: ") << k << " and " << other;
+  for (auto [a, b] : llvm::zip(llvm::reverse(lhs.getShape().drop_back(2)), llvm::reverse(rhs.getShape().drop_back(2))))
+    if (a != 1 && b != 1 && !mayBeEqual(a, b))
+      return emitOpError("batch dims do not broadcast: ") << lhs << " and " << rhs;
   return success();
 }
 
@@ -62,19 +66,11 @@ Value MatmulOp::emitElement(ElementBuilder &e, ValueRange indices) {
   ValueRange batch = indices.drop_back(2);
   // Batch dims broadcast: seen from the operand, right-aligned.
   auto operandAt = [&](Value operand, Value i, Value j) {
+    int64_t own = rankOf(operand) - 2;
     SmallVector<Value> at;
-    auto type = cast<RankedTensorType>(operand.getType());
-    int64_t own = type.getRank() - 2;
-    for (int64_t d = 0; d < own; ++d) {
-      Value index = batch[batch.size() - own + d];
-      if (type.getDimSize(d) == 1)
-        index = e.index(0);
-      else if (type.isDynamicDim(d) && e.dim(operand, d) != e.dim(getOutput(), batch.size() - own + d))
-        index = e.select(e.compare(arith::CmpIPredicate::eq, e.dim(operand, d), e.index(1)), e.index(0), index);
-      at.push_back(index);
-    }
-    at.push_back(i);
-    at.push_back(j);
+    for (int64_t d = 0; d < own; ++d)
+      at.push_back(broadcastIndex(e, operand, d, getOutput(), batch.size() - own + d, batch[batch.size() - own + d]));
+    at.append({i, j});
     return e.load(operand, at);
   };
   Type type = scalarType(elementTypeOf(getOutput()));
@@ -104,12 +100,31 @@ LogicalResult AttentionOp::verify() {
   for (Value operand : {getQuery(), getKey(), getValue()})
     if (rankOf(operand) != 4)
       return emitOpError("wants query, key and value as [batch, sequence, heads, size], got ") << operand.getType();
-  auto query = cast<RankedTensorType>(getQuery().getType()), key = cast<RankedTensorType>(getKey().getType());
+  auto query = cast<RankedTensorType>(getQuery().getType()), key = cast<RankedTensorType>(getKey().getType()),
+       value = cast<RankedTensorType>(getValue().getType());
   if (!mayBeEqual(query.getDimSize(3), key.getDimSize(3)))
     return emitOpError("head sizes of query and key differ: ") << query << " and " << key;
-  if (!mayBeEqual(query.getDimSize(2), key.getDimSize(2)))
-    return emitOpError("head counts of query and key differ: ") << query << " and " << key;
-  if (getMask() && rankOf(getMask()) > 4)
+  for (RankedTensorType other : {key, value})
+    if (!mayBeEqual(query.getDimSize(0), other.getDimSize(0)))
+      return emitOpError("batch dims differ: ") << query << " and " << other;
+  int64_t heads = query.getDimSize(2), groups = key.getDimSize(2);
+  if (!mayBeEqual(groups, value.getDimSize(2)))
+    return emitOpError("head counts differ: ") << key << " and " << value;
+  if (!ShapedType::isDynamic(heads) && !ShapedType::isDynamic(groups) && (groups == 0 ? heads : heads % groups) != 0)
+    return emitOpError("head counts of keys do not divide those of queries: ") << query << " and " << key;
+  if (!mayBeEqual(key.getDimSize(1), value.getDimSize(1)))
+    return emitOpError("numbers of keys and values differ: ") << key << " and " << value;
+  bool isSelected = getMask() && elementTypeOf(getMask()).isInteger(1);
+  if (isSelected != bool(getFill()))
+    return emitOpError("wants `fill` beside a mask of booleans, and only there");
+  if (!getMask())
+    return success();
+  ArrayRef<int64_t> mask = cast<RankedTensorType>(getMask().getType()).getShape();
+  int64_t scores[] = {query.getDimSize(0), query.getDimSize(2), query.getDimSize(1), key.getDimSize(1)};
+  bool fits = mask.size() <= 4;
+  for (auto [own, score] : llvm::zip(llvm::reverse(mask), llvm::reverse(scores)))
+    fits &= own == 1 || mayBeEqual(own, score);
+  if (!fits)
     return emitOpError("mask does not broadcast to [batch, heads, queries, keys]: ") << getMask().getType();
   return success();
 }

@@ -4,7 +4,8 @@
 
 include "dialects/hone/HoneBase.td"
 
-def Hone_MatmulOp : Hone_TensorOp<"matmul", [DeclareOpInterfaceMethods<Hone_ElementOpInterface>]> {
+def Hone_MatmulOp : Hone_TensorOp<"matmul", [DeclareOpInterfaceMethods<Hone_ElementOpInterface>,
+                                            SameOperandsAndResultElementType]> {
   let summary = "Matrix product with leading batch dims broadcast (ONNX MatMul-13)";
   let description = [{
     [.., m, k] x [.., k, n] -> [.., m, n]; both operands have rank 2 or more. With `transpose_rhs` the right one is
@@ -14,9 +15,9 @@ def Hone_MatmulOp : Hone_TensorOp<"matmul", [DeclareOpInterfaceMethods<Hone_Elem
     %y = hone.matmul %x, %w : tensor<?x?x384xf32>, tensor<384x1536xf32> -> tensor<?x?x1536xf32>
     ```
   }];
-  let arguments = (ins AnyRankedTensor:$lhs, AnyRankedTensor:$rhs, UnitAttr:$transpose_rhs,
+  let arguments = (ins Hone_NumberTensor:$lhs, Hone_NumberTensor:$rhs, UnitAttr:$transpose_rhs,
                        OptionalAttr<I64Attr>:$packed_columns);
-  let results = (outs AnyRankedTensor:$output);
+  let results = (outs Hone_NumberTensor:$output);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($lhs) `,` type($rhs) `->` type($output)";
   let hasVerifier = 1;
 }
@@ -24,18 +25,20 @@ def Hone_MatmulOp : Hone_TensorOp<"matmul", [DeclareOpInterfaceMethods<Hone_Elem
 def Hone_AttentionOp : Hone_TensorOp<"attention"> {
   let summary = "softmax(scale · Q Kᵀ + mask) V, keys visited once (Dao et al. 2022)";
   let description = [{
-    query [batch, q, heads, d], key [batch, k, heads, d], value [batch, k, heads, dv] -> [batch, q, heads, dv].
-    The optional mask is added to the scores and broadcasts to [batch, heads, q, k]. A row of scores that has no softmax
-    (nothing but -inf, or +inf or NaN among them) gives NaN, or with `guarded` zeros, as where(isnan(p), 0, p) between
-    softmax and product does in what PyTorch exports.
+    query [batch, q, heads, d], key [batch, k, groups, d], value [batch, k, groups, dv] -> [batch, q, heads, dv].
+    `groups` divides `heads`; head h reads group h / (heads / groups) (grouped-query attention, Ainslie et al. 2023).
+    The optional mask broadcasts to [batch, heads, q, k]. Numbers are added to the scores; of booleans, true keeps a score
+    and false puts `fill` in its place. A row of scores that has no softmax (nothing but -inf, or +inf or NaN among them)
+    gives NaN, or with `guarded` zeros, as where(isnan(p), 0, p) between softmax and product does in what PyTorch exports.
     ```mlir
     %y = hone.attention %q, %k, %v, %mask {scale = 0.17 : f32}
        : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x1x1x?xf32> -> tensor<?x?x12x32xf32>
     ```
   }];
-  let arguments = (ins AnyRankedTensor:$query, AnyRankedTensor:$key, AnyRankedTensor:$value,
-                       Optional<AnyRankedTensor>:$mask, F32Attr:$scale, UnitAttr:$guarded);
-  let results = (outs AnyRankedTensor:$output);
+  let arguments = (ins Hone_TensorOf<[F32]>:$query, Hone_TensorOf<[F32]>:$key, Hone_TensorOf<[F32]>:$value,
+                       Optional<Hone_TensorOf<[F32, I1]>>:$mask, F32Attr:$scale,
+                       OptionalAttr<F32Attr>:$fill, UnitAttr:$guarded);
+  let results = (outs Hone_TensorOf<[F32]>:$output);
   let assemblyFormat = [{
     $query `,` $key `,` $value (`,` $mask^)? attr-dict `:` type($query) `,` type($key) `,` type($value)
     (`,` type($mask)^)? `->` type($output)

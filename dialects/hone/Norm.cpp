@@ -64,20 +64,20 @@ struct RowFormula {
 static SmallVector<int64_t> axesFrom(int64_t axis, int64_t rank) {
   return llvm::to_vector(llvm::seq<int64_t>(axis, rank));
 }
-static LogicalResult verifyAxis(Operation *op, Value input, int64_t axis) {
-  if (!isa<FloatType>(elementTypeOf(input)))
-    return op->emitOpError("wants a float tensor, got ") << input.getType();
-  if (axis < 0 || axis >= rankOf(input))
-    return op->emitOpError("axis ") << axis << " is outside [0, " << rankOf(input) << ")";
-  return success();
-}
 static void sameShape(ShapeBuilder &shapes, Value input, SmallVectorImpl<OpFoldResult> &dims) {
   llvm::append_range(dims, shapes.dims(input));
 }
 
-LogicalResult SoftmaxOp::verify() { return verifyAxis(*this, getInput(), getAxis()); }
-LogicalResult LayerNormOp::verify() { return verifyAxis(*this, getInput(), getAxis()); }
-LogicalResult RmsNormOp::verify() { return verifyAxis(*this, getInput(), getAxis()); }
+/// The axis, and that all operands broadcast to the first one.
+static LogicalResult verifyRowOp(Operation *op, int64_t axis) {
+  if (failed(verifyAxis(op, axis, rankOf(op->getOperand(0)))))
+    return failure();
+  return verifyBroadcast(op, op->getOperands(), op->getOperand(0));
+}
+
+LogicalResult SoftmaxOp::verify() { return verifyRowOp(*this, getAxis()); }
+LogicalResult LayerNormOp::verify() { return verifyRowOp(*this, getAxis()); }
+LogicalResult RmsNormOp::verify() { return verifyRowOp(*this, getAxis()); }
 void SoftmaxOp::reifyShape(ShapeBuilder &s, unsigned, SmallVectorImpl<OpFoldResult> &d) { sameShape(s, getInput(), d); }
 void LayerNormOp::reifyShape(ShapeBuilder &s, unsigned, SmallVectorImpl<OpFoldResult> &d) {
   sameShape(s, getInput(), d);

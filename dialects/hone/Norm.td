@@ -4,14 +4,15 @@
 
 include "dialects/hone/HoneBase.td"
 
-class Hone_RowOp<string mnemonic> : Hone_TensorOp<mnemonic, [DeclareOpInterfaceMethods<Hone_DecomposeOpInterface>]> {
-  let results = (outs AnyRankedTensor:$output);
+class Hone_RowOp<string mnemonic> : Hone_TensorOp<mnemonic, [DeclareOpInterfaceMethods<Hone_DecomposeOpInterface>,
+                                                             SameOperandsAndResultElementType]> {
+  let results = (outs Hone_FloatTensor:$output);
   let hasVerifier = 1;
 }
 
 def Hone_SoftmaxOp : Hone_RowOp<"softmax"> {
   let summary = "exp(x - max) / sum(exp(x - max)) along an axis, or with `log` its logarithm (ONNX Softmax-13, LogSoftmax-13)";
-  let arguments = (ins AnyRankedTensor:$input, I64Attr:$axis, UnitAttr:$log);
+  let arguments = (ins Hone_FloatTensor:$input, I64Attr:$axis, UnitAttr:$log);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
 }
 
@@ -24,7 +25,7 @@ def Hone_LayerNormOp : Hone_RowOp<"layer_norm"> {
        : tensor<?x?x384xf32>, tensor<384xf32>, tensor<384xf32> -> tensor<?x?x384xf32>
     ```
   }];
-  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$scale, Optional<AnyRankedTensor>:$bias, I64Attr:$axis,
+  let arguments = (ins Hone_FloatTensor:$input, Hone_FloatTensor:$scale, Optional<Hone_FloatTensor>:$bias, I64Attr:$axis,
                        F32Attr:$epsilon);
   let assemblyFormat = [{
     $input `,` $scale (`,` $bias^)? attr-dict `:` type($input) `,` type($scale) (`,` type($bias)^)? `->` type($output)
@@ -33,6 +34,6 @@ def Hone_LayerNormOp : Hone_RowOp<"layer_norm"> {
 
 def Hone_RmsNormOp : Hone_RowOp<"rms_norm"> {
   let summary = "x / sqrt(mean(x²) + epsilon) · scale over dims from `axis` on (ONNX RMSNormalization-23; Zhang, Sennrich 2019)";
-  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$scale, I64Attr:$axis, F32Attr:$epsilon);
+  let arguments = (ins Hone_FloatTensor:$input, Hone_FloatTensor:$scale, I64Attr:$axis, F32Attr:$epsilon);
   let assemblyFormat = "$input `,` $scale attr-dict `:` type($input) `,` type($scale) `->` type($output)";
 }

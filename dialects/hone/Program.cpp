@@ -4,6 +4,7 @@
 
 #include "dialects/hone/Hone.h"
 #include "mlir/Interfaces/FunctionImplementation.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace hone;
@@ -23,9 +24,12 @@ LogicalResult WeightOp::verify() {
   if (!type.hasStaticShape())
     return emitOpError("wants static dims, got ") << type;
   if (auto file = dyn_cast<FileAttr>(getSource())) {
-    int64_t width = (type.getElementTypeBitWidth() + 7) / 8;
-    if (file.getOffset() < 0 || file.getLength() != type.getNumElements() * width)
-      return emitOpError("has ") << file.getLength() << " bytes, but its type needs " << type.getNumElements() * width;
+    int64_t bytes = (type.getElementTypeBitWidth() + 7) / 8;
+    for (int64_t size : type.getShape())
+      if (llvm::MulOverflow(bytes, size, bytes))
+        return emitOpError("has more elements than a file can hold: ") << type;
+    if (file.getOffset() < 0 || file.getLength() != bytes)
+      return emitOpError("has ") << file.getLength() << " bytes, but its type needs " << bytes;
     return success();
   }
   if (auto dense = dyn_cast<DenseElementsAttr>(getSource()))
@@ -66,7 +70,30 @@ void KernelOp::print(OpAsmPrinter &printer) {
 unsigned KernelOp::getTensorCount() {
   return llvm::count_if(getArgumentTypes(), [](Type type) { return isa<RankedTensorType>(type); });
 }
+LogicalResult KernelOp::verifyRegions() {
+  for (auto [i, type] : llvm::enumerate(getArgumentTypes())) {
+    if (i < getTensorCount() ? !isa<RankedTensorType>(type) : !type.isIndex())
+      return emitOpError("wants tensors, then index values as arguments, got ") << getFunctionType();
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (tensor && !tensor.hasStaticShape() && !getArgAttr(i, kSizesAttr))
+      return emitOpError("wants ") << kSizesAttr << " on " << type << ": which arguments are its dynamic dims";
+  }
+  auto end = dyn_cast<ReturnOp>(getBody().front().back());
+  if (!end || end.getOperandTypes() != TypeRange(getResultTypes()))
+    return emitOpError("wants to end with a hone.return of ") << getResultTypes();
+  return success();
+}
 
+LogicalResult LaunchOp::verify() {
+  int64_t dynamic = 0;
+  for (Type type : getOutputs().getTypes())
+    dynamic += cast<RankedTensorType>(type).getNumDynamicDims();
+  if (int64_t(getResultSizes().size()) != dynamic)
+    return emitOpError("has ") << getResultSizes().size() << " sizes for " << dynamic << " dynamic dims of results";
+  if (getCount() ? !getGrain() || !getScratch() : getGrain() || getScratch())
+    return emitOpError("wants count, grain and scratch, or none of them");
+  return success();
+}
 LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &tables) {
   Operation *symbol = tables.lookupNearestSymbolFrom(*this, getKernelAttr());
   // A kernel that has been generated is a module of code.

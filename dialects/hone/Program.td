@@ -48,7 +48,7 @@ def Hone_WeightOp : Hone_Op<"weight", [Symbol]> {
     hone.weight @w0 : tensor<384x1536xf32> = #hone.file<"model.onnx", offset = 1024, length = 2359296>
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<AnyRankedTensor>:$type, AnyAttr:$source);
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<Hone_Tensor>:$type, AnyAttr:$source);
   let assemblyFormat = "$sym_name `:` $type `=` $source attr-dict";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
@@ -61,15 +61,16 @@ def Hone_UseWeightOp : Hone_Op<"use_weight", [Pure, DeclareOpInterfaceMethods<Ho
                                              DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "The tensor of a weight";
   let arguments = (ins FlatSymbolRefAttr:$weight);
-  let results = (outs AnyRankedTensor:$output);
+  let results = (outs Hone_Tensor:$output);
   let assemblyFormat = "$weight attr-dict `:` type($output)";
 }
 
-def Hone_TapOp : Hone_TensorOp<"tap", [AllTypesMatch<["input", "output"]>]> {
+// Not pure: it stays where the value has no other use.
+def Hone_TapOp : Hone_Op<"tap", [DeclareOpInterfaceMethods<Hone_ShapeOpInterface>, AllTypesMatch<["input", "output"]>]> {
   let summary = "Names a value as in the model file";
   let description = [{ Survives every pass; compiled, it is an extra output of the library. }];
-  let arguments = (ins AnyRankedTensor:$input, StrAttr:$name);
-  let results = (outs AnyRankedTensor:$output);
+  let arguments = (ins Hone_Tensor:$input, StrAttr:$name);
+  let results = (outs Hone_Tensor:$output);
   let assemblyFormat = "$input $name attr-dict `:` type($output)";
 }
 
@@ -92,6 +93,7 @@ def Hone_KernelOp : Hone_Op<"kernel", [IsolatedFromAbove, FunctionOpInterface, S
                        OptionalAttr<DictArrayAttr>:$arg_attrs, OptionalAttr<DictArrayAttr>:$res_attrs);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
+  let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
     ::llvm::ArrayRef<::mlir::Type> getArgumentTypes() { return getFunctionType().getInputs(); }
     ::llvm::ArrayRef<::mlir::Type> getResultTypes() { return getFunctionType().getResults(); }
@@ -103,7 +105,7 @@ def Hone_KernelOp : Hone_Op<"kernel", [IsolatedFromAbove, FunctionOpInterface, S
 
 def Hone_ReturnOp : Hone_Op<"return", [Pure, Terminator, HasParent<"KernelOp">]> {
   let summary = "The results of a kernel";
-  let arguments = (ins Variadic<AnyRankedTensor>:$operands);
+  let arguments = (ins Variadic<Hone_Tensor>:$operands);
   let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
 }
 
@@ -117,9 +119,10 @@ def Hone_LaunchOp : Hone_Op<"launch", [AttrSizedOperandSegments, DeclareOpInterf
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<AnyType>:$buffers, Variadic<Index>:$sizes,
                        Variadic<Index>:$result_sizes, Optional<Index>:$count, Optional<Index>:$grain,
                        Optional<Index>:$scratch);
-  let results = (outs Variadic<AnyRankedTensor>:$outputs);
+  let results = (outs Variadic<Hone_Tensor>:$outputs);
   let assemblyFormat = [{
     $kernel `(` $buffers `)` `sizes` `(` $sizes `)` (`to` `(` $result_sizes^ `)`)?
     (`range` `(` $count^ `,` $grain `,` $scratch `)`)? attr-dict `:` functional-type($buffers, $outputs)
   }];
+  let hasVerifier = 1;
 }

@@ -19,29 +19,17 @@ void HoneDialect::addReduceOps() {
       >();
 }
 
-static LogicalResult verifyAxis(Operation *op, Value input, int64_t axis) {
-  if (axis < 0 || axis >= rankOf(input))
-    return op->emitOpError("axis ") << axis << " is outside [0, " << rankOf(input) << ")";
-  return success();
-}
-static bool isUnsigned(Value tensor) {
-  return elementTypeOf(tensor).isUnsignedInteger() || elementTypeOf(tensor).isInteger(1);
-}
-
 //===-- Reduce --------------------------------------------------------------------------------------------------===//
 
 LogicalResult ReduceOp::verify() {
   int64_t last = -1;
   for (int64_t axis : getAxes()) {
-    if (failed(verifyAxis(*this, getInput(), axis)))
+    if (failed(verifyAxis(*this, axis, rankOf(getInput()))))
       return failure();
     if (axis <= last)
       return emitOpError("wants axes in ascending order, each once");
     last = axis;
   }
-  int64_t kept = rankOf(getInput()) - (getKeepdims() ? 0 : getAxes().size());
-  if (rankOf(getOutput()) != kept)
-    return emitOpError("wants a result of rank ") << kept << ", got " << getOutput().getType();
   return success();
 }
 
@@ -130,7 +118,7 @@ Value ReduceOp::emitElement(ElementBuilder &e, ValueRange indices) {
 LogicalResult ArgReduceOp::verify() {
   if (getKind() != ReduceKind::Max && getKind() != ReduceKind::Min)
     return emitOpError("wants kind max or min");
-  return verifyAxis(*this, getInput(), getAxis());
+  return verifyAxis(*this, getAxis(), rankOf(getInput()));
 }
 void ArgReduceOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   llvm::append_range(dims, shapes.dims(getInput()));
@@ -204,7 +192,7 @@ static SmallVector<Value> rowIndices(ElementBuilder &e, Value input, int64_t axi
   return at;
 }
 
-LogicalResult CumSumOp::verify() { return verifyAxis(*this, getInput(), getAxis()); }
+LogicalResult CumSumOp::verify() { return verifyAxis(*this, getAxis(), rankOf(getInput())); }
 void CumSumOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   llvm::append_range(dims, shapes.dims(getInput()));
 }
@@ -225,7 +213,7 @@ void CumSumOp::emitIteration(ElementBuilder &e, Value iteration) {
   });
 }
 
-LogicalResult TopKOp::verify() { return verifyAxis(*this, getInput(), getAxis()); }
+LogicalResult TopKOp::verify() { return verifyAxis(*this, getAxis(), rankOf(getInput())); }
 void TopKOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   llvm::append_range(dims, shapes.dims(getInput()));
   dims[getAxis()] = getAsOpFoldResult(getK());
@@ -277,14 +265,10 @@ void TopKOp::emitIteration(ElementBuilder &e, Value iteration) {
           e.store(1, result(target), otherPosition);
           return SmallVector<Value>{e.select(moves, previous, slot), moves};
         });
-    e.choose(
-        beatsLast, e.builder.getI1Type(),
-        [&] {
-          e.store(0, result(placed[0]), x);
-          e.store(1, result(placed[0]), e.builder.createOrFold<arith::IndexCastOp>(e.loc, position, i));
-          return e.constant(e.builder.getI1Type(), int64_t(1));
-        },
-        [&] { return e.constant(e.builder.getI1Type(), int64_t(0)); });
+    e.when(beatsLast, [&] {
+      e.store(0, result(placed[0]), x);
+      e.store(1, result(placed[0]), e.builder.createOrFold<arith::IndexCastOp>(e.loc, position, i));
+    });
     return SmallVector<Value>{e.select(full, filled, e.add(filled, one))};
   });
 }

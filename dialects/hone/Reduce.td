@@ -12,7 +12,8 @@ def Hone_ReduceKind : I32EnumAttr<"ReduceKind", "how elements are combined", [
 }
 def Hone_ReduceKindAttr : EnumAttr<Hone_Dialect, Hone_ReduceKind, "reduce_kind">;
 
-def Hone_ReduceOp : Hone_TensorOp<"reduce", [DeclareOpInterfaceMethods<Hone_ElementOpInterface>]> {
+def Hone_ReduceOp : Hone_TensorOp<"reduce", [DeclareOpInterfaceMethods<Hone_ElementOpInterface>,
+                                            SameOperandsAndResultElementType]> {
   let summary = "Elements combined along axes";
   let description = [{
     `axes` are sorted and not negative; with `keepdims` they stay as dims of 1. The order of combination is fixed by the code,
@@ -21,8 +22,8 @@ def Hone_ReduceOp : Hone_TensorOp<"reduce", [DeclareOpInterfaceMethods<Hone_Elem
     %s = hone.reduce sum %x [1] : tensor<?x?x384xf32> -> tensor<?x384xf32>
     ```
   }];
-  let arguments = (ins Hone_ReduceKindAttr:$kind, AnyRankedTensor:$input, DenseI64ArrayAttr:$axes, UnitAttr:$keepdims);
-  let results = (outs AnyRankedTensor:$output);
+  let arguments = (ins Hone_ReduceKindAttr:$kind, Hone_Tensor:$input, DenseI64ArrayAttr:$axes, UnitAttr:$keepdims);
+  let results = (outs Hone_Tensor:$output);
   let assemblyFormat = "$kind $input $axes attr-dict `:` type($input) `->` type($output)";
   let hasVerifier = 1;
   let extraClassDeclaration = [{
@@ -36,26 +37,28 @@ def Hone_ReduceOp : Hone_TensorOp<"reduce", [DeclareOpInterfaceMethods<Hone_Elem
 def Hone_ArgReduceOp : Hone_TensorOp<"arg_reduce", [DeclareOpInterfaceMethods<Hone_ElementOpInterface>]> {
   let summary = "Position of the greatest (`max`) or least (`min`) element along an axis (ONNX ArgMax-13, ArgMin-13)";
   let description = [{ The first such position, or with `select_last` the last. A NaN counts as greatest and as least. }];
-  let arguments = (ins Hone_ReduceKindAttr:$kind, AnyRankedTensor:$input, I64Attr:$axis, UnitAttr:$keepdims,
+  let arguments = (ins Hone_ReduceKindAttr:$kind, Hone_NumberTensor:$input, I64Attr:$axis, UnitAttr:$keepdims,
                        UnitAttr:$select_last);
-  let results = (outs AnyRankedTensor:$output);
+  let results = (outs Hone_IntegerTensor:$output);
   let assemblyFormat = "$kind $input attr-dict `:` type($input) `->` type($output)";
   let hasVerifier = 1;
 }
 
-def Hone_CumSumOp : Hone_TensorOp<"cumsum", [DeclareOpInterfaceMethods<Hone_LoopOpInterface>]> {
+def Hone_CumSumOp : Hone_TensorOp<"cumsum", [DeclareOpInterfaceMethods<Hone_LoopOpInterface>,
+                                            SameOperandsAndResultElementType]> {
   let summary = "Running sums along an axis, in order (ONNX CumSum-14)";
-  let arguments = (ins AnyRankedTensor:$input, I64Attr:$axis, UnitAttr:$exclusive, UnitAttr:$reverse);
-  let results = (outs AnyRankedTensor:$output);
+  let arguments = (ins Hone_NumberTensor:$input, I64Attr:$axis, UnitAttr:$exclusive, UnitAttr:$reverse);
+  let results = (outs Hone_NumberTensor:$output);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
   let hasVerifier = 1;
 }
 
-def Hone_TopKOp : Hone_TensorOp<"topk", [DeclareOpInterfaceMethods<Hone_LoopOpInterface>]> {
+def Hone_TopKOp : Hone_TensorOp<"topk", [DeclareOpInterfaceMethods<Hone_LoopOpInterface>,
+                                        AllElementTypesMatch<["input", "values"]>]> {
   let summary = "The k greatest or least elements along an axis, sorted, and their positions (ONNX TopK-24)";
   let description = [{ Equal elements come in order of position. NaN counts as greatest. }];
-  let arguments = (ins AnyRankedTensor:$input, Index:$k, I64Attr:$axis, BoolAttr:$largest);
-  let results = (outs AnyRankedTensor:$values, AnyRankedTensor:$positions);
+  let arguments = (ins Hone_NumberTensor:$input, Index:$k, I64Attr:$axis, BoolAttr:$largest);
+  let results = (outs Hone_NumberTensor:$values, Hone_IntegerTensor:$positions);
   let assemblyFormat = "$input `,` $k attr-dict `:` type($input) `->` type($values) `,` type($positions)";
   let hasVerifier = 1;
 }

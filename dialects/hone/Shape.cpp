@@ -5,6 +5,7 @@
 #include "dialects/hone/Hone.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace hone;
@@ -24,11 +25,6 @@ static LogicalResult verifyCount(Operation *op, StringRef what, int64_t got, int
     return op->emitOpError("wants ") << wanted << " " << what << ", got " << got;
   return success();
 }
-static LogicalResult verifyAxis(Operation *op, int64_t axis, int64_t rank) {
-  if (axis < 0 || axis >= rank)
-    return op->emitOpError("axis ") << axis << " is outside [0, " << rank << ")";
-  return success();
-}
 static void appendFolded(SmallVectorImpl<OpFoldResult> &dims, ValueRange values) {
   for (Value value : values)
     dims.push_back(getAsOpFoldResult(value));
@@ -36,6 +32,17 @@ static void appendFolded(SmallVectorImpl<OpFoldResult> &dims, ValueRange values)
 
 //===-- Constants -----------------------------------------------------------------------------------------------===//
 
+LogicalResult ConstantOp::verify() {
+  auto value = dyn_cast<DenseElementsAttr>(getValue());
+  if (!value)
+    return emitOpError("wants a dense value");
+  // The same bound as that of folding. A bool takes a byte.
+  constexpr int64_t maxBytes = 1024;
+  int64_t bytes = value.getNumElements() * int64_t(llvm::divideCeil(value.getElementType().getIntOrFloatBitWidth(), 8));
+  if (!value.isSplat() && bytes > maxBytes)
+    return emitOpError("has ") << bytes << " bytes, a weight's size; constants have " << maxBytes << " at most";
+  return success();
+}
 OpFoldResult ConstantOp::fold(FoldAdaptor) { return getValue(); }
 void ConstantOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   for (int64_t size : cast<RankedTensorType>(getOutput().getType()).getShape())
@@ -97,7 +104,12 @@ Value FromElementsOp::emitElement(ElementBuilder &e, ValueRange indices) {
 
 //===-- Views ---------------------------------------------------------------------------------------------------===//
 
-LogicalResult ReshapeOp::verify() { return verifyCount(*this, "sizes", getSizes().size(), rankOf(getOutput())); }
+LogicalResult ReshapeOp::verify() {
+  auto from = cast<RankedTensorType>(getInput().getType()), to = cast<RankedTensorType>(getOutput().getType());
+  if (from.hasStaticShape() && to.hasStaticShape() && from.getNumElements() != to.getNumElements())
+    return emitOpError("cannot make ") << to << " of " << from;
+  return verifyCount(*this, "sizes", getSizes().size(), to.getRank());
+}
 OpFoldResult ReshapeOp::fold(FoldAdaptor) {
   if (auto inner = getInput().getDefiningOp<ReshapeOp>()) {
     getInputMutable().assign(inner.getInput());
@@ -120,8 +132,8 @@ Value ReshapeOp::emitElement(ElementBuilder &e, ValueRange indices) {
 }
 
 LogicalResult ExpandOp::verify() {
-  if (rankOf(getInput()) > rankOf(getOutput()))
-    return emitOpError("cannot broadcast ") << getInput().getType() << " to lower rank";
+  if (failed(verifyBroadcast(*this, getInput(), getOutput())))
+    return failure();
   return verifyCount(*this, "sizes", getSizes().size(), rankOf(getOutput()));
 }
 OpFoldResult ExpandOp::fold(FoldAdaptor) {
@@ -199,9 +211,19 @@ Value SliceOp::emitElement(ElementBuilder &e, ValueRange indices) {
 //===-- Assembling ----------------------------------------------------------------------------------------------===//
 
 LogicalResult ConcatOp::verify() {
-  if (getInputs().empty())
-    return emitOpError("wants at least one operand");
-  return verifyAxis(*this, getAxis(), rankOf(getOutput()));
+  int64_t rank = rankOf(getOutput()), axis = getAxis();
+  if (failed(verifyAxis(*this, axis, rank)))
+    return failure();
+  ArrayRef<int64_t> sizes = cast<RankedTensorType>(getOutput().getType()).getShape();
+  for (Value input : getInputs()) {
+    ArrayRef<int64_t> own = cast<RankedTensorType>(input.getType()).getShape();
+    bool fits = int64_t(own.size()) == rank;
+    for (int64_t i = 0; fits && i < rank; ++i)
+      fits = i == axis || mayBeEqual(own[i], sizes[i]);
+    if (!fits)
+      return emitOpError("cannot join ") << input.getType() << " into " << getOutput().getType();
+  }
+  return success();
 }
 OpFoldResult ConcatOp::fold(FoldAdaptor) { return foldIdentity(getInputs()[0], getOutput(), getInputs().size() == 1); }
 void ConcatOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
@@ -239,6 +261,8 @@ Value ConcatOp::emitElement(ElementBuilder &e, ValueRange indices) {
 LogicalResult PadOp::verify() {
   if (!llvm::is_contained({"constant", "edge", "reflect", "wrap"}, getMode()))
     return emitOpError("mode '") << getMode() << "' is none of constant, edge, reflect, wrap";
+  if (auto value = cast<RankedTensorType>(getValue().getType()); !value.hasStaticShape() || value.getNumElements() != 1)
+    return emitOpError("wants a value of one element, got ") << value;
   return verifyCount(*this, "paddings", getBefore().size(), rankOf(getInput()));
 }
 OpFoldResult PadOp::fold(FoldAdaptor) {
@@ -279,6 +303,7 @@ Value PadOp::emitElement(ElementBuilder &e, ValueRange indices) {
       [&] { return e.load(getValue(), SmallVector<Value>(rankOf(getValue()), zero)); });
 }
 
+LogicalResult TileOp::verify() { return verifyCount(*this, "repeats", getRepeats().size(), rankOf(getInput())); }
 OpFoldResult TileOp::fold(FoldAdaptor) { return foldIdentity(getInput(), getOutput(), areConstants(getRepeats(), 1)); }
 void TileOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   for (auto [i, repeat] : llvm::enumerate(getRepeats()))
@@ -323,13 +348,24 @@ Value GatherElementsOp::emitElement(ElementBuilder &e, ValueRange indices) {
   return e.load(getData(), own);
 }
 
-LogicalResult GatherNDOp::verify() {
-  auto type = cast<RankedTensorType>(getIndices().getType());
+/// The length of index tuples, which point into dims of `data` from `first` on; an error if it is not fixed or too
+/// much.
+static FailureOr<int64_t> verifyTuples(Operation *op, Value indices, Value data, int64_t first) {
+  auto type = cast<RankedTensorType>(indices.getType());
   if (type.getRank() < 1 || type.isDynamicDim(type.getRank() - 1))
-    return emitOpError("wants indices with a static last dim, got ") << type;
-  if (int64_t(getBatchDims()) + type.getDimSize(type.getRank() - 1) > rankOf(getData()))
-    return emitOpError("index tuples are longer than the data's rank");
-  return success();
+    return op->emitOpError("wants indices with a static last dim, got ") << type;
+  int64_t depth = type.getShape().back();
+  if (depth > rankOf(data) - first)
+    return op->emitOpError("index tuples are longer than the data's rank");
+  return depth;
+}
+
+LogicalResult GatherNDOp::verify() {
+  int64_t batch = getBatchDims();
+  if (batch < 0 || batch >= rankOf(getIndices()) || batch > rankOf(getData()))
+    return emitOpError("has no ") << batch << " batch dims in " << getData().getType() << " and "
+                                  << getIndices().getType();
+  return LogicalResult(verifyTuples(*this, getIndices(), getData(), batch));
 }
 void GatherNDOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   SmallVector<OpFoldResult> data(shapes.dims(getData())), indices(shapes.dims(getIndices()));
@@ -350,6 +386,12 @@ Value GatherNDOp::emitElement(ElementBuilder &e, ValueRange indices) {
   return e.load(getData(), own);
 }
 
+LogicalResult OneHotOp::verify() {
+  auto values = cast<RankedTensorType>(getValues().getType());
+  if (values.getRank() != 1 || !mayBeEqual(values.getDimSize(0), 2))
+    return emitOpError("wants two values, got ") << values;
+  return verifyAxis(*this, getAxis(), rankOf(getIndices()) + 1);
+}
 void OneHotOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   llvm::append_range(dims, shapes.dims(getIndices()));
   dims.insert(dims.begin() + getAxis(), getAsOpFoldResult(getDepth()));
@@ -362,12 +404,21 @@ Value OneHotOp::emitElement(ElementBuilder &e, ValueRange indices) {
   Value wanted = isa<FloatType>(raw.getType())
                      ? e.toIndex(floatToInteger(e, raw, e.builder.getI64Type(), /*toUnsigned=*/false))
                      : e.toIndex(raw, elementTypeOf(getIndices()).isUnsignedInteger());
-  Value negative = e.compare(arith::CmpIPredicate::slt, wanted, e.index(0));
-  wanted = e.select(negative, e.add(wanted, e.operand(getDepth())), wanted);
+  // What 64 bits hold without a sign only is beyond any depth, and does not count from the end.
+  if (!elementTypeOf(getIndices()).isUnsignedInteger()) {
+    Value negative = e.compare(arith::CmpIPredicate::slt, wanted, e.index(0));
+    wanted = e.select(negative, e.add(wanted, e.operand(getDepth())), wanted);
+  }
   Value hit = e.compare(arith::CmpIPredicate::eq, wanted, position);
   return e.select(hit, e.load(getValues(), {e.index(1)}), e.load(getValues(), {e.index(0)}));
 }
 
+LogicalResult RangeOp::verify() {
+  for (Value end : {getStart(), getDelta()})
+    if (rankOf(end) != 0)
+      return emitOpError("wants a start and a delta of rank 0, got ") << end.getType();
+  return success();
+}
 void RangeOp::reifyShape(ShapeBuilder &, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   dims.push_back(getAsOpFoldResult(getSize()));
 }
@@ -385,12 +436,19 @@ Value RangeOp::emitElement(ElementBuilder &e, ValueRange indices) {
   return e.add(start, e.mul(i, delta));
 }
 
+LogicalResult TriluOp::verify() {
+  if (rankOf(getInput()) < 2)
+    return emitOpError("wants matrices, got ") << getInput().getType();
+  return success();
+}
 void TriluOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   llvm::append_range(dims, shapes.dims(getInput()));
 }
 Value TriluOp::emitElement(ElementBuilder &e, ValueRange indices) {
-  Value diagonal = e.add(indices[indices.size() - 2], e.operand(getK()));
-  Value keeps = e.compare(getUpper() ? arith::CmpIPredicate::sge : arith::CmpIPredicate::sle, indices.back(), diagonal);
+  // The distance to the diagonal, not the diagonal's place: k may be any number, and the sum would wrap.
+  Value distance = e.sub(indices.back(), indices[indices.size() - 2]);
+  Value keeps =
+      e.compare(getUpper() ? arith::CmpIPredicate::sge : arith::CmpIPredicate::sle, distance, e.operand(getK()));
   Value zero = e.constant(scalarType(getOutput().getType()), int64_t(0));
   return e.select(keeps, e.load(getInput(), indices), zero);
 }
@@ -425,7 +483,7 @@ Value RandomUniformOp::emitElement(ElementBuilder &e, ValueRange indices) {
 static Value combine(ElementBuilder &e, StringRef reduction, Type elementType, Value old, Value update) {
   if (reduction == "none")
     return update;
-  bool isFloat = isa<FloatType>(update.getType()), isUnsigned = elementType.isUnsignedInteger();
+  bool isFloat = isa<FloatType>(update.getType()), plain = elementType.isUnsignedInteger() || elementType.isInteger(1);
   OpBuilder &b = e.builder;
   if (reduction == "add")
     return isFloat ? Value(arith::AddFOp::create(b, e.loc, old, update)) : arith::AddIOp::create(b, e.loc, old, update);
@@ -434,7 +492,7 @@ static Value combine(ElementBuilder &e, StringRef reduction, Type elementType, V
   if (isFloat)
     return reduction == "max" ? Value(arith::MaximumFOp::create(b, e.loc, old, update))
                               : arith::MinimumFOp::create(b, e.loc, old, update);
-  auto less = isUnsigned ? arith::CmpIPredicate::ult : arith::CmpIPredicate::slt;
+  auto less = plain ? arith::CmpIPredicate::ult : arith::CmpIPredicate::slt;
   Value updateIsLess = e.compare(less, update, old);
   return reduction == "max" ? e.select(updateIsLess, old, update) : e.select(updateIsLess, update, old);
 }
@@ -455,6 +513,36 @@ static void forEach(ElementBuilder &e, Value tensor, int64_t leading, function_r
   nest();
 }
 
+static LogicalResult verifyReduction(Operation *op, StringRef reduction) {
+  if (!llvm::is_contained({"none", "add", "mul", "max", "min"}, reduction))
+    return op->emitOpError("reduction '") << reduction << "' is none of none, add, mul, max, min";
+  return success();
+}
+/// Puts `update` in its place in the result of a scatter; with none in a tensor without elements, of which `sizes` are
+/// the dims that data point into: that has failed already.
+static void scatter(ElementBuilder &e, Value data, StringRef reduction, ValueRange sizes, ValueRange target,
+                    Value update) {
+  Value exists = e.constant(e.builder.getI1Type(), int64_t(1));
+  for (Value size : sizes)
+    exists =
+        e.builder.createOrFold<arith::AndIOp>(e.loc, exists, e.compare(arith::CmpIPredicate::ne, size, e.index(0)));
+  e.when(exists,
+         [&] { e.store(0, target, combine(e, reduction, elementTypeOf(data), e.loadResult(0, target), update)); });
+}
+
+LogicalResult ScatterElementsOp::verify() {
+  int64_t rank = rankOf(getData());
+  if (rankOf(getIndices()) != rank || rankOf(getUpdates()) != rank)
+    return emitOpError("wants data, indices and updates of one rank");
+  if (failed(verifyReduction(*this, getReduction())))
+    return failure();
+  auto indices = cast<RankedTensorType>(getIndices().getType()),
+       updates = cast<RankedTensorType>(getUpdates().getType());
+  for (int64_t i = 0; i < rank; ++i)
+    if (!mayBeEqual(indices.getDimSize(i), updates.getDimSize(i)))
+      return emitOpError("has indices ") << indices << " for updates " << updates;
+  return verifyAxis(*this, getAxis(), rank);
+}
 void ScatterElementsOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   llvm::append_range(dims, shapes.dims(getData()));
 }
@@ -463,13 +551,28 @@ OpFoldResult ScatterElementsOp::iterationCount(ShapeBuilder &shapes) { return sh
 void ScatterElementsOp::emitIteration(ElementBuilder &e, Value) {
   forEach(e, getData(), rankOf(getData()), [&](ValueRange at) { e.store(0, at, e.load(getData(), at)); });
   forEach(e, getIndices(), rankOf(getIndices()), [&](ValueRange at) {
+    Value size = e.dim(getData(), getAxis());
     SmallVector<Value> target(at);
-    target[getAxis()] = e.checkedIndex(e.load(getIndices(), at), e.dim(getData(), getAxis()));
-    Value update = e.load(getUpdates(), at);
-    e.store(0, target, combine(e, getReduction(), elementTypeOf(getData()), e.loadResult(0, target), update));
+    target[getAxis()] = e.checkedIndex(e.load(getIndices(), at), size);
+    scatter(e, getData(), getReduction(), size, target, e.load(getUpdates(), at));
   });
 }
 
+LogicalResult ScatterNDOp::verify() {
+  FailureOr<int64_t> depth = verifyTuples(*this, getIndices(), getData(), 0);
+  if (failed(depth) || failed(verifyReduction(*this, getReduction())))
+    return failure();
+  auto updates = cast<RankedTensorType>(getUpdates().getType());
+  SmallVector<int64_t> wanted(cast<RankedTensorType>(getIndices().getType()).getShape().drop_back());
+  llvm::append_range(wanted, cast<RankedTensorType>(getData().getType()).getShape().drop_front(*depth));
+  bool fits = updates.getRank() == int64_t(wanted.size());
+  for (auto [own, other] : llvm::zip(updates.getShape(), wanted))
+    fits &= mayBeEqual(own, other);
+  if (!fits)
+    return emitOpError("wants updates of ")
+           << RankedTensorType::get(wanted, updates.getElementType()) << ", got " << updates;
+  return success();
+}
 void ScatterNDOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   llvm::append_range(dims, shapes.dims(getData()));
 }
@@ -479,14 +582,14 @@ void ScatterNDOp::emitIteration(ElementBuilder &e, Value) {
   int64_t lead = rankOf(getIndices()) - 1;
   int64_t depth = cast<RankedTensorType>(getIndices().getType()).getShape().back();
   forEach(e, getUpdates(), rankOf(getUpdates()), [&](ValueRange at) {
-    SmallVector<Value> target, tuple(at.take_front(lead));
+    SmallVector<Value> target, sizes, tuple(at.take_front(lead));
     for (int64_t i = 0; i < depth; ++i) {
       tuple.push_back(e.index(i));
-      target.push_back(e.checkedIndex(e.load(getIndices(), tuple), e.dim(getData(), i)));
+      sizes.push_back(e.dim(getData(), i));
+      target.push_back(e.checkedIndex(e.load(getIndices(), tuple), sizes.back()));
       tuple.pop_back();
     }
     llvm::append_range(target, at.drop_front(lead));
-    Value update = e.load(getUpdates(), at);
-    e.store(0, target, combine(e, getReduction(), elementTypeOf(getData()), e.loadResult(0, target), update));
+    scatter(e, getData(), getReduction(), sizes, target, e.load(getUpdates(), at));
   });
 }

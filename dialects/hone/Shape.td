@@ -6,13 +6,15 @@ include "dialects/hone/HoneBase.td"
 
 class Hone_MoveOp<string mnemonic, list<Trait> traits = []>
     : Hone_TensorOp<mnemonic, !listconcat([DeclareOpInterfaceMethods<Hone_ElementOpInterface>], traits)> {
-  let results = (outs AnyRankedTensor:$output);
+  let results = (outs Hone_Tensor:$output);
 }
+class Hone_MoveOneOp<string mnemonic> : Hone_MoveOp<mnemonic, [AllElementTypesMatch<["input", "output"]>]>;
 
 def Hone_ConstantOp : Hone_MoveOp<"constant", [ConstantLike, AllTypesMatch<["value", "output"]>]> {
   let summary = "A small constant, at most 1 KiB of data unless it is a splat";
   let arguments = (ins ElementsAttr:$value);
   let assemblyFormat = "attr-dict $value";
+  let hasVerifier = 1;
   let hasFolder = 1;
 }
 
@@ -29,7 +31,7 @@ def Hone_FromElementsOp : Hone_MoveOp<"from_elements"> {
   let hasVerifier = 1;
 }
 
-def Hone_ReshapeOp : Hone_MoveOp<"reshape"> {
+def Hone_ReshapeOp : Hone_MoveOneOp<"reshape"> {
   let summary = "The same elements in row-major order under other dims (ONNX Reshape-14)";
   let description = [{
     `sizes` are all dims of the result. The host program checks that the element counts agree when that is not proven.
@@ -37,35 +39,35 @@ def Hone_ReshapeOp : Hone_MoveOp<"reshape"> {
     %y = hone.reshape %x [%b, %s, %c12, %c32] : tensor<?x?x384xf32> -> tensor<?x?x12x32xf32>
     ```
   }];
-  let arguments = (ins AnyRankedTensor:$input, Variadic<Index>:$sizes);
+  let arguments = (ins Hone_Tensor:$input, Variadic<Index>:$sizes);
   let assemblyFormat = "$input `[` $sizes `]` attr-dict `:` type($input) `->` type($output)";
   let hasVerifier = 1;
   let hasFolder = 1;
 }
 
-def Hone_ExpandOp : Hone_MoveOp<"expand"> {
+def Hone_ExpandOp : Hone_MoveOneOp<"expand"> {
   let summary = "The input broadcast to `sizes`, all dims of the result (ONNX Expand-13)";
-  let arguments = (ins AnyRankedTensor:$input, Variadic<Index>:$sizes);
+  let arguments = (ins Hone_Tensor:$input, Variadic<Index>:$sizes);
   let assemblyFormat = "$input `[` $sizes `]` attr-dict `:` type($input) `->` type($output)";
   let hasVerifier = 1;
   let hasFolder = 1;
 }
 
-def Hone_TransposeOp : Hone_MoveOp<"transpose"> {
+def Hone_TransposeOp : Hone_MoveOneOp<"transpose"> {
   let summary = "Dims permuted: dim i of the result is dim permutation[i] of the input (ONNX Transpose-24)";
-  let arguments = (ins AnyRankedTensor:$input, DenseI64ArrayAttr:$permutation);
+  let arguments = (ins Hone_Tensor:$input, DenseI64ArrayAttr:$permutation);
   let assemblyFormat = "$input $permutation attr-dict `:` type($input) `->` type($output)";
   let hasVerifier = 1;
   let hasFolder = 1;
 }
 
-def Hone_SliceOp : Hone_MoveOp<"slice", [SameVariadicOperandSize]> {
+def Hone_SliceOp : Hone_MoveOp<"slice", [SameVariadicOperandSize, AllElementTypesMatch<["input", "output"]>]> {
   let summary = "Every step-th element from a start on, per dim (ONNX Slice-13)";
   let description = [{
     `starts`, `sizes` and `steps` have one index per dim, already clamped: element i of a dim is element start + i·step
     (step may be negative) of the input's.
   }];
-  let arguments = (ins AnyRankedTensor:$input, Variadic<Index>:$starts, Variadic<Index>:$sizes, Variadic<Index>:$steps);
+  let arguments = (ins Hone_Tensor:$input, Variadic<Index>:$starts, Variadic<Index>:$sizes, Variadic<Index>:$steps);
   let assemblyFormat = [{
     $input `[` $starts `]` `[` $sizes `]` `[` $steps `]` attr-dict `:` type($input) `->` type($output)
   }];
@@ -73,21 +75,21 @@ def Hone_SliceOp : Hone_MoveOp<"slice", [SameVariadicOperandSize]> {
   let hasFolder = 1;
 }
 
-def Hone_ConcatOp : Hone_MoveOp<"concat"> {
+def Hone_ConcatOp : Hone_MoveOp<"concat", [SameOperandsAndResultElementType]> {
   let summary = "Operands one after the other along an axis (ONNX Concat-13)";
-  let arguments = (ins Variadic<AnyRankedTensor>:$inputs, I64Attr:$axis);
+  let arguments = (ins Variadic<Hone_Tensor>:$inputs, I64Attr:$axis);
   let assemblyFormat = "$inputs attr-dict `:` type($inputs) `->` type($output)";
   let hasVerifier = 1;
   let hasFolder = 1;
 }
 
-def Hone_PadOp : Hone_MoveOp<"pad", [SameVariadicOperandSize]> {
+def Hone_PadOp : Hone_MoveOp<"pad", [SameVariadicOperandSize, AllElementTypesMatch<["input", "value", "output"]>]> {
   let summary = "Elements added at (or, if negative, cut from) the ends of each dim (ONNX Pad-25)";
   let description = [{
     `before` and `after` have one index per dim. Mode `constant` takes the scalar `value`; `edge`, `reflect` and `wrap` take
     elements of the input.
   }];
-  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$value, Variadic<Index>:$before, Variadic<Index>:$after,
+  let arguments = (ins Hone_Tensor:$input, Hone_Tensor:$value, Variadic<Index>:$before, Variadic<Index>:$after,
                        StrAttr:$mode);
   let assemblyFormat = [{
     $input `,` $value `[` $before `]` `[` $after `]` $mode attr-dict `:` type($input) `,` type($value) `->` type($output)
@@ -96,14 +98,15 @@ def Hone_PadOp : Hone_MoveOp<"pad", [SameVariadicOperandSize]> {
   let hasFolder = 1;
 }
 
-def Hone_TileOp : Hone_MoveOp<"tile"> {
+def Hone_TileOp : Hone_MoveOneOp<"tile"> {
   let summary = "The input repeated along each dim (ONNX Tile-13)";
-  let arguments = (ins AnyRankedTensor:$input, Variadic<Index>:$repeats);
+  let arguments = (ins Hone_Tensor:$input, Variadic<Index>:$repeats);
   let assemblyFormat = "$input `[` $repeats `]` attr-dict `:` type($input) `->` type($output)";
+  let hasVerifier = 1;
   let hasFolder = 1;
 }
 
-def Hone_GatherOp : Hone_MoveOp<"gather"> {
+def Hone_GatherOp : Hone_MoveOp<"gather", [AllElementTypesMatch<["data", "output"]>]> {
   let summary = "Slices of `data` along `axis`, chosen by indices of any rank (ONNX Gather-13)";
   let description = [{
     Result dims: data[:axis] + indices + data[axis+1:]. Negative indices count from the end; one outside makes the run fail.
@@ -111,42 +114,45 @@ def Hone_GatherOp : Hone_MoveOp<"gather"> {
     %y = hone.gather %table, %ids {axis = 0} : tensor<30522x384xf32>, tensor<?x?xi64> -> tensor<?x?x384xf32>
     ```
   }];
-  let arguments = (ins AnyRankedTensor:$data, AnyRankedTensor:$indices, I64Attr:$axis);
+  let arguments = (ins Hone_Tensor:$data, Hone_IndexTensor:$indices, I64Attr:$axis);
   let assemblyFormat = "$data `,` $indices attr-dict `:` type($data) `,` type($indices) `->` type($output)";
   let hasVerifier = 1;
 }
 
-def Hone_GatherElementsOp : Hone_MoveOp<"gather_elements"> {
+def Hone_GatherElementsOp : Hone_MoveOp<"gather_elements", [AllElementTypesMatch<["data", "output"]>]> {
   let summary = "Element [.., indices[i], ..] of `data` for each position i, indexing along `axis` (ONNX GatherElements-13)";
-  let arguments = (ins AnyRankedTensor:$data, AnyRankedTensor:$indices, I64Attr:$axis);
+  let arguments = (ins Hone_Tensor:$data, Hone_IndexTensor:$indices, I64Attr:$axis);
   let assemblyFormat = "$data `,` $indices attr-dict `:` type($data) `,` type($indices) `->` type($output)";
   let hasVerifier = 1;
 }
 
-def Hone_GatherNDOp : Hone_MoveOp<"gather_nd"> {
+def Hone_GatherNDOp : Hone_MoveOp<"gather_nd", [AllElementTypesMatch<["data", "output"]>]> {
   let summary = "Slices of `data` at index tuples (ONNX GatherND-13)";
-  let arguments = (ins AnyRankedTensor:$data, AnyRankedTensor:$indices, I64Attr:$batch_dims);
+  let arguments = (ins Hone_Tensor:$data, Hone_IndexTensor:$indices, I64Attr:$batch_dims);
   let assemblyFormat = "$data `,` $indices attr-dict `:` type($data) `,` type($indices) `->` type($output)";
   let hasVerifier = 1;
 }
 
-def Hone_OneHotOp : Hone_MoveOp<"one_hot"> {
+def Hone_OneHotOp : Hone_MoveOp<"one_hot", [AllElementTypesMatch<["values", "output"]>]> {
   let summary = "values[1] where the position along `axis` equals the index, else values[0] (ONNX OneHot-11)";
   let description = [{ Negative indices count from `depth`; others outside select nothing. }];
-  let arguments = (ins AnyRankedTensor:$indices, Index:$depth, AnyRankedTensor:$values, I64Attr:$axis);
+  let arguments = (ins Hone_NumberTensor:$indices, Index:$depth, Hone_Tensor:$values, I64Attr:$axis);
   let assemblyFormat = "$indices `,` $depth `,` $values attr-dict `:` type($indices) `,` type($values) `->` type($output)";
+  let hasVerifier = 1;
 }
 
-def Hone_RangeOp : Hone_MoveOp<"range"> {
+def Hone_RangeOp : Hone_MoveOp<"range", [AllElementTypesMatch<["start", "delta", "output"]>]> {
   let summary = "start, start + delta, … : `size` elements (ONNX Range-11)";
-  let arguments = (ins AnyRankedTensor:$start, AnyRankedTensor:$delta, Index:$size);
+  let arguments = (ins Hone_NumberTensor:$start, Hone_NumberTensor:$delta, Index:$size);
   let assemblyFormat = "$start `,` $delta `[` $size `]` attr-dict `:` type($start) `,` type($delta) `->` type($output)";
+  let hasVerifier = 1;
 }
 
-def Hone_TriluOp : Hone_MoveOp<"trilu"> {
+def Hone_TriluOp : Hone_MoveOneOp<"trilu"> {
   let summary = "The upper or lower triangle of matrices, diagonal moved by `k`; zero elsewhere (ONNX Trilu-14)";
-  let arguments = (ins AnyRankedTensor:$input, Index:$k, BoolAttr:$upper);
+  let arguments = (ins Hone_Tensor:$input, Index:$k, BoolAttr:$upper);
   let assemblyFormat = "$input `,` $k attr-dict `:` type($input) `->` type($output)";
+  let hasVerifier = 1;
 }
 
 def Hone_RandomUniformOp : Hone_MoveOp<"random_uniform"> {
@@ -160,27 +166,25 @@ def Hone_RandomUniformOp : Hone_MoveOp<"random_uniform"> {
   let hasVerifier = 1;
 }
 
-class Hone_LoopOp<string mnemonic, list<Trait> traits = []>
-    : Hone_TensorOp<mnemonic, !listconcat([DeclareOpInterfaceMethods<Hone_LoopOpInterface>], traits)>;
-
-def Hone_ScatterElementsOp : Hone_LoopOp<"scatter_elements"> {
-  let summary = "A copy of `data` with elements replaced or combined at indices along `axis` (ONNX ScatterElements-18)";
-  let description = [{ `reduction` is none, add, mul, max or min. Updates are applied in row-major order. }];
-  let arguments = (ins AnyRankedTensor:$data, AnyRankedTensor:$indices, AnyRankedTensor:$updates, I64Attr:$axis,
-                       StrAttr:$reduction);
-  let results = (outs AnyRankedTensor:$output);
+class Hone_ScatterOp<string mnemonic>
+    : Hone_TensorOp<mnemonic, [DeclareOpInterfaceMethods<Hone_LoopOpInterface>,
+                               AllElementTypesMatch<["data", "updates", "output"]>]> {
+  let results = (outs Hone_Tensor:$output);
   let assemblyFormat = [{
     $data `,` $indices `,` $updates $reduction attr-dict `:` type($data) `,` type($indices) `,` type($updates)
     `->` type($output)
   }];
+  let hasVerifier = 1;
 }
 
-def Hone_ScatterNDOp : Hone_LoopOp<"scatter_nd"> {
+def Hone_ScatterElementsOp : Hone_ScatterOp<"scatter_elements"> {
+  let summary = "A copy of `data` with elements replaced or combined at indices along `axis` (ONNX ScatterElements-18)";
+  let description = [{ `reduction` is none, add, mul, max or min. Updates are applied in row-major order. }];
+  let arguments = (ins Hone_Tensor:$data, Hone_IndexTensor:$indices, Hone_Tensor:$updates, I64Attr:$axis,
+                       StrAttr:$reduction);
+}
+
+def Hone_ScatterNDOp : Hone_ScatterOp<"scatter_nd"> {
   let summary = "A copy of `data` with slices replaced or combined at index tuples (ONNX ScatterND-18)";
-  let arguments = (ins AnyRankedTensor:$data, AnyRankedTensor:$indices, AnyRankedTensor:$updates, StrAttr:$reduction);
-  let results = (outs AnyRankedTensor:$output);
-  let assemblyFormat = [{
-    $data `,` $indices `,` $updates $reduction attr-dict `:` type($data) `,` type($indices) `,` type($updates)
-    `->` type($output)
-  }];
+  let arguments = (ins Hone_Tensor:$data, Hone_IndexTensor:$indices, Hone_Tensor:$updates, StrAttr:$reduction);
 }

@@ -12,28 +12,34 @@ using namespace hone;
 
 //===-- Ranges --------------------------------------------------------------------------------------------------===//
 
-/// Bounds combine by saturating arithmetic: an overflow means "unknown".
-static int64_t saturatingAdd(int64_t a, int64_t b) {
-  int64_t sum;
-  if (!llvm::AddOverflow(a, b, sum))
-    return sum;
-  return a < 0 ? std::numeric_limits<int64_t>::min() : std::numeric_limits<int64_t>::max();
-}
-static int64_t saturatingMul(int64_t a, int64_t b) {
-  int64_t product;
-  return llvm::MulOverflow(a, b, product) ? std::numeric_limits<int64_t>::max() : product;
+// Dims, and sums and products of them, do not overflow: the sizes of tensors are checked. Only numbers that data give
+// reach this bound, and arithmetic on them may wrap.
+static constexpr int64_t unbounded = std::numeric_limits<int64_t>::max();
+
+/// The range of a sum or product whose bounds are these if they do not overflow.
+static IndexRange combined(IndexRange a, IndexRange b, bool (*overflows)(int64_t, int64_t, int64_t &)) {
+  IndexRange range;
+  if (overflows(a.least, b.least, range.least))
+    return {};
+  if (overflows(a.greatest, b.greatest, range.greatest)) {
+    if (a.greatest == unbounded || b.greatest == unbounded)
+      return {};
+    range.greatest = unbounded - 1;
+  }
+  return range;
 }
 
-static IndexRange rangeOf(Value value, unsigned depth) {
-  constexpr unsigned maxDepth = 16; // sums of sums; what lies deeper is rarely bounded by it
+/// `visits` bounds the walk: values share operands, so that a few may make a large tree.
+static IndexRange rangeOf(Value value, unsigned &visits) {
   if (auto number = getConstantIntValue(value))
     return {*number, *number};
   Operation *op = value.getDefiningOp();
   if (isa_and_nonnull<tensor::DimOp>(op))
-    return {0};
-  if (!op || depth == maxDepth || op->getNumOperands() == 0 || op->getNumResults() != 1)
+    return {0, unbounded - 1};
+  if (!op || visits == 0 || op->getNumOperands() == 0 || op->getNumResults() != 1)
     return {};
-  auto operand = [&](unsigned i) { return rangeOf(op->getOperand(i), depth + 1); };
+  --visits;
+  auto operand = [&](unsigned i) { return rangeOf(op->getOperand(i), visits); };
   if (isa<arith::MinSIOp>(op)) {
     IndexRange a = operand(0), b = operand(1);
     return {std::min(a.least, b.least), std::min(a.greatest, b.greatest)};
@@ -46,16 +52,15 @@ static IndexRange rangeOf(Value value, unsigned depth) {
     IndexRange a = operand(1), b = operand(2);
     return {std::min(a.least, b.least), std::max(a.greatest, b.greatest)};
   }
-  // Host arithmetic does not overflow: the sizes of tensors are checked.
-  if (isa<arith::AddIOp>(op)) {
-    IndexRange a = operand(0), b = operand(1);
-    return {saturatingAdd(a.least, b.least), saturatingAdd(a.greatest, b.greatest)};
-  }
+  if (isa<arith::AddIOp>(op))
+    return combined(operand(0), operand(1),
+                    [](int64_t x, int64_t y, int64_t &sum) { return bool(llvm::AddOverflow(x, y, sum)); });
   if (isa<arith::MulIOp>(op)) {
     IndexRange a = operand(0), b = operand(1);
-    if (a.least >= 0 && b.least >= 0)
-      return {saturatingMul(a.least, b.least), saturatingMul(a.greatest, b.greatest)};
-    return {};
+    if (a.least < 0 || b.least < 0)
+      return {};
+    return combined(a, b,
+                    [](int64_t x, int64_t y, int64_t &product) { return bool(llvm::MulOverflow(x, y, product)); });
   }
   if (isa<arith::DivUIOp>(op)) {
     IndexRange a = operand(0);
@@ -67,7 +72,8 @@ static IndexRange rangeOf(Value value, unsigned depth) {
 IndexRange hone::indexRange(OpFoldResult value) {
   if (auto number = getConstantIntValue(value))
     return {*number, *number};
-  return rangeOf(cast<Value>(value), 0);
+  unsigned visits = 64; // sums of sums; what lies deeper is rarely bounded by it
+  return rangeOf(cast<Value>(value), visits);
 }
 
 //===-- Dims and their arithmetic -------------------------------------------------------------------------------===//
@@ -291,14 +297,16 @@ OpFoldResult ShapeBuilder::sub(OpFoldResult a, OpFoldResult b) {
   return memoized(Sub, a, b);
 }
 
-/// value = coefficient · factors, by walking products. False if the coefficient is too large; nothing is said then.
+/// value = coefficient · factors, by walking products. False if the coefficient is too large or the product too long;
+/// nothing is said then.
 static bool collectFactors(OpFoldResult value, int64_t &coefficient, SmallVectorImpl<Value> &factors) {
+  constexpr unsigned maxFactors = 32; // powers by squaring would have thousands
   if (auto number = ShapeBuilder::getConstant(value))
     return !llvm::MulOverflow(coefficient, *number, coefficient);
   auto product = cast<Value>(value).getDefiningOp<arith::MulIOp>();
   if (!product) {
     factors.push_back(cast<Value>(value));
-    return true;
+    return factors.size() <= maxFactors;
   }
   return collectFactors(product.getLhs(), coefficient, factors) &&
          collectFactors(product.getRhs(), coefficient, factors);
@@ -312,9 +320,10 @@ OpFoldResult ShapeBuilder::product(ArrayRef<OpFoldResult> factors) {
   SmallVector<Value> dynamic;
   for (OpFoldResult factor : factors)
     if (!collectFactors(factor, coefficient, dynamic)) {
-      OpFoldResult result = factors.front();
-      for (OpFoldResult other : factors.drop_front())
-        result = memoized(Mul, result, other);
+      OpFoldResult result = constant(1);
+      for (OpFoldResult other : factors)
+        if (!isConstant(other, 1))
+          result = isConstant(result, 1) ? other : memoized(Mul, result, other);
       return result;
     }
   if (coefficient == 0)

@@ -80,6 +80,10 @@ private:
 /// Sets the static dims of a freshly built op's results from its shape function (they were built all-dynamic).
 void refineResultTypes(ShapeBuilder &shapes, mlir::Operation *op);
 
+/// An op's results against its shape function: ranks, and static dims that are known from types and constants.
+/// ShapeOpInterface verifies each op by it.
+llvm::LogicalResult verifyResultDims(mlir::Operation *op);
+
 /// Builds an op whose result has `elementType` and `rank` dims, static ones derived.
 template <typename OpT, typename... Args>
 OpT createTensorOp(ShapeBuilder &shapes, mlir::Location loc, mlir::Type elementType, int64_t rank, Args &&...args) {

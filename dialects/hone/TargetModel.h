@@ -6,6 +6,7 @@
 #define DIALECTS_HONE_TARGETMODEL_H
 
 #include "dialects/hone/Hone.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/DialectInterface.h"
 
 namespace hone {
@@ -33,6 +34,16 @@ public:
 
   /// The registered model, or null.
   static const TargetModel *get(mlir::MLIRContext *context);
+};
+
+/// A program in tensor form and what its code is generated for.
+struct TargetedProgram {
+  mlir::func::FuncOp main;
+  TargetAttr target;
+  const TargetModel *model;
+
+  /// What `module` holds: @main, of tensors and one block, and a target. If it does not, that was reported.
+  static mlir::FailureOr<TargetedProgram> find(mlir::ModuleOp module);
 };
 
 } // namespace hone

@@ -154,7 +154,7 @@ template <typename T> static T integerPower(T x, int64_t n, bool isUnsigned) {
   return T(0);
 }
 
-/// Integers by integers stay integers. Else the exponent is converted to a float base's type, or both to f64.
+/// Integers by integers stay integers. Floats are computed in f64.
 static llvm::Expected<Results> power(const Call &call) {
   const HostTensor &base = call.tensors[0], &exponent = call.tensors[1];
   auto dims = broadcastDims(call, base.dims, exponent.dims);
@@ -167,7 +167,7 @@ static llvm::Expected<Results> power(const Call &call) {
     visitType(base.element, [&](auto zero) {
       using T = decltype(zero);
       if constexpr (isFloat<T>)
-        result.as<T>()[i] = T(std::pow(x, double(T(y))));
+        result.as<T>()[i] = T(std::pow(x, y));
       else if (isa<IntegerType>(exponent.element))
         result.as<T>()[i] =
             integerPower(base.as<T>()[broadcastPosition(at, base.dims)],

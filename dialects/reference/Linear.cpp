@@ -79,8 +79,9 @@ static llvm::Expected<Results> attention(const Call &call, AttentionOp op) {
   const HostTensor &query = call.tensors[0], &key = call.tensors[1], &value = call.tensors[2];
   const HostTensor *mask = op.getMask() ? &call.tensors[3] : nullptr;
   int64_t batch = query.dims[0], queries = query.dims[1], heads = query.dims[2], depth = query.dims[3];
-  int64_t keys = key.dims[1], valueDepth = value.dims[3];
-  if (key.dims != Dims{batch, keys, heads, depth} || value.dims != Dims{batch, keys, heads, valueDepth})
+  int64_t keys = key.dims[1], groups = key.dims[2], valueDepth = value.dims[3];
+  if (key.dims != Dims{batch, keys, groups, depth} || value.dims != Dims{batch, keys, groups, valueDepth} ||
+      (groups == 0 ? heads : heads % groups) != 0)
     return call.error("has query " + dimsText(query.dims) + ", key " + dimsText(key.dims) + " and value " +
                       dimsText(value.dims));
   if (mask) {
@@ -96,20 +97,26 @@ static llvm::Expected<Results> attention(const Call &call, AttentionOp op) {
     return call.error("wants f32");
   std::vector<double> row(keys);
   forEach({batch, heads, queries}, [&](ArrayRef<int64_t> at) {
+    int64_t group = at[1] / (heads / groups);
     for (int64_t j = 0; j < keys; ++j) {
       double dot = 0;
       for (int64_t i = 0; i < depth; ++i)
         dot += query.number(positionOf({at[0], at[2], at[1], i}, query.dims)) *
-               key.number(positionOf({at[0], j, at[1], i}, key.dims));
+               key.number(positionOf({at[0], j, group, i}, key.dims));
       row[j] = dot * op.getScale().convertToDouble();
-      if (mask)
-        row[j] += mask->number(broadcastPosition({at[0], at[1], at[2], j}, mask->dims));
+      if (!mask)
+        continue;
+      double masked = mask->number(broadcastPosition({at[0], at[1], at[2], j}, mask->dims));
+      if (std::optional<APFloat> fill = op.getFill())
+        row[j] = masked ? row[j] : fill->convertToDouble();
+      else
+        row[j] += masked;
     }
     bool isValid = softmaxRow(row);
     for (int64_t i = 0; i < valueDepth; ++i) {
       double sum = isValid || op.getGuarded() || keys == 0 ? 0 : NAN;
       for (int64_t j = 0; isValid && j < keys; ++j)
-        sum += row[j] * value.number(positionOf({at[0], j, at[1], i}, value.dims));
+        sum += row[j] * value.number(positionOf({at[0], j, group, i}, value.dims));
       result.as<float>()[positionOf({at[0], at[2], at[1], i}, result.dims)] = float(sum);
     }
   });

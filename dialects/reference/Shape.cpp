@@ -165,8 +165,8 @@ static llvm::Expected<Results> range(const Call &call) {
 static llvm::Expected<Results> trilu(const Call &call, bool upper) {
   const HostTensor &input = call.tensors[0];
   return moved(call, input, input.dims, [&](ArrayRef<int64_t> at) {
-    int64_t aboveDiagonal = at.back() - at[at.size() - 2] - call.indices[0];
-    return (upper ? aboveDiagonal >= 0 : aboveDiagonal <= 0) ? positionOf(at, input.dims) : int64_t(-1);
+    int64_t column = at.back() - at[at.size() - 2]; // seen from the diagonal
+    return (upper ? column >= call.indices[0] : column <= call.indices[0]) ? positionOf(at, input.dims) : int64_t(-1);
   });
 }
 

@@ -16,12 +16,21 @@ namespace hone {
 using namespace mlir;
 using namespace hone;
 
+/// Whether a constant is cloned into the kernels that use it: one number, for kernels that do not read their operands
+/// from memory, as those of families do.
+static bool isInlineConstant(ConstantOp constant, const TargetModel &model, TargetAttr target) {
+  auto value = dyn_cast<DenseElementsAttr>(constant.getValue());
+  return value && value.isSplat() && llvm::all_of(constant->getUsers(), [&](Operation *user) {
+           return runsInKernel(user) && !model.hasKernelOfItsOwn(target, user);
+         });
+}
+
 /// Constants that kernels do not hold become weights.
-static void moveConstantsToWeights(ModuleOp module, func::FuncOp main) {
+static void moveConstantsToWeights(ModuleOp module, func::FuncOp main, const TargetModel &model, TargetAttr target) {
   SymbolTable symbols(module);
   SmallVector<ConstantOp> constants(main.getOps<ConstantOp>());
   for (ConstantOp constant : constants) {
-    if (isInlineConstant(constant))
+    if (isInlineConstant(constant, model, target))
       continue;
     OpBuilder builder(main);
     auto weight =
@@ -130,20 +139,17 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    auto main = module.lookupSymbol<func::FuncOp>("main");
-    auto target = module->getAttrOfType<TargetAttr>(kTargetAttr);
-    const TargetModel *model = TargetModel::get(&getContext());
-    if (!main || !target || !model) {
-      module.emitError("wants a function @main and a target (hone.target) on the module");
+    FailureOr<TargetedProgram> program = TargetedProgram::find(module);
+    if (failed(program))
       return signalPassFailure();
-    }
+    auto [main, target, model] = *program;
     returnTaps(main);
     // Dims of all values, each built ahead of its value, so that the launch which computes it can use them.
     OpBuilder builder(&getContext());
     ShapeBuilder shapes(builder);
     Block &block = main.getBody().front();
     eraseDead(module, main);
-    moveConstantsToWeights(module, main);
+    moveConstantsToWeights(module, main, *model, target);
     packWeights(module, main, *model, target);
     eraseDead(module, main);
     for (Operation &op : llvm::make_early_inc_range(block)) {

@@ -17,17 +17,6 @@ bool hone::runsInKernel(Operation *op) {
   return isa<ShapeOpInterface>(op) && !isa<ReshapeOp, ConstantOp, UseWeightOp>(op);
 }
 
-bool hone::isInlineConstant(Operation *op) {
-  auto constant = dyn_cast<ConstantOp>(op);
-  if (!constant)
-    return false;
-  auto value = dyn_cast<DenseElementsAttr>(constant.getValue());
-  return value && (value.isSplat() || value.getNumElements() == 1) && llvm::all_of(op->getUsers(), [](Operation *user) {
-           // Kernel families read their operands from memory.
-           return runsInKernel(user) && !isa<MatmulOp, AttentionOp>(user);
-         });
-}
-
 namespace {
 class Grouping {
 public:
@@ -56,6 +45,7 @@ private:
     group.hasRows = isRowOp(op);
     group.isGeneric = !isa<LoopOpInterface>(op);
     groups.push_back(group);
+    inPlace.insert(op);
     return groupOf[op] = groups.size() - 1;
   }
 
@@ -101,6 +91,9 @@ private:
         return false;
       if (isRowOp(op) && !isa<ScalarOpInterface>(user))
         return false;
+      // Behind a transposition or a slice, each element would compute its whole row again.
+      if (isa<DecomposeOpInterface>(op) && !inPlace.contains(user))
+        return false;
       id = found->second;
     }
     KernelGroup &group = groups[id];
@@ -110,15 +103,22 @@ private:
     group.ops.push_back(op);
     group.hasRows |= isRowOp(op);
     groupOf[op] = id;
+    if (llvm::all_of(value.getUsers(),
+                     [&](Operation *user) { return isa<ScalarOpInterface>(user) && inPlace.contains(user); }))
+      inPlace.insert(op);
     return true;
   }
 
+  /// The buffers that the kernel of `group` would read with `extra` in it.
   size_t inputCount(const KernelGroup &group, Operation *extra) {
     llvm::SmallDenseSet<Value> inputs;
     auto addOperands = [&](Operation *op) {
-      for (Value operand : op->getOperands())
-        if (isa<RankedTensorType>(operand.getType()))
+      for (Value operand : op->getOperands()) {
+        Operation *definition = operand.getDefiningOp();
+        bool isInside = definition && (definition == extra || llvm::is_contained(group.ops, definition));
+        if (isa<RankedTensorType>(operand.getType()) && !isInside && !isa_and_nonnull<ConstantOp>(definition))
           inputs.insert(operand);
+      }
     };
     llvm::for_each(group.ops, addOperands);
     addOperands(extra);
@@ -138,6 +138,8 @@ private:
   TargetAttr target;
   SmallVector<KernelGroup> groups;
   llvm::DenseMap<Operation *, int> groupOf;
+  /// Ops whose elements their kernel's results read at their own positions only.
+  llvm::DenseSet<Operation *> inPlace;
 };
 } // namespace
 

@@ -24,11 +24,8 @@ struct KernelGroup {
 /// Whether an op is computed by kernels (and is no view, constant or part of the host program).
 bool runsInKernel(mlir::Operation *op);
 
-/// Whether a constant is cloned into the kernels that use it, instead of being a weight.
-bool isInlineConstant(mlir::Operation *op);
-
-/// Groups the ops of one straight-line block. `shapes` knows the dims of every value in it. Groups come in program
-/// order of their roots.
+/// Groups the ops of one straight-line block. `shapes` knows the dims of every value in it. Its constants are cloned
+/// into the kernels that use them. Groups come in program order of their roots.
 llvm::SmallVector<KernelGroup> groupOps(mlir::Block &block, ShapeBuilder &shapes, const TargetModel &model,
                                         TargetAttr target);
 

@@ -77,12 +77,17 @@ Collapse::Collapse(const KernelGroup &group, ShapeBuilder &shapes) : shapes(shap
     } else if (!isa<ScalarOpInterface>(op)) {
       return;
     }
+    bool readsTensor = false;
     for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
       bool isRow = i == 0 && isa<DecomposeOpInterface>(op);
-      bool isConstant = operand.getDefiningOp() && isInlineConstant(operand.getDefiningOp());
-      if (isa<RankedTensorType>(operand.getType()) && (isRow || !isConstant))
-        values.insert(operand);
+      bool isConstant = operand.getDefiningOp<ConstantOp>() != nullptr;
+      if (!isa<RankedTensorType>(operand.getType()) || (isConstant && !isRow))
+        continue;
+      readsTensor = true;
+      values.insert(operand);
     }
+    if (!readsTensor) // scalars would not say what the result's dims are
+      return;
     values.insert(op->getResult(0));
   }
   values.remove(matmulRhs);
@@ -189,7 +194,7 @@ void Outliner::outline(KernelGroup &group) {
       Operation *definition = operand.getDefiningOp();
       if (definition && inside.contains(definition))
         continue;
-      if (definition && (isInlineConstant(definition) || getConstantIntValue(operand)))
+      if (isa_and_nonnull<ConstantOp>(definition) || getConstantIntValue(operand))
         draft.constants.push_back(operand);
       else if (isa<RankedTensorType>(operand.getType()))
         draft.tensors.insert({operand, dimsInKernel(operand)});
@@ -271,7 +276,9 @@ void Outliner::outline(KernelGroup &group) {
   kernel->print(stream, OpPrintingFlags().printGenericOpForm().enableDebugInfo(false).useLocalScope());
   kernel.setSymNameAttr(name);
   auto [entry, isNew] = kernels.try_emplace(text, kernel);
-  if (!isNew)
+  if (isNew)
+    symbols.insert(kernel);
+  else
     kernel.erase();
 
   SmallVector<Value> buffers, resultSizes;

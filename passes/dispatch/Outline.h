@@ -13,13 +13,14 @@ namespace hone {
 /// Outlines groups of one host program. Kernels with the same body are made once.
 class Outliner {
 public:
-  Outliner(mlir::ModuleOp module, ShapeBuilder &shapes) : module(module), shapes(shapes) {}
+  Outliner(mlir::ModuleOp module, ShapeBuilder &shapes) : module(module), symbols(module), shapes(shapes) {}
 
   /// Makes (or finds) the kernel of `group` and puts its launch in the place of the root; the group's ops are erased.
   void outline(KernelGroup &group);
 
 private:
   mlir::ModuleOp module;
+  mlir::SymbolTable symbols;
   ShapeBuilder &shapes;
   llvm::StringMap<KernelOp> kernels;
 };

@@ -53,7 +53,7 @@ struct GeluPattern : OpRewritePattern<MulOp> {
     if (!isF32(root))
       return failure();
     Product product = getProduct(root);
-    if (product.factors.size() != 2 || !isNearly(product.scale, 0.5))
+    if (product.factors.size() != 2 || product.scale != 0.5)
       return failure();
     for (auto [x, gate] :
          {std::pair(product.factors[0], product.factors[1]), std::pair(product.factors[1], product.factors[0])}) {

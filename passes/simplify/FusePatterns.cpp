@@ -24,12 +24,9 @@ std::optional<double> hone::getScalar(Value value) {
   return (*elements.getValues<APFloat>().begin()).convertToDouble();
 }
 
-bool hone::isNearly(double value, double wanted) { return std::abs(value - wanted) <= 1e-3 * std::abs(wanted); }
+bool hone::isNearly(double value, double wanted) { return std::abs(value - wanted) <= 2e-4 * std::abs(wanted); }
 
-bool hone::isScalar(Value value, double wanted) {
-  std::optional<double> scalar = getScalar(value);
-  return scalar && isNearly(*scalar, wanted);
-}
+bool hone::isScalar(Value value, double wanted) { return getScalar(value) == wanted; }
 
 static void collectFactors(Value value, bool isRoot, Product &product) {
   Operation *op = value.getDefiningOp();

@@ -20,9 +20,9 @@ void fuseAttention(mlir::FunctionOpInterface function);
 /// The only element of a constant float tensor, whatever its rank.
 std::optional<double> getScalar(mlir::Value value);
 
-/// Whether `value` is a constant of one element within a part in a thousand of `wanted`: exporters round constants to
-/// the element type and write √2 with as few digits as they like.
+/// Whether `value` is a constant of one element that is `wanted`.
 bool isScalar(mlir::Value value, double wanted);
+/// Whether `value` stands for the irrational `wanted`, which exporters write with four digits or more, or round to f16.
 bool isNearly(double value, double wanted);
 
 /// A product, read through multiplications and divisions by constants: scale · factors[0] · factors[1] …

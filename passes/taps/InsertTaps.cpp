@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/Passes.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/Support/Regex.h"
 
 namespace hone {
@@ -29,24 +30,43 @@ struct InsertTaps : hone::impl::InsertTapsBase<InsertTaps> {
     llvm::Regex wanted(names);
     std::string problem;
     if (!wanted.isValid(problem)) {
-      getOperation().emitError("'") << names << "' is no regular expression: " << problem;
+      emitError(getOperation().getLoc(), "'") << names << "' is no regular expression: " << problem;
       return signalPassFailure();
     }
     auto main = getOperation().lookupSymbol<func::FuncOp>("main");
-    if (!main)
-      return;
-    // A node may be several ops: the last one computes its result.
-    llvm::MapVector<StringRef, Operation *> last;
-    for (Operation &op : main.getBody().front())
-      if (StringRef name = nodeName(op.getLoc());
-          !name.empty() && isa<ShapeOpInterface>(op) && !isa<UseWeightOp, ConstantOp>(op) && wanted.match(name))
-        last[name] = &op;
-    for (auto [name, op] : last)
-      for (auto [i, result] : llvm::enumerate(op->getResults())) {
+    if (!main || main.isExternal()) {
+      emitError(getOperation().getLoc(), "wants a function @main");
+      return signalPassFailure();
+    }
+    // A node may be several ops: its values are those that something else uses.
+    llvm::MapVector<StringRef, SmallVector<Value>> values;
+    for (Operation &op : main.getBody().front()) {
+      StringRef name = nodeName(op.getLoc());
+      if (name.empty() || !isa<ShapeOpInterface>(op) || isa<UseWeightOp, ConstantOp>(op) || !wanted.match(name))
+        continue;
+      for (Value result : op.getResults())
+        if (llvm::any_of(result.getUsers(), [&](Operation *user) { return nodeName(user->getLoc()) != name; }))
+          values[name].push_back(result);
+    }
+    if (values.empty()) {
+      emitError(getOperation().getLoc(), "no value of a node whose name matches '") << names << "'";
+      return signalPassFailure();
+    }
+
+    llvm::StringMap<Value> outputs;
+    for (OpOperand &output : main.getBody().front().getTerminator()->getOpOperands())
+      if (auto name = main.getResultAttrOfType<StringAttr>(output.getOperandNumber(), kNameAttr))
+        outputs[name] = output.get();
+    for (auto &[name, results] : values)
+      for (auto [i, result] : llvm::enumerate(results)) {
+        std::string label = results.size() == 1 ? name.str() : (name + ":" + Twine(i)).str();
+        if (outputs.lookup(label) == result)
+          continue;
+        while (!outputs.try_emplace(label, result).second)
+          label += ":tap";
         OpBuilder builder(&getContext());
-        builder.setInsertionPointAfter(op);
-        std::string label = op->getNumResults() == 1 ? name.str() : (name + ":" + Twine(i)).str();
-        auto tap = TapOp::create(builder, op->getLoc(), result.getType(), result, label);
+        builder.setInsertionPointAfterValue(result);
+        auto tap = TapOp::create(builder, result.getLoc(), result.getType(), result, label);
         result.replaceAllUsesExcept(tap.getOutput(), tap);
       }
   }

@@ -18,6 +18,7 @@ import numpy as np
 import onnx
 from checks import MINILM, Checks, reference
 from nodes import AXES, REDUCTIONS, Model, nan_max, no_error, problem_of, rows, softmax, special, unlike
+from onnx import helper
 
 
 def check_empty(checks, folder):
@@ -151,6 +152,22 @@ def check_indices(checks, folder):
                 checks.add(f"outside-{nodes.split('|')[0]}{''.join(map(str, place))}-{value}",
                            no_error(session, {**good, name: bad}, f"'({nodes})'"))  # fmt: skip
     checks.add("outside-then-right", unlike(x[good["i"]], session.run(good)["gather_rows:0"], 0, True))
+    # No index lies inside an empty dim.
+    nodes = "gather_columns|gather_elements|gather_nd|scatter_elements|scatter_nd"
+    checks.add("outside-no-columns", no_error(session, {**good, "x": x[:, :0]}, f"'({nodes})'"))
+
+
+def check_triangles(checks, folder):
+    """Diagonals inside, at the corners and as far away as a number can be."""
+    model = Model(folder, "triangles", {"x": ("f4", ["m", "n"]), "k": ("i8", [])})
+    far = 2**40  # NumPy's own arithmetic would wrap
+    model.node("triangle-upper", "Trilu", ["x", "k"], lambda x, k: np.triu(x, np.clip(k, -far, far)))
+    model.node("triangle-lower", "Trilu", ["x", "k"], lambda x, k: np.tril(x, np.clip(k, -far, far)), upper=0)
+    for k in (2**63 - 1, -(2**63)):
+        limit = model.constant(np.array(k))
+        model.node(f"triangle-constant-{k}", "Trilu", ["x", limit], lambda x, k: np.triu(x, np.clip(k, -far, far)))
+    ks = (0, 1, -1, 3, 4, -2, -3, 5, -5, 2**63 - 1, 2**63 - 3, -(2**63), -(2**63) + 2)
+    model.run(checks, [[rows(16)[: 3 + i % 2, :4].copy(), np.array(k)] for i, k in enumerate(ks)])
 
 
 def check_dims(checks, folder):
@@ -272,6 +289,77 @@ def check_host_values(checks, folder):
     checks.add("host-then-right", unlike(good["x"].reshape(3, 4), session.run(good)["do_reshape:0"], 0, True))
 
 
+def check_scaled_shapes(checks, folder):
+    """Shapes that are floats on their way, as exporters write the sizes of resized images."""
+    model = Model(folder, "scaled_shapes", {"x": ("f4", ["m", "n"])})
+    scale = np.array([0.3, 2.5], "f4")
+    for op, inputs, result in (
+        ("Shape", ["x"], "shape"),
+        ("Cast", ["shape"], "wide"),
+        ("Mul", ["wide", model.constant(scale)], "scaled"),
+    ):
+        attributes = {"to": onnx.TensorProto.FLOAT} if op == "Cast" else {}
+        model.nodes.append(helper.make_node(op, inputs, [result], **attributes))
+    functions = {"Floor": np.floor, "Ceil": np.ceil, "Round": np.round, "Sqrt": np.sqrt, "Abs": np.abs, "Tanh": np.tanh}
+    for op, function in functions.items():
+        model.nodes.append(helper.make_node(op, ["scaled"], [f"float{op}"]))
+        model.nodes.append(helper.make_node("Cast", [f"float{op}"], [f"size{op}"], to=onnx.TensorProto.INT64))
+        model.nodes.append(helper.make_node("ConstantOfShape", [f"size{op}"], [f"scaled_{op}:0"], name=f"scaled_{op}"))
+        model.cases[f"scaled_{op}"] = (
+            ["x"],
+            lambda x, f=function: np.zeros(f(np.array(x.shape, "f4") * scale).astype("i8"), "f4"),
+            0,
+            True,
+        )
+    model.run(checks, [[np.zeros(shape, "f4")] for shape in ((5, 3), (7, 1), (0, 9), (64, 64))])
+
+
+def check_formulas(checks, folder):
+    """Sizes by formulas that use a value again and again: short programs, and trees of 2^40 operations."""
+    model = Model(folder, "formulas", {"x": ("f4", ["n"]), "e": ("i8", [1]), "c": ("i8", [1]), "v": ("f4", [1])})
+    five, seven, large = (model.constant([number]) for number in (5, 7, 2**40))
+
+    def formula(check, size, expected):
+        model.nodes.append(helper.make_node("Expand", ["v", size], [f"{check}:0"], name=check))
+        model.cases[check] = (["x", "e", "c", "v"], lambda x, e, c, v: np.resize(v, expected(len(x), e, c)), 0, True)
+
+    def step(op, *names):
+        result = f"step{len(model.nodes)}"
+        model.nodes.append(helper.make_node(op, names, [result]))
+        return result
+
+    n = step("Shape", "x")
+    formula("formula-power", step("Pow", n, "e"), lambda n, e, c: n ** e[0])
+    formula("formula-constant-power", step("Pow", n, large), lambda n, e, c: n)
+    squared = n
+    for _ in range(40):
+        squared = step("Mul", squared, squared)
+    formula("formula-squares", squared, lambda n, e, c: n)
+    same, first, second = step("Equal", n, five), step("Equal", "c", five), step("Equal", "c", seven)
+    for _ in range(40):
+        same = step("And", step("Or", same, first), step("Or", same, second))
+    formula("formula-conditions", step("Where", same, "e", five), lambda n, e, c: 5 if n != 5 else e[0])
+    model.run(checks, [[np.zeros(n, "f4"), np.array([3]), np.array([c]), np.ones(1, "f4")]
+                       for n, c in ((0, 5), (1, 5), (1, 7), (0, 0))])  # fmt: skip
+
+    model = Model(folder, "sum_of_many", {"x": ("f4", ["n"]), "v": ("f4", [1])})
+    n = step("Shape", "x")
+    for axis in (1, 0):  # 2^24 elements, none of them a shape
+        if axis:
+            n = step("Expand", n, model.constant([4096, 4096]))
+        model.nodes.append(
+            helper.make_node("ReduceSum", [n, model.constant([axis])], [f"sum{axis}"], keepdims=1 - axis)
+        )
+        n = f"sum{axis}"
+    formula("formula-too-long", n, lambda n, e, c: n)
+    model.cases["formula-too-long"] = (["v"], lambda v: v, 0, True)
+    try:
+        model.compile({"x": np.zeros(1, "f4"), "v": np.ones(1, "f4")})
+        checks.add("formula-too-long", "no error")
+    except hone.CompileError as error:
+        checks.add("formula-too-long", "" if "decides on shapes" in str(error) else str(error))
+
+
 def check_threads(checks, folder, minilm):
     """Results do not depend on the number of threads, to the bit."""
     model = Model(folder, "threads", {"x": ("f4", ["m", "n"]), "w": ("f4", ["n", 40])})
@@ -317,7 +405,16 @@ def main():
     options = parser.parse_args()
     checks = Checks("dims")
     with tempfile.TemporaryDirectory() as folder:
-        for check in (check_empty, check_scalars, check_indices, check_dims, check_host_values):
+        for check in (
+            check_empty,
+            check_scalars,
+            check_indices,
+            check_triangles,
+            check_dims,
+            check_host_values,
+            check_scaled_shapes,
+            check_formulas,
+        ):
             check(checks, folder)
         check_threads(checks, folder, options.model)
     return checks.finish(options.junit)

@@ -65,6 +65,55 @@ def check_transposes(checks, models):
             checks.add(f"transpose-{dtype}-{''.join(map(str, permutation))}", f"wrong for {wrong}" if wrong else "")
 
 
+def check_bools(checks, models):
+    """Bytes other than 0 and 1 that a caller gives for bool are true, and 1 in the result."""
+    model = models("Transpose", [2], 2, "?", perm=[1, 0])
+    for shape in ((7, 31), (70, 33)):
+        x = np.arange(np.prod(shape), dtype="u1").reshape(shape)
+        wrong = not np.array_equal(model(x.view("?"))["y0"].view("u1"), (x != 0).T)
+        checks.add(f"transpose-of-bytes-{shape[0]}x{shape[1]}", "not all 0 or 1" if wrong else "")
+
+
+def check_moved_rows(checks, folder):
+    """Reductions whose results or operands are read in other rows than their own, which the dims alone do not show."""
+    flip = "<int64[1] start = {-1}, int64[1] end = {-100}, int64[1] axis = {0}, int64[1] step = {-1}>"
+
+    def softmax(x):
+        powers = np.exp(x - x.max(-1, keepdims=True))
+        return powers / powers.sum(-1, keepdims=True)
+
+    for name, shape, weights, nodes, expected in (
+        ("reduce-transpose", (4, 16, 16), "<int64[1] axes = {0}>",
+         "r = ReduceSum<keepdims = 0>(x, axes)  s = Relu(r)  y = Transpose<perm = [1, 0]>(s)",
+         lambda x: np.maximum(x.sum(0), 0).T),
+        ("reduce-flip", (4, 16, 16), flip,
+         "r = ReduceSum<keepdims = 0>(x, axis)  s = Relu(r)  y = Slice(s, start, end, axis, step)",
+         lambda x: np.maximum(x.sum(0), 0)[::-1]),
+        ("reduce-one-flip", (16, 1), flip[:-1] + ", int64[1] one = {1}>",
+         "r = ReduceSum<keepdims = 1>(x, one)  s = Relu(r)  y = Slice(s, start, end, axis, step)",
+         lambda x: np.maximum(x, 0)[::-1]),
+        ("softmax-transpose", (16, 16), "", "r = Softmax(x)  s = Sqrt(r)  y = Transpose<perm = [1, 0]>(s)",
+         lambda x: np.sqrt(softmax(x)).T),
+        ("softmax-flip", (16, 40), flip, "r = Softmax(x)  s = Sqrt(r)  y = Slice(s, start, end, axis, step)",
+         lambda x: np.sqrt(softmax(x))[::-1]),
+        ("transpose-softmax", (16, 16), "",
+         "v = Exp(x)  t = Transpose<perm = [1, 0]>(v)  s = Softmax(t)  y = Add(v, s)",
+         lambda x: np.exp(x) + softmax(np.exp(x).T)),
+        ("flip-softmax", (16, 40), flip,
+         "v = Exp(x)  t = Slice(v, start, end, axis, step)  s = Softmax(t)  y = Add(v, s)",
+         lambda x: np.exp(x) + softmax(np.exp(x)[::-1])),
+    ):  # fmt: skip
+        x = np.random.default_rng(5).standard_normal(shape).astype("f4")
+        y = expected(x.astype("f8"))
+        path = f"{folder}/{name}"
+        text = (
+            f"g (float[{','.join(map(str, shape))}] x) => (float[{y.shape[0]},{y.shape[1]}] y) {weights} {{ {nodes} }}"
+        )
+        onnx.save(onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {text}'), f"{path}.onnx")
+        got = hone.load(hone.compile(f"{path}.onnx", f"{path}.so"))(x=x)["y"]
+        checks.add(f"moved-rows-{name}", "" if np.allclose(got, y, rtol=1e-5, atol=1e-6) else "wrong")
+
+
 def check_concatenations(checks, models):
     for axis in range(3):
         model, wrong = models("Concat", [3, 3, 3], 3, axis=axis), []
@@ -136,6 +185,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         models = Models(folder)
         check_transposes(checks, models)
+        check_bools(checks, models)
+        check_moved_rows(checks, folder)
         check_concatenations(checks, models)
         check_outer_reductions(checks, models)
         check_dropout(checks, folder)

@@ -145,6 +145,25 @@ def check_binary(checks, folder):
     model.run(checks, windows(*pairs("?")))
 
 
+def check_mixed_powers(checks, folder):
+    """Floats to the power of another type are powers of f64, rounded once: f32 would make 2^24 + 1 even."""
+    for base, other in (("f4", "f8"), ("f8", "f4")):
+        model = Model(
+            folder,
+            f"powers_{base}",
+            {"x": (base, ["n"]), "i": ("i8", ["n"]), "j": ("i4", ["n"]), "u": ("u1", ["n"]), "y": (other, ["n"])},
+        )
+        for name in ("i", "j", "u", "y"):
+            model.node(f"Pow-{base}-{model.inputs[name][0]}", "Pow", ["x", name], wide_pow, "rounding")
+        for exponent in (0, 1, 2, 3, -1, 2**24 + 1):
+            name = model.constant(np.array(exponent))
+            model.node(f"Pow-{base}-constant-{exponent}", "Pow", ["x", name], wide_pow, "rounding")
+        x = np.array([-1, 1.0000001, 2, -2, 0.5, -0.0, INF, -INF, NAN, 1, 3, -3], base)
+        whole = np.array([2**24 + 1, 100000001, -1, 3, 7, 3, -1, 5, 0, 2**31 - 1, 20, 19])
+        y = np.array([2**24 - 1, 1e7, 0.3333333333333, 3, -0.5, -3, -1, 5, 0, NAN, 2.5, 2.5], other)
+        model.run(checks, windows(x, whole, whole.astype("i4"), (np.abs(whole) % 200).astype("u1"), y))
+
+
 def check_choices(checks, folder):
     """Where and Clip: no NaN is lost, none comes from the branch not taken."""
     for dtype in FLOATS + INTEGERS:
@@ -572,6 +591,53 @@ def check_attention(checks, folder):
                 checks.add(f"attention-{queries}x{keys}-nan-in-{name}", problem_of(session, inputs, expect))
 
 
+def selected_attention_model(path, fill, keeps_true):
+    """where(mask, scores, fill), or where(mask, fill, scores); each of two heads of keys and values serves three."""
+    where = "mask, scaled, fill" if keeps_true else "mask, fill, scaled"
+    model = onnx.parser.parse_model(f"""
+        <ir_version: 8, opset_import: ["" : 17]>
+        attention (float[b, 6, s, 16] q, float[b, 2, t, 16] k, float[b, 2, t, 16] v, bool[b, 1, s, u] mask)
+          => (float[b, 6, s, 16] y) <float scale = {{0.25}}, int64[1] two = {{2}}, int64[5] repeats = {{1, 1, 3, 1, 1}},
+                                     int64[4] joined = {{0, 6, -1, 16}}>
+        {{
+          k1 = Unsqueeze (k, two)
+          k3 = Expand (k1, repeats)
+          k6 = Reshape (k3, joined)
+          v1 = Unsqueeze (v, two)
+          v3 = Expand (v1, repeats)
+          v6 = Reshape (v3, joined)
+          kt = Transpose <perm = [0, 1, 3, 2]> (k6)
+          product = MatMul (q, kt)
+          scaled = Mul (product, scale)
+          masked = Where ({where})
+          weights = Softmax <axis = -1> (masked)
+          y = MatMul (weights, v6)
+        }}""")
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(fill), "fill"))
+    onnx.save(model, path)
+
+
+def check_selected_attention(checks, folder):
+    for fill, keeps_true in ((-INF, True), (np.finfo("f4").min, True), (-1e4, False), (-3, False)):
+        name = f"attention-{'keep' if keeps_true else 'fill'}-{fill:g}"
+        path = f"{folder}/{name}.onnx"
+        selected_attention_model(path, fill, keeps_true)
+        session, expect = hone.load(hone.compile(path, f"{folder}/{name}.so")).session(threads=2), reference(path)
+        for queries, keys in ((1, 1), (7, 7), (5, 64), (33, 133)):
+            random = np.random.default_rng(queries * 1000 + keys)
+            q, k, v = (
+                random.standard_normal((2, heads, count, 16)).astype("f4")
+                for heads, count in ((6, queries), (2, keys), (2, keys))
+            )
+            kept = np.arange(keys) <= np.arange(queries)[:, None]
+            kept[queries // 2] = False
+            # A NaN in a score that is replaced does not count.
+            k[1, 1, keys - 1, 3] = NAN
+            mask = np.ascontiguousarray(np.broadcast_to(kept == keeps_true, (2, 1, queries, keys)))
+            inputs = {"q": q, "k": k, "v": v, "mask": mask}
+            checks.add(f"{name}-{queries}x{keys}", problem_of(session, inputs, expect))
+
+
 # ---- Products
 
 
@@ -636,6 +702,7 @@ def check_matmul(checks, folder):
 CHECKS = (
     check_unary,
     check_binary,
+    check_mixed_powers,
     check_choices,
     check_integers,
     check_division_by_zero,
@@ -646,6 +713,7 @@ CHECKS = (
     check_rows,
     check_fused,
     check_attention,
+    check_selected_attention,
     check_matmul,
 )
 

@@ -216,7 +216,7 @@ private:
                                 [&](Value k) {
                                   Value score = load(b.add(scores, k)), key = b.add(firstKey, k);
                                   if (operands.mask)
-                                    score = addF(score, operands.mask(b, b.getLoc(), batch, head, query, key));
+                                    score = operands.mask(b, b.getLoc(), score, batch, head, query, key);
                                   if (operands.causalOffset)
                                     score = arith::SelectOp::create(b, b.less(b.add(query, operands.causalOffset), key),
                                                                     never, score);

@@ -27,17 +27,17 @@ struct AttentionShape {
   mlir::Value valueDepth; ///< of values and the output
 };
 
-/// What is added to scale * score at (batch, head, query, key), an f32. Written into a loop over keys that LLVM
+/// What becomes of scale * score, an f32, at (batch, head, query, key). Written into a loop over keys that LLVM
 /// vectorises, so a load should be contiguous or constant along the keys.
-using AttentionMask = std::function<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value batch, mlir::Value head,
-                                                mlir::Value query, mlir::Value key)>;
+using AttentionMask = std::function<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value score, mlir::Value batch,
+                                                mlir::Value head, mlir::Value query, mlir::Value key)>;
 
 struct AttentionOperands {
   AttentionTensor query, key, value, output;
   AttentionShape shape;
   mlir::Value scale;        ///< f32
   bool guarded = false;     ///< rows without a softmax give 0 in place of NaN
-  AttentionMask mask;       ///< empty: nothing is added
+  AttentionMask mask;       ///< empty: scores stay
   mlir::Value causalOffset; ///< query q sees keys <= q + causalOffset (index); null: all keys
   mlir::Value begin, end;   ///< part of attentionRange's count
   mlir::Value scratch;      ///< memref<1xf32>, attentionRange's scratchBytes

@@ -60,7 +60,8 @@ static void build(KernelEmitter &e, const CpuTarget &target, Operation *op) {
   const AttentionShape &shape = operands.shape;
   std::array<Value, 4> extents{shape.batch, shape.heads, shape.queries, shape.keys};
   if (Value mask = attention.getMask())
-    operands.mask = [&e, mask, extents](OpBuilder &builder, Location, Value batch, Value head, Value query, Value key) {
+    operands.mask = [&e, mask, extents, fill = attention.getFillAttr()](
+                        OpBuilder &builder, Location, Value score, Value batch, Value head, Value query, Value key) {
       Value indices[] = {batch, head, query, key};
       SmallVector<Value> own;
       int64_t lead = 4 - rankOf(mask);
@@ -77,11 +78,13 @@ static void build(KernelEmitter &e, const CpuTarget &target, Operation *op) {
       }
       e.enterScope();
       Value scalar = e.load(mask, own);
+      Value masked = fill ? e.select(scalar, score, e.constant(TypedAttr(fill)))
+                          : Value(arith::AddFOp::create(e.builder, e.loc, score, scalar));
       e.leaveScope();
       builder.restoreInsertionPoint(e.builder.saveInsertionPoint());
       if (&builder != &e.builder)
         e.builder.restoreInsertionPoint(before);
-      return scalar;
+      return masked;
     };
   buildAttention(e.builder, e.loc, target, operands);
 }

@@ -61,15 +61,15 @@ static Blocks chooseBlocks(KernelBuilder &b, const CpuTarget &target, const Matm
 
 /// Floats of scratch for the sums of one unit: all of them, or those of a last panel that is wider than C.
 static Value sumsFloats(KernelBuilder &b, const CpuTarget &target, const MatmulShape &shape, const Blocks &blocks,
-                        bool accumulateInScratch) {
-  if (accumulateInScratch)
+                        bool hasEpilogue) {
+  if (hasEpilogue)
     return b.mul(blocks.rows, b.mul(blocks.groups, GroupColumns));
   Value whole = b.equal(b.rem(shape.n, target.panelColumns()), b.index(0));
   return b.select(whole, b.index(0), b.mul(blocks.rows, target.panelColumns()));
 }
 
 LaunchRange hone::matmulRange(OpBuilder &builder, Location loc, const CpuTarget &target, const MatmulShape &shape,
-                              MatmulRight right, bool accumulateInScratch) {
+                              MatmulRight right, bool hasEpilogue) {
   KernelBuilder b(builder, loc);
   Blocks blocks = chooseBlocks(b, target, shape, right);
   Value columns = b.mul(blocks.groups, GroupColumns);
@@ -80,7 +80,7 @@ LaunchRange hone::matmulRange(OpBuilder &builder, Location loc, const CpuTarget 
   // About 5 us of work: 2^18 multiply-adds, where reading B counts like 8 rows.
   Value cost = b.mul(b.mul(b.add(b.min(blocks.rows, shape.m), 8), columns), b.max(shape.k, b.index(1)));
   range.grain = b.ceilDiv(b.index(1 << 18), cost);
-  Value floats = sumsFloats(b, target, shape, blocks, accumulateInScratch);
+  Value floats = sumsFloats(b, target, shape, blocks, hasEpilogue);
   if (right != MatmulRight::Packed)
     floats = b.add(floats, b.mul(columns, blocks.depth));
   range.scratchBytes = b.mul(floats, sizeof(float));
@@ -89,14 +89,15 @@ LaunchRange hone::matmulRange(OpBuilder &builder, Location loc, const CpuTarget 
 
 namespace {
 
-/// Writes the loops of one kernel.
+/// Writes the loops of one kernel, which leaves its sums in `c` or hands them to `epilogue`.
 class MatmulWriter {
 public:
-  MatmulWriter(KernelBuilder &b, const CpuTarget &target, const MatmulOperands &operands, MatmulEpilogue epilogue)
-      : b(b), target(target), operands(operands), shape(operands.shape), epilogue(epilogue),
+  MatmulWriter(KernelBuilder &b, const CpuTarget &target, const MatmulOperands &operands, const MatmulResult *c,
+               MatmulEpilogue epilogue)
+      : b(b), target(target), operands(operands), shape(operands.shape), c(c), epilogue(epilogue),
         width(target.panelColumns()), blocks(chooseBlocks(b, target, operands.shape, operands.right)) {
     panelCount = b.ceilDiv(shape.n, width);
-    slabOffset = sumsFloats(b, target, shape, blocks, !operands.c);
+    slabOffset = sumsFloats(b, target, shape, blocks, /*hasEpilogue=*/!c);
   }
 
   void write() {
@@ -122,25 +123,24 @@ public:
 private:
   void writeUnit() {
     b.loop(b.index(0), blocks.depthBlocks, 1, [&](Value block) { writeDepthBlock(block); });
-    if (operands.c)
+    if (c)
       writeLastPanel();
-    if (epilogue)
+    else
       writeEpilogue();
   }
 
   /// Where the unit's sums are, from its first element.
   TileMatrix sums() {
-    if (!operands.c)
+    if (!c)
       return {operands.scratch, b.index(0), b.mul(blocks.groups, GroupColumns)};
-    Value offset = b.add(offsets.c, b.add(b.mul(firstRow, operands.cRowStride), firstColumn));
-    return {operands.c, offset, operands.cRowStride};
+    return {c->pointer, b.add(offsets.c, b.add(b.mul(firstRow, c->rowStride), firstColumn)), c->rowStride};
   }
 
   /// The sums of one panel. A panel that reaches beyond C is kept in scratch.
   TileMatrix panelSums(Value panel) {
     TileMatrix unit = sums();
     TileMatrix result = {unit.pointer, b.add(unit.offset, b.mul(panel, width)), unit.rowStride};
-    if (!operands.c)
+    if (!c)
       return result;
     Value beyond = b.less(columns, b.mul(b.add(panel, 1), width));
     return {b.select(beyond, operands.scratch, result.pointer), b.select(beyond, b.index(0), result.offset),
@@ -190,7 +190,7 @@ private:
       cases.push_back(count);
     if (cases.empty())
       return b.index(0);
-    Value whole = operands.c ? b.div(columns, width) : panels;
+    Value whole = c ? b.div(columns, width) : panels;
     auto choice = scf::IndexSwitchOp::create(b, b.getIndexType(), rows, cases, cases.size());
     OpBuilder::InsertionGuard guard(b);
     for (auto [i, region] : llvm::enumerate(choice.getCaseRegions())) {
@@ -212,29 +212,25 @@ private:
 
   /// Copies what panelSums kept in scratch to C.
   void writeLastPanel() {
-    Value source = flatView(b, b.getLoc(), operands.scratch), c = flatView(b, b.getLoc(), operands.c);
     TileMatrix to = sums();
+    Value source = flatView(b, b.getLoc(), operands.scratch), destination = flatView(b, b.getLoc(), to.pointer);
     Value count = b.rem(columns, width), first = b.sub(columns, count);
     b.loop(b.index(0), b.select(b.equal(count, b.index(0)), b.index(0), rows), 1, [&](Value row) {
       b.loop(b.index(0), count, 1, [&](Value j) {
         Value value = memref::LoadOp::create(b, source, ValueRange{b.add(b.mul(row, width), j)});
         Value position = b.add(b.add(to.offset, b.mul(row, to.rowStride)), b.add(first, j));
-        memref::StoreOp::create(b, value, c, ValueRange{position});
+        memref::StoreOp::create(b, value, destination, ValueRange{position});
       });
     });
   }
 
   void writeEpilogue() {
-    Value source = flatView(b, b.getLoc(), sums().pointer);
+    TileMatrix from = sums();
+    Value source = flatView(b, b.getLoc(), from.pointer);
     b.loop(b.index(0), rows, 1, [&](Value row) {
       scf::ForOp inner = b.loop(b.index(0), columns, 1, [&](Value j) {
-        Value wholeRow = b.add(firstRow, row), wholeColumn = b.add(firstColumn, j);
-        // In C the position is written just as the epilogue's own store of the element writes it: were they different
-        // expressions, LLVM would ask at run time whether they overlap, and they do.
-        Value position = operands.c ? b.add(offsets.c, b.add(b.mul(wholeRow, operands.cRowStride), wholeColumn))
-                                    : b.add(b.mul(row, sums().rowStride), j);
-        Value sum = memref::LoadOp::create(b, source, ValueRange{position});
-        epilogue(b, b.getLoc(), batch, wholeRow, wholeColumn, sum);
+        Value sum = memref::LoadOp::create(b, source, ValueRange{b.add(b.mul(row, from.rowStride), j)});
+        epilogue(b, b.getLoc(), batch, b.add(firstRow, row), b.add(firstColumn, j), sum);
       });
       annotateVectorLoop(inner, /*interleave=*/4);
     });
@@ -244,6 +240,7 @@ private:
   const CpuTarget &target;
   const MatmulOperands &operands;
   const MatmulShape &shape;
+  const MatmulResult *c; ///< null with an epilogue
   MatmulEpilogue epilogue;
   int64_t width; ///< columns of a panel
   Blocks blocks;
@@ -256,10 +253,15 @@ private:
 } // namespace
 
 void hone::buildMatmul(OpBuilder &builder, Location loc, const CpuTarget &target, const MatmulOperands &operands,
-                       MatmulEpilogue epilogue) {
-  assert((operands.c || epilogue) && "somebody has to write the result");
+                       const MatmulResult &c) {
   KernelBuilder b(builder, loc);
-  MatmulWriter(b, target, operands, epilogue).write();
+  MatmulWriter(b, target, operands, &c, nullptr).write();
+}
+
+void hone::buildMatmul(OpBuilder &builder, Location loc, const CpuTarget &target, const MatmulOperands &operands,
+                       MatmulEpilogue epilogue) {
+  KernelBuilder b(builder, loc);
+  MatmulWriter(b, target, operands, nullptr, epilogue).write();
 }
 
 void hone::packMatmulB(const CpuTarget &target, const char *src, int64_t k, int64_t n, int64_t strideK, int64_t strideN,

@@ -43,13 +43,10 @@ struct MatmulOperands {
   mlir::Value b;
   mlir::Value bRowStride; ///< see MatmulRight
   MatmulRight right = MatmulRight::Packed;
-  mlir::Value c; ///< where sums are kept and C is left; null: sums stay in scratch and the epilogue alone writes
-  mlir::Value cRowStride; ///< of c
   MatmulShape shape;
   mlir::Value begin, end; ///< part of matmulRange's count
   mlir::Value scratch;    ///< memref<1xf32>, matmulRange's scratchBytes
-  /// Where batch entry `batch` begins (broadcast: 0); empty without a batch. Offset c is asked for only where c is
-  /// given.
+  /// Where batch entry `batch` begins (broadcast: 0); empty without a batch.
   std::function<MatmulOffsets(mlir::OpBuilder &, mlir::Location, mlir::Value batch)> offsets;
 };
 
@@ -58,22 +55,28 @@ struct LaunchRange {
   mlir::Value count, grain, scratchBytes;
 };
 
-/// The iteration range of a matmul: blocks of rows x 64-column groups, x batch. `accumulateInScratch` says that
-/// operands.c is null.
+/// The iteration range of a matmul: blocks of rows x 64-column groups, x batch.
 LaunchRange matmulRange(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target, const MatmulShape &shape,
-                        MatmulRight right, bool accumulateInScratch);
+                        MatmulRight right, bool hasEpilogue);
+
+/// Where C is left.
+struct MatmulResult {
+  mlir::Value pointer, rowStride;
+};
 
 /// Called once to write the body of the loop over the finished elements: `sum` is A x B at (row, column) of batch entry
-/// `batch` (null without a batch). It stores the result itself. The loop over columns is vectorised by LLVM. Anything
-/// that it reads may be an input, but must not overlap operands.c unless it is that very element.
+/// `batch` (null without a batch). It stores the result itself, and may read any input. The loop over columns is
+/// vectorised by LLVM.
 using MatmulEpilogue = llvm::function_ref<void(mlir::OpBuilder &, mlir::Location, mlir::Value batch, mlir::Value row,
                                                mlir::Value column, mlir::Value sum)>;
 
-/// Writes the loops that compute part [begin, end) of the range at the builder's place. Without an epilogue C is left
-/// in operands.c, which is then required. Helper functions go into the enclosing module. M, N, K may be 0 (K = 0 gives
-/// zeros).
+/// Writes the loops that compute part [begin, end) of the range at the builder's place. Helper functions go into the
+/// enclosing module. M, N, K may be 0 (K = 0 gives zeros).
 void buildMatmul(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target, const MatmulOperands &operands,
-                 MatmulEpilogue epilogue = nullptr);
+                 const MatmulResult &c);
+/// The same with the sums in scratch, from where the epilogue alone takes them. offsets().c is not used.
+void buildMatmul(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target, const MatmulOperands &operands,
+                 MatmulEpilogue epilogue);
 
 /// Elements of the packed form of B[K,N]: [ceil(N / panel)][K][panel], the missing columns zero.
 inline int64_t packedMatmulElements(const CpuTarget &target, int64_t k, int64_t n) {

@@ -48,14 +48,14 @@ static MatmulShape shapeOf(const Problem &problem, function_ref<Value(OpFoldResu
   return shape;
 }
 
-/// With an epilogue the sums stay in scratch, which is warm, and C is written once (4 % at 128 rows).
-static bool keepsSumsInScratch(MatmulOp op) { return op->getBlock()->getTerminator()->getOperand(0) != op.getOutput(); }
+/// Then the sums stay in scratch, which is warm, and C is written once (4 % at 128 rows).
+static bool hasEpilogue(MatmulOp op) { return op->getBlock()->getTerminator()->getOperand(0) != op.getOutput(); }
 
 static LaunchRange range(OpBuilder &builder, const CpuTarget &target, Operation *op, ShapeBuilder &shapes,
                          function_ref<Value(OpFoldResult)> size) {
   auto matmul = cast<MatmulOp>(op);
   Problem problem(matmul, shapes);
-  return matmulRange(builder, op->getLoc(), target, shapeOf(problem, size), problem.right, keepsSumsInScratch(matmul));
+  return matmulRange(builder, op->getLoc(), target, shapeOf(problem, size), problem.right, hasEpilogue(matmul));
 }
 
 static void build(KernelEmitter &e, const CpuTarget &target, Operation *op) {
@@ -64,7 +64,6 @@ static void build(KernelEmitter &e, const CpuTarget &target, Operation *op) {
   Problem problem(matmul, shapes);
   auto size = [&](OpFoldResult value) { return e.size(value); };
   auto pointerOf = [&](Value tensor) { return e.body.buffers[cast<BlockArgument>(tensor).getArgNumber()]; };
-  unsigned resultNumber = e.kernel.getTensorCount();
 
   MatmulOperands operands;
   operands.shape = shapeOf(problem, size);
@@ -73,9 +72,6 @@ static void build(KernelEmitter &e, const CpuTarget &target, Operation *op) {
   operands.b = pointerOf(matmul.getRhs());
   operands.right = problem.right;
   operands.bRowStride = problem.right == MatmulRight::Transposed ? operands.shape.k : operands.shape.n;
-  if (!keepsSumsInScratch(matmul))
-    operands.c = e.body.buffers[resultNumber];
-  operands.cRowStride = operands.shape.n;
   operands.begin = e.body.begin;
   operands.end = e.body.end;
   operands.scratch = e.body.scratch;
@@ -115,11 +111,12 @@ static void build(KernelEmitter &e, const CpuTarget &target, Operation *op) {
       return offsets;
     };
 
-  Value result = e.kernel.getBody().front().getTerminator()->getOperand(0);
-  if (result == matmul.getOutput()) {
-    buildMatmul(e.builder, e.loc, target, operands);
+  if (!hasEpilogue(matmul)) {
+    MatmulResult c = {e.body.buffers[e.kernel.getTensorCount()], operands.shape.n};
+    buildMatmul(e.builder, e.loc, target, operands, c);
     return;
   }
+  Value result = e.kernel.getBody().front().getTerminator()->getOperand(0);
   auto epilogue = [&](OpBuilder &builder, Location, Value batch, Value row, Value column, Value sum) {
     at(builder, [&] {
       SmallVector<Value> indices = batch ? e.delinearize(batch, batchSizes) : SmallVector<Value>();

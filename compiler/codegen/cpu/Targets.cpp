@@ -17,20 +17,19 @@ using llvm::StringRef;
 #define HONE_V3_FEATURES "avx2,fma,f16c,bmi,bmi2,lzcnt,movbe"
 #define HONE_V4_FEATURES HONE_V3_FEATURES ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl"
 
-// The tiles and blocks were measured on Zen 3 (v3) and Ice Lake (v4): docs/design/cpu-codegen.md. A tile of R x V
-// vectors needs R * V sums, V of B and one broadcast of A: 15 of 16 registers, 29 of 32.
+// The tiles and blocks were measured on Zen 3 (v3: 16 vector registers, 32 KiB of L1, 512 KiB of L2) and Ice Lake (v4:
+// 32, 48 KiB, 1280 KiB). A tile of R x V vectors needs R * V sums, V of B and one broadcast of A: 15 of 16 registers,
+// 29 of 32.
 static const CpuTarget Targets[] = {
-    {"x86-64-v3", "x86_64-unknown-linux-gnu", "x86-64-v3", "", HONE_V3_FEATURES, /*lanes=*/8, /*registers=*/16,
-     /*tileRows=*/6, /*tileVectors=*/2, /*streamedPanels=*/4, /*depthBlock=*/384, /*rowBlock=*/96, /*attentionRows=*/48,
-     /*attentionKeys=*/256, /*l1Bytes=*/32 << 10, /*l2Bytes=*/512 << 10},
-    {"x86-64-v4", "x86_64-unknown-linux-gnu", "x86-64-v4", "", HONE_V4_FEATURES, /*lanes=*/16, /*registers=*/32,
-     /*tileRows=*/6, /*tileVectors=*/4, /*streamedPanels=*/2, /*depthBlock=*/512, /*rowBlock=*/192,
-     /*attentionRows=*/64,
-     /*attentionKeys=*/512, /*l1Bytes=*/48 << 10, /*l2Bytes=*/1280 << 10},
+    {"x86-64-v3", "x86_64-unknown-linux-gnu", "x86-64-v3", "", HONE_V3_FEATURES, /*lanes=*/8, /*tileRows=*/6,
+     /*tileVectors=*/2, /*streamedPanels=*/4, /*depthBlock=*/384, /*rowBlock=*/96, /*attentionRows=*/48,
+     /*attentionKeys=*/256},
+    {"x86-64-v4", "x86_64-unknown-linux-gnu", "x86-64-v4", "", HONE_V4_FEATURES, /*lanes=*/16, /*tileRows=*/6,
+     /*tileVectors=*/4, /*streamedPanels=*/2, /*depthBlock=*/512, /*rowBlock=*/192, /*attentionRows=*/64,
+     /*attentionKeys=*/512},
     {"x86-64-v4+avx512vnni", "x86_64-unknown-linux-gnu", "x86-64-v4", "+avx512vnni", HONE_V4_FEATURES ",avx512vnni",
-     /*lanes=*/16, /*registers=*/32, /*tileRows=*/6, /*tileVectors=*/4, /*streamedPanels=*/2, /*depthBlock=*/512,
-     /*rowBlock=*/192,
-     /*attentionRows=*/64, /*attentionKeys=*/512, /*l1Bytes=*/48 << 10, /*l2Bytes=*/1280 << 10},
+     /*lanes=*/16, /*tileRows=*/6, /*tileVectors=*/4, /*streamedPanels=*/2, /*depthBlock=*/512, /*rowBlock=*/192,
+     /*attentionRows=*/64, /*attentionKeys=*/512},
 };
 
 llvm::ArrayRef<CpuTarget> hone::cpuTargets() { return Targets; }

@@ -17,7 +17,7 @@
 
 namespace hone {
 
-/// A CPU level. Sizes of tiles are in f32 elements, cache sizes in bytes.
+/// A CPU level. Sizes of tiles are in f32 elements.
 struct CpuTarget {
   llvm::StringRef name;     ///< as `--target` takes it: x86-64-v4+avx512vnni
   llvm::StringRef triple;   ///< LLVM target triple
@@ -25,7 +25,6 @@ struct CpuTarget {
   llvm::StringRef features; ///< LLVM "target-features": "+avx512vnni"
   llvm::StringRef required; ///< what a host must have for this row, in LLVM's names, separated by commas
   int64_t lanes;            ///< f32 elements of one vector register
-  int64_t registers;        ///< vector registers
   int64_t tileRows;         ///< rows of the matmul register tile
   int64_t tileVectors;      ///< vectors per row of the tile: a packed panel is tileVectors * lanes columns wide
   int64_t streamedPanels;   ///< panels that one row of A is multiplied with at once: memory streams that keep DRAM busy
@@ -33,7 +32,6 @@ struct CpuTarget {
   int64_t rowBlock;         ///< rows of A that are kept in L2
   int64_t attentionRows;    ///< queries per block of the attention kernel
   int64_t attentionKeys;    ///< keys per block of the attention kernel
-  int64_t l1Bytes, l2Bytes; ///< data caches of one core that the blocks were chosen for
 
   /// Columns of a packed panel (of the register tile).
   int64_t panelColumns() const { return tileVectors * lanes; }

@@ -89,6 +89,15 @@ static void build(KernelEmitter &e, const CpuTarget &, Operation *op) {
   Type element = memoryElement(transpose.getInput().getType());
   int64_t lanes = 32 / (element.getIntOrFloatBitWidth() / 8);
   auto vectorType = VectorType::get({lanes}, element);
+  // Any other byte of a bool that a caller gives is 1 in the result.
+  auto normalized = [&](Value loaded) -> Value {
+    if (!elementTypeOf(transpose.getInput()).isInteger(1))
+      return loaded;
+    TypedAttr one = IntegerAttr::get(element, 1);
+    if (loaded.getType() != element)
+      one = DenseElementsAttr::get(vectorType, Attribute(one));
+    return arith::MinUIOp::create(e.builder, e.loc, loaded, e.constant(one));
+  };
   Value from = flatView(e.builder, e.loc, e.body.buffers[0]), to = flatView(e.builder, e.loc, e.body.buffers[1]);
   Value rows = e.size(planes.rows), columns = e.size(planes.columns), blocks = e.size(planes.blocks);
   Value width = e.index(lanes), zero = e.index(0);
@@ -152,8 +161,8 @@ static void build(KernelEmitter &e, const CpuTarget &, Operation *op) {
                   Value column = clamped(atColumn, columns);
                   SmallVector<Value> tile;
                   for (int64_t i = 0; i < lanes; ++i)
-                    tile.push_back(vector::LoadOp::create(e.builder, e.loc, vectorType, from,
-                                                          inputAt(row, e.add(column, e.index(i)))));
+                    tile.push_back(normalized(vector::LoadOp::create(e.builder, e.loc, vectorType, from,
+                                                                     inputAt(row, e.add(column, e.index(i))))));
                   transposeTile(e, tile);
                   for (int64_t i = 0; i < lanes; ++i)
                     vector::StoreOp::create(e.builder, e.loc, tile[i], to, resultAt(e.add(row, e.index(i)), column));
@@ -164,7 +173,7 @@ static void build(KernelEmitter &e, const CpuTarget &, Operation *op) {
               steps(first, last, 1, [&](Value row) {
                 steps(zero, columns, 1, [&](Value column) {
                   Value scalar = memref::LoadOp::create(e.builder, e.loc, from, inputAt(row, column));
-                  memref::StoreOp::create(e.builder, e.loc, scalar, to, resultAt(row, column));
+                  memref::StoreOp::create(e.builder, e.loc, normalized(scalar), to, resultAt(row, column));
                 });
               });
             });

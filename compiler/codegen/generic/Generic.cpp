@@ -42,9 +42,14 @@ private:
         dims.push_back(dim);
     return dims;
   }
+  void findInPlace(KernelOp kernel);
   void findStages(KernelOp kernel, ShapeBuilder &shapes);
   void findOuterReduce(KernelOp kernel, ShapeBuilder &shapes);
   void chooseKept(KernelOp kernel, ShapeBuilder &shapes);
+
+  /// Values that result elements and reductions read in their own rows only. Behind a transposition or a slice, the
+  /// rows that are read are not those at hand.
+  llvm::DenseSet<Value> inPlace;
 };
 
 } // namespace
@@ -67,12 +72,23 @@ Schedule::Schedule(KernelOp kernel, ShapeBuilder &shapes) {
   }
   for (Operation &op : kernel.getBody().front())
     isExpensive |= isa<ScalarOpInterface>(op) && !isCheap(&op);
+  findInPlace(kernel);
   findStages(kernel, shapes);
   if (isRows())
     chooseKept(kernel, shapes);
   else if (!space.empty())
     axes.insert(space.size() - 1);
   findOuterReduce(kernel, shapes);
+}
+
+void Schedule::findInPlace(KernelOp kernel) {
+  for (Operation &op : llvm::reverse(kernel.getBody().front().without_terminator()))
+    for (Value value : op.getResults())
+      if (llvm::all_of(value.getUsers(), [&](Operation *user) {
+            return isa<ReturnOp>(user) ||
+                   (isa<ScalarOpInterface, ReduceOp>(user) && inPlace.contains(user->getResult(0)));
+          }))
+        inPlace.insert(value);
 }
 
 /// A single reduction that keeps the innermost dim: rows of the input are added up, contiguous and vectorised, in place
@@ -86,7 +102,7 @@ void Schedule::findOuterReduce(KernelOp kernel, ShapeBuilder &shapes) {
   bool keepsInner = !llvm::is_contained(reduce.getAxes(), rankOf(reduce.getInput()) - 1);
   bool standsInResult = elementTypeOf(reduce.getOutput()) == elementTypeOf(terminator->getOperand(0)) &&
                         shapes.dims(reduce.getOutput()) == ArrayRef<OpFoldResult>(space);
-  if (!reduce.getAxes().empty() && keepsInner && standsInResult)
+  if (!reduce.getAxes().empty() && keepsInner && standsInResult && inPlace.contains(reduce.getOutput()))
     outerReduce = reduce;
 }
 
@@ -95,7 +111,7 @@ void Schedule::findOuterReduce(KernelOp kernel, ShapeBuilder &shapes) {
 void Schedule::findStages(KernelOp kernel, ShapeBuilder &shapes) {
   ArrayRef<OpFoldResult> full = space;
   for (ReduceOp reduce : kernel.getBody().front().getOps<ReduceOp>()) {
-    bool fits = reduce.getKeepdims() && shapes.dims(reduce.getInput()) == full;
+    bool fits = reduce.getKeepdims() && shapes.dims(reduce.getInput()) == full && inPlace.contains(reduce.getOutput());
     if (!fits || (!stages.empty() && reduce.getAxes() != stages.front().getAxes())) {
       stages.clear();
       return;
@@ -124,7 +140,8 @@ void Schedule::chooseKept(KernelOp kernel, ShapeBuilder &shapes) {
     Value value = op.getResult(0);
     auto &stagesOfValue = uses[value];
     bool isFull = shapes.dims(value) == ArrayRef<OpFoldResult>(space);
-    if (stagesOfValue.size() > 1 && expensive[&op] && isFull && elementTypeOf(value).isF32()) {
+    if (stagesOfValue.size() > 1 && expensive[&op] && isFull && inPlace.contains(value) &&
+        elementTypeOf(value).isF32()) {
       unsigned first = *llvm::min_element(stagesOfValue);
       kept[value] = first;
       stagesOfValue.clear();

@@ -6,11 +6,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/Passes.h"
+#include "compiler/codegen/cpu/Lower.h"
 #include "compiler/codegen/host/ProgramData.h"
 #include "dialects/hone/Hone.h"
 #include "hone/abi.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Pass/PassManager.h"
 #include "support/Identifier.h"
 
@@ -309,9 +311,20 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
     data.addProgram(main, toIdentifier(name), name, manifest ? manifest.getValue() : "{}", weightBytes.getInt());
     main.erase();
 
+    // Host values may be floats, as shapes that are scaled and rounded.
+    bool hasMath =
+        program
+            .walk([](Operation *op) {
+              return isa<math::MathDialect>(op->getDialect()) ? WalkResult::interrupt() : WalkResult::advance();
+            })
+            .wasInterrupted();
     OpPassManager conversions("builtin.module");
+    if (hasMath)
+      conversions.addPass(createExpandMathPass());
     conversions.addPass(createSCFToControlFlowPass());
+    conversions.addPass(createConvertMathToLLVMPass());
     conversions.addPass(createArithToLLVMConversionPass());
+    conversions.addPass(createConvertFuncToLLVMPass()); // calls of libm
     conversions.addPass(createConvertControlFlowToLLVMPass());
     conversions.addPass(createReconcileUnrealizedCastsPass());
     if (failed(runPipeline(conversions, program)))

@@ -59,6 +59,8 @@ void ProgramData::addValues(StringRef name, ArrayRef<DictionaryAttr> attrs, Type
         continue;
       }
       std::string symbol = dimNames && d < dimNames.size() ? cast<StringAttr>(dimNames[d]).getValue().str() : "";
+      if (declaresSymbols && symbol.empty()) // equal to no other dim
+        symbol = ("#" + Twine(i) + "." + Twine(d)).str();
       if (declaresSymbols && !llvm::is_contained(symbols, symbol))
         symbols.push_back(symbol);
       auto *found = llvm::find(symbols, symbol);

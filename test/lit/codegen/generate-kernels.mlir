@@ -21,6 +21,24 @@ hone.kernel @rows(%x: tensor<?x?xf32> {hone.sizes = array<i64: 1, 2>}, %n: index
   hone.return %0 : tensor<?x?xf32>
 }
 
+// Behind a transposition other rows are read than the one at hand: each element computes its reductions itself.
+// CHECK-LABEL: module @moved
+// CHECK: scf.for
+// CHECK-NOT: iter_args
+// CHECK: scf.for %{{.*}} step %{{[a-z0-9_]+}} {
+// CHECK-NOT: memref.store
+// CHECK: arith.maximumf
+// CHECK-NOT: memref.store
+// CHECK: math.sqrt
+// CHECK: memref.store
+// CHECK-NOT: memref.store
+hone.kernel @moved(%x: tensor<16x16xf32>) -> tensor<16x16xf32> {
+  %0 = hone.softmax %x {axis = 1 : i64} : tensor<16x16xf32> -> tensor<16x16xf32>
+  %1 = hone.sqrt %0 : tensor<16x16xf32> -> tensor<16x16xf32>
+  %2 = hone.transpose %1 [1, 0] : tensor<16x16xf32> -> tensor<16x16xf32>
+  hone.return %2 : tensor<16x16xf32>
+}
+
 // A reduction that keeps the innermost dim adds rows into the result.
 // CHECK-LABEL: module @columns
 // CHECK: scf.for

@@ -49,7 +49,7 @@ func.func @attention_size(%x: tensor<2x7x12x32xf32>, %k: tensor<2x7x12x64xf32>) 
 // -----
 
 func.func @attention_heads(%x: tensor<2x7x12x32xf32>, %k: tensor<2x7x6x32xf32>) {
-  // expected-error@+1 {{head counts of query and key differ: 'tensor<2x7x12x32xf32>' and 'tensor<2x7x6x32xf32>'}}
+  // expected-error@+1 {{head counts differ: 'tensor<2x7x6x32xf32>' and 'tensor<2x7x12x32xf32>'}}
   %0 = hone.attention %x, %k, %x {scale = 1.0 : f32} : tensor<2x7x12x32xf32>, tensor<2x7x6x32xf32>, tensor<2x7x12x32xf32> -> tensor<2x7x12x32xf32>
   return
 }
@@ -59,5 +59,93 @@ func.func @attention_heads(%x: tensor<2x7x12x32xf32>, %k: tensor<2x7x6x32xf32>) 
 func.func @attention_mask(%x: tensor<2x7x12x32xf32>, %m: tensor<1x2x12x7x7xf32>) {
   // expected-error@+1 {{mask does not broadcast to [batch, heads, queries, keys]: 'tensor<1x2x12x7x7xf32>'}}
   %0 = hone.attention %x, %x, %x, %m {scale = 1.0 : f32} : tensor<2x7x12x32xf32>, tensor<2x7x12x32xf32>, tensor<2x7x12x32xf32>, tensor<1x2x12x7x7xf32> -> tensor<2x7x12x32xf32>
+  return
+}
+
+// -----
+
+func.func @batch(%x: tensor<2x3x4xf32>, %w: tensor<5x4x6xf32>) {
+  // expected-error@+1 {{batch dims do not broadcast: 'tensor<2x3x4xf32>' and 'tensor<5x4x6xf32>'}}
+  %0 = hone.matmul %x, %w : tensor<2x3x4xf32>, tensor<5x4x6xf32> -> tensor<2x3x6xf32>
+  return
+}
+
+// -----
+
+func.func @types(%x: tensor<3x4xf32>, %w: tensor<4x6xf64>) {
+  // expected-error@+1 {{requires the same element type for all operands and results}}
+  %0 = hone.matmul %x, %w : tensor<3x4xf32>, tensor<4x6xf64> -> tensor<3x6xf32>
+  return
+}
+
+// -----
+
+func.func @result_rank(%x: tensor<3x4xf32>, %w: tensor<4x6xf32>) {
+  // expected-error@+1 {{wants a result of rank 2, got 'tensor<1x3x6xf32>'}}
+  %0 = hone.matmul %x, %w : tensor<3x4xf32>, tensor<4x6xf32> -> tensor<1x3x6xf32>
+  return
+}
+
+// -----
+
+func.func @packed_columns(%x: tensor<3x4xf32>, %w: tensor<1x4x16xf32>) {
+  // expected-error@+1 {{has 17 packed columns in 'tensor<1x4x16xf32>'}}
+  %0 = hone.matmul %x, %w {packed_columns = 17 : i64} : tensor<3x4xf32>, tensor<1x4x16xf32> -> tensor<3x17xf32>
+  return
+}
+
+// -----
+
+func.func @packed_panel(%x: tensor<3x4xf32>, %w: tensor<1x4x0xf32>) {
+  // expected-error@+1 {{wants a packed right operand [panels, k, panel] with k 4, got 'tensor<1x4x0xf32>'}}
+  %0 = hone.matmul %x, %w {packed_columns = 1 : i64} : tensor<3x4xf32>, tensor<1x4x0xf32> -> tensor<3x1xf32>
+  return
+}
+
+// -----
+
+func.func @attention_values(%x: tensor<2x7x12x32xf32>, %v: tensor<2x6x12x32xf32>) {
+  // expected-error@+1 {{numbers of keys and values differ: 'tensor<2x7x12x32xf32>' and 'tensor<2x6x12x32xf32>'}}
+  %0 = hone.attention %x, %x, %v {scale = 1.0 : f32} : tensor<2x7x12x32xf32>, tensor<2x7x12x32xf32>, tensor<2x6x12x32xf32> -> tensor<2x7x12x32xf32>
+  return
+}
+
+// -----
+
+func.func @attention_mask_dims(%x: tensor<2x7x12x32xf32>, %m: tensor<3x1x1x7xf32>) {
+  // expected-error@+1 {{mask does not broadcast to [batch, heads, queries, keys]: 'tensor<3x1x1x7xf32>'}}
+  %0 = hone.attention %x, %x, %x, %m {scale = 1.0 : f32} : tensor<2x7x12x32xf32>, tensor<2x7x12x32xf32>, tensor<2x7x12x32xf32>, tensor<3x1x1x7xf32> -> tensor<2x7x12x32xf32>
+  return
+}
+
+// -----
+
+func.func @attention_type(%x: tensor<2x7x12x32xf64>) {
+  // expected-error@+1 {{operand #0 must be ranked tensor of 32-bit float values}}
+  %0 = hone.attention %x, %x, %x {scale = 1.0 : f32} : tensor<2x7x12x32xf64>, tensor<2x7x12x32xf64>, tensor<2x7x12x32xf64> -> tensor<2x7x12x32xf64>
+  return
+}
+
+// -----
+
+func.func @attention_groups(%x: tensor<2x7x12x32xf32>, %k: tensor<2x7x5x32xf32>) {
+  // expected-error@+1 {{head counts of keys do not divide those of queries: 'tensor<2x7x12x32xf32>' and 'tensor<2x7x5x32xf32>'}}
+  %0 = hone.attention %x, %k, %k {scale = 1.0 : f32} : tensor<2x7x12x32xf32>, tensor<2x7x5x32xf32>, tensor<2x7x5x32xf32> -> tensor<2x7x12x32xf32>
+  return
+}
+
+// -----
+
+func.func @attention_fill(%x: tensor<2x7x12x32xf32>, %m: tensor<7x7xi1>) {
+  // expected-error@+1 {{wants `fill` beside a mask of booleans, and only there}}
+  %0 = hone.attention %x, %x, %x, %m {scale = 1.0 : f32} : tensor<2x7x12x32xf32>, tensor<2x7x12x32xf32>, tensor<2x7x12x32xf32>, tensor<7x7xi1> -> tensor<2x7x12x32xf32>
+  return
+}
+
+// -----
+
+func.func @attention_fill_of_numbers(%x: tensor<2x7x12x32xf32>, %m: tensor<7x7xf32>) {
+  // expected-error@+1 {{wants `fill` beside a mask of booleans, and only there}}
+  %0 = hone.attention %x, %x, %x, %m {fill = 0.0 : f32, scale = 1.0 : f32} : tensor<2x7x12x32xf32>, tensor<2x7x12x32xf32>, tensor<2x7x12x32xf32>, tensor<7x7xf32> -> tensor<2x7x12x32xf32>
   return
 }

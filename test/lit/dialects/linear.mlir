@@ -23,3 +23,12 @@ func.func @attention(%x: tensor<?x?x12x32xf32>, %mask: tensor<?x1x1x?xf32>) {
      : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32> -> tensor<?x?x12x32xf32>
   return
 }
+
+// CHECK-LABEL: func @grouped_attention
+func.func @grouped_attention(%x: tensor<?x?x12x32xf32>, %k: tensor<?x?x4x32xf32>, %mask: tensor<?x1x1x?xi1>) {
+  // CHECK: hone.attention %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} {fill = 0xFF800000 : f32, scale = 1.250000e-01 : f32}
+  // CHECK-SAME: : tensor<?x?x12x32xf32>, tensor<?x?x4x32xf32>, tensor<?x?x4x32xf32>, tensor<?x1x1x?xi1> -> tensor<?x?x12x32xf32>
+  %0 = hone.attention %x, %k, %k, %mask {fill = 0xFF800000 : f32, scale = 0.125 : f32}
+     : tensor<?x?x12x32xf32>, tensor<?x?x4x32xf32>, tensor<?x?x4x32xf32>, tensor<?x1x1x?xi1> -> tensor<?x?x12x32xf32>
+  return
+}

@@ -25,7 +25,7 @@ func.func @reshape(%x: tensor<4xf32>, %i: index) {
 // -----
 
 func.func @expand_rank(%x: tensor<1x4xf32>, %i: index) {
-  // expected-error@+1 {{cannot broadcast 'tensor<1x4xf32>' to lower rank}}
+  // expected-error@+1 {{cannot broadcast 'tensor<1x4xf32>' to 'tensor<4xf32>'}}
   %0 = hone.expand %x [%i] : tensor<1x4xf32> -> tensor<4xf32>
   return
 }
@@ -65,7 +65,7 @@ func.func @slice(%x: tensor<2x4xf32>, %i: index) {
 // -----
 
 func.func @concat_empty() {
-  // expected-error@+1 {{wants at least one operand}}
+  // expected-error@+1 {{expected 1 or more operands, but found 0}}
   %0 = "hone.concat"() {axis = 0 : i64} : () -> tensor<0xf32>
   return
 }
@@ -139,5 +139,213 @@ func.func @gather_nd_depth(%x: tensor<4xf32>, %i: tensor<3x2xi64>) {
 func.func @random_type(%i: index) {
   // expected-error@+1 {{wants a result of f32, got 'tensor<?xf64>'}}
   %0 = hone.random_uniform 7 [%i] : tensor<?xf64>
+  return
+}
+
+// -----
+
+func.func @constant_size() {
+  // expected-error@+1 {{has 2048 bytes, a weight's size; constants have 1024 at most}}
+  %0 = hone.constant dense<"0x0001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001000100010001"> : tensor<2048xi8>
+  return
+}
+
+// -----
+
+func.func @constant_kind() {
+  // expected-error@+1 {{wants a dense value}}
+  %0 = hone.constant sparse<[[0]], [1.0]> : tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @constant_type() {
+  // expected-error@+1 {{result #0 must be ranked tensor of}}
+  %0 = hone.constant dense<(1.0, 2.0)> : tensor<4xcomplex<f32>>
+  return
+}
+
+// -----
+
+func.func @encoding(%x: tensor<4xf32, "e">) {
+  // expected-error@+1 {{operand #0 must be ranked tensor of}}
+  %0 = hone.tile %x [] : tensor<4xf32, "e"> -> tensor<4xf32, "e">
+  return
+}
+
+// -----
+
+func.func @reshape_elements(%x: tensor<4xf32>, %i: index) {
+  // expected-error@+1 {{cannot make 'tensor<2x3xf32>' of 'tensor<4xf32>'}}
+  %0 = hone.reshape %x [%i, %i] : tensor<4xf32> -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @reshape_type(%x: tensor<4xf32>, %i: index) {
+  // expected-error@+1 {{all of {input, output} have same element type}}
+  %0 = hone.reshape %x [%i] : tensor<4xf32> -> tensor<4xi32>
+  return
+}
+
+// -----
+
+func.func @expand_dims(%x: tensor<3xf32>, %i: index) {
+  // expected-error@+1 {{cannot broadcast 'tensor<3xf32>' to 'tensor<4xf32>'}}
+  %0 = hone.expand %x [%i] : tensor<3xf32> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @huge(%x: tensor<1xf32>, %i: index) {
+  // expected-error@+1 {{gives more elements than memory can address: 'tensor<4611686018427387904x4xf32>'}}
+  %0 = hone.expand %x [%i, %i] : tensor<1xf32> -> tensor<4611686018427387904x4xf32>
+  return
+}
+
+// -----
+
+func.func @concat_rank(%x: tensor<2x4xf32>, %y: tensor<4xf32>) {
+  // expected-error@+1 {{cannot join 'tensor<4xf32>' into 'tensor<?x4xf32>'}}
+  %0 = hone.concat %x, %y {axis = 0 : i64} : tensor<2x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @concat_dims(%x: tensor<2x4xf32>, %y: tensor<2x5xf32>) {
+  // expected-error@+1 {{cannot join 'tensor<2x5xf32>' into 'tensor<4x4xf32>'}}
+  %0 = hone.concat %x, %y {axis = 0 : i64} : tensor<2x4xf32>, tensor<2x5xf32> -> tensor<4x4xf32>
+  return
+}
+
+// -----
+
+func.func @concat_sum(%x: tensor<2x4xf32>) {
+  // expected-error@+1 {{wants 4 as dim 0 of its result, got 'tensor<5x4xf32>'}}
+  %0 = hone.concat %x, %x {axis = 0 : i64} : tensor<2x4xf32>, tensor<2x4xf32> -> tensor<5x4xf32>
+  return
+}
+
+// -----
+
+func.func @pad_value(%x: tensor<4xf32>, %v: tensor<2xf32>, %i: index) {
+  // expected-error@+1 {{wants a value of one element, got 'tensor<2xf32>'}}
+  %0 = hone.pad %x, %v [%i] [%i] "edge" : tensor<4xf32>, tensor<2xf32> -> tensor<?xf32>
+  return
+}
+
+// -----
+
+func.func @tile_count(%x: tensor<4xf32>, %i: index) {
+  // expected-error@+1 {{wants 1 repeats, got 2}}
+  %0 = hone.tile %x [%i, %i] : tensor<4xf32> -> tensor<?xf32>
+  return
+}
+
+// -----
+
+func.func @gather_type(%x: tensor<4x4xf32>, %i: tensor<3xui8>) {
+  // expected-error@+1 {{operand #1 must be ranked tensor of}}
+  %0 = hone.gather %x, %i {axis = 0 : i64} : tensor<4x4xf32>, tensor<3xui8> -> tensor<3x4xf32>
+  return
+}
+
+// -----
+
+func.func @gather_dims(%x: tensor<4x4xf32>, %i: tensor<3xi64>) {
+  // expected-error@+1 {{wants 3 as dim 0 of its result, got 'tensor<4x4xf32>'}}
+  %0 = hone.gather %x, %i {axis = 0 : i64} : tensor<4x4xf32>, tensor<3xi64> -> tensor<4x4xf32>
+  return
+}
+
+// -----
+
+func.func @gather_nd_batch(%x: tensor<4xf32>, %i: tensor<3x1xi64>) {
+  // expected-error@+1 {{has no -1 batch dims in 'tensor<4xf32>' and 'tensor<3x1xi64>'}}
+  %0 = hone.gather_nd %x, %i {batch_dims = -1 : i64} : tensor<4xf32>, tensor<3x1xi64> -> tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @gather_nd_all_batch(%x: tensor<3x1xf32>, %i: tensor<3x1xi64>) {
+  // expected-error@+1 {{has no 2 batch dims in 'tensor<3x1xf32>' and 'tensor<3x1xi64>'}}
+  %0 = hone.gather_nd %x, %i {batch_dims = 2 : i64} : tensor<3x1xf32>, tensor<3x1xi64> -> tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @one_hot_axis(%x: tensor<4xi64>, %v: tensor<2xf32>, %i: index) {
+  // expected-error@+1 {{axis 2 is outside [0, 2)}}
+  %0 = hone.one_hot %x, %i, %v {axis = 2 : i64} : tensor<4xi64>, tensor<2xf32> -> tensor<4x?xf32>
+  return
+}
+
+// -----
+
+func.func @one_hot_values(%x: tensor<4xi64>, %v: tensor<3xf32>, %i: index) {
+  // expected-error@+1 {{wants two values, got 'tensor<3xf32>'}}
+  %0 = hone.one_hot %x, %i, %v {axis = 1 : i64} : tensor<4xi64>, tensor<3xf32> -> tensor<4x?xf32>
+  return
+}
+
+// -----
+
+func.func @range_rank(%x: tensor<1xf32>, %i: index) {
+  // expected-error@+1 {{wants a start and a delta of rank 0, got 'tensor<1xf32>'}}
+  %0 = hone.range %x, %x [%i] : tensor<1xf32>, tensor<1xf32> -> tensor<?xf32>
+  return
+}
+
+// -----
+
+func.func @trilu_rank(%x: tensor<4xf32>, %i: index) {
+  // expected-error@+1 {{wants matrices, got 'tensor<4xf32>'}}
+  %0 = hone.trilu %x, %i {upper = true} : tensor<4xf32> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @scatter_reduction(%x: tensor<4xf32>, %i: tensor<4xi64>) {
+  // expected-error@+1 {{reduction 'mean' is none of none, add, mul, max, min}}
+  %0 = hone.scatter_elements %x, %i, %x "mean" {axis = 0 : i64} : tensor<4xf32>, tensor<4xi64>, tensor<4xf32> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @scatter_axis(%x: tensor<4xf32>, %i: tensor<4xi64>) {
+  // expected-error@+1 {{axis 1 is outside [0, 1)}}
+  %0 = hone.scatter_elements %x, %i, %x "add" {axis = 1 : i64} : tensor<4xf32>, tensor<4xi64>, tensor<4xf32> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @scatter_updates(%x: tensor<4xf32>, %i: tensor<3xi64>) {
+  // expected-error@+1 {{has indices 'tensor<3xi64>' for updates 'tensor<4xf32>'}}
+  %0 = hone.scatter_elements %x, %i, %x "add" {axis = 0 : i64} : tensor<4xf32>, tensor<3xi64>, tensor<4xf32> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @scatter_nd_tuples(%x: tensor<4xf32>, %i: tensor<4x2xi64>) {
+  // expected-error@+1 {{index tuples are longer than the data's rank}}
+  %0 = hone.scatter_nd %x, %i, %x "add" : tensor<4xf32>, tensor<4x2xi64>, tensor<4xf32> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @scatter_nd_updates(%x: tensor<4x5xf32>, %i: tensor<3x1xi64>, %u: tensor<3x4xf32>) {
+  // expected-error@+1 {{wants updates of 'tensor<3x5xf32>', got 'tensor<3x4xf32>'}}
+  %0 = hone.scatter_nd %x, %i, %u "add" : tensor<4x5xf32>, tensor<3x1xi64>, tensor<3x4xf32> -> tensor<4x5xf32>
   return
 }

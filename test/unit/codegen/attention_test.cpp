@@ -59,12 +59,13 @@ static std::unique_ptr<CompiledKernel> compile(const CpuTarget &target, Masking 
     operands.scale = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(1 / std::sqrt(float(depth))));
     Value mask = flatView(b, loc, body.buffers[4]);
     if (masking == Masking::Added)
-      operands.mask = [&](OpBuilder &b, Location loc, Value batch, Value head, Value query, Value key) -> Value {
+      operands.mask = [&](OpBuilder &b, Location loc, Value score, Value batch, Value head, Value query,
+                          Value key) -> Value {
         Value at = arith::MulIOp::create(b, loc, batch, sizes[5]);
         at = arith::AddIOp::create(b, loc, at, arith::MulIOp::create(b, loc, head, sizes[6]));
         at = arith::AddIOp::create(b, loc, at, arith::MulIOp::create(b, loc, query, sizes[7]));
         at = arith::AddIOp::create(b, loc, at, arith::MulIOp::create(b, loc, key, sizes[8]));
-        return memref::LoadOp::create(b, loc, mask, at);
+        return arith::AddFOp::create(b, loc, score, memref::LoadOp::create(b, loc, mask, at));
       };
     if (masking == Masking::Causal)
       operands.causalOffset = arith::SubIOp::create(b, loc, sizes[4], sizes[3]);

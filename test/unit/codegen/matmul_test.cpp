@@ -22,12 +22,11 @@ struct Sizes {
   int64_t m, n, k;
 };
 
-/// Which kernel: the right operand, and where the sums go.
+/// Which kernel.
 struct Variant {
   MatmulRight right;
   bool epilogue; ///< C = max(A x B + bias[n], 0)
-  bool inScratch;
-  bool batched; ///< A and C have 3 entries, B is shared by them
+  bool batched;  ///< A and C have 3 entries, B is shared by them
 };
 
 struct RangeNumbers {
@@ -53,7 +52,7 @@ static RangeNumbers rangeOf(const CpuTarget &target, Sizes sizes, const Variant 
   auto index = [&](int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); };
   MatmulShape shape = {index(sizes.m), index(sizes.n), index(sizes.k),
                        variant.batched ? Value(index(BatchEntries)) : Value()};
-  LaunchRange range = matmulRange(b, loc, target, shape, variant.right, variant.inScratch);
+  LaunchRange range = matmulRange(b, loc, target, shape, variant.right, variant.epilogue);
   auto number = [](Value value) {
     APInt result;
     EXPECT_TRUE(matchPattern(value, m_ConstantInt(&result)));
@@ -71,11 +70,9 @@ static std::unique_ptr<CompiledKernel> compile(const CpuTarget &target, const Va
     operands.right = variant.right;
     operands.a = body.buffers[0];
     operands.b = body.buffers[1];
-    operands.c = variant.inScratch ? Value() : body.buffers[3];
     operands.shape = {body.sizes[0], body.sizes[1], body.sizes[2], {}};
     operands.aRowStride = body.sizes[3];
     operands.bRowStride = body.sizes[4];
-    operands.cRowStride = body.sizes[5];
     if (fixed) {
       operands.shape.n = index(fixed->n);
       operands.shape.k = index(fixed->k);
@@ -107,7 +104,7 @@ static std::unique_ptr<CompiledKernel> compile(const CpuTarget &target, const Va
     if (variant.epilogue)
       buildMatmul(b, loc, target, operands, epilogue);
     else
-      buildMatmul(b, loc, target, operands);
+      buildMatmul(b, loc, target, operands, MatmulResult{body.buffers[3], body.sizes[5]});
   });
 }
 
@@ -192,14 +189,12 @@ TEST_P(MatmulTest, StaticSizes) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, MatmulTest,
-                         testing::Values(Variant{MatmulRight::Packed, false, false, false},
-                                         Variant{MatmulRight::Packed, true, false, false},
-                                         Variant{MatmulRight::Packed, true, true, true},
-                                         Variant{MatmulRight::RowMajor, false, false, true},
-                                         Variant{MatmulRight::RowMajor, true, true, false},
-                                         Variant{MatmulRight::Transposed, true, false, true},
-                                         Variant{MatmulRight::Transposed, true, true, false}));
+INSTANTIATE_TEST_SUITE_P(
+    All, MatmulTest,
+    testing::Values(Variant{MatmulRight::Packed, false, false}, Variant{MatmulRight::Packed, true, false},
+                    Variant{MatmulRight::Packed, true, true}, Variant{MatmulRight::RowMajor, false, true},
+                    Variant{MatmulRight::RowMajor, true, false}, Variant{MatmulRight::Transposed, false, true},
+                    Variant{MatmulRight::Transposed, true, false}));
 
 TEST(MatmulPacking, TransposedSourceGivesTheSamePanels) {
   const int64_t k = 131, n = 77;

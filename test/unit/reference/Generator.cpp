@@ -284,7 +284,8 @@ void Generator::addPower() {
     return add<PowOp>(x.tensor.element, x.tensor.rank(), x.value, y.value);
   }
   Known x = pickFloat();
-  Known y = source(randomTensor(x.tensor.element, narrower(x.tensor.dims), -2, 4));
+  Type exponent = oneIn(3) ? choose({Type(builder.getI64Type()), Type(builder.getF64Type())}) : x.tensor.element;
+  Known y = source(randomTensor(exponent, narrower(x.tensor.dims), -2, 4));
   add<PowOp>(x.tensor.element, x.tensor.rank(), x.value, y.value);
 }
 
@@ -395,15 +396,22 @@ void Generator::addMatmul() {
 void Generator::addAttention() {
   int64_t batch = size(), queries = size(), keys = size(), heads = 1 + below(4), depth = 1 + below(40);
   Type f32 = builder.getF32Type();
-  Known query = pickFit(f32, {batch, queries, heads, depth}), key = pickFit(f32, {batch, keys, heads, depth});
-  Known value = pickFit(f32, {batch, keys, heads, oneIn(2) ? depth : 1 + below(40)});
-  Value mask = oneIn(2) ? source(f32, narrower({batch, heads, queries, keys})).value : Value();
+  int64_t groups = heads % 2 == 0 && oneIn(2) ? heads / 2 : heads;
+  Known query = pickFit(f32, {batch, queries, heads, depth}), key = pickFit(f32, {batch, keys, groups, depth});
+  Known value = pickFit(f32, {batch, keys, groups, oneIn(2) ? depth : 1 + below(40)});
+  bool isSelected = oneIn(2);
+  Type maskElement = isSelected ? Type(builder.getI1Type()) : f32;
+  Value mask = oneIn(2) ? source(maskElement, narrower({batch, heads, queries, keys})).value : Value();
   // Only dims that are 1 in the type broadcast over queries and keys.
   if (mask)
     for (auto [i, dim] : llvm::enumerate(hone::Dims(values.back().tensor.dims)))
       if (dim == 1 && mask && cast<RankedTensorType>(mask.getType()).isDynamicDim(i))
         mask = Value();
-  add<AttentionOp>(f32, 4, query.value, key.value, value.value, mask, APFloat(0.25f), oneIn(2));
+  FloatAttr fill;
+  if (mask && isSelected)
+    fill = builder.getF32FloatAttr(oneIn(2) ? -INFINITY : -3.0f);
+  add<AttentionOp>(f32, 4, query.value, key.value, value.value, mask, builder.getF32FloatAttr(0.25f), fill,
+                   oneIn(2) ? builder.getUnitAttr() : UnitAttr());
 }
 
 void Generator::addReshape() {
@@ -560,7 +568,8 @@ void Generator::addRange() {
 
 void Generator::addTrilu() {
   Known x = pickAny(2);
-  add<TriluOp>(x.tensor.element, x.tensor.rank(), x.value, index(below(7) - 3), oneIn(2));
+  add<TriluOp>(x.tensor.element, x.tensor.rank(), x.value,
+               index(oneIn(8) ? (oneIn(2) ? INT64_MAX : INT64_MIN) : below(7) - 3), oneIn(2));
 }
 
 void Generator::addScatterElements() {

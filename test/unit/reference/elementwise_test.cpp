@@ -94,6 +94,10 @@ TEST_F(Elementwise, Powers) {
   expectEqual(run("hone.pow %0, %1 : tensor<2xui8>, tensor<2xi8> -> tensor<2xui8>",
                   {vector<uint8_t>({255, 1}), vector<int8_t>({-1, -1})}),
               vector<uint8_t>({0, 1}));
+  // f32 does not hold 2^24 + 1, which is odd.
+  expectEqual(run("hone.pow %0, %1 : tensor<2xf32>, tensor<2xi64> -> tensor<2xf32>",
+                  {vector<float>({-1, 2}), vector<int64_t>({16777217, -1})}),
+              vector<float>({-1, 0.5f}));
 }
 
 TEST_F(Elementwise, MinAndMaxPassNan) {

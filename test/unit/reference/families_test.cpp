@@ -201,6 +201,21 @@ TEST_F(Rows, Attention) {
                   "tensor<1x2x1x1xf32> -> tensor<1x2x1x1xf32>",
                   {q, k, v}),
               tensor<F>({1, 2, 1, 1}, {6, 7}), 1);
+  // A mask of booleans; a masked row has equal weights where the fill is finite.
+  auto selected = [&](std::string fill) {
+    return run("hone.attention %0, %1, %2, %3 {scale = 1.0 : f32, fill = " + fill +
+                   " : f32} : tensor<1x2x1x1xf32>, tensor<1x2x1x1xf32>, "
+                   "tensor<1x2x1x1xf32>, tensor<2x2xi1> -> tensor<1x2x1x1xf32>",
+               {q, k, v, tensor<bool>({2, 2}, {true, false, false, false})});
+  };
+  expectEqual(selected("-1.0e30"), tensor<F>({1, 2, 1, 1}, {4, 6}));
+  expectEqual(selected("0xFF800000"), tensor<F>({1, 2, 1, 1}, {4, nan}));
+  // Four heads in two groups, one key: each head gets its group's value.
+  expectEqual(
+      run("hone.attention %0, %1, %2 {scale = 1.0 : f32} : tensor<1x1x4x1xf32>, tensor<1x1x2x1xf32>, "
+          "tensor<1x1x2x1xf32> -> tensor<1x1x4x1xf32>",
+          {tensor<F>({1, 1, 4, 1}, {1, 2, 3, 4}), tensor<F>({1, 1, 2, 1}, {1, 1}), tensor<F>({1, 1, 2, 1}, {5, 9})}),
+      tensor<F>({1, 1, 4, 1}, {5, 5, 9, 9}));
 }
 
 TEST_F(Functions, WeightsChecksAndHostArithmetic) {

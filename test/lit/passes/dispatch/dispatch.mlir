@@ -135,3 +135,90 @@ module @constant_operand attributes {hone.target = #hone.target<triple = "x86_64
     return %1 : tensor<?x1xf32>
   }
 }
+
+// -----
+
+// A row op behind a transposition or a slice would be computed again for each element: it ends its kernel.
+// CHECK-LABEL: module @moved_rows
+// CHECK: hone.kernel @k0_softmax
+// CHECK: hone.kernel @k1_mul_transpose
+// CHECK: hone.kernel @k2_mul_slice
+module @moved_rows attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<?x6x40xf32> {hone.dims = ["n", "", ""], hone.name = "x"}) -> (tensor<6x?x40xf32>, tensor<?x6x3xf32>) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c3 = arith.constant 3 : index
+    %c6 = arith.constant 6 : index
+    %n = tensor.dim %x, %c0 : tensor<?x6x40xf32>
+    %0 = hone.softmax %x {axis = 2 : i64} : tensor<?x6x40xf32> -> tensor<?x6x40xf32>
+    %1 = hone.mul %0, %x : tensor<?x6x40xf32>, tensor<?x6x40xf32> -> tensor<?x6x40xf32>
+    %2 = hone.transpose %1 [1, 0, 2] : tensor<?x6x40xf32> -> tensor<6x?x40xf32>
+    %3 = hone.softmax %x {axis = 2 : i64} : tensor<?x6x40xf32> -> tensor<?x6x40xf32>
+    %4 = hone.mul %3, %x : tensor<?x6x40xf32>, tensor<?x6x40xf32> -> tensor<?x6x40xf32>
+    %5 = hone.slice %4 [%c0, %c0, %c0] [%n, %c6, %c3] [%c1, %c1, %c1] : tensor<?x6x40xf32> -> tensor<?x6x3xf32>
+    return %2, %5 : tensor<6x?x40xf32>, tensor<?x6x3xf32>
+  }
+}
+
+// -----
+
+// What counts against a kernel's 16 inputs is what it reads from memory, not what it computes.
+// CHECK-LABEL: module @long_chain
+// CHECK: hone.kernel @k0_
+// CHECK-NOT: hone.kernel
+module @long_chain attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<64xf32> {hone.name = "x"}) -> tensor<64xf32> {
+    %0 = hone.exp %x : tensor<64xf32> -> tensor<64xf32>
+    %1 = hone.neg %0 : tensor<64xf32> -> tensor<64xf32>
+    %2 = hone.tanh %1 : tensor<64xf32> -> tensor<64xf32>
+    %3 = hone.abs %2 : tensor<64xf32> -> tensor<64xf32>
+    %4 = hone.exp %3 : tensor<64xf32> -> tensor<64xf32>
+    %5 = hone.neg %4 : tensor<64xf32> -> tensor<64xf32>
+    %6 = hone.tanh %5 : tensor<64xf32> -> tensor<64xf32>
+    %7 = hone.abs %6 : tensor<64xf32> -> tensor<64xf32>
+    %8 = hone.exp %7 : tensor<64xf32> -> tensor<64xf32>
+    %9 = hone.neg %8 : tensor<64xf32> -> tensor<64xf32>
+    %10 = hone.tanh %9 : tensor<64xf32> -> tensor<64xf32>
+    %11 = hone.abs %10 : tensor<64xf32> -> tensor<64xf32>
+    %12 = hone.exp %11 : tensor<64xf32> -> tensor<64xf32>
+    %13 = hone.neg %12 : tensor<64xf32> -> tensor<64xf32>
+    %14 = hone.tanh %13 : tensor<64xf32> -> tensor<64xf32>
+    %15 = hone.abs %14 : tensor<64xf32> -> tensor<64xf32>
+    %16 = hone.exp %15 : tensor<64xf32> -> tensor<64xf32>
+    %17 = hone.neg %16 : tensor<64xf32> -> tensor<64xf32>
+    %18 = hone.tanh %17 : tensor<64xf32> -> tensor<64xf32>
+    %19 = hone.abs %18 : tensor<64xf32> -> tensor<64xf32>
+    return %19 : tensor<64xf32>
+  }
+}
+
+// -----
+
+// A symbol of the module has a kernel's name.
+// CHECK-LABEL: module @taken
+// CHECK-DAG: hone.weight @k0_neg_add
+// CHECK-DAG: hone.kernel @[[K:k0_neg_add_[0-9]+]]
+// CHECK: hone.launch @[[K]]
+module @taken attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  hone.weight @k0_neg_add : tensor<8xf32> = #hone.file<"model.bin", offset = 0, length = 32>
+  func.func @main(%x: tensor<8xf32> {hone.name = "x"}) -> tensor<8xf32> {
+    %w = hone.use_weight @k0_neg_add : tensor<8xf32>
+    %0 = hone.neg %x : tensor<8xf32> -> tensor<8xf32>
+    %1 = hone.add %0, %w : tensor<8xf32>, tensor<8xf32> -> tensor<8xf32>
+    return %1 : tensor<8xf32>
+  }
+}
+
+// -----
+
+// A transposition of a family reads memory, too.
+// CHECK-LABEL: module @constant_transposed
+// CHECK: hone.weight @constant : tensor<64x64xf32>
+// CHECK: hone.kernel @k0_transpose(%{{.*}}: tensor<64x64xf32>)
+module @constant_transposed attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<8xf32> {hone.name = "x"}) -> tensor<64x64xf32> {
+    %0 = hone.constant dense<0.5> : tensor<64x64xf32>
+    %1 = hone.transpose %0 [1, 0] : tensor<64x64xf32> -> tensor<64x64xf32>
+    return %1 : tensor<64x64xf32>
+  }
+}

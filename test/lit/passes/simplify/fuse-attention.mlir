@@ -203,3 +203,101 @@ func.func @subnormal_scale(%q: tensor<1x4x7x8xf32>, %k: tensor<1x4x8x7xf32>, %v:
   %3 = hone.matmul %2, %v : tensor<1x4x7x7xf32>, tensor<1x4x7x8xf32> -> tensor<1x4x7x8xf32>
   return %3 : tensor<1x4x7x8xf32>
 }
+
+// -----
+
+// GPT-2: scores outside the triangle are replaced.
+// CHECK-LABEL: func @replaced
+// CHECK-SAME: %[[C:[^:]*]]: tensor<7x7xi1>
+// CHECK: hone.attention %{{.*}}, %{{.*}}, %{{.*}}, %[[C]] {fill = -1.000000e+04 : f32, scale = 2.500000e-01 : f32}
+func.func @replaced(%q: tensor<1x4x7x8xf32>, %k: tensor<1x4x8x7xf32>, %v: tensor<1x4x7x8xf32>, %c: tensor<7x7xi1>) -> tensor<1x4x7x8xf32> {
+  %four = hone.constant dense<4.0> : tensor<f32>
+  %fill = hone.constant dense<-1.0e+4> : tensor<f32>
+  %0 = hone.matmul %q, %k : tensor<1x4x7x8xf32>, tensor<1x4x8x7xf32> -> tensor<1x4x7x7xf32>
+  %1 = hone.div %0, %four : tensor<1x4x7x7xf32>, tensor<f32> -> tensor<1x4x7x7xf32>
+  %2 = hone.select %c, %1, %fill : tensor<7x7xi1>, tensor<1x4x7x7xf32>, tensor<f32> -> tensor<1x4x7x7xf32>
+  %3 = hone.softmax %2 {axis = 3 : i64} : tensor<1x4x7x7xf32> -> tensor<1x4x7x7xf32>
+  %4 = hone.matmul %3, %v : tensor<1x4x7x7xf32>, tensor<1x4x7x8xf32> -> tensor<1x4x7x8xf32>
+  return %4 : tensor<1x4x7x8xf32>
+}
+
+// -----
+
+// masked_fill: true is where the fill goes.
+// CHECK-LABEL: func @masked_fill
+// CHECK-SAME: %[[C:[^:]*]]: tensor<1x1x1x7xi1>
+// CHECK: %[[KEPT:.*]] = hone.not %[[C]]
+// CHECK: hone.attention %{{.*}}, %{{.*}}, %{{.*}}, %[[KEPT]] {fill = 0xFF800000 : f32, scale = 1.000000e+00 : f32}
+func.func @masked_fill(%q: tensor<1x4x7x8xf32>, %k: tensor<1x4x8x7xf32>, %v: tensor<1x4x7x8xf32>, %c: tensor<1x1x1x7xi1>) -> tensor<1x4x7x8xf32> {
+  %fill = hone.constant dense<0xFF800000> : tensor<f32>
+  %0 = hone.matmul %q, %k : tensor<1x4x7x8xf32>, tensor<1x4x8x7xf32> -> tensor<1x4x7x7xf32>
+  %1 = hone.select %c, %fill, %0 : tensor<1x1x1x7xi1>, tensor<f32>, tensor<1x4x7x7xf32> -> tensor<1x4x7x7xf32>
+  %2 = hone.softmax %1 {axis = 3 : i64} : tensor<1x4x7x7xf32> -> tensor<1x4x7x7xf32>
+  %3 = hone.matmul %2, %v : tensor<1x4x7x7xf32>, tensor<1x4x7x8xf32> -> tensor<1x4x7x8xf32>
+  return %3 : tensor<1x4x7x8xf32>
+}
+
+// -----
+
+// What replaces scores is no number but another tensor.
+// CHECK-LABEL: func @other_scores
+// CHECK-NOT: hone.attention
+func.func @other_scores(%q: tensor<1x4x7x8xf32>, %k: tensor<1x4x8x7xf32>, %v: tensor<1x4x7x8xf32>, %c: tensor<7x7xi1>, %o: tensor<7x7xf32>) -> tensor<1x4x7x8xf32> {
+  %0 = hone.matmul %q, %k : tensor<1x4x7x8xf32>, tensor<1x4x8x7xf32> -> tensor<1x4x7x7xf32>
+  %1 = hone.select %c, %0, %o : tensor<7x7xi1>, tensor<1x4x7x7xf32>, tensor<7x7xf32> -> tensor<1x4x7x7xf32>
+  %2 = hone.softmax %1 {axis = 3 : i64} : tensor<1x4x7x7xf32> -> tensor<1x4x7x7xf32>
+  %3 = hone.matmul %2, %v : tensor<1x4x7x7xf32>, tensor<1x4x7x8xf32> -> tensor<1x4x7x8xf32>
+  return %3 : tensor<1x4x7x8xf32>
+}
+
+// -----
+
+// Llama: each of 2 heads of keys and values serves 3 heads of queries. The mask's length is another symbol, but values
+// are as many as keys, so no longer mask would be taken.
+// CHECK-LABEL: func @grouped
+// CHECK-SAME: (%[[Q:[^:]*]]: {{[^%]*}}%[[K:[^:]*]]: {{[^%]*}}%[[V:[^:]*]]: {{[^%]*}}%[[M:[^:]*]]:
+// CHECK-DAG: %[[KEYS:.*]] = hone.transpose %[[K]] [0, 2, 1, 3] : tensor<1x2x?x8xf32> -> tensor<1x?x2x8xf32>
+// CHECK-DAG: %[[VALUES:.*]] = hone.transpose %[[V]] [0, 2, 1, 3] : tensor<1x2x?x8xf32> -> tensor<1x?x2x8xf32>
+// CHECK: hone.attention %{{.*}}, %[[KEYS]], %[[VALUES]], %[[M]] {scale = 1.000000e+00 : f32}
+func.func @grouped(%q: tensor<1x6x?x8xf32> {hone.dims = ["", "", "s", ""]}, %k: tensor<1x2x?x8xf32> {hone.dims = ["", "", "t", ""]},
+                   %v: tensor<1x2x?x8xf32> {hone.dims = ["", "", "t", ""]}, %m: tensor<1x1x?x?xf32> {hone.dims = ["", "", "s", "u"]}) -> tensor<1x6x?x8xf32> {
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %c6 = arith.constant 6 : index
+  %c8 = arith.constant 8 : index
+  %t = tensor.dim %k, %c2 : tensor<1x2x?x8xf32>
+  %0 = hone.reshape %k[%c1, %c2, %c1, %t, %c8] : tensor<1x2x?x8xf32> -> tensor<1x2x1x?x8xf32>
+  %1 = hone.expand %0[%c1, %c2, %c3, %t, %c8] : tensor<1x2x1x?x8xf32> -> tensor<1x2x3x?x8xf32>
+  %2 = hone.reshape %1[%c1, %c6, %t, %c8] : tensor<1x2x3x?x8xf32> -> tensor<1x6x?x8xf32>
+  %3 = hone.reshape %v[%c1, %c2, %c1, %t, %c8] : tensor<1x2x?x8xf32> -> tensor<1x2x1x?x8xf32>
+  %4 = hone.expand %3[%c1, %c2, %c3, %t, %c8] : tensor<1x2x1x?x8xf32> -> tensor<1x2x3x?x8xf32>
+  %5 = hone.reshape %4[%c1, %c6, %t, %c8] : tensor<1x2x3x?x8xf32> -> tensor<1x6x?x8xf32>
+  %6 = hone.transpose %2 [0, 1, 3, 2] : tensor<1x6x?x8xf32> -> tensor<1x6x8x?xf32>
+  %7 = hone.matmul %q, %6 : tensor<1x6x?x8xf32>, tensor<1x6x8x?xf32> -> tensor<1x6x?x?xf32>
+  %8 = hone.add %7, %m : tensor<1x6x?x?xf32>, tensor<1x1x?x?xf32> -> tensor<1x6x?x?xf32>
+  %9 = hone.softmax %8 {axis = 3 : i64} : tensor<1x6x?x?xf32> -> tensor<1x6x?x?xf32>
+  %10 = hone.matmul %9, %5 : tensor<1x6x?x?xf32>, tensor<1x6x?x8xf32> -> tensor<1x6x?x8xf32>
+  return %10 : tensor<1x6x?x8xf32>
+}
+
+// -----
+
+// Heads in the other order: head 0 reads group 0, head 1 group 1, head 2 group 0 again.
+// CHECK-LABEL: func @interleaved
+// CHECK: hone.attention {{.*}} : tensor<1x7x6x8xf32>, tensor<1x5x6x8xf32>, tensor<1x5x6x8xf32>
+func.func @interleaved(%q: tensor<1x6x7x8xf32>, %k: tensor<1x2x5x8xf32>, %v: tensor<1x6x5x8xf32>) -> tensor<1x6x7x8xf32> {
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %c5 = arith.constant 5 : index
+  %c6 = arith.constant 6 : index
+  %c8 = arith.constant 8 : index
+  %0 = hone.reshape %k[%c1, %c1, %c2, %c5, %c8] : tensor<1x2x5x8xf32> -> tensor<1x1x2x5x8xf32>
+  %1 = hone.expand %0[%c1, %c3, %c2, %c5, %c8] : tensor<1x1x2x5x8xf32> -> tensor<1x3x2x5x8xf32>
+  %2 = hone.reshape %1[%c1, %c6, %c5, %c8] : tensor<1x3x2x5x8xf32> -> tensor<1x6x5x8xf32>
+  %3 = hone.matmul %q, %2 {transpose_rhs} : tensor<1x6x7x8xf32>, tensor<1x6x5x8xf32> -> tensor<1x6x7x5xf32>
+  %4 = hone.softmax %3 {axis = 3 : i64} : tensor<1x6x7x5xf32> -> tensor<1x6x7x5xf32>
+  %5 = hone.matmul %4, %v : tensor<1x6x7x5xf32>, tensor<1x6x5x8xf32> -> tensor<1x6x7x8xf32>
+  return %5 : tensor<1x6x7x8xf32>
+}

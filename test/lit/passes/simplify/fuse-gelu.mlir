@@ -211,3 +211,53 @@ func.func @f64(%x: tensor<16xf64>) -> tensor<16xf64> {
   %4 = hone.mul %3, %half : tensor<16xf64>, tensor<f64> -> tensor<16xf64>
   return %4 : tensor<16xf64>
 }
+
+// -----
+
+// One and a half are exact, whatever they were rounded to.
+// CHECK-LABEL: func @nearly_one
+// CHECK-NOT: hone.gelu
+func.func @nearly_one(%x: tensor<16xf32>) -> tensor<16xf32> {
+  %root2 = hone.constant dense<1.41421354> : tensor<f32>
+  %one = hone.constant dense<1.0009> : tensor<f32>
+  %half = hone.constant dense<0.5> : tensor<f32>
+  %0 = hone.div %x, %root2 : tensor<16xf32>, tensor<f32> -> tensor<16xf32>
+  %1 = hone.erf %0 : tensor<16xf32> -> tensor<16xf32>
+  %2 = hone.add %1, %one : tensor<16xf32>, tensor<f32> -> tensor<16xf32>
+  %3 = hone.mul %x, %2 : tensor<16xf32>, tensor<16xf32> -> tensor<16xf32>
+  %4 = hone.mul %3, %half : tensor<16xf32>, tensor<f32> -> tensor<16xf32>
+  return %4 : tensor<16xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @nearly_half
+// CHECK-NOT: hone.gelu
+func.func @nearly_half(%x: tensor<16xf32>) -> tensor<16xf32> {
+  %root2 = hone.constant dense<1.41421354> : tensor<f32>
+  %one = hone.constant dense<1.0> : tensor<f32>
+  %half = hone.constant dense<0.5004> : tensor<f32>
+  %0 = hone.div %x, %root2 : tensor<16xf32>, tensor<f32> -> tensor<16xf32>
+  %1 = hone.erf %0 : tensor<16xf32> -> tensor<16xf32>
+  %2 = hone.add %1, %one : tensor<16xf32>, tensor<f32> -> tensor<16xf32>
+  %3 = hone.mul %x, %2 : tensor<16xf32>, tensor<16xf32> -> tensor<16xf32>
+  %4 = hone.mul %3, %half : tensor<16xf32>, tensor<f32> -> tensor<16xf32>
+  return %4 : tensor<16xf32>
+}
+
+// -----
+
+// A thousandth beside √2 is another function: 3e-4 of its value.
+// CHECK-LABEL: func @nearly_root
+// CHECK-NOT: hone.gelu
+func.func @nearly_root(%x: tensor<16xf32>) -> tensor<16xf32> {
+  %root2 = hone.constant dense<1.4155> : tensor<f32>
+  %one = hone.constant dense<1.0> : tensor<f32>
+  %half = hone.constant dense<0.5> : tensor<f32>
+  %0 = hone.div %x, %root2 : tensor<16xf32>, tensor<f32> -> tensor<16xf32>
+  %1 = hone.erf %0 : tensor<16xf32> -> tensor<16xf32>
+  %2 = hone.add %1, %one : tensor<16xf32>, tensor<f32> -> tensor<16xf32>
+  %3 = hone.mul %x, %2 : tensor<16xf32>, tensor<16xf32> -> tensor<16xf32>
+  %4 = hone.mul %3, %half : tensor<16xf32>, tensor<f32> -> tensor<16xf32>
+  return %4 : tensor<16xf32>
+}

@@ -1,8 +1,10 @@
 // RUN: hone-opt %s --hone-insert-taps=names=^encoder | FileCheck %s
 // RUN: hone-opt %s --hone-insert-taps=names=^encoder --hone-simplify --hone-dispatch | FileCheck %s --check-prefix=KERNELS
 // RUN: not hone-opt %s --hone-insert-taps=names=[ 2>&1 | FileCheck %s --check-prefix=BAD
+// RUN: not hone-opt %s --hone-insert-taps=names=decodre 2>&1 | FileCheck %s --check-prefix=NONE
+// NONE: error: no value of a node whose name matches 'decodre'
 
-// The last op of a node is its result; what does not match, and weights, are left alone.
+// What a node hands on is its result; what does not match, and weights, are left alone.
 // CHECK-LABEL: func.func @main
 // CHECK: %[[A:.*]] = hone.neg %arg0
 // CHECK: %[[B:.*]] = hone.exp %[[A]]

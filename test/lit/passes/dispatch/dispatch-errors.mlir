@@ -1,0 +1,24 @@
+// RUN: hone-opt %s --hone-dispatch --verify-diagnostics --split-input-file
+
+// expected-error@+1 {{wants a function @main and a target (hone.target) on the module}}
+module {
+  func.func @main(%x: tensor<8xf32>) -> tensor<8xf32> {
+    return %x : tensor<8xf32>
+  }
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  // expected-error@+1 {{wants one block, and tensors as arguments and results}}
+  func.func private @main(tensor<8xf32>) -> tensor<8xf32>
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  // expected-error@+1 {{wants one block, and tensors as arguments and results}}
+  func.func @main(%x: tensor<8xf32>, %n: index) -> tensor<8xf32> {
+    return %x : tensor<8xf32>
+  }
+}

@@ -1,0 +1,46 @@
+// RUN: hone-opt %s --hone-plan-memory --verify-diagnostics --split-input-file
+
+// Not dispatched.
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<8xf32>) -> tensor<8xf32> {
+    // expected-error@+1 {{has no place in memory: hone-dispatch comes before hone-plan-memory}}
+    %0 = hone.neg %x : tensor<8xf32> -> tensor<8xf32>
+    return %0 : tensor<8xf32>
+  }
+}
+
+// -----
+
+// Planned already.
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  // expected-error@+1 {{wants one block, and tensors as arguments and results}}
+  func.func @main(%x: memref<8xf32>) -> index {
+    %c0 = arith.constant 0 : index
+    return %c0 : index
+  }
+}
+
+// -----
+
+// A result that no launch writes.
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  // expected-error@+1 {{wants a launch of its own behind each result}}
+  func.func @main(%x: tensor<8xf32>) -> tensor<8xf32> {
+    return %x : tensor<8xf32>
+  }
+}
+
+// -----
+
+// Sizes that no memory holds, together though not alone: their sum must not wrap.
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  hone.kernel @k(%a: tensor<1xf32>) -> tensor<1xf32> {
+    hone.return %a : tensor<1xf32>
+  }
+  func.func @main(%x: tensor<1xf32>) -> tensor<1152921504606846976xf32> {
+    // expected-error@+1 {{the values of a run would not fit into memory: a dim is too large}}
+    %0 = hone.launch @k(%x) sizes() : (tensor<1xf32>) -> tensor<1152921504606846976xf32>
+    %1 = hone.launch @k(%0) sizes() : (tensor<1152921504606846976xf32>) -> tensor<1152921504606846976xf32>
+    return %1 : tensor<1152921504606846976xf32>
+  }
+}
