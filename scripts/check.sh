@@ -51,6 +51,10 @@ complain "a link to nowhere" "$(pick '\.md$' | while read -r file; do
   done
 done)"
 
+complain "a page that no other links to" "$(pick '^docs/.*\.md$' | while read -r page; do
+  pick '\.md$' "^$page\$" | xargs grep -qE "\]\(([^)]*/)?$(basename "$page")[)#]" || echo "$page"
+done)"
+
 complain "not formatted (scripts/format.sh)" \
   "$(pick '\.(c|cpp|h|hpp)$' | xargs clang-format-22 --dry-run 2>&1 | grep -oE '^[^:]+:.*warning:' | sort -u -t: -k1,1)"
 if [[ -x .venv/bin/ruff ]]; then

@@ -1,5 +1,6 @@
 # What the scripts share: where things are, how they speak. Sourced, not run.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# shellcheck shell=bash disable=SC2034
 #
 # HONE_DEPS    the ONNX C++ library (default ~/.cache/hone/deps)
 # HONE_MODELS  test models (default ~/.cache/hone/models)

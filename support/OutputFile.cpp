@@ -10,6 +10,7 @@
 
 #include "support/OutputFile.h"
 #include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/Errno.h"
 #include "llvm/Support/FileSystem.h"
@@ -35,8 +36,10 @@ llvm::Expected<OutputFile> OutputFile::create(llvm::StringRef path, unsigned mod
   if (!fs::status(goal, status) && !fs::is_regular_file(status))
     return cannotWrite(path, fs::is_directory(status) ? "it is a folder" : "it is not a regular file");
 
-  std::string temporary = (goal + ".tmp." + llvm::Twine(llvm::sys::Process::getProcessId())).str();
-  fs::remove(temporary); // left by an earlier process of this number that was killed
+  // Process numbers alone are not unique: containers that share a folder have the same ones.
+  std::string temporary = (goal + ".tmp." + llvm::Twine(llvm::sys::Process::getProcessId()) + "." +
+                           llvm::utohexstr(llvm::sys::Process::GetRandomNumber()))
+                              .str();
   int fd;
   if (std::error_code error = fs::openFile(temporary, fd, fs::CD_CreateNew, fs::FA_Write, fs::OF_None, mode))
     return cannotWrite(path, error.message());

@@ -19,8 +19,8 @@
 
 namespace hone {
 
-/// A file in the making: `GOAL.tmp.<pid>` until commit() renames it to GOAL. Every error names the goal and the
-/// system's reason. Movable; destroyed without commit(), it removes what it wrote, and so do the signals that end a
+/// A file in the making: `GOAL.tmp.<pid>.<random>` until commit() renames it to GOAL. Every error names the goal and
+/// the system's reason. Movable; destroyed without commit(), it removes what it wrote, and so do the signals that end a
 /// process.
 class OutputFile {
 public:

@@ -182,6 +182,8 @@ ExitCode Compilation::loadStage() {
     return given("--dim");
   if (!options.shapes.empty())
     return given("--shape");
+  if (!options.keep.empty())
+    return given("--keep");
 
   root = readStage(options.input, *mlirContext);
   if (!root) {
@@ -231,11 +233,16 @@ std::string Compilation::pipelineText(Stage to) {
   return text;
 }
 
+ExitCode Compilation::canReach(Stage to) {
+  if (to >= current)
+    return ExitDone;
+  console.error("is at the stage '" + toString(current) + "', which comes after '" + toString(to) + "'");
+  return ExitUsage;
+}
+
 ExitCode Compilation::runTo(Stage to) {
-  if (to < current) {
-    console.error("is at the stage '" + toString(current) + "', which comes after '" + toString(to) + "'");
-    return ExitUsage;
-  }
+  if (ExitCode code = canReach(to))
+    return code;
   PassManager manager(mlirContext.get(), ModuleOp::getOperationName());
   if (failed(applyPassManagerCLOptions(manager)))
     return ExitUsage;

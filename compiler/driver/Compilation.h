@@ -26,6 +26,9 @@ public:
   /// Reads options.input: a model, which is imported, or a stage file.
   ExitCode load();
 
+  /// Whether stage `to` can be reached: stages are not left backwards.
+  ExitCode canReach(Stage to);
+
   /// Runs the passes up to stage `to`; the module may already be there.
   ExitCode runTo(Stage to);
 

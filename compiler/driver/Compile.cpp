@@ -195,22 +195,27 @@ ExitCode hone::compileCommand(const Options &options, Console &console) {
     console.error("-o -: a library is not written to stdout");
     return ExitUsage;
   }
-
   if (llvm::sys::fs::equivalent(options.input, output)) {
     console.error("-o " + output + ": this is the input itself");
     return ExitUsage;
   }
 
+  if (!options.printPipeline && output != "-") // better known before the work than after it
+    if (llvm::Expected<OutputFile> file = OutputFile::create(output); !file)
+      return finish(file.takeError(), console);
+
   Compilation compilation(options, console);
   if (ExitCode code = compilation.load())
     return code;
-  if (options.printPipeline) {
-    console.clear();
-    llvm::outs() << compilation.pipelineText(form->stage) << '\n';
-    return ExitDone;
-  }
   // A header can be written at any stage, any other form only on the way to its own.
   Stage stage = form->kind == OutputForm::Header ? std::max(form->stage, compilation.stage()) : form->stage;
+  if (options.printPipeline) {
+    if (ExitCode code = compilation.canReach(stage))
+      return code;
+    console.clear();
+    llvm::outs() << compilation.pipelineText(stage) << '\n';
+    return ExitDone;
+  }
   if (ExitCode code = compilation.runTo(stage))
     return code;
   return writeOutput(compilation, *form, output, console);

@@ -4,6 +4,8 @@
 
 #include "compiler/driver/Console.h"
 #include "dialects/hone/Hone.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Signals.h"
@@ -21,23 +23,44 @@ static constexpr llvm::StringLiteral reportHint = "this is a fault of Hone: plea
 
 //===-- Messages ------------------------------------------------------------------------------------------------===//
 
+std::string hone::printable(StringRef text) {
+  std::string result;
+  for (unsigned char c : text) {
+    if (c >= ' ' && c != 0x7f)
+      result += char(c);
+    else
+      result += "\\x" + llvm::utohexstr(c, /*LowerCase=*/true, /*Width=*/2);
+  }
+  return result;
+}
+
 Console::Console(std::string subject)
-    : subject(std::move(subject)), terminal(llvm::sys::Process::StandardErrIsDisplayed()) {}
+    : subject(std::move(subject)), terminal(llvm::sys::Process::StandardErrIsDisplayed() &&
+                                            llvm::sys::Process::GetEnv("TERM").value_or("dumb") != "dumb") {}
 
 void Console::clear() {
   std::lock_guard<std::mutex> lock(mutex);
+  clearLine();
+}
+
+void Console::clearLine() {
   if (lineShown)
     llvm::errs() << "\r\033[K";
   lineShown = false;
 }
 
 void Console::print(StringRef kind, const llvm::Twine &text) {
-  clear();
-  std::lock_guard<std::mutex> lock(mutex);
-  llvm::errs() << kind << ": ";
+  std::string message = text.str(), prefix = (kind + ": ").str();
   if (!subject.empty() && kind != "note")
-    llvm::errs() << subject << ": ";
-  llvm::errs() << text << '\n';
+    prefix += subject + ": ";
+  std::lock_guard<std::mutex> lock(mutex);
+  clearLine();
+  // Further lines are indented: none can pass for a message of its own.
+  llvm::errs() << printable(prefix);
+  llvm::interleave(
+      llvm::split(StringRef(message).rtrim('\n'), '\n'), [](StringRef line) { llvm::errs() << printable(line); },
+      [] { llvm::errs() << "\n  "; });
+  llvm::errs() << '\n';
 }
 
 void Console::error(const llvm::Twine &text) {
@@ -105,8 +128,11 @@ void Console::diagnose(Diagnostic &diagnostic) {
 
 void Console::progress(unsigned step, const llvm::Twine &what) {
   std::lock_guard<std::mutex> lock(mutex);
-  std::string text = ("[" + Twine(step) + "/" + Twine(stepCount) + "] " + what).str();
+  std::string text = printable(("[" + Twine(step) + "/" + Twine(stepCount) + "] " + what).str());
   if (terminal) {
+    // A line that wraps could not be taken away again.
+    if (unsigned columns = llvm::sys::Process::StandardErrColumns())
+      text.resize(std::min<size_t>(text.size(), columns - 1));
     llvm::errs() << "\r\033[K" << text;
     lineShown = true;
   } else if (auto now = std::chrono::steady_clock::now(); now - lastLine > std::chrono::seconds(10)) {
@@ -129,13 +155,25 @@ static void dieOfFault(void *) {
                  "--emit=import writes, and the command line\n");
 }
 
+static void dieOfMemory() { die(ExitInput, "\nerror: out of memory\n"); }
+
 void hone::installCrashHandlers() {
   llvm::sys::AddSignalHandler(dieOfFault, nullptr);
   // After LLVM's own handlers, so that it is not replaced by them.
   struct sigaction action = {};
   action.sa_handler = [](int) { die(ExitInput, "\nerror: a file of the model became shorter while it was read\n"); };
   ::sigaction(SIGBUS, &action, nullptr);
-  std::set_new_handler([] { die(ExitInput, "\nerror: out of memory\n"); });
+  // Nor is it a fault when somebody ends the process.
+  action.sa_handler = [](int number) {
+    llvm::sys::RunInterruptHandlers();
+    ::raise(number);
+  };
+  action.sa_flags = SA_RESETHAND;
+  ::sigaction(SIGQUIT, &action, nullptr);
+  ::sigaction(SIGXCPU, &action, nullptr);
+  ::signal(SIGXFSZ, SIG_IGN); // a file beyond the limit of its size is an error of write()
+  std::set_new_handler(dieOfMemory);
+  llvm::install_bad_alloc_error_handler([](void *, const char *, bool) { dieOfMemory(); });
   llvm::install_fatal_error_handler([](void *, const char *reason, bool) {
     llvm::errs() << "\nerror: " << reason << '\n';
     dieOfFault(nullptr);

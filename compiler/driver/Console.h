@@ -7,6 +7,7 @@
 
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/Support/Error.h"
+#include <atomic>
 #include <chrono>
 #include <mutex>
 #include <string>
@@ -23,6 +24,9 @@ enum ExitCode {
 
 /// How many steps progress() counts: the five stages, code, and the output.
 inline constexpr unsigned stepCount = 7;
+
+/// `text` with its control characters spelled out ("\x1b"): names come from files, and must not steer a terminal.
+std::string printable(llvm::StringRef text);
 
 /// Prints to stderr. Safe to use from several threads.
 class Console {
@@ -43,7 +47,7 @@ public:
   void diagnose(mlir::Diagnostic &diagnostic);
 
   /// Says what is being done, the `step`th of `stepCount` steps: on a terminal in one line that the next call replaces;
-  /// elsewhere lines, one every ten seconds.
+  /// elsewhere, and on a terminal that cannot do that, lines, one every ten seconds.
   void progress(unsigned step, const llvm::Twine &what);
   /// Takes the line of progress away.
   void clear();
@@ -53,12 +57,13 @@ public:
 
 private:
   void print(llvm::StringRef kind, const llvm::Twine &text);
+  void clearLine(); ///< with the mutex held
 
   std::string subject;
   std::mutex mutex;
   std::chrono::steady_clock::time_point lastLine = std::chrono::steady_clock::now();
   bool terminal, lineShown = false;
-  unsigned errors = 0;
+  std::atomic<unsigned> errors = 0;
 };
 
 /// Makes crashes, fatal errors of LLVM, exhausted memory and files that shrink while they are mapped end the process

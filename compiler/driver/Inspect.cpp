@@ -20,8 +20,7 @@ static StringRef typeName(OnnxDataType type) {
   return name == "?" ? StringRef(toString(type)) : name;
 }
 
-//===-- Text: both kinds of file become the same JSON, and this prints it
-//-------------------------------------------===//
+//===-- Text: both kinds of file become the same JSON, and this prints it ---------------------------------------===//
 
 /// "1.2 MB".
 static std::string sizeText(double bytes) {
@@ -41,14 +40,15 @@ static void printValues(const json::Object &root, StringRef key) {
     const json::Object *value = entry.getAsObject();
     if (!value)
       continue;
-    llvm::outs() << "  " << llvm::left_justify(value->getString("name").value_or(""), 24) << ' '
+    llvm::outs() << "  " << llvm::left_justify(printable(value->getString("name").value_or("")), 24) << ' '
                  << value->getString("type").value_or("?");
     if (const json::Array *dims = value->getArray("dims")) {
       llvm::ListSeparator comma;
       llvm::outs() << " [";
       for (const json::Value &dim : *dims)
         llvm::outs() << comma
-                     << (dim.getAsString() ? dim.getAsString()->str() : std::to_string(dim.getAsInteger().value_or(0)));
+                     << (dim.getAsString() ? printable(*dim.getAsString())
+                                           : std::to_string(dim.getAsInteger().value_or(0)));
       llvm::outs() << ']';
     }
     llvm::outs() << '\n';
@@ -63,16 +63,16 @@ static void printCounts(const json::Object &counts, StringRef title) {
   llvm::sort(rows);
   llvm::outs() << title << '\n';
   for (auto [count, name] : rows)
-    llvm::outs() << "  " << llvm::left_justify(name, 24) << ' ' << -count << '\n';
+    llvm::outs() << "  " << llvm::left_justify(printable(name), 24) << ' ' << -count << '\n';
 }
 
 static void printText(const json::Object &root) {
   for (StringRef key : {"model", "target", "flags", "compiler", "producer"}) {
     if (const json::Object *model = root.getObject(key))
-      llvm::outs() << llvm::left_justify("name", 9) << ' ' << model->getString("name").value_or("") << '\n'
+      llvm::outs() << llvm::left_justify("name", 9) << ' ' << printable(model->getString("name").value_or("")) << '\n'
                    << llvm::left_justify("blake3", 9) << ' ' << model->getString("blake3").value_or("") << '\n';
     else if (std::optional<StringRef> text = root.getString(key); text && !text->empty())
-      llvm::outs() << llvm::left_justify(key, 9) << ' ' << *text << '\n';
+      llvm::outs() << llvm::left_justify(key, 9) << ' ' << printable(*text) << '\n';
   }
   printValues(root, "inputs");
   printValues(root, "outputs");
@@ -119,7 +119,10 @@ static json::Array valuesOf(llvm::ArrayRef<OnnxValueInfo> values) {
   return array;
 }
 
-static llvm::Expected<json::Object> describeModel(const Options &options, Console &console) {
+static llvm::Expected<json::Object> describeModel(const Options &options) {
+  if (StringRef(options.input).ends_with(".mlir"))
+    return llvm::createStringError("is a stage of a compile, to be read as text; hone inspect takes the model, or the "
+                                   "library that is made of it");
   std::vector<OnnxProblem> problems;
   OnnxModel model = readModel(options.input, problems);
   llvm::Error errors = llvm::Error::success();
@@ -172,8 +175,7 @@ static llvm::Expected<json::Object> describeLibrary(const Options &options) {
 }
 
 ExitCode hone::inspectCommand(const Options &options, Console &console) {
-  llvm::Expected<json::Object> root =
-      isElfFile(options.input) ? describeLibrary(options) : describeModel(options, console);
+  llvm::Expected<json::Object> root = isElfFile(options.input) ? describeLibrary(options) : describeModel(options);
   if (!root) {
     console.error(root.takeError());
     return ExitInput;

@@ -5,6 +5,7 @@
 #include "compiler/driver/LoadedLibrary.h"
 #include "hone/abi.h"
 #include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/BinaryFormat/Magic.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/FileSystem.h"
@@ -37,17 +38,21 @@ static llvm::Expected<std::string> findSymbol(StringRef path) {
   auto *elf = llvm::dyn_cast<llvm::object::ELFObjectFileBase>(binary->getBinary());
   if (!elf || elf->getEType() != llvm::ELF::ET_DYN)
     return notOurs();
+  llvm::SmallVector<std::string> found;
   for (llvm::object::ELFSymbolRef symbol : elf->getDynamicSymbolIterators()) {
     llvm::Expected<uint32_t> flags = symbol.getFlags();
     llvm::Expected<StringRef> name = symbol.getName();
     bool usable = flags && name && !(*flags & llvm::object::SymbolRef::SF_Undefined) && name->ends_with("_library");
-    std::string text = name ? name->str() : "";
+    if (usable)
+      found.push_back(name->str());
     consumeError(flags.takeError());
     consumeError(name.takeError());
-    if (usable)
-      return text;
   }
-  return notOurs();
+  if (found.size() > 1)
+    return llvm::createStringError("holds several models: " + llvm::join(found, ", ") + "; give the library of one");
+  if (found.empty())
+    return notOurs();
+  return found.front();
 }
 
 llvm::Expected<LoadedLibrary> LoadedLibrary::open(StringRef path) {

@@ -19,8 +19,8 @@ bool isElfFile(llvm::StringRef path);
 /// A library in this process, closed at the end.
 class LoadedLibrary {
 public:
-  /// Opens the shared library at `path` by its only exported symbol, NAME_library. Errors: no such file; not one that
-  /// Hone compiled, or for another machine; compiled with another version of the interface.
+  /// Opens the shared library at `path` by its only exported symbol NAME_library. Errors: no such file; not one that
+  /// Hone compiled, or for another machine; of several models; compiled with another version of the interface.
   static llvm::Expected<LoadedLibrary> open(llvm::StringRef path);
 
   LoadedLibrary(LoadedLibrary &&other) : handle(other.handle), descriptor(other.descriptor) { other.handle = nullptr; }

@@ -29,12 +29,14 @@ int hone::runHone(int argc, char **argv) {
   Console console(options.input);
   if (parsed)
     exitCode = dispatch(options, console);
-  // What was printed may have gone to a full disk.
+  // What was printed may have gone to a full disk. There is nobody left to tell where stderr has.
   llvm::outs().flush();
   if (llvm::outs().has_error()) {
     console.error("cannot write to stdout: " + llvm::outs().error().message());
     llvm::outs().clear_error();
-    return ExitInput;
+    exitCode = ExitInput;
   }
+  console.clear();
+  llvm::errs().clear_error();
   return exitCode;
 }

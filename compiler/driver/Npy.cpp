@@ -5,7 +5,6 @@
 
 #include "compiler/driver/Npy.h"
 #include "hone/abi.h"
-#include "support/FileView.h"
 #include "support/OutputFile.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -64,14 +63,12 @@ static bool parseShape(StringRef text, std::vector<int64_t> &dims) {
   return true;
 }
 
-llvm::Expected<HostTensor> hone::readNpy(StringRef path) {
-  auto fail = [&](const Twine &text) { return llvm::createStringError("'" + path + "' " + text); };
-  llvm::Expected<FileView> file = FileView::open(path);
-  if (!file)
-    return file.takeError();
-  StringRef bytes = file->bytes();
-  if (!bytes.consume_front(magic) || bytes.size() < 6)
-    return fail("is no .npy file");
+bool hone::isNpy(StringRef bytes) { return bytes.starts_with(magic); }
+
+llvm::Expected<HostTensor> hone::parseNpy(StringRef bytes) {
+  auto fail = [](const Twine &text) { return llvm::createStringError(text); };
+  if (!bytes.consume_front(magic) || bytes.size() < 6 || bytes[0] < 1 || bytes[0] > 3)
+    return fail("is no .npy file of version 1 to 3");
   size_t lengthBytes = bytes[0] == 1 ? 2 : 4;
   size_t length = lengthBytes == 2 ? llvm::support::endian::read16le(bytes.data() + 2)
                                    : llvm::support::endian::read32le(bytes.data() + 2);

@@ -1,4 +1,4 @@
-// NumPy's .npy files: what `hone run` reads and writes.
+// NumPy's .npy files.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
@@ -24,9 +24,12 @@ struct HostTensor {
 /// Bytes of one element; 0 for a type that is not supported.
 unsigned elementBytes(int32_t dtype);
 
-/// Reads the file `path`. Errors: no .npy file of version 1 to 3; Fortran order; an element type that ONNX or the
-/// format does not have; a size that does not fit the shape.
-llvm::Expected<HostTensor> readNpy(llvm::StringRef path);
+/// Whether `bytes` begin as a .npy file does.
+bool isNpy(llvm::StringRef bytes);
+
+/// Reads the .npy file that `bytes` are. Errors, to stand behind the file's name: not of version 1 to 3; Fortran order;
+/// an element type that ONNX or the format does not have; a size that does not fit the shape.
+llvm::Expected<HostTensor> parseNpy(llvm::StringRef bytes);
 
 /// Writes `bytes` as the file `path`, which appears when it is complete.
 llvm::Error writeNpy(llvm::StringRef path, int32_t dtype, llvm::ArrayRef<int64_t> dims, llvm::StringRef bytes);

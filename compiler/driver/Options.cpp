@@ -62,13 +62,20 @@ Examples:
   hone inspect model.onnx
   hone inspect model.so --json
 )"},
-    {Command::Run, "run", "LIB [--input NAME=FILE.npy]...", "runs a compiled library once",
-     R"(Inputs come from NumPy files or, with --random, are made up: floats in [-1, 1), integers 0 and 1, the same in each
-run. Prints shape and range of each output.
+    {Command::Run, "run", "LIB [--input NAME=FILE]...", "runs a compiled library once",
+     R"(An input comes from a file:
+
+  .npy   an array that numpy.save wrote
+  .npz   the array of the input's name, or the only one, of an archive that numpy.savez or savez_compressed wrote
+  .pb    an ONNX TensorProto, as in the standard's test data
+
+or, with --random, is made up: floats in [-1, 1), integers 0 and 1, the same in each run. Prints shape and range of each
+output.
 
 Examples:
   hone run model.so --random --dim sequence=16
   hone run model.so --input ids=ids.npy --input mask=mask.npy -o results/
+  hone run model.so --input ids=inputs.npz --random       the mask is made up, as large as the ids
 )"},
 };
 
@@ -87,16 +94,14 @@ struct Rows {
                             cl::desc("What to write, one of the names above. Default: by the suffix of OUT, or lib")};
   cl::opt<std::string> target{
       "target", cl::value_desc("LEVEL"), cl::sub(compile), cl::sub(check),
-      cl::desc(
-          "Processor to compile for: host (default), x86-64-v3 (AVX2), x86-64-v4 (AVX-512), x86-64-v4+avx512vnni")};
+      cl::desc("Processor: host (default), x86-64-v3 (AVX2), x86-64-v4 (AVX-512), x86-64-v4+avx512vnni")};
   cl::list<std::string> shape{"shape", cl::value_desc("NAME=1x128xi64"), cl::sub(compile), cl::sub(check),
                               cl::desc("Pin the dims of an input; `?` leaves one open")};
-  cl::list<std::string> dim{"dim",
-                            cl::value_desc("SYMBOL=N"),
-                            cl::sub(compile),
-                            cl::sub(check),
-                            cl::sub(run),
-                            cl::desc("Pin a dim by its symbol; for `run --random`, its size (default 1)")};
+  cl::list<std::string> dim{"dim", cl::value_desc("SYMBOL=N"), cl::sub(compile), cl::sub(check),
+                            cl::desc("Pin a dim by its symbol")};
+  cl::list<std::string> size{
+      "dim", cl::value_desc("SYMBOL=N"), cl::sub(run),
+      cl::desc("Size of a dim, by its symbol, for --random (default: as in given inputs, or 1)")};
   cl::opt<std::string> keep{"keep", cl::value_desc("REGEX"), cl::sub(compile),
                             cl::desc("Nodes whose values become outputs too, under the nodes' names")};
   cl::opt<std::string> name{"name", cl::value_desc("IDENT"), cl::sub(compile),
@@ -106,7 +111,7 @@ struct Rows {
   cl::opt<bool> printPipeline{"print-pipeline", cl::sub(compile),
                               cl::desc("Print the passes that would run, for hone-opt --pass-pipeline, and stop")};
   cl::opt<bool> json{"json", cl::sub(inspect), cl::desc("Print JSON")};
-  cl::list<std::string> inputs{"input", cl::value_desc("NAME=FILE.npy"), cl::sub(run), cl::desc("Value of an input")};
+  cl::list<std::string> inputs{"input", cl::value_desc("NAME=FILE"), cl::sub(run), cl::desc("Value of an input")};
   cl::opt<bool> random{"random", cl::sub(run), cl::desc("Make up the inputs that are not given")};
   cl::opt<std::string> threads{"threads", cl::value_desc("N"), cl::sub(run),
                                cl::desc("Threads to run with (default: the cores that the process may use)")};
@@ -156,6 +161,11 @@ static void printOverview() {
                   "Exit codes: 0 done, 1 the input or the environment is at fault, 2 usage, 3 a fault of Hone.\n";
 }
 
+/// How an option is written.
+static std::string spelling(const cl::Option &option) {
+  return ((option.ArgStr.size() == 1 ? "-" : "--") + option.ArgStr).str();
+}
+
 /// The options of a command that are ours, by name.
 static std::vector<cl::Option *> ownOptions(cl::SubCommand &subcommand) {
   std::vector<cl::Option *> options;
@@ -173,14 +183,15 @@ static void printHelp(const CommandInfo &info, cl::SubCommand &subcommand) {
                << info.details << "\nOptions:\n";
   std::vector<cl::Option *> options = ownOptions(subcommand);
   for (cl::Option *option : options) {
-    std::string left = option->ArgStr == "o" ? "-o" : ("--" + option->ArgStr).str();
+    std::string left = spelling(*option);
     if (!option->ValueStr.empty())
-      left += (option->ArgStr == "o" ? " " : "=") + option->ValueStr.str();
+      left += (option->ArgStr.size() == 1 ? " " : "=") + option->ValueStr.str();
     llvm::outs() << "  " << llvm::left_justify(left, 28) << ' ' << option->HelpStr << '\n';
   }
   if (info.command == Command::Compile)
-    llvm::outs() << "\nMLIR's options for looking into passes are taken too: --mlir-print-ir-after-change,\n"
-                    "--mlir-print-ir-tree-dir=DIR, --mlir-timing, --mlir-pass-pipeline-crash-reproducer=FILE, ...\n";
+    llvm::outs() << "\nMLIR's options for looking into passes are taken too: --mlir-print-ir-after-all (with\n"
+                    "--mlir-print-ir-after-change, --mlir-print-ir-tree-dir=DIR), --mlir-timing,\n"
+                    "--mlir-pass-pipeline-crash-reproducer=FILE, ...\n";
 }
 
 static int usageError(const llvm::Twine &text) {
@@ -214,8 +225,8 @@ static std::string usageText(StringRef message, const CommandInfo &info, cl::Sub
     result = ("there is no option '" + given + "'").str();
     StringRef name = given.ltrim('-').split('=').first;
     for (cl::Option *option : ownOptions(subcommand))
-      if (name.edit_distance(option->ArgStr) <= 2)
-        result += ("; did you mean '--" + option->ArgStr + "'?").str();
+      if (name.edit_distance(option->ArgStr) <= std::min<size_t>(2, option->ArgStr.size() - 1))
+        result += "; did you mean '" + spelling(*option) + "'?";
   }
   if (result.empty()) // LLVM has printed what is wrong with a value already
     result = "an option has a value that it does not take";
@@ -256,12 +267,25 @@ bool hone::parseOptions(int argc, char **argv, Options &options, int &exitCode) 
     return false;
   }
 
+  auto needsValue = [&](const cl::Option &option) {
+    exitCode =
+        usageError(spelling(option) + " needs a value, " + option.ValueStr + "; see 'hone " + info->name + " --help'");
+    return false;
+  };
+  // LLVM would print a line of its own about this.
+  for (cl::Option *option : ownOptions(rows.of(info->command)))
+    if (option->getValueExpectedFlag() == cl::ValueRequired && argv[argc - 1] == spelling(*option))
+      return needsValue(*option);
   std::string message;
   llvm::raw_string_ostream stream(message);
   if (!cl::ParseCommandLineOptions(argc, argv, "", &stream)) {
     exitCode = usageError(usageText(message, *info, rows.of(info->command)));
     return false;
   }
+  for (auto *option :
+       {&rows.output, &rows.folder, &rows.emit, &rows.target, &rows.keep, &rows.name, &rows.jobs, &rows.threads})
+    if (option->getNumOccurrences() && option->empty())
+      return needsValue(*option);
   if (rows.input.empty()) {
     exitCode = usageError("hone " + info->name + " needs a file: hone " + info->name + " " + info->usage);
     return false;
@@ -275,7 +299,7 @@ bool hone::parseOptions(int argc, char **argv, Options &options, int &exitCode) 
   options.name = rows.name;
   options.keep = rows.keep;
   options.shapes = rows.shape;
-  options.dims = rows.dim;
+  options.dims = info->command == Command::Run ? rows.size : rows.dim;
   options.inputs = rows.inputs;
   options.printPipeline = rows.printPipeline;
   options.json = rows.json;

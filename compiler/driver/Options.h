@@ -23,7 +23,7 @@ struct Options {
   std::string name;                ///< --name; empty: from the file's name
   std::string keep;                ///< --keep REGEX
   std::vector<std::string> shapes; ///< --shape NAME=1x128xi64
-  std::vector<std::string> dims;   ///< --dim SYMBOL=N
+  std::vector<std::string> dims;   ///< --dim SYMBOL=N, to pin; for `run`, sizes of made-up inputs
   std::vector<std::string> inputs; ///< --input NAME=FILE
   unsigned jobs = 0;               ///< --jobs; 0: as many as there are cores
   unsigned threads = 0;            ///< --threads; 0: the library's default

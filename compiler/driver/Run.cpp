@@ -5,12 +5,14 @@
 #include "compiler/driver/Commands.h"
 #include "compiler/driver/LoadedLibrary.h"
 #include "compiler/driver/Manifest.h"
-#include "compiler/driver/Npy.h"
 #include "compiler/driver/PinDims.h"
+#include "compiler/driver/TensorFile.h"
 #include "hone/abi.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/MathExtras.h"
@@ -117,20 +119,28 @@ static ExitCode readInputs(const Options &options, llvm::ArrayRef<hone_value_inf
       return usage(console, "--input " + text + ": the library has no input '" + assignment->first + "'; it has " +
                                 llvm::join(names, ", "));
     }
-    llvm::Expected<HostTensor> tensor = readNpy(assignment->second);
+    std::optional<HostTensor> &place = tensors[input - inputs.begin()];
+    if (place)
+      return usage(console, "--input " + text + ": the input has a value already");
+    llvm::Expected<HostTensor> tensor = readTensor(assignment->second, assignment->first);
     if (!tensor) {
       console.error(tensor.takeError());
       return ExitInput;
     }
-    tensors[input - inputs.begin()] = std::move(*tensor);
+    place = std::move(*tensor);
   }
   return ExitDone;
 }
 
-/// Makes up the inputs that have no value yet.
-static ExitCode makeInputs(const Options &options, const LoadedLibrary &library, llvm::ArrayRef<hone_value_info> inputs,
-                           std::vector<std::optional<HostTensor>> &tensors, Console &console) {
-  llvm::StringMap<int64_t> sizes;
+/// The sizes that symbols have by --dim, or by the inputs that have a value.
+static ExitCode readSizes(const Options &options, const LoadedLibrary &library, llvm::ArrayRef<hone_value_info> inputs,
+                          llvm::ArrayRef<std::optional<HostTensor>> tensors, llvm::StringMap<int64_t> &sizes,
+                          Console &console) {
+  llvm::SetVector<StringRef> symbols;
+  for (const hone_value_info &input : inputs)
+    for (int64_t dim : llvm::ArrayRef(input.dims, input.rank))
+      if (const char *symbol = hone_library_symbol(library.get(), dim))
+        symbols.insert(symbol);
   for (StringRef text : options.dims) {
     auto assignment = splitAssignment("--dim", text);
     if (!assignment)
@@ -138,15 +148,32 @@ static ExitCode makeInputs(const Options &options, const LoadedLibrary &library,
     int64_t size;
     if (StringRef(assignment->second).getAsInteger(10, size) || size < 0)
       return usage(console, "--dim " + text + ": '" + assignment->second + "' is no size");
+    if (!symbols.contains(assignment->first))
+      return usage(console, "--dim " + text + ": the inputs have no dim '" + assignment->first + "'; they have " +
+                                (symbols.empty() ? "none with a name" : llvm::join(symbols, ", ")));
     sizes[assignment->first] = size;
   }
+  for (auto [input, tensor] : llvm::zip(inputs, tensors))
+    if (tensor)
+      for (auto [dim, size] : llvm::zip(llvm::ArrayRef(input.dims, input.rank), tensor->dims))
+        if (const char *symbol = hone_library_symbol(library.get(), dim))
+          sizes.try_emplace(symbol, size);
+  return ExitDone;
+}
+
+/// Makes up the inputs that have no value yet.
+static ExitCode makeInputs(const Options &options, const LoadedLibrary &library, llvm::ArrayRef<hone_value_info> inputs,
+                           std::vector<std::optional<HostTensor>> &tensors, Console &console) {
+  llvm::StringMap<int64_t> sizes;
+  if (ExitCode code = readSizes(options, library, inputs, tensors, sizes, console))
+    return code;
   std::mt19937_64 random(1);
   for (auto [input, tensor] : llvm::zip(inputs, tensors)) {
     if (tensor)
       continue;
     if (!options.random)
-      return usage(console, "input '" + Twine(input.name) + "' has no value; give --input " + input.name +
-                                "=FILE.npy or --random");
+      return usage(console,
+                   "input '" + Twine(input.name) + "' has no value; give --input " + input.name + "=FILE or --random");
     HostTensor made;
     made.dtype = onnxDataType(input.dtype);
     int64_t bytes = elementBytes(made.dtype);
@@ -165,21 +192,28 @@ static ExitCode makeInputs(const Options &options, const LoadedLibrary &library,
 
 //===-- The run -------------------------------------------------------------------------------------------------===//
 
-/// The name of the file for output `name`, whose characters may be any.
-static std::string fileName(StringRef name) {
+/// The name of the file for output `name`, whose characters may be any; none of those in `taken`, to which it is added.
+static std::string fileName(StringRef name, llvm::StringSet<> &taken) {
   std::string file;
   for (char c : name)
     file += llvm::isAlnum(c) || c == '_' || c == '-' || c == '.' ? c : '_';
+  while (!taken.insert(file).second)
+    file += '_';
   return file + ".npy";
 }
 
 static ExitCode printOutputs(const Options &options, llvm::ArrayRef<hone_value_info> infos,
                              llvm::ArrayRef<hone_output> outputs, Console &console) {
-  if (!options.output.empty())
-    if (std::error_code error = llvm::sys::fs::create_directories(options.output)) {
+  if (!options.output.empty()) {
+    std::error_code error = llvm::sys::fs::create_directories(options.output);
+    if (!error && !llvm::sys::fs::is_directory(options.output))
+      error = std::make_error_code(std::errc::file_exists);
+    if (error) {
       console.error("cannot make the folder '" + options.output + "': " + error.message());
       return ExitInput;
     }
+  }
+  llvm::StringSet<> files;
   for (auto [info, output] : llvm::zip(infos, outputs)) {
     int32_t dtype = onnxDataType(output.tensor.dtype);
     llvm::ArrayRef<int64_t> dims(output.tensor.shape, output.tensor.ndim);
@@ -187,13 +221,13 @@ static ExitCode printOutputs(const Options &options, llvm::ArrayRef<hone_value_i
     for (int64_t dim : dims)
       size *= dim;
     StringRef bytes(static_cast<const char *>(output.tensor.data) + output.tensor.byte_offset, size);
-    llvm::outs() << llvm::left_justify(info.name, 24) << ' ' << dataTypeName(dtype) << " [";
+    llvm::outs() << llvm::left_justify(printable(info.name), 24) << ' ' << dataTypeName(dtype) << " [";
     llvm::interleaveComma(dims, llvm::outs());
     llvm::outs() << "]  " << rangeText(dtype, bytes) << '\n';
     if (options.output.empty())
       continue;
     llvm::SmallString<128> path(options.output);
-    llvm::sys::path::append(path, fileName(info.name));
+    llvm::sys::path::append(path, fileName(info.name, files));
     if (llvm::Error error = writeNpy(path, dtype, dims, bytes)) {
       console.error(std::move(error));
       return ExitInput;

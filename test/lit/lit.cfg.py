@@ -1,4 +1,4 @@
-"""What a lit test may use: hone, hone-opt, FileCheck, not."""
+"""What a lit test may use: hone, hone-opt, FileCheck, not; %{cmake} --install %{build}."""
 
 import os
 

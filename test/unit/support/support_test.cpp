@@ -136,6 +136,20 @@ TEST_F(OutputFileTest, AppearsWhenComplete) {
   EXPECT_EQ(listing(), std::vector<std::string>{"out"});
 }
 
+TEST_F(OutputFileTest, OneNameMayHaveSeveralWriters) {
+  llvm::Expected<OutputFile> first = OutputFile::create(path("out")), second = OutputFile::create(path("out"));
+  ASSERT_TRUE(bool(first));
+  ASSERT_TRUE(bool(second));
+  EXPECT_EQ(message(first->write("first")), "no error");
+  EXPECT_EQ(message(second->write("sec")), "no error");
+  EXPECT_EQ(message(first->commit()), "no error");
+  EXPECT_EQ(contents("out"), "first");
+  EXPECT_EQ(message(second->write("ond")), "no error");
+  EXPECT_EQ(message(second->commit()), "no error");
+  EXPECT_EQ(contents("out"), "second");
+  EXPECT_EQ(listing(), std::vector<std::string>{"out"});
+}
+
 TEST_F(OutputFileTest, LeavesNothingWithoutCommit) {
   {
     llvm::Expected<OutputFile> file = OutputFile::create(path("out"));
