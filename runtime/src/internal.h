@@ -112,6 +112,13 @@ hone_status hone_rt_run(hone_session *session, const hone_tensor *inputs, int32_
 
 hone_status hone_rt_pool_create(int32_t threads, hone_pool **pool, hone_error *error);
 
+/* cpu.c */
+
+/* What this processor has: a set of HONE_CPU_*. */
+uint32_t hone_rt_cpu_features(void);
+/* HONE_UNSUPPORTED, with the name of what is missing, unless `needed` is part of `present`. */
+hone_status hone_rt_check_cpu(uint32_t needed, uint32_t present, hone_error *error);
+
 /* cores.c */
 
 /* Cores that the process may use: affinity and cgroup CPU quota. At least 1. */

@@ -93,9 +93,11 @@ hone_status hone_rt_session_create(const hone_library *library, const hone_optio
                                    hone_error *error) {
   hone_options known;
   hone_status status = read_options(options, &known, error);
+  const hone_program *program = library->program;
+  if (!status)
+    status = hone_rt_check_cpu(program->cpu_features, hone_rt_cpu_features(), error);
   if (status)
     return status;
-  const hone_program *program = library->program;
   int64_t bytes = lay_out(NULL, program);
   hone_rt_session *session = hone_rt_allocate(&known.allocator, bytes);
   if (!session)

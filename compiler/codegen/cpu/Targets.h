@@ -24,6 +24,7 @@ struct CpuTarget {
   llvm::StringRef cpu;      ///< LLVM "target-cpu"
   llvm::StringRef features; ///< LLVM "target-features": "+avx512vnni"
   llvm::StringRef required; ///< what a host must have for this row, in LLVM's names, separated by commas
+  uint32_t runtimeFeatures; ///< the same as the runtime checks it: a set of HONE_CPU_*
   int64_t lanes;            ///< f32 elements of one vector register
   int64_t tileRows;         ///< rows of the matmul register tile
   int64_t tileVectors;      ///< vectors per row of the tile: a packed panel is tileVectors * lanes columns wide

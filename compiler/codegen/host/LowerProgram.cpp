@@ -7,6 +7,7 @@
 
 #include "compiler/Passes.h"
 #include "compiler/codegen/cpu/Lower.h"
+#include "compiler/codegen/cpu/Targets.h"
 #include "compiler/codegen/host/ProgramData.h"
 #include "dialects/hone/Hone.h"
 #include "hone/abi.h"
@@ -297,6 +298,12 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
       module.emitError("wants a planned function @main (hone-plan-memory)");
       return signalPassFailure();
     }
+    auto targetAttr = module->getAttrOfType<TargetAttr>(kTargetAttr);
+    llvm::Expected<const CpuTarget &> target = lookupTarget(targetAttr ? targetAttr.getLevel() : "");
+    if (!target) {
+      module.emitError(llvm::toString(target.takeError()));
+      return signalPassFailure();
+    }
     auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
     auto nameAttr = model ? model.getAs<StringAttr>("name") : StringAttr();
     StringRef name = nameAttr ? nameAttr.getValue() : "model";
@@ -308,7 +315,8 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
     lowering.write("plan", /*isPlan=*/true);
     lowering.write("run", /*isPlan=*/false);
     auto manifest = module->getAttrOfType<StringAttr>("hone.manifest");
-    data.addProgram(main, toIdentifier(name), name, manifest ? manifest.getValue() : "{}", weightBytes.getInt());
+    data.addProgram(main, toIdentifier(name), name, manifest ? manifest.getValue() : "{}", weightBytes.getInt(),
+                    target->runtimeFeatures);
     main.erase();
 
     // Host values may be floats, as shapes that are scaled and rounded.

@@ -82,7 +82,7 @@ void ProgramData::addValues(StringRef name, ArrayRef<DictionaryAttr> attrs, Type
 }
 
 void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef name, StringRef manifest,
-                             int64_t weightBytes) {
+                             int64_t weightBytes, uint32_t cpuFeatures) {
   SmallVector<DictionaryAttr> inputAttrs, outputAttrs;
   SmallVector<Type> inputTypes, outputTypes;
   // The last argument is the arena.
@@ -124,7 +124,7 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
     set({8}, number(b, i32, inputTypes.size()));
     set({9}, number(b, i32, outputTypes.size()));
     set({10}, number(b, i32, symbols.size()));
-    set({11}, number(b, i32, 0));
+    set({11}, number(b, i32, cpuFeatures));
     set({12}, address(b, "plan"));
     set({13}, address(b, "run"));
   });

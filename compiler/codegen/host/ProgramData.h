@@ -22,9 +22,9 @@ public:
   /// The address of a string or another global, where `builder` stands.
   mlir::Value address(mlir::OpBuilder &builder, llvm::StringRef global);
   /// hone_program and the descriptor function `<identifier>_library` (runtime/include/hone/abi.h, hone.h) for the
-  /// planned entry `main`. Its functions are @plan and @run.
+  /// planned entry `main`. Its functions are @plan and @run; `cpuFeatures` is a set of HONE_CPU_*.
   void addProgram(mlir::func::FuncOp main, llvm::StringRef identifier, llvm::StringRef name, llvm::StringRef manifest,
-                  int64_t weightBytes);
+                  int64_t weightBytes, uint32_t cpuFeatures);
 
 private:
   /// Builds the elements of a constant: `set(position, element)` puts one in place.

@@ -27,6 +27,9 @@ enum {
   HONE_BFLOAT16 = 16
 };
 
+/* Features of processors, as sets: the levels of the x86-64 psABI, and what goes beyond them. */
+enum { HONE_CPU_V3 = 1, HONE_CPU_V4 = 2, HONE_CPU_AVX512_VNNI = 4 };
+
 /* What a kernel receives. One per thread and launch; everything in it is constant while the kernel runs except
  * *failure. */
 typedef struct hone_kernel_context {
@@ -91,7 +94,7 @@ typedef struct hone_program {
   int32_t input_count;
   int32_t output_count;
   int32_t symbol_count;
-  int32_t reserved;
+  uint32_t cpu_features; /* HONE_CPU_*: what the kernels need */
   int32_t (*plan)(hone_frame *); /* inputs, input_dims -> output_dims, arena_bytes, scratch_bytes; launches nothing */
   int32_t (*run)(hone_frame *);
 } hone_program;
