@@ -178,8 +178,8 @@ void Loader::checkPolicy() {
   auto checkOpsets = [&](const RepeatedPtrField<onnx::OperatorSetIdProto> &opsets, const std::string &where) {
     OnnxOpsetMap seen;
     for (const auto &opset : opsets) {
-      if (!seen.emplace(opset.domain(), opset.version()).second)
-        error(where + " imports the domain " + quote(opset.domain()) + " twice");
+      if (seen.emplace(opset.domain(), opset.version()).first->second != opset.version())
+        error(where + " imports the domain " + quote(opset.domain()) + " in two versions");
       if (opset.domain().empty() && (opset.version() < oldestOnnxOpset || opset.version() > newestOnnxOpset))
         error(where + " uses ONNX operator set " + std::to_string(opset.version()) + "; Hone reads " +
               std::to_string(oldestOnnxOpset) + " to " + std::to_string(newestOnnxOpset) +

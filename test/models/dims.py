@@ -155,6 +155,9 @@ def check_indices(checks, folder):
     # No index lies inside an empty dim.
     nodes = "gather_columns|gather_elements|gather_nd|scatter_elements|scatter_nd"
     checks.add("outside-no-columns", no_error(session, {**good, "x": x[:, :0]}, f"'({nodes})'"))
+    # Rows so long that reading the first one, which is not there, would meet no memory.
+    rows = {"x": np.zeros((0, 2**24), "f4"), "e": good["e"][:0], "u": good["u"][:0]}
+    checks.add("outside-no-rows", no_error(session, {**good, **rows}, "'(gather_rows|gather_nd|scatter_nd)'"))
 
 
 def check_triangles(checks, folder):

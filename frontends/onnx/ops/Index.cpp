@@ -302,13 +302,31 @@ static bool checkInside(Importer &importer, Value indices, Value data, int64_t a
   return true;
 }
 
+/// `gathered`, after making sure that `count` dims of `data` from `first` on, into which it indexes, are not empty
+/// unless it is empty itself: no position would be safe to read.
+static Value checkIndexed(Importer &importer, Value gathered, Value data, int64_t first, int64_t count = 1) {
+  for (int64_t i = first; gathered && i < first + count; ++i) {
+    OpFoldResult size = importer.shapes.dim(data, i), zero = importer.shapes.constant(0);
+    if (ShapeBuilder::getConstant(size).value_or(0) != 0)
+      continue;
+    OpFoldResult elements = importer.shapes.elementCount(gathered);
+    OpFoldResult fits = importer.host.logicalOr(importer.host.compare(CmpIPredicate::ne, size, zero),
+                                                importer.host.compare(CmpIPredicate::eq, elements, zero));
+    std::string what = ("dim " + Twine(i) + " of the data is empty, so no index lies inside").str();
+    if (!importer.host.check(importer.loc, fits, nodeText(importer.loc) + ": " + what, size, elements))
+      return importer.failValue(what);
+  }
+  return gathered;
+}
+
 static LogicalResult importGather(Node &node, Importer &importer) {
   Value data = node.input(0), indices = node.input(1);
   auto axis = importer.axis(node.getInt("axis", 0), rankOf(data));
   if (!axis)
     return failure();
-  return node.set(
-      0, importer.create<GatherOp>(elementTypeOf(data), rankOf(data) - 1 + rankOf(indices), data, indices, *axis));
+  Value gathered =
+      importer.create<GatherOp>(elementTypeOf(data), rankOf(data) - 1 + rankOf(indices), data, indices, *axis);
+  return node.set(0, checkIndexed(importer, gathered, data, *axis));
 }
 
 static LogicalResult importGatherElements(Node &node, Importer &importer) {
@@ -320,7 +338,8 @@ static LogicalResult importGatherElements(Node &node, Importer &importer) {
     return importer.fail("indices must have as many dims as the data");
   if (!checkInside(importer, indices, data, *axis))
     return failure();
-  return node.set(0, importer.create<GatherElementsOp>(elementTypeOf(data), rankOf(data), data, indices, *axis));
+  Value gathered = importer.create<GatherElementsOp>(elementTypeOf(data), rankOf(data), data, indices, *axis);
+  return node.set(0, checkIndexed(importer, gathered, data, *axis));
 }
 
 /// The length of index tuples; nothing (and an error) if it is not fixed or longer than `rank`.
@@ -349,7 +368,8 @@ static LogicalResult importGatherND(Node &node, Importer &importer) {
     if (!importer.checkEqual(importer.shapes.dim(indices, i), importer.shapes.dim(data, i), "batch dims " + Twine(i)))
       return failure();
   int64_t rank = rankOf(indices) - 1 + rankOf(data) - batch - *length;
-  return node.set(0, importer.create<GatherNDOp>(elementTypeOf(data), rank, data, indices, batch));
+  Value gathered = importer.create<GatherNDOp>(elementTypeOf(data), rank, data, indices, batch);
+  return node.set(0, checkIndexed(importer, gathered, data, batch, *length));
 }
 
 //===-- Scatters ------------------------------------------------------------------------------------------------===//

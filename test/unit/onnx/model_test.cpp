@@ -183,6 +183,15 @@ TEST(OnnxModel, ReadsTheOpsetsItSays) {
   EXPECT_NE(readText(identityGraph, 99).errors().find("operator set 99"), std::string::npos);
 }
 
+TEST(OnnxModel, TakesADomainThatIsImportedTwice) {
+  Wire graph = wireAddGraph(wireTensor("w", OnnxDataType::Float, {1}, "abcd"));
+  auto read = [&](int64_t version) {
+    return readBytes(wireModel(17).bytes(8, Wire().bytes(1, "").integer(2, version)).bytes(7, graph).out);
+  };
+  EXPECT_EQ(read(17).errors(), "");
+  EXPECT_NE(read(18).errors().find("the model imports the domain '' in two versions"), std::string::npos);
+}
+
 TEST(OnnxModel, TellsAllProblemsAtOnce) {
   ReadResult read = readText(R"(
     g (float[N] x) => (float[N] y) {
