@@ -17,12 +17,13 @@
 
 namespace hone {
 
-/// The C identifier for a model called `name`: every byte that is no ASCII letter, digit or `_` becomes `_`, a leading
-/// digit gets `m_` in front, an empty name becomes `model`. Different names may give the same identifier.
+/// The C identifier for a model called `name`: every byte that is no ASCII letter, digit or `_` becomes `_`. A leading
+/// digit gets `m_` in front, as does `hone`, whose hone_library is taken by the interface. An empty name becomes
+/// `model`. Different names may give the same identifier.
 inline std::string toIdentifier(llvm::StringRef name) {
   if (name.empty())
     return "model";
-  std::string identifier = llvm::isDigit(name.front()) ? "m_" : "";
+  std::string identifier = llvm::isDigit(name.front()) || name == "hone" ? "m_" : "";
   for (char c : name)
     identifier += llvm::isAlnum(c) ? c : '_';
   return identifier;

@@ -7,6 +7,7 @@
 #include "onnx/checker.h"
 #include "onnx/defs/parser.h"
 #include "onnx/shape_inference/implementation.h"
+#include "llvm/Support/JSON.h"
 #include <algorithm>
 #include <set>
 
@@ -199,6 +200,21 @@ void Loader::checkPolicy() {
       error("input " + quote(input.name()) + " has the unknown element type " +
             std::to_string(type.tensor_type().elem_type()));
   }
+  // The compiled library hands these names out, as C strings in UTF-8.
+  auto checkName = [&](const std::string &name, const char *what) {
+    if (!llvm::json::isUTF8(name) || name.find('\0') != std::string::npos)
+      error(std::string("the name of ") + what + " " + quote(llvm::json::fixUTF8(name)) +
+            " is no text in UTF-8: rename it in the model");
+  };
+  auto checkNames = [&](const RepeatedPtrField<onnx::ValueInfoProto> &values, const char *what) {
+    for (const auto &value : values) {
+      checkName(value.name(), what);
+      for (const auto &dim : value.type().tensor_type().shape().dim())
+        checkName(dim.dim_param(), "dim");
+    }
+  };
+  checkNames(proto.graph().input(), "input");
+  checkNames(proto.graph().output(), "output");
 }
 
 /// Gives every tensor with external data a place in OnnxModel::files, or its bytes. libonnx's checker would open files

@@ -219,6 +219,18 @@ TEST(OnnxModel, RefusesWhatIsNoGraph) {
   EXPECT_NE(errors("{ z = Abs(x) }").find("'y'"), std::string::npos);
 }
 
+TEST(OnnxModel, RefusesNamesThatAreNoText) {
+  auto errors = [](const std::string &input, const std::string &dim) {
+    Wire type = Wire().bytes(1, Wire().integer(1, 1).bytes(2, Wire().bytes(1, Wire().bytes(2, dim))));
+    Wire graph = Wire().bytes(2, "g").bytes(11, Wire().bytes(1, input).bytes(2, type)).bytes(12, wireValue("y"));
+    return readBytes(wireModel().bytes(7, graph.bytes(1, wireNode("Abs", {input}, {"y"}))).out).errors();
+  };
+  EXPECT_EQ(errors("\u6f22 x", "n"), "");
+  EXPECT_NE(errors("\xff", "n").find("the name of input '\ufffd' is no text in UTF-8"), std::string::npos);
+  EXPECT_NE(errors(std::string("x\0x", 3), "n").find("the name of input"), std::string::npos);
+  EXPECT_NE(errors("x", "\x80").find("the name of dim"), std::string::npos);
+}
+
 TEST(OnnxModel, TakesInputsAndOutputsWithoutShapes) {
   std::string x = "\x0a\x01x\x12\x04\x0a\x02\x08\x01"; // name, tensor type of floats
   Wire graph =

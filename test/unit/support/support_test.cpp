@@ -64,6 +64,7 @@ TEST(IdentifierTest, ReplacesWhatCDoesNotAllow) {
   EXPECT_EQ(toIdentifier("bert_base"), "bert_base");
   EXPECT_EQ(toIdentifier("paraphrase-MiniLM-L3.v2"), "paraphrase_MiniLM_L3_v2");
   EXPECT_EQ(toIdentifier("7b"), "m_7b");
+  EXPECT_EQ(toIdentifier("hone"), "m_hone");
   EXPECT_EQ(toIdentifier(""), "model");
   EXPECT_EQ(toIdentifier("\xc3\xa9 x"), "___x");
 }
