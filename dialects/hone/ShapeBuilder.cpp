@@ -225,14 +225,44 @@ static void setInsertionPointAfterAll(OpBuilder &builder, ArrayRef<Value> values
     builder.setInsertionPointToStart(block);
 }
 
+Value ShapeBuilder::find(Kind kind, Value a, Value b) const {
+  auto isOfKind = [&](Operation *op) {
+    switch (kind) {
+    case Add:
+      return isa<arith::AddIOp>(op);
+    case Sub:
+      return isa<arith::SubIOp>(op);
+    case Mul:
+      return isa<arith::MulIOp>(op);
+    case Min:
+      return isa<arith::MinSIOp>(op);
+    case Max:
+      return isa<arith::MaxSIOp>(op);
+    case Div:
+    case Broadcast: // of several ops
+      return false;
+    }
+    llvm_unreachable("all kinds handled");
+  };
+  Block *block = builder.getInsertionBlock();
+  for (Operation *user : (getConstant(a) ? b : a).getUsers()) {
+    if (user->getBlock() != block || !isOfKind(user))
+      continue;
+    Value lhs = user->getOperand(0), rhs = user->getOperand(1);
+    bool isSame = (lhs == a && rhs == b) || (commutes(kind) && lhs == b && rhs == a);
+    if (isSame && (builder.getInsertionPoint() == block->end() || user->isBeforeInBlock(&*builder.getInsertionPoint())))
+      return user->getResult(0);
+  }
+  return {};
+}
+
 OpFoldResult ShapeBuilder::memoized(Kind kind, OpFoldResult a, OpFoldResult b) {
   Value lhs = materialize(a), rhs = materialize(b);
-  bool commutes = kind == Add || kind == Mul || kind == Min || kind == Max;
-  if (commutes)
+  if (commutes(kind))
     if (Value swapped = memo.lookup({unsigned(kind), rhs.getAsOpaquePointer(), lhs.getAsOpaquePointer()}))
       return swapped;
   Value &entry = memo[{unsigned(kind), lhs.getAsOpaquePointer(), rhs.getAsOpaquePointer()}];
-  if (entry)
+  if (entry || (entry = find(kind, lhs, rhs)))
     return entry;
   // As early as the operands allow: who asks next for the same value may stand further up.
   SmallVector<Value> operands{lhs, rhs};
@@ -294,6 +324,10 @@ OpFoldResult ShapeBuilder::sub(OpFoldResult a, OpFoldResult b) {
       if (OpFoldResult(sum.getLhs()) == b)
         return sum.getRhs();
     }
+  // What is left of a range that begins `difference` before its end.
+  if (auto dynamic = dyn_cast<Value>(b))
+    if (auto difference = dynamic.getDefiningOp<arith::SubIOp>(); difference && OpFoldResult(difference.getLhs()) == a)
+      return difference.getRhs();
   return memoized(Sub, a, b);
 }
 

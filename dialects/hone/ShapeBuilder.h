@@ -64,8 +64,11 @@ public:
 
 private:
   enum Kind { Add, Sub, Mul, Div, Min, Max, Broadcast };
+  static bool commutes(Kind kind) { return kind == Add || kind == Mul || kind == Min || kind == Max; }
   mlir::OpFoldResult memoized(Kind kind, mlir::OpFoldResult a, mlir::OpFoldResult b);
   mlir::Value build(Kind kind, mlir::Value a, mlir::Value b);
+  /// The same arithmetic where it stands already, before the builder's place; null if there is none.
+  mlir::Value find(Kind kind, mlir::Value a, mlir::Value b) const;
   mlir::Value argumentDim(mlir::BlockArgument argument, int64_t index);
   /// The dim of this symbol that an earlier builder made: equal to it by being it.
   mlir::Value findDim(mlir::FunctionOpInterface function, mlir::Block &entry, llvm::StringRef symbol);

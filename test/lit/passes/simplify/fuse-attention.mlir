@@ -252,21 +252,28 @@ func.func @other_scores(%q: tensor<1x4x7x8xf32>, %k: tensor<1x4x8x7xf32>, %v: te
 
 // -----
 
-// Llama: each of 2 heads of keys and values serves 3 heads of queries. The mask's length is another symbol, but values
-// are as many as keys, so no longer mask would be taken.
+// Llama with a cache: each of 2 heads of keys and values serves 3 heads of queries. The mask's length is another symbol,
+// but values are as many as keys, so no longer mask would be taken.
 // CHECK-LABEL: func @grouped
-// CHECK-SAME: (%[[Q:[^:]*]]: {{[^%]*}}%[[K:[^:]*]]: {{[^%]*}}%[[V:[^:]*]]: {{[^%]*}}%[[M:[^:]*]]:
+// CHECK-SAME: %[[M:[^:]*]]: tensor<1x1x?x?xf32>
+// CHECK-DAG: %[[K:.*]] = hone.concat %arg1, %arg2
+// CHECK-DAG: %[[V:.*]] = hone.concat %arg1, %arg3
 // CHECK-DAG: %[[KEYS:.*]] = hone.transpose %[[K]] [0, 2, 1, 3] : tensor<1x2x?x8xf32> -> tensor<1x?x2x8xf32>
 // CHECK-DAG: %[[VALUES:.*]] = hone.transpose %[[V]] [0, 2, 1, 3] : tensor<1x2x?x8xf32> -> tensor<1x?x2x8xf32>
 // CHECK: hone.attention %{{.*}}, %[[KEYS]], %[[VALUES]], %[[M]] {scale = 1.000000e+00 : f32}
-func.func @grouped(%q: tensor<1x6x?x8xf32> {hone.dims = ["", "", "s", ""]}, %k: tensor<1x2x?x8xf32> {hone.dims = ["", "", "t", ""]},
-                   %v: tensor<1x2x?x8xf32> {hone.dims = ["", "", "t", ""]}, %m: tensor<1x1x?x?xf32> {hone.dims = ["", "", "s", "u"]}) -> tensor<1x6x?x8xf32> {
+func.func @grouped(%q: tensor<1x6x?x8xf32> {hone.dims = ["", "", "s", ""]}, %past: tensor<1x2x?x8xf32> {hone.dims = ["", "", "p", ""]},
+                   %newk: tensor<1x2x?x8xf32> {hone.dims = ["", "", "s", ""]}, %newv: tensor<1x2x?x8xf32> {hone.dims = ["", "", "s", ""]},
+                   %m: tensor<1x1x?x?xf32> {hone.dims = ["", "", "s", "u"]}) -> tensor<1x6x?x8xf32> {
   %c1 = arith.constant 1 : index
   %c2 = arith.constant 2 : index
   %c3 = arith.constant 3 : index
   %c6 = arith.constant 6 : index
   %c8 = arith.constant 8 : index
-  %t = tensor.dim %k, %c2 : tensor<1x2x?x8xf32>
+  %p = tensor.dim %past, %c2 : tensor<1x2x?x8xf32>
+  %s = tensor.dim %newk, %c2 : tensor<1x2x?x8xf32>
+  %t = arith.addi %p, %s : index
+  %k = hone.concat %past, %newk {axis = 2 : i64} : tensor<1x2x?x8xf32>, tensor<1x2x?x8xf32> -> tensor<1x2x?x8xf32>
+  %v = hone.concat %past, %newv {axis = 2 : i64} : tensor<1x2x?x8xf32>, tensor<1x2x?x8xf32> -> tensor<1x2x?x8xf32>
   %0 = hone.reshape %k[%c1, %c2, %c1, %t, %c8] : tensor<1x2x?x8xf32> -> tensor<1x2x1x?x8xf32>
   %1 = hone.expand %0[%c1, %c2, %c3, %t, %c8] : tensor<1x2x1x?x8xf32> -> tensor<1x2x3x?x8xf32>
   %2 = hone.reshape %1[%c1, %c6, %t, %c8] : tensor<1x2x3x?x8xf32> -> tensor<1x6x?x8xf32>
