@@ -91,7 +91,11 @@ Value SoftmaxOp::decompose(OpBuilder &builder) {
   Value shifted = f.binary<SubOp>(x, x, f.reduce(ReduceKind::Max, x, axes));
   Value powers = f.unary<ExpOp>(shifted);
   Value sum = f.reduce(ReduceKind::Sum, powers, axes);
-  return getLog() ? f.binary<SubOp>(x, shifted, f.unary<LogOp>(sum)) : f.binary<DivOp>(x, powers, sum);
+  if (getLog())
+    return f.binary<SubOp>(x, shifted, f.unary<LogOp>(sum));
+  // One division a row: the sum is at least 1, so its inverse does not overflow.
+  Value inverse = f.binary<DivOp>(sum, f.scalar(elementTypeOf(x), 1.0), sum);
+  return f.binary<MulOp>(x, powers, inverse);
 }
 
 Value LayerNormOp::decompose(OpBuilder &builder) {

@@ -4,6 +4,7 @@
 
 #include "dialects/hone/Hone.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
@@ -133,17 +134,16 @@ void ArgReduceOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpF
 static Value comesBefore(ElementBuilder &e, Value a, Value b, bool greatestFirst, bool plain, bool orEqual,
                          bool nanFirst = true) {
   if (isa<FloatType>(a.getType())) {
-    auto predicate = greatestFirst ? (orEqual ? arith::CmpFPredicate::OGE : arith::CmpFPredicate::OGT)
-                                   : (orEqual ? arith::CmpFPredicate::OLE : arith::CmpFPredicate::OLT);
-    Value ordered = arith::CmpFOp::create(e.builder, e.loc, predicate, a, b);
-    Value aIsNan = arith::CmpFOp::create(e.builder, e.loc, arith::CmpFPredicate::UNO, a, a);
-    Value bIsNan = arith::CmpFOp::create(e.builder, e.loc, arith::CmpFPredicate::UNO, b, b);
-    Value yes = e.constant(e.builder.getI1Type(), int64_t(1));
+    using P = arith::CmpFPredicate;
+    auto predicate = greatestFirst ? (orEqual ? P::OGE : P::UGT) : (orEqual ? P::OLE : P::ULT);
+    auto test = [&](P predicate, Value x, Value y) {
+      return e.builder.createOrFold<arith::CmpFOp>(e.loc, predicate, x, y);
+    };
+    Value byOrder = test(predicate, a, b);
     // Where both are NaN, neither comes before the other.
-    Value nan = nanFirst ? aIsNan : bIsNan;
-    Value number = arith::XOrIOp::create(e.builder, e.loc, nanFirst ? bIsNan : aIsNan, yes);
-    Value byNan = orEqual ? nan : Value(arith::AndIOp::create(e.builder, e.loc, nan, number));
-    return arith::OrIOp::create(e.builder, e.loc, ordered, byNan);
+    if (orEqual)
+      return e.builder.createOrFold<arith::OrIOp>(e.loc, byOrder, test(P::UNO, nanFirst ? a : b, nanFirst ? a : b));
+    return e.builder.createOrFold<arith::AndIOp>(e.loc, byOrder, test(P::ORD, nanFirst ? b : a, nanFirst ? b : a));
   }
   using P = arith::CmpIPredicate;
   auto predicate = greatestFirst ? (plain ? (orEqual ? P::uge : P::ugt) : (orEqual ? P::sge : P::sgt))
@@ -156,38 +156,42 @@ Value ArgReduceOp::emitElement(ElementBuilder &e, ValueRange indices) {
   int64_t axis = getAxis();
   if (!getKeepdims())
     at.insert(at.begin() + axis, Value());
-  at[axis] = e.index(0);
-  Value size = e.dim(getInput(), axis);
-  // The first element starts the search: a run over an empty axis has no answer and reads nothing.
-  Value empty = e.compare(arith::CmpIPredicate::eq, size, e.index(0));
-  e.failIf(empty);
-  Value first = e.choose(
-      empty, scalarType(elementTypeOf(getInput())),
-      [&] { return e.constant(scalarType(elementTypeOf(getInput())), int64_t(0)); },
-      [&] { return e.load(getInput(), at); });
-  bool plain = isUnsigned(getInput());
-  auto best = e.loop(e.index(1), size, {first, e.index(0)}, [&](Value i, ValueRange carried) {
-    at[axis] = i;
-    Value x = e.load(getInput(), at);
-    Value better = comesBefore(e, x, carried[0], getKind() == ReduceKind::Max, plain, getSelectLast());
-    return SmallVector<Value>{e.select(better, x, carried[0]), e.select(better, i, carried[1])};
-  });
-  return e.builder.createOrFold<arith::IndexCastOp>(e.loc, scalarType(elementTypeOf(getOutput())), best[1]);
+  Value size = e.dim(getInput(), axis), zero = e.index(0);
+  // A run over an empty axis has no answer and reads nothing.
+  e.failIf(e.compare(arith::CmpIPredicate::eq, size, zero));
+  // Two loops, because both vectorise: the value, then its first or last position.
+  bool plain = isUnsigned(getInput()), isLast = getSelectLast();
+  Value best = e.loop(
+      zero, size, {initial(e, getKind(), elementTypeOf(getInput()))},
+      [&](Value i, ValueRange carried) {
+        at[axis] = i;
+        return SmallVector<Value>{combine(e, getKind(), carried[0], e.load(getInput(), at), plain)};
+      },
+      /*vectorize=*/true)[0];
+  Value none = isLast ? zero : size;
+  Value found = e.loop(
+      zero, size, {none},
+      [&](Value i, ValueRange carried) {
+        at[axis] = i;
+        Value x = e.load(getInput(), at);
+        Value isBest = comesBefore(e, x, best, getKind() == ReduceKind::Max, plain, /*orEqual=*/true);
+        Value position = e.select(isBest, i, none);
+        return SmallVector<Value>{combine(e, isLast ? ReduceKind::Max : ReduceKind::Min, carried[0], position, false)};
+      },
+      /*vectorize=*/true)[0];
+  return e.builder.createOrFold<arith::IndexCastOp>(e.loc, scalarType(elementTypeOf(getOutput())), found);
 }
 
 //===-- Loops along an axis -------------------------------------------------------------------------------------===//
 
-/// The number of rows along `axis`: the product of all other dims.
-static OpFoldResult rowCount(ShapeBuilder &shapes, Value input, int64_t axis) {
-  SmallVector<OpFoldResult> dims(shapes.dims(input));
+/// The number of rows along `axis`, and the position of row `iteration` with a hole at `axis`.
+static OpFoldResult rowCount(ShapeBuilder &shapes, SmallVector<OpFoldResult> dims, int64_t axis) {
   dims.erase(dims.begin() + axis);
   return shapes.product(dims);
 }
-/// The position of row `iteration`, with a hole at `axis`.
-static SmallVector<Value> rowIndices(ElementBuilder &e, Value input, int64_t axis, Value iteration) {
-  SmallVector<Value> sizes = e.dims(input);
-  sizes.erase(sizes.begin() + axis);
-  SmallVector<Value> at = e.delinearize(iteration, sizes);
+static SmallVector<Value> rowIndices(ElementBuilder &e, SmallVector<Value> dims, int64_t axis, Value iteration) {
+  dims.erase(dims.begin() + axis);
+  SmallVector<Value> at = e.delinearize(iteration, dims);
   at.insert(at.begin() + axis, Value());
   return at;
 }
@@ -196,20 +200,75 @@ LogicalResult CumSumOp::verify() { return verifyAxis(*this, getAxis(), rankOf(ge
 void CumSumOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   llvm::append_range(dims, shapes.dims(getInput()));
 }
-OpFoldResult CumSumOp::iterationCount(ShapeBuilder &shapes) { return rowCount(shapes, getInput(), getAxis()); }
+
+/// Sums along an outer axis are added up row by row, vectorised, in blocks of this many columns that threads share out.
+static constexpr int64_t cumsumColumns = 256;
+
+OpFoldResult CumSumOp::iterationCount(ShapeBuilder &shapes) {
+  int64_t axis = getAxis();
+  SmallVector<OpFoldResult> dims(shapes.dims(getInput()));
+  if (axis + 1 != rankOf(getInput()))
+    dims.back() = shapes.ceilDiv(dims.back(), shapes.constant(cumsumColumns));
+  return rowCount(shapes, dims, axis);
+}
+
 void CumSumOp::emitIteration(ElementBuilder &e, Value iteration) {
   int64_t axis = getAxis();
-  SmallVector<Value> at = rowIndices(e, getInput(), axis, iteration);
-  Value size = e.dim(getInput(), axis), last = e.sub(size, e.index(1));
+  SmallVector<Value> sizes = e.dims(getInput());
+  Value size = sizes[axis], zero = e.index(0), one = e.index(1), last = e.sub(size, one);
   Type type = scalarType(elementTypeOf(getInput()));
-  e.loop(e.index(0), size, {e.constant(type, int64_t(0))}, [&](Value i, ValueRange carried) {
-    at[axis] = getReverse() ? e.sub(last, i) : i;
-    Value x = e.load(getInput(), at);
-    // In order: no reassociation, the order of additions is the op's meaning.
-    Value sum = isa<FloatType>(type) ? Value(arith::AddFOp::create(e.builder, e.loc, carried[0], x))
-                                     : Value(arith::AddIOp::create(e.builder, e.loc, carried[0], x));
-    e.store(0, at, getExclusive() ? carried[0] : sum);
-    return SmallVector<Value>{sum};
+  auto position = [&](Value i) { return getReverse() ? e.sub(last, i) : i; };
+  // In order: no reassociation, the order of additions is the op's meaning.
+  auto sum = [&](Value a, Value b) {
+    return isa<FloatType>(type) ? Value(arith::AddFOp::create(e.builder, e.loc, a, b))
+                                : Value(arith::AddIOp::create(e.builder, e.loc, a, b));
+  };
+  Value nothing = e.constant(type, int64_t(0));
+  if (axis + 1 == rankOf(getInput())) {
+    SmallVector<Value> at = rowIndices(e, sizes, axis, iteration);
+    e.loop(zero, size, {nothing}, [&](Value i, ValueRange carried) {
+      at[axis] = position(i);
+      Value next = sum(carried[0], e.load(getInput(), at));
+      e.store(0, at, getExclusive() ? carried[0] : next);
+      return SmallVector<Value>{next};
+    });
+    return;
+  }
+
+  Value columns = e.index(cumsumColumns), width = sizes.back();
+  sizes.back() = e.builder.createOrFold<arith::CeilDivUIOp>(e.loc, width, columns);
+  SmallVector<Value> at = rowIndices(e, sizes, axis, iteration);
+  Value begin = e.mul(at.back(), columns);
+  Value end = e.builder.createOrFold<arith::MinSIOp>(e.loc, e.add(begin, columns), width);
+  auto overColumns = [&](function_ref<Value()> element, Value row) {
+    e.loop(
+        begin, end, {},
+        [&](Value column, ValueRange) {
+          at.back() = column;
+          Value x = element();
+          at[axis] = row;
+          e.store(0, at, x);
+          return SmallVector<Value>();
+        },
+        /*vectorize=*/true);
+  };
+  auto loadAt = [&](Value row) {
+    at[axis] = row;
+    return e.load(getInput(), at);
+  };
+  Value first = position(zero);
+  e.when(e.compare(arith::CmpIPredicate::ne, size, zero),
+         [&] { overColumns([&] { return getExclusive() ? nothing : sum(nothing, loadAt(first)); }, first); });
+  e.loop(one, size, {}, [&](Value i, ValueRange) {
+    Value row = position(i), previous = position(e.sub(i, one));
+    overColumns(
+        [&] {
+          Value x = loadAt(getExclusive() ? previous : row);
+          at[axis] = previous;
+          return sum(e.loadResult(0, at), x);
+        },
+        row);
+    return SmallVector<Value>();
   });
 }
 
@@ -218,57 +277,91 @@ void TopKOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldRe
   llvm::append_range(dims, shapes.dims(getInput()));
   dims[getAxis()] = getAsOpFoldResult(getK());
 }
-OpFoldResult TopKOp::iterationCount(ShapeBuilder &shapes) { return rowCount(shapes, getInput(), getAxis()); }
+OpFoldResult TopKOp::iterationCount(ShapeBuilder &shapes) {
+  return rowCount(shapes, SmallVector<OpFoldResult>(shapes.dims(getInput())), getAxis());
+}
 void TopKOp::emitIteration(ElementBuilder &e, Value iteration) {
-  // Insertion into the sorted results so far: O(size · k) at worst, O(size) where few elements beat the k-th.
+  // The results hold the best elements so far as a heap, the last of them in order at its root: most elements are
+  // compared with the root alone. In the end the roots are moved, one by one, behind what remains of the heap.
   int64_t axis = getAxis();
-  SmallVector<Value> at = rowIndices(e, getInput(), axis, iteration);
-  Value k = e.operand(getK()), one = e.index(1);
-  bool plain = isUnsigned(getInput());
-  Type position = scalarType(elementTypeOf(getPositions()));
-  auto result = [&](Value slot) {
-    SmallVector<Value> own(at);
-    own[axis] = slot;
-    return own;
-  };
-  e.loop(e.index(0), e.dim(getInput(), axis), {e.index(0)}, [&](Value i, ValueRange carried) {
+  SmallVector<Value> at = rowIndices(e, e.dims(getInput()), axis, iteration), own(at);
+  Type index = e.builder.getIndexType(), position = scalarType(elementTypeOf(getPositions()));
+  Value size = e.dim(getInput(), axis), k = e.operand(getK()), zero = e.index(0), one = e.index(1);
+  Value kept = e.builder.createOrFold<arith::MinSIOp>(e.loc, k, size);
+  Value half = e.builder.createOrFold<arith::ShRUIOp>(e.loc, kept, one);
+
+  using Entry = std::pair<Value, Value>; // an element and its position
+  auto input = [&](Value i) -> Entry {
     at[axis] = i;
-    Value x = e.load(getInput(), at);
-    Value filled = carried[0];
-    Value full = e.compare(arith::CmpIPredicate::eq, filled, k);
-    // Walk down from the last kept element; x replaces the last one if all slots are taken.
-    Value start = e.select(full, e.sub(k, one), filled);
-    Value none = e.compare(arith::CmpIPredicate::eq, k, e.index(0));
-    Value beatsLast = e.choose(
-        full, e.builder.getI1Type(),
-        [&] {
-          return e.choose(
-              none, e.builder.getI1Type(), [&] { return e.constant(e.builder.getI1Type(), int64_t(0)); },
-              [&] {
-                return comesBefore(e, x, e.loadResult(0, result(start)), getLargest(), plain, false,
-                                   /*nanFirst=*/getLargest());
-              });
-        },
-        [&] { return e.constant(e.builder.getI1Type(), int64_t(1)); });
-    // slot counts down over elements that x comes before; the loop has a fixed bound and stops moving once placed.
-    Value steps = e.select(beatsLast, start, e.index(0));
-    auto placed =
-        e.loop(e.index(0), steps, {start, e.constant(e.builder.getI1Type(), int64_t(1))}, [&](Value, ValueRange state) {
-          Value slot = state[0], moving = state[1];
-          Value previous = e.select(moving, e.sub(slot, one), e.index(0));
-          Value other = e.loadResult(0, result(previous));
-          Value moves = e.builder.createOrFold<arith::AndIOp>(
-              e.loc, moving, comesBefore(e, x, other, getLargest(), plain, false, /*nanFirst=*/getLargest()));
-          Value otherPosition = e.loadResult(1, result(previous));
-          Value target = e.select(moves, slot, previous);
-          e.store(0, result(target), other);
-          e.store(1, result(target), otherPosition);
-          return SmallVector<Value>{e.select(moves, previous, slot), moves};
-        });
-    e.when(beatsLast, [&] {
-      e.store(0, result(placed[0]), x);
-      e.store(1, result(placed[0]), e.builder.createOrFold<arith::IndexCastOp>(e.loc, position, i));
+    return {e.load(getInput(), at), e.builder.createOrFold<arith::IndexCastOp>(e.loc, position, i)};
+  };
+  auto get = [&](Value slot) -> Entry {
+    own[axis] = slot;
+    return {e.loadResult(0, own), e.loadResult(1, own)};
+  };
+  auto put = [&](Value slot, Entry x) {
+    own[axis] = slot;
+    e.store(0, own, x.first);
+    e.store(1, own, x.second);
+  };
+  auto before = [&](Value a, Value b, bool orEqual) {
+    return comesBefore(e, a, b, getLargest(), isUnsigned(getInput()), orEqual, /*nanFirst=*/getLargest());
+  };
+  auto after = [&](Entry a, Entry b) {
+    Value isLater = e.compare(arith::CmpIPredicate::sgt, a.second, b.second);
+    return e.select(isLater, before(b.first, a.first, true), before(b.first, a.first, false));
+  };
+  // Puts x in place of the root of the subtree at `root`, in a heap of `end` entries, and below all that come after it.
+  Value levels = e.sub(e.index(63), e.builder.createOrFold<math::CountLeadingZerosOp>(e.loc, k));
+  auto sift = [&](Value root, Value end, Entry x) {
+    put(root, x);
+    e.loop(zero, levels, {root}, [&](Value, ValueRange carried) {
+      Value slot = carried[0], left = e.add(e.add(slot, slot), one);
+      auto stop = [&] { return end; };
+      auto descend = [&] {
+        Value next = e.add(left, one);
+        Value right = e.select(e.compare(arith::CmpIPredicate::slt, next, end), next, left);
+        Value child = e.select(after(get(right), get(left)), right, left);
+        Entry other = get(child);
+        auto swap = [&] {
+          put(slot, other);
+          put(child, x);
+          return child;
+        };
+        return e.choose(after(other, x), index, swap, stop);
+      };
+      Value isInside = e.compare(arith::CmpIPredicate::slt, left, end);
+      return SmallVector<Value>{e.choose(isInside, index, descend, stop)};
     });
-    return SmallVector<Value>{e.select(full, filled, e.add(filled, one))};
+  };
+
+  auto repeat = [&](Value from, Value to, function_ref<void(Value)> body) {
+    e.loop(from, to, {}, [&](Value i, ValueRange) {
+      body(i);
+      return SmallVector<Value>();
+    });
+  };
+  repeat(zero, kept, [&](Value i) { put(i, input(i)); });
+  repeat(zero, half, [&](Value i) {
+    Value slot = e.sub(e.sub(half, one), i);
+    sift(slot, kept, get(slot));
+  });
+  auto scan = [&] {
+    e.loop(kept, size, {get(zero).first}, [&](Value i, ValueRange carried) {
+      Entry x = input(i);
+      auto replace = [&] {
+        sift(zero, kept, x);
+        return get(zero).first;
+      };
+      auto keep = [&] { return carried[0]; };
+      return SmallVector<Value>{e.choose(before(x.first, carried[0], false), x.first.getType(), replace, keep)};
+    });
+  };
+  e.when(e.compare(arith::CmpIPredicate::ne, kept, zero), scan);
+  repeat(one, kept, [&](Value i) {
+    Value end = e.sub(kept, i);
+    Entry x = get(end);
+    put(end, get(zero));
+    sift(zero, end, x);
   });
 }

@@ -18,7 +18,7 @@ from checks import Checks
 from onnx import TensorProto, helper
 
 TYPES = {"f4": TensorProto.FLOAT, "f8": TensorProto.DOUBLE, "i1": TensorProto.INT8, "i2": TensorProto.INT16,
-         "?": TensorProto.BOOL}  # fmt: skip
+         "i4": TensorProto.INT32, "?": TensorProto.BOOL}  # fmt: skip
 
 
 class Models:
@@ -142,6 +142,74 @@ def check_outer_reductions(checks, models):
             checks.add(f"{op}-{''.join(map(str, axes))}", f"wrong for {wrong}" if wrong else "")
 
 
+def check_products(checks, models):
+    """Matrix products of no kernel family: sums of rows, several at a time."""
+    for dtype in ("f8", "i4"):
+        for left, right in ((2, 2), (3, 3), (2, 3), (4, 2)):
+            model, wrong = models("MatMul", [left, right], max(left, right), dtype), []
+            for m, k, n in itertools.product((0, 1, 3, 4, 9), (0, 1, 4, 13), (0, 1, 7, 70)):
+                x, y = (data(shape, dtype) for shape in ((2, 3)[4 - left :] + (m, k), (3,)[3 - right :] + (k, n)))
+                if not np.array_equal(model(x, y)["y0"], np.matmul(x, y)):
+                    wrong.append((m, k, n))
+            checks.add(f"matmul-{dtype}-{left}{right}", f"wrong for {wrong}" if wrong else "")
+
+
+def check_softmaxes(checks, models):
+    for dtype, op, axis in itertools.product(("f4", "f8"), ("Softmax", "LogSoftmax"), range(3)):
+        model, wrong = models(op, [3], 3, dtype, axis=axis), []
+        for shape in ((1, 1, 1), (5, 7, 33), (9, 2, 64), (3, 70, 130), (4, 3, 0), (4, 0, 3), (0, 4, 3)):
+            x = np.random.default_rng(6).standard_normal(shape).astype(dtype)
+            wide = x.astype("f8")
+            sums = np.exp(wide).sum(axis, keepdims=True)
+            with np.errstate(divide="ignore"):
+                expected = np.exp(wide) / sums if op == "Softmax" else wide - np.log(sums)
+            if not np.allclose(model(x)["y0"], expected, rtol=1e-5, atol=1e-6 if dtype == "f4" else 1e-12):
+                wrong.append(shape)
+        checks.add(f"{op}-{dtype}-{axis}", f"wrong for {wrong}" if wrong else "")
+
+
+def check_selections(checks, folder):
+    """TopK: equal elements in order of position, NaN greatest, from an empty heap to one that holds the whole row."""
+    for axis, largest in itertools.product((0, 1), (0, 1)):
+        text = (
+            "g (float[m,n] x, int64[1] k) => (float[p,q] y, int64[p,q] i)"
+            f" {{ y, i = TopK<axis = {axis}, largest = {largest}>(x, k) }}"
+        )
+        path, wrong = f"{folder}/topk{axis}{largest}", []
+        onnx.save(onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {text}'), f"{path}.onnx")
+        model, random = hone.load(hone.compile(f"{path}.onnx", f"{path}.so")), np.random.default_rng(6)
+        for size, k in ((0, 0), (5, 0), (5, 1), (8, 8), (300, 2), (300, 100), (300, 300)):
+            x = random.integers(-9, 9, (3, size)).astype("f4")
+            x[random.random(x.shape) < 0.1] = np.nan
+            x = x if axis else x.T
+            order = np.unique(x, return_inverse=True)[1].reshape(x.shape)
+            positions = np.argsort(-order if largest else order, axis, kind="stable")
+            positions = np.take(positions, range(k), axis)
+            got = model(x=np.ascontiguousarray(x), k=np.array([k]))
+            values = np.take_along_axis(x, positions, axis)
+            if not np.array_equal(got["i"], positions) or not np.array_equal(got["y"], values, equal_nan=True):
+                wrong.append((size, k))
+        checks.add(f"topk-{axis}-{largest}", f"wrong for {wrong}" if wrong else "")
+
+
+def check_running_sums(checks, folder):
+    for exclusive, reverse in itertools.product((0, 1), (0, 1)):
+        text = (
+            "g (float[a,b,c] x) => (float[a,b,c] y) <int64 axis = {1}>"
+            f" {{ y = CumSum<exclusive = {exclusive}, reverse = {reverse}>(x, axis) }}"
+        )
+        path, wrong = f"{folder}/cumsum{exclusive}{reverse}", []
+        onnx.save(onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {text}'), f"{path}.onnx")
+        model = hone.load(hone.compile(f"{path}.onnx", f"{path}.so"))
+        for shape in ((2, 0, 3), (2, 3, 0), (2, 1, 1), (3, 9, 33), (2, 5, 600)):
+            x = np.random.default_rng(7).integers(-9, 9, shape).astype("f4")
+            along = np.flip(x, 1) if reverse else x
+            sums = np.cumsum(along, 1) - (along if exclusive else 0)
+            if not np.array_equal(model(x=x)["y"], np.flip(sums, 1) if reverse else sums):
+                wrong.append(shape)
+        checks.add(f"cumsum-{exclusive}-{reverse}", f"wrong for {wrong}" if wrong else "")
+
+
 def split_mix(seed, count):
     """SplitMix64 (Steele, Lea, Flood 2014): the upper 24 bits as numbers in [0, 1)."""
     with np.errstate(over="ignore"):
@@ -189,6 +257,10 @@ def main():
         check_moved_rows(checks, folder)
         check_concatenations(checks, models)
         check_outer_reductions(checks, models)
+        check_selections(checks, folder)
+        check_running_sums(checks, folder)
+        check_products(checks, models)
+        check_softmaxes(checks, models)
         check_dropout(checks, folder)
     return checks.finish(options.junit)
 

@@ -21,18 +21,32 @@ struct Schedule {
 
   LoopOpInterface loopOp;                // iterations of this op, or
   SmallVector<ReduceOp> stages;          // rows: reductions in order, then the results; or
-  ReduceOp outerReduce;                  // rows of results that collect rows of the input of this op; or
+  Value outerSum;                        // rows of results that collect rows of an operand of this value's op; or
   ConcatOp concat;                       // boxes that are copied one after the other; or a map
   llvm::SmallSetVector<int64_t, 4> axes; // the dims of a row
   SmallVector<OpFoldResult> space;       // dims of the results
+  SmallVector<OpFoldResult> summed;      // dims that an outer sum goes over
+  int64_t rowsPerStep = 1;               // rows of results that an iteration computes
   /// Values computed in one stage and read in later ones, with the stage that computes them.
   llvm::MapVector<Value, unsigned> kept;
   bool isExpensive = false;
 
   bool isRows() const { return !stages.empty(); }
-  bool isMap() const { return !loopOp && !isRows() && !outerReduce && !concat; }
+  bool isMap() const { return !loopOp && !isRows() && !outerSum && !concat; }
+  /// Rows that lie across the innermost dim go side by side, a block of columns at a time.
+  bool isColumns() const {
+    return isRows() && !axes.empty() && !axes.contains(space.size() - 1) &&
+           ShapeBuilder::getConstant(space.back()).value_or(8) >= 8;
+  }
   SmallVector<OpFoldResult> outer() const { return pick(false); }
   SmallVector<OpFoldResult> row() const { return pick(true); }
+  /// The dims of the iteration range of rows.
+  SmallVector<OpFoldResult> outerSteps(ShapeBuilder &shapes) const {
+    SmallVector<OpFoldResult> steps = outer();
+    if (rowsPerStep != 1)
+      steps.back() = shapes.ceilDiv(steps.back(), shapes.constant(rowsPerStep));
+    return steps;
+  }
 
 private:
   SmallVector<OpFoldResult> pick(bool inRow) const {
@@ -44,7 +58,7 @@ private:
   }
   void findInPlace(KernelOp kernel);
   void findStages(KernelOp kernel, ShapeBuilder &shapes);
-  void findOuterReduce(KernelOp kernel, ShapeBuilder &shapes);
+  void findOuterSum(KernelOp kernel, ShapeBuilder &shapes);
   void chooseKept(KernelOp kernel, ShapeBuilder &shapes);
 
   /// Values that result elements and reductions read in their own rows only. Behind a transposition or a slice, the
@@ -53,6 +67,13 @@ private:
 };
 
 } // namespace
+
+/// Columns of a block: four vectors of the widest registers.
+static constexpr int64_t kBlockColumns = 64;
+/// Rows that an outer sum adds at a time.
+static constexpr int64_t kRowsTogether = 8;
+/// Rows of a matrix product that share what they read.
+static constexpr int64_t kRowsPerStep = 4;
 
 static bool isCheap(Operation *op) {
   return op->hasTrait<CheapToRecompute>() || isa<ConstantOp, FromElementsOp, ReduceOp>(op);
@@ -78,7 +99,7 @@ Schedule::Schedule(KernelOp kernel, ShapeBuilder &shapes) {
     chooseKept(kernel, shapes);
   else if (!space.empty())
     axes.insert(space.size() - 1);
-  findOuterReduce(kernel, shapes);
+  findOuterSum(kernel, shapes);
 }
 
 void Schedule::findInPlace(KernelOp kernel) {
@@ -91,19 +112,35 @@ void Schedule::findInPlace(KernelOp kernel) {
         inPlace.insert(value);
 }
 
-/// A single reduction that keeps the innermost dim: rows of the input are added up, contiguous and vectorised, in place
-/// of a strided walk for each element. The sums stand in the result, which must have their type and dims.
-void Schedule::findOuterReduce(KernelOp kernel, ShapeBuilder &shapes) {
-  SmallVector<ReduceOp> reduces(kernel.getBody().front().getOps<ReduceOp>());
-  Operation *terminator = kernel.getBody().front().getTerminator();
-  if (isRows() || reduces.size() != 1 || space.empty() || terminator->getNumOperands() != 1)
+/// A single reduction that keeps the innermost dim, or product with a matrix of contiguous rows: rows of the operand
+/// are added up, contiguous and vectorised, in place of a strided walk for each element. The sums stand in the result,
+/// which must have their type and dims.
+void Schedule::findOuterSum(KernelOp kernel, ShapeBuilder &shapes) {
+  Block &block = kernel.getBody().front();
+  auto sums = llvm::make_filter_range(block, llvm::IsaPred<ReduceOp, MatmulOp>);
+  ValueRange results = block.getTerminator()->getOperands();
+  if (isRows() || !llvm::hasSingleElement(sums) || space.empty() || results.size() != 1)
     return;
-  ReduceOp reduce = reduces.front();
-  bool keepsInner = !llvm::is_contained(reduce.getAxes(), rankOf(reduce.getInput()) - 1);
-  bool standsInResult = elementTypeOf(reduce.getOutput()) == elementTypeOf(terminator->getOperand(0)) &&
-                        shapes.dims(reduce.getOutput()) == ArrayRef<OpFoldResult>(space);
-  if (!reduce.getAxes().empty() && keepsInner && standsInResult && inPlace.contains(reduce.getOutput()))
-    outerReduce = reduce;
+  Value sum = (*sums.begin()).getResult(0);
+  bool standsInResult =
+      elementTypeOf(sum) == elementTypeOf(results[0]) && shapes.dims(sum) == ArrayRef<OpFoldResult>(space);
+  if (!standsInResult || !inPlace.contains(sum))
+    return;
+  if (auto reduce = sum.getDefiningOp<ReduceOp>()) {
+    if (llvm::is_contained(reduce.getAxes(), rankOf(reduce.getInput()) - 1))
+      return;
+    for (int64_t axis : reduce.getAxes())
+      summed.push_back(shapes.dim(reduce.getInput(), axis));
+  } else {
+    auto matmul = sum.getDefiningOp<MatmulOp>();
+    if (matmul.getTransposeRhs() || matmul.getPackedColumns() || ShapeBuilder::getConstant(space.back()) == 1)
+      return;
+    summed.push_back(shapes.dim(matmul.getLhs(), rankOf(matmul.getLhs()) - 1));
+    int64_t rows = ShapeBuilder::getConstant(space[space.size() - 2]).value_or(kRowsPerStep);
+    rowsPerStep = rows < kRowsPerStep ? 1 : kRowsPerStep;
+  }
+  if (!summed.empty())
+    outerSum = sum;
 }
 
 /// Reductions whose results are broadcast back over the reduced dims. All of one kernel reduce the same dims, or none
@@ -169,12 +206,21 @@ GenericRange hone::genericRange(KernelOp kernel, ShapeBuilder &shapes) {
   if (schedule.isMap() && schedule.space.size() <= 1)
     return {schedule.space.empty() ? one : row, elements, zero};
   OpFoldResult scratch = zero;
+  if (schedule.isColumns()) {
+    OpFoldResult columns = shapes.constant(kBlockColumns);
+    SmallVector<OpFoldResult> outer = schedule.outer();
+    outer.back() = shapes.ceilDiv(outer.back(), columns);
+    row = shapes.mul(row, shapes.min(columns, schedule.space.back()));
+    OpFoldResult grain = shapes.max(shapes.floorDiv(elements, shapes.max(row, one)), one);
+    return {shapes.product(outer), grain, shapes.mul(row, shapes.constant(4 * int64_t(schedule.kept.size())))};
+  }
+  row = shapes.mul(row, shapes.mul(shapes.product(schedule.summed), shapes.constant(schedule.rowsPerStep)));
   if (!schedule.kept.empty()) {
     OpFoldResult lines = shapes.ceilDiv(shapes.mul(row, shapes.constant(4)), shapes.constant(64));
     scratch = shapes.mul(lines, shapes.constant(64 * int64_t(schedule.kept.size())));
   }
   OpFoldResult grain = shapes.max(shapes.floorDiv(elements, shapes.max(row, one)), one);
-  return {shapes.product(schedule.outer()), grain, scratch};
+  return {shapes.product(schedule.outerSteps(shapes)), grain, scratch};
 }
 
 /// Calls body with indices over the dims `axes`, other positions of `indices` being set already.
@@ -244,51 +290,166 @@ static void buildRows(KernelEmitter &e, Schedule &schedule) {
   e.onLoad = nullptr;
 }
 
-static void buildOuterReduce(KernelEmitter &e, Schedule &schedule) {
-  ReduceOp reduce = schedule.outerReduce;
-  int64_t inner = schedule.space.size() - 1, inputRank = rankOf(reduce.getInput());
-  SmallVector<Value> indices(inner + 1), outerSizes = e.sizes(schedule.outer());
-  auto overRow = [&](function_ref<void()> body) { overDims(e, {inner}, schedule.space, indices, body); };
-  SmallVector<OpFoldResult> inputSpace(e.shapes().dims(reduce.getInput()));
+/// Rows across the innermost dim: columns of a block are the lanes of all loops, and reductions stand on the stack.
+static void buildColumns(KernelEmitter &e, Schedule &schedule) {
+  OpBuilder &b = e.builder;
+  ShapeBuilder &shapes = e.shapes();
+  int64_t inner = schedule.space.size() - 1;
+  SmallVector<OpFoldResult> blocks = schedule.outer();
+  blocks.back() = shapes.ceilDiv(blocks.back(), shapes.constant(kBlockColumns));
+  SmallVector<Value> blockSizes = e.sizes(blocks), rowSizes = e.sizes(schedule.row());
+  Value pitch = e.size(shapes.product(schedule.row())), columns = e.index(kBlockColumns);
+  Value width = e.size(shapes.min(shapes.constant(kBlockColumns), schedule.space[inner]));
+  SmallVector<int64_t> axes(schedule.axes.begin(), schedule.axes.end());
+  Value scratch = schedule.kept.empty() ? Value() : flatView(b, e.loc, e.body.scratch);
+  SmallVector<Value> sums;
+  for (ReduceOp reduce : schedule.stages)
+    sums.push_back(memref::AllocaOp::create(
+        b, e.loc, MemRefType::get({kBlockColumns}, scalarType(elementTypeOf(reduce.getOutput())))));
+
+  unsigned stage = 0;
+  Value first, size;
+  e.onLoad = [&](Value tensor, ValueRange indices) -> Value {
+    auto lane = [&] { return e.sub(indices[inner], first); };
+    for (auto [reduce, sum] : llvm::zip(schedule.stages, sums))
+      if (tensor == reduce.getOutput())
+        return memref::LoadOp::create(b, e.loc, sum, lane());
+    auto found = schedule.kept.find(tensor);
+    if (found == schedule.kept.end())
+      return {};
+    auto inRow = llvm::map_to_vector(axes, [&](int64_t axis) { return indices[axis]; });
+    Value line = e.add(e.mul(e.index(found - schedule.kept.begin()), pitch), e.linearize(inRow, rowSizes));
+    Value position = e.add(e.mul(line, width), lane());
+    if (found->second != stage)
+      return memref::LoadOp::create(b, e.loc, scratch, position);
+    Value scalar = cast<ElementOpInterface>(tensor.getDefiningOp()).emitElement(e, indices);
+    memref::StoreOp::create(b, e.loc, scalar, scratch, position);
+    return scalar;
+  };
+
   e.loop(
       e.body.begin, e.body.end, {},
       [&](Value iteration, ValueRange) {
-        llvm::copy(e.delinearize(iteration, outerSizes), indices.begin());
-        overRow([&] { e.store(0, indices, reduce.emitInitial(e)); });
-        SmallVector<Value> at(inputRank);
-        for (int64_t i = 0, next = 0; i + 1 < inputRank; ++i) {
-          bool reduced = llvm::is_contained(reduce.getAxes(), i);
-          if (!reduced)
-            at[i] = indices[next];
-          next += !reduced || reduce.getKeepdims();
-        }
-        std::function<void(ArrayRef<int64_t>)> nest = [&](ArrayRef<int64_t> axes) {
-          if (axes.empty())
-            return overRow([&] {
-              at[inputRank - 1] = indices[inner];
-              Value sum = e.loadResult(0, indices);
-              e.store(0, indices, reduce.emitCombined(e, sum, e.load(reduce.getInput(), at)));
-            });
+        SmallVector<Value> outerIndices = e.delinearize(iteration, blockSizes), indices(inner + 1, e.index(0));
+        for (int64_t i = 0, next = 0; i < inner; ++i)
+          if (!schedule.axes.contains(i))
+            indices[i] = outerIndices[next++];
+        first = e.mul(outerIndices.back(), columns);
+        auto known = ShapeBuilder::getConstant(schedule.space[inner]);
+        if (known && (*known < kBlockColumns || *known % kBlockColumns == 0))
+          size = e.index(std::min(*known, kBlockColumns));
+        else
+          size = b.createOrFold<arith::MinUIOp>(e.loc, columns, e.sub(e.size(schedule.space[inner]), first));
+        auto overBlock = [&](function_ref<void(Value)> body) {
           e.loop(
-              e.index(0), e.size(inputSpace[axes.front()]), {},
-              [&](Value i, ValueRange) {
-                at[axes.front()] = i;
-                nest(axes.drop_front());
+              e.index(0), size, {},
+              [&](Value lane, ValueRange) {
+                indices[inner] = e.add(first, lane);
+                body(lane);
                 return SmallVector<Value>();
               },
-              /*vectorize=*/false);
+              /*vectorize=*/true);
         };
-        nest(reduce.getAxes());
-        Value result = e.kernel.getBody().front().getTerminator()->getOperand(0);
-        if (result != reduce.getOutput())
-          overRow([&] {
-            e.know(reduce.getOutput(), e.loadResult(0, indices));
-            e.store(0, indices, e.load(result, indices));
-            e.forget(reduce.getOutput());
+        for (auto [reduce, sum] : llvm::zip(schedule.stages, sums)) {
+          overBlock([&](Value lane) {
+            memref::StoreOp::create(b, e.loc, e.emitInitial(reduce.getOutput(), indices), sum, lane);
           });
+          overDims(e, axes, schedule.space, indices, [&] {
+            auto inRow = llvm::map_to_vector(axes, [&](int64_t axis) { return indices[axis]; });
+            overBlock([&](Value lane) {
+              Value partial = memref::LoadOp::create(b, e.loc, sum, lane);
+              memref::StoreOp::create(b, e.loc, e.emitStep(reduce.getOutput(), indices, inRow, partial), sum, lane);
+            });
+          });
+          ++stage;
+        }
+        overDims(e, axes, schedule.space, indices, [&] { overBlock([&](Value) { storeResults(e, indices); }); });
         return SmallVector<Value>();
       },
       /*vectorize=*/false);
+  e.onLoad = nullptr;
+}
+
+static void buildOuterSum(KernelEmitter &e, Schedule &schedule) {
+  Value sum = schedule.outerSum, result = e.kernel.getBody().front().getTerminator()->getOperand(0);
+  int64_t inner = schedule.space.size() - 1;
+  SmallVector<Value> indices(inner + 1), positions, counts = e.sizes(schedule.summed);
+  auto over = [&](Value from, Value to, function_ref<void(Value)> body) {
+    e.loop(
+        from, to, {},
+        [&](Value i, ValueRange) {
+          body(i);
+          return SmallVector<Value>();
+        },
+        /*vectorize=*/false);
+  };
+
+  // Rows of the result that read the same rows of the operand. They differ in the index ahead of the innermost.
+  auto sumRows = [&](ArrayRef<Value> rows) {
+    auto overRows = [&](function_ref<void()> body) {
+      overDims(e, {inner}, schedule.space, indices, [&] {
+        for (Value row : rows) {
+          if (row)
+            indices[inner - 1] = row;
+          body();
+        }
+      });
+    };
+    // Several rows of the operand at a time: a sum is loaded and stored once for all of them.
+    auto add = [&](Value first, int64_t count) {
+      SmallVector<Value> steps;
+      for (int64_t i = 0; i < count; ++i)
+        steps.push_back(e.add(first, e.index(i)));
+      overRows([&] {
+        Value partial = e.loadResult(0, indices);
+        for (Value step : steps) {
+          positions.push_back(step);
+          partial = e.emitStep(sum, indices, positions, partial);
+          positions.pop_back();
+        }
+        e.store(0, indices, partial);
+      });
+    };
+    int64_t together = schedule.isExpensive ? 1 : rows.size() > 1 ? kRowsTogether / 2 : kRowsTogether;
+    std::function<void()> nest = [&] {
+      Value count = counts[positions.size()], zero = e.index(0), step = e.index(together);
+      if (positions.size() + 1 < counts.size())
+        return over(zero, count, [&](Value position) {
+          positions.push_back(position);
+          nest();
+          positions.pop_back();
+        });
+      Value groups = e.builder.createOrFold<arith::DivUIOp>(e.loc, count, step);
+      over(zero, groups, [&](Value group) { add(e.mul(group, step), together); });
+      over(e.mul(groups, step), count, [&](Value position) { add(position, 1); });
+    };
+    overRows([&] { e.store(0, indices, e.emitInitial(sum, indices)); });
+    nest();
+    if (result != sum)
+      overRows([&] {
+        e.know(sum, e.loadResult(0, indices));
+        e.store(0, indices, e.load(result, indices));
+        e.forget(sum);
+      });
+  };
+
+  SmallVector<Value> outerSizes = e.sizes(schedule.outerSteps(e.shapes()));
+  over(e.body.begin, e.body.end, [&](Value iteration) {
+    llvm::copy(e.delinearize(iteration, outerSizes), indices.begin());
+    if (schedule.rowsPerStep == 1)
+      return sumRows(inner ? indices[inner - 1] : Value());
+    Value size = e.size(schedule.space[inner - 1]), first = e.mul(indices[inner - 1], e.index(schedule.rowsPerStep));
+    Value end = e.add(first, e.index(schedule.rowsPerStep));
+    e.chooseEffect(
+        e.compare(arith::CmpIPredicate::ule, end, size),
+        [&] {
+          SmallVector<Value> rows;
+          for (int64_t i = 0; i < schedule.rowsPerStep; ++i)
+            rows.push_back(e.add(first, e.index(i)));
+          sumRows(rows);
+        },
+        [&] { over(first, size, [&](Value row) { sumRows(row); }); });
+  });
 }
 
 /// Each operand is a box of the result: no element asks which operand it comes from, and inner runs are plain copies.
@@ -361,10 +522,12 @@ void hone::buildGeneric(KernelEmitter &e) {
         /*vectorize=*/false);
     return;
   }
-  if (schedule.isRows())
+  if (schedule.isColumns())
+    buildColumns(e, schedule);
+  else if (schedule.isRows())
     buildRows(e, schedule);
-  else if (schedule.outerReduce)
-    buildOuterReduce(e, schedule);
+  else if (schedule.outerSum)
+    buildOuterSum(e, schedule);
   else if (schedule.concat)
     buildConcat(e, schedule);
   else

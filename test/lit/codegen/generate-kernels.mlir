@@ -2,7 +2,8 @@
 
 module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
 
-// A softmax is three loops over a row: the greatest element; the powers, kept in scratch, and their sum; the quotient.
+// A softmax is three loops over a row: the greatest element; the powers, kept in scratch, and their sum; the quotient,
+// with one division a row.
 // CHECK-LABEL: module @rows
 // CHECK: func.func @rows_body(%[[X:.*]]: memref<1xf32> {{.*}}llvm.noalias{{.*}}, %[[Y:.*]]: memref<1xf32> {{.*}}llvm.noalias
 // CHECK: scf.for
@@ -15,10 +16,32 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
 // CHECK:   scf.for
 // CHECK-NOT: math.exp
 // CHECK:     %[[Q:.*]] = memref.load %[[SCRATCH]]
-// CHECK:     arith.divf %[[Q]], %[[SUM]]
+// CHECK:     %[[INVERSE:.*]] = arith.divf %{{.*}}, %[[SUM]]
+// CHECK:     arith.mulf %[[Q]], %[[INVERSE]]
 hone.kernel @rows(%x: tensor<?x?xf32> {hone.sizes = array<i64: 1, 2>}, %n: index, %m: index) -> tensor<?x?xf32> {
   %0 = hone.softmax %x {axis = 1 : i64} : tensor<?x?xf32> -> tensor<?x?xf32>
   hone.return %0 : tensor<?x?xf32>
+}
+
+// Across the innermost dim, the lanes of every loop are neighbouring columns; the greatest element and the sum of each
+// stand on the stack.
+// CHECK-LABEL: module @across
+// CHECK: %[[MAX:.*]] = memref.alloca() : memref<64xf64>
+// CHECK: %[[SUM:.*]] = memref.alloca() : memref<64xf64>
+// CHECK: scf.for
+// CHECK:   scf.for %[[LANE:.*]] = {{.*}} {
+// CHECK:     memref.store %{{.*}}, %[[MAX]][%[[LANE]]]
+// CHECK:   scf.for
+// CHECK-NOT: iter_args
+// CHECK:     scf.for %[[LANE:.*]] = {{.*}} {
+// CHECK:       %[[PARTIAL:.*]] = memref.load %[[MAX]][%[[LANE]]]
+// CHECK:       %[[GREATEST:.*]] = arith.maximumf %[[PARTIAL]]
+// CHECK:       memref.store %[[GREATEST]], %[[MAX]][%[[LANE]]]
+// CHECK:     math.exp
+// CHECK:     memref.store %{{.*}}, %[[SUM]]
+hone.kernel @across(%x: tensor<?x7x?xf64> {hone.sizes = array<i64: 1, 2>}, %n: index, %m: index) -> tensor<?x7x?xf64> {
+  %0 = hone.softmax %x {axis = 1 : i64} : tensor<?x7x?xf64> -> tensor<?x7x?xf64>
+  hone.return %0 : tensor<?x7x?xf64>
 }
 
 // Behind a transposition other rows are read than the one at hand: each element computes its reductions itself.
@@ -51,6 +74,21 @@ hone.kernel @moved(%x: tensor<16x16xf32>) -> tensor<16x16xf32> {
 hone.kernel @columns(%x: tensor<?x?x?xf32> {hone.sizes = array<i64: 1, 2, 3>}, %a: index, %b: index, %c: index) -> tensor<?x?xf32> {
   %0 = hone.reduce sum %x [1] : tensor<?x?x?xf32> -> tensor<?x?xf32>
   hone.return %0 : tensor<?x?xf32>
+}
+
+// So does a matrix product, four rows of the result and four of the right operand at a time, which is loaded once.
+// CHECK-LABEL: module @product
+// CHECK: scf.if
+// CHECK:   scf.for
+// CHECK:     memref.store
+// CHECK:   scf.for
+// CHECK:     scf.for %{{.*}} step %{{[a-z0-9_]+}} {
+// CHECK-NOT: iter_args
+// CHECK-COUNT-16: arith.addf
+// CHECK:       memref.store
+hone.kernel @product(%x: tensor<?x8xf64> {hone.sizes = array<i64: 2>}, %y: tensor<8x?xf64> {hone.sizes = array<i64: 3>}, %m: index, %n: index) -> tensor<?x?xf64> {
+  %0 = hone.matmul %x, %y : tensor<?x8xf64>, tensor<8x?xf64> -> tensor<?x?xf64>
+  hone.return %0 : tensor<?x?xf64>
 }
 
 // A checked index never branches in the loop: the failure is a flag that is looked at once, at the end.
