@@ -43,6 +43,13 @@ class Models:
         return lambda *arrays: library.session(threads=2).run(dict(zip(names, arrays, strict=True)))
 
 
+def load_text(folder, name, graph):
+    """Compiles and loads a graph in ONNX's text form, to a file of its own."""
+    path = f"{folder}/{name}"
+    onnx.save(onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {graph}'), f"{path}.onnx")
+    return hone.load(hone.compile(f"{path}.onnx", f"{path}.so"))
+
+
 def data(shape, dtype):
     random = np.random.default_rng(1)
     return random.integers(0, 2 if dtype == "?" else 100, shape).astype(dtype)
@@ -105,12 +112,10 @@ def check_moved_rows(checks, folder):
     ):  # fmt: skip
         x = np.random.default_rng(5).standard_normal(shape).astype("f4")
         y = expected(x.astype("f8"))
-        path = f"{folder}/{name}"
         text = (
             f"g (float[{','.join(map(str, shape))}] x) => (float[{y.shape[0]},{y.shape[1]}] y) {weights} {{ {nodes} }}"
         )
-        onnx.save(onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {text}'), f"{path}.onnx")
-        got = hone.load(hone.compile(f"{path}.onnx", f"{path}.so"))(x=x)["y"]
+        got = load_text(folder, name, text)(x=x)["y"]
         checks.add(f"moved-rows-{name}", "" if np.allclose(got, y, rtol=1e-5, atol=1e-6) else "wrong")
 
 
@@ -175,9 +180,7 @@ def check_selections(checks, folder):
             "g (float[m,n] x, int64[1] k) => (float[p,q] y, int64[p,q] i)"
             f" {{ y, i = TopK<axis = {axis}, largest = {largest}>(x, k) }}"
         )
-        path, wrong = f"{folder}/topk{axis}{largest}", []
-        onnx.save(onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {text}'), f"{path}.onnx")
-        model, random = hone.load(hone.compile(f"{path}.onnx", f"{path}.so")), np.random.default_rng(6)
+        model, random, wrong = load_text(folder, f"topk{axis}{largest}", text), np.random.default_rng(6), []
         for size, k in ((0, 0), (5, 0), (5, 1), (8, 8), (300, 2), (300, 100), (300, 300)):
             x = random.integers(-9, 9, (3, size)).astype("f4")
             x[random.random(x.shape) < 0.1] = np.nan
@@ -198,9 +201,7 @@ def check_running_sums(checks, folder):
             "g (float[a,b,c] x) => (float[a,b,c] y) <int64 axis = {1}>"
             f" {{ y = CumSum<exclusive = {exclusive}, reverse = {reverse}>(x, axis) }}"
         )
-        path, wrong = f"{folder}/cumsum{exclusive}{reverse}", []
-        onnx.save(onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {text}'), f"{path}.onnx")
-        model = hone.load(hone.compile(f"{path}.onnx", f"{path}.so"))
+        model, wrong = load_text(folder, f"cumsum{exclusive}{reverse}", text), []
         for shape in ((2, 0, 3), (2, 3, 0), (2, 1, 1), (3, 9, 33), (2, 5, 600)):
             x = np.random.default_rng(7).integers(-9, 9, shape).astype("f4")
             along = np.flip(x, 1) if reverse else x
