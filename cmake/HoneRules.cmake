@@ -1,6 +1,8 @@
 # The rules every folder's CMakeLists.txt uses.
 
 add_link_options(-fuse-ld=lld -B${LLVM_TOOLS_BINARY_DIR})
+# Objects are the same wherever the project lies: one compiler cache serves all clones. Debuggers start in the root.
+add_compile_options(-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
 
 # What every library that sees MLIR compiles with. All of upstream is in the two shared libraries.
 add_library(hone_mlir INTERFACE)
@@ -14,7 +16,7 @@ target_link_libraries(hone_mlir INTERFACE MLIR LLVM)
 foreach(kind core codegen)
   add_library(hone_pch_${kind} OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch_${kind}.cpp)
   target_link_libraries(hone_pch_${kind} PRIVATE hone_mlir)
-  target_precompile_headers(hone_pch_${kind} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/pch_${kind}.h)
+  target_precompile_headers(hone_pch_${kind} PRIVATE <cmake/pch_${kind}.h>) # in quotes it would hold an absolute path
 endforeach()
 
 add_custom_target(hone_generated)

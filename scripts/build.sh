@@ -12,8 +12,10 @@ folder=build-$preset
 [[ $preset == dev ]] && folder=$HONE_BUILD
 
 launcher=()
-if command -v ccache >/dev/null; then # the sloppiness is what lets precompiled headers be cached
-  ccache="env;CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime;ccache"
+if command -v ccache >/dev/null; then
+  # The sloppiness is what lets precompiled headers be cached. Paths below the project are hashed relative to the build
+  # folder, so that every clone finds what another one compiled; debug information has relative paths too (HoneRules.cmake).
+  ccache="env;CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime;CCACHE_BASEDIR=$PWD;CCACHE_NOHASHDIR=1;ccache"
   launcher=("-DCMAKE_C_COMPILER_LAUNCHER=$ccache" "-DCMAKE_CXX_COMPILER_LAUNCHER=$ccache")
 fi
 cmake --preset "$preset" -B "$folder" --log-level=WARNING "-DMLIR_DIR=$llvm/lib/cmake/mlir" "-DLLD_DIR=$llvm/lib/cmake/lld" \
