@@ -55,6 +55,9 @@ static hone_status check_dims(hone_rt_session *session, int32_t index, const hon
     if (size < 0)
       return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "input '%s': dim %ld is %ld, expected 0 or more",
                            value->name, (long)i, (long)size);
+    if (size > HONE_MAX_DIM)
+      return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "input '%s': dim %ld is %ld, expected at most %ld",
+                           value->name, (long)i, (long)size, (long)HONE_MAX_DIM);
     if (expected >= 0) {
       if (size != expected)
         return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "input '%s': dim %ld is %ld, expected %ld",

@@ -84,11 +84,25 @@ TEST(Validate, SizeOverflow) {
     i.idShape[1] = i.maskShape[1] = int64_t(1) << 40;
   };
   expectError("input 'ids': its size in bytes overflows; check the dims", enormous);
-  expectError("input 'ids': its size in bytes overflows; check the dims", [&](Inputs &i) {
-    enormous(i); // also where another dim makes the tensor empty
-    i.idShape[0] = INT64_MAX;
-    i.idShape[1] = 2;
-  });
+}
+
+// Empty tensors have no bytes, but their dims are bounded as well.
+TEST(Validate, LargestDim) {
+  auto empty = [](Inputs &i, int64_t batch) {
+    i.idShape[0] = i.maskShape[0] = batch;
+    i.idShape[1] = i.maskShape[1] = 0;
+    i.tensors[0].data = i.tensors[1].data = nullptr;
+  };
+  expectError("input 'ids': dim 0 is 140737488355329, expected at most 140737488355328",
+              [&](Inputs &i) { empty(i, HONE_MAX_DIM + 1); });
+  expectError("input 'ids': dim 0 is 9223372036854775807, expected at most 140737488355328",
+              [&](Inputs &i) { empty(i, INT64_MAX); });
+  Session session;
+  for (int64_t batch : {(int64_t(1) << 32) + 1, HONE_MAX_DIM}) {
+    Inputs inputs(0, 0);
+    empty(inputs, inputs.batch = batch);
+    EXPECT_EQ(session.check(inputs), "");
+  }
 }
 
 TEST(Validate, Data) {
