@@ -17,7 +17,8 @@ namespace hone {
 /// zeros.
 class HostElementBuilder : public ElementBuilder {
 public:
-  HostElementBuilder(HostElements &host, Location loc) : ElementBuilder(host.shapes.builder, loc), host(host) {}
+  HostElementBuilder(HostElements &host, Location loc, Operation *op = nullptr)
+      : ElementBuilder(host.shapes.builder, loc), host(host), op(op) {}
 
   Value load(Value tensor, ValueRange indices) override;
   Value dim(Value tensor, int64_t index) override { return host.shapes.materialize(host.shapes.dim(tensor, index)); }
@@ -27,12 +28,19 @@ public:
   SmallVector<Value> loop(Value lower, Value upper, ValueRange initial,
                           function_ref<SmallVector<Value>(Value, ValueRange)> body, bool) override;
   Value choose(Value condition, Type type, function_ref<Value()> onTrue, function_ref<Value()> onFalse) override;
+  void store(unsigned result, ValueRange indices, Value scalar) override;
+  Value loadResult(unsigned result, ValueRange indices) override;
 
   bool failed = false;
+  /// What loops wrote, by result and row-major position.
+  llvm::MapVector<std::pair<unsigned, int64_t>, Value> stored;
 
 private:
   HostElements &host;
+  Operation *op; // with loops of its own
 
+  /// The row-major position of indices that are known and inside; a leading dim may be dynamic.
+  std::optional<int64_t> positionOf(RankedTensorType type, ValueRange indices);
   Value giveUp(Type type) {
     failed = true;
     return constant(type, int64_t(0));
@@ -41,23 +49,40 @@ private:
 
 } // namespace hone
 
+std::optional<int64_t> HostElementBuilder::positionOf(RankedTensorType type, ValueRange indices) {
+  int64_t position = 0;
+  for (auto [i, index] : llvm::enumerate(indices)) {
+    auto number = getConstantIntValue(index);
+    bool isInside = number && *number >= 0 && (type.isDynamicDim(i) ? i == 0 : *number < type.getDimSize(i));
+    if (!isInside)
+      return std::nullopt;
+    position = i == 0 ? *number : position * type.getDimSize(i) + *number;
+  }
+  return position;
+}
+
+void HostElementBuilder::store(unsigned result, ValueRange indices, Value scalar) {
+  auto position = positionOf(cast<RankedTensorType>(op->getResult(result).getType()), indices);
+  if (position)
+    stored[{result, *position}] = scalar;
+  else
+    failed = true; // of all elements, none is known any more
+}
+
+Value HostElementBuilder::loadResult(unsigned result, ValueRange indices) {
+  auto type = cast<RankedTensorType>(op->getResult(result).getType());
+  auto position = positionOf(type, indices);
+  Value written = position ? stored.lookup({result, *position}) : Value();
+  return written ? written : giveUp(scalarType(type));
+}
+
 Value HostElementBuilder::load(Value tensor, ValueRange indices) {
   auto type = cast<RankedTensorType>(tensor.getType());
   Type scalar = scalarType(type);
   if (failed)
     return constant(scalar, int64_t(0));
-  // Row-major positions need static dims, but for a leading one.
-  int64_t position = 0;
-  bool isFixed = true;
-  for (auto [i, index] : llvm::enumerate(indices)) {
-    auto number = getConstantIntValue(index);
-    bool isInside = number && *number >= 0 && (type.isDynamicDim(i) ? i == 0 : *number < type.getDimSize(i));
-    isFixed &= isInside;
-    if (isFixed)
-      position = i == 0 ? *number : position * type.getDimSize(i) + *number;
-  }
-  if (isFixed) {
-    Value element = host.element(tensor, position);
+  if (auto position = positionOf(type, indices)) {
+    Value element = host.elementOf({tensor, *position});
     return element ? element : giveUp(scalar);
   }
   // The op has seen to it that the indices lie inside: an entry argument can be read anywhere.
@@ -108,37 +133,66 @@ Value HostElementBuilder::choose(Value condition, Type type, function_ref<Value(
 //===-- Elements ------------------------------------------------------------------------------------------------===//
 
 Value HostElements::element(Value tensor, int64_t position) {
-  if (auto found = known.find({tensor, position}); found != known.end())
+  if (depth)
+    return elementOf({tensor, position});
+  SmallVector<Key> stack{{tensor, position}};
+  for (;;) {
+    pending.reset();
+    Value result = elementOf(stack.back());
+    if (pending && work > 0) {
+      stack.push_back(*pending);
+      continue;
+    }
+    stack.pop_back();
+    if (stack.empty() || work <= 0)
+      return result;
+  }
+}
+
+Value HostElements::elementOf(Key key) {
+  if (auto found = known.find(key); found != known.end())
     return found->second;
-  // Each level is a few stack frames; chains of shape arithmetic are short between ops that need them.
-  constexpr unsigned maxDepth = 256;
-  if (depth == maxDepth || work <= 0)
+  constexpr unsigned maxDepth = 128; // a level is a few stack frames
+  if (depth == maxDepth && !pending)
+    pending = key;
+  if (pending || work <= 0)
     return {};
   ++depth;
   --work;
-  Value result = evaluate(tensor, position);
+  Value result = evaluate(key.first, key.second);
   --depth;
-  if (!result && work <= 0)
-    return {}; // by itself it may be cheap enough
+  if (!result && (pending || work <= 0))
+    return {}; // it may succeed another time
   if (result)
-    result = normalize(result, elementTypeOf(tensor).isUnsignedInteger());
-  return known[{tensor, position}] = result;
+    result = normalize(result, elementTypeOf(key.first).isUnsignedInteger());
+  return known[key] = result;
 }
 
 Value HostElements::evaluate(Value tensor, int64_t position) {
   auto type = cast<RankedTensorType>(tensor.getType());
   OpBuilder &builder = shapes.builder;
   SmallVector<Value> at(type.getRank());
+  int64_t rest = position;
   for (int64_t i = type.getRank(); i-- > 0;) {
     int64_t size = type.isDynamicDim(i) ? std::numeric_limits<int64_t>::max() : type.getDimSize(i);
-    at[i] = shapes.materialize(shapes.constant(position % size));
-    position /= size;
+    at[i] = shapes.materialize(shapes.constant(rest % size));
+    rest /= size;
   }
   if (auto argument = dyn_cast<BlockArgument>(tensor)) {
     bool isEntry = isa_and_nonnull<FunctionOpInterface>(argument.getOwner()->getParentOp());
     if (!isEntry || type.getElementType() != scalarType(type)) // host arithmetic has signless types only
       return {};
     return tensor::ExtractOp::create(builder, argument.getLoc(), tensor, at);
+  }
+  if (auto loops = dyn_cast<LoopOpInterface>(tensor.getDefiningOp()))
+    return evaluateLoops(loops) ? known.lookup({tensor, position}) : Value();
+  if (auto rows = dyn_cast<DecomposeOpInterface>(tensor.getDefiningOp())) {
+    Value &formula = formulas[tensor];
+    if (!formula) {
+      OpBuilder before(rows);
+      formula = rows.decompose(before);
+    }
+    return elementOf({formula, position});
   }
   auto op = dyn_cast<ElementOpInterface>(tensor.getDefiningOp());
   if (!op)
@@ -148,17 +202,41 @@ Value HostElements::evaluate(Value tensor, int64_t position) {
   return elements.failed ? Value() : result;
 }
 
+bool HostElements::evaluateLoops(LoopOpInterface op) {
+  auto isStatic = [](Type type) {
+    auto tensor = cast<RankedTensorType>(type);
+    return tensor.hasStaticShape() && tensor.getNumElements() <= maxElements;
+  };
+  auto iterations = ShapeBuilder::getConstant(op.iterationCount(shapes));
+  if (!iterations || *iterations > work || !llvm::all_of(op->getResultTypes(), isStatic))
+    return false;
+  HostElementBuilder elements(*this, op->getLoc(), op);
+  for (int64_t i = 0; i < *iterations && !elements.failed; ++i)
+    op.emitIteration(elements, elements.index(i));
+  if (elements.failed)
+    return false;
+  for (auto &[place, scalar] : elements.stored) {
+    Value result = op->getResult(place.first);
+    known[{result, place.second}] = normalize(scalar, elementTypeOf(result).isUnsignedInteger());
+  }
+  return true;
+}
+
 std::optional<SmallVector<Value>> HostElements::elements(Value tensor) {
+  work = std::min(workPerTensor, workOfProgram);
   auto type = cast<RankedTensorType>(tensor.getType());
   if (!type.hasStaticShape() || type.getNumElements() > maxElements)
     return std::nullopt;
-  work = maxWork;
+  int64_t before = work;
   SmallVector<Value> result;
   for (int64_t i = 0, n = type.getNumElements(); i < n; ++i) {
     result.push_back(element(tensor, i));
     if (!result.back())
-      return std::nullopt;
+      break;
   }
+  workOfProgram -= before - work;
+  if (!result.empty() && !result.back())
+    return std::nullopt;
   return result;
 }
 
@@ -195,8 +273,8 @@ static std::optional<bool> isLess(IndexRange a, IndexRange b, bool orEqual) {
   return std::nullopt;
 }
 
-static std::optional<bool> decide(CmpIPredicate predicate, OpFoldResult a, OpFoldResult b) {
-  IndexRange x = indexRange(a), y = indexRange(b);
+std::optional<bool> HostElements::decide(CmpIPredicate predicate, OpFoldResult a, OpFoldResult b) {
+  IndexRange x = shapes.range(a), y = shapes.range(b);
   bool same = a == b, positive = x.least >= 0 && y.least >= 0;
   switch (predicate) {
   case CmpIPredicate::eq:
@@ -349,7 +427,7 @@ OpFoldResult HostElements::simplerIndex(Value scalar, bool isUnsigned) {
       return select(simplifyCondition(op->getOperand(0)), operand(1), operand(2));
     if (isa<arith::DivSIOp, arith::DivUIOp>(op)) {
       OpFoldResult a = operand(0), b = operand(1);
-      if (indexRange(a).least >= 0 && indexRange(b).least >= 1)
+      if (shapes.range(a).least >= 0 && shapes.range(b).least >= 1)
         return shapes.floorDiv(a, b);
     }
   }
@@ -415,7 +493,8 @@ std::optional<DenseElementsAttr> hone::foldToConstant(Operation *op) {
   OpBuilder builder(op->getContext());
   builder.setInsertionPointToEnd(&scratch);
   ShapeBuilder shapes(builder);
-  HostElements host(shapes, /*mayCheck=*/false);
+  constexpr int64_t workPerConstant = 1 << 15; // what takes more is for kernels
+  HostElements host(shapes, /*mayCheck=*/false, workPerConstant);
   SmallVector<Attribute> values;
   for (int64_t i = 0, n = type.getNumElements(); i < n; ++i) {
     Value scalar = host.element(op->getResult(0), i);

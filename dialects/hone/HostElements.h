@@ -5,6 +5,7 @@
 #ifndef DIALECTS_HONE_HOSTELEMENTS_H
 #define DIALECTS_HONE_HOSTELEMENTS_H
 
+#include "dialects/hone/Hone.h"
 #include "dialects/hone/ShapeBuilder.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/BuiltinAttributes.h"
@@ -18,17 +19,22 @@ namespace hone {
 class HostElements {
 public:
   /// Tensors of more elements are data, not shapes.
-  static constexpr int64_t maxElements = 64;
+  static constexpr int64_t maxElements = 4096;
+  /// Elements and iterations of loops that one tensor may cost, with all that it is computed from.
+  static constexpr int64_t maxWork = 1 << 20;
 
   /// With `mayCheck`, ops that can fail (an index outside, a division by zero) become hone.check.
-  explicit HostElements(ShapeBuilder &shapes, bool mayCheck = true) : shapes(shapes), mayCheck(mayCheck) {}
+  explicit HostElements(ShapeBuilder &shapes, bool mayCheck = true, int64_t workPerTensor = maxWork)
+      : shapes(shapes), mayCheck(mayCheck), workPerTensor(workPerTensor), work(workPerTensor) {}
 
   /// The element of `tensor` at a row-major position, as a scalar of the (signless) element type; null if the host
   /// cannot compute it. Integers of 64 bits that stem from dims are index casts.
   mlir::Value element(mlir::Value tensor, int64_t position);
-  /// All elements, in row-major order, of a tensor with static dims and at most maxElements elements; nothing if that
-  /// takes too much work, which is for kernels.
+  /// All elements, in row-major order, of a tensor with static dims and at most maxElements elements; nothing if they
+  /// depend on data or take too much work, which is for kernels.
   std::optional<llvm::SmallVector<mlir::Value>> elements(mlir::Value tensor);
+  /// Whether the last tensor that was asked for took too much work.
+  bool isExhausted() const { return work <= 0; }
   /// The same as index values; floats are truncated.
   std::optional<llvm::SmallVector<mlir::OpFoldResult>> indices(mlir::Value tensor);
 
@@ -52,7 +58,12 @@ public:
 
 private:
   friend class HostElementBuilder;
+  using Key = std::pair<mlir::Value, int64_t>;
+  mlir::Value elementOf(Key key);
   mlir::Value evaluate(mlir::Value tensor, int64_t position);
+  /// All elements of all results of an op that writes loops of its own; false if the host cannot compute them.
+  bool evaluateLoops(LoopOpInterface op);
+  std::optional<bool> decide(mlir::arith::CmpIPredicate predicate, mlir::OpFoldResult a, mlir::OpFoldResult b);
   mlir::Value normalize(mlir::Value scalar, bool isUnsigned);
   mlir::OpFoldResult simplerCondition(mlir::Value condition);
   mlir::OpFoldResult simplerIndex(mlir::Value scalar, bool isUnsigned);
@@ -60,13 +71,16 @@ private:
   void assumeNot(mlir::OpFoldResult condition);
   template <typename Op> mlir::OpFoldResult logical(mlir::OpFoldResult a, mlir::OpFoldResult b, bool neutral);
 
-  /// Elements and iterations of loops that one tensor may cost.
-  static constexpr int64_t maxWork = 1 << 15;
-
   bool mayCheck;
+  int64_t workPerTensor;
+  /// What is left for the tensor at hand, and for the whole program.
+  int64_t work, workOfProgram = 8 * maxWork;
   unsigned depth = 0;
-  int64_t work = maxWork; // what is left of it
-  llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::Value> known;
+  /// What lies too deep for the stack: it is evaluated by itself, then what needs it anew.
+  std::optional<Key> pending;
+  llvm::DenseMap<Key, mlir::Value> known;
+  /// What row ops are made of.
+  llvm::DenseMap<mlir::Value, mlir::Value> formulas;
   llvm::DenseMap<mlir::Value, mlir::Value> casts;
   // Simplest forms. They are remembered because scalars share operands: x·x of x·x of … is a short program and a large
   // tree.

@@ -220,8 +220,7 @@ void CumSumOp::emitIteration(ElementBuilder &e, Value iteration) {
   auto position = [&](Value i) { return getReverse() ? e.sub(last, i) : i; };
   // In order: no reassociation, the order of additions is the op's meaning.
   auto sum = [&](Value a, Value b) {
-    return isa<FloatType>(type) ? Value(arith::AddFOp::create(e.builder, e.loc, a, b))
-                                : Value(arith::AddIOp::create(e.builder, e.loc, a, b));
+    return isa<FloatType>(type) ? e.builder.createOrFold<arith::AddFOp>(e.loc, a, b) : e.add(a, b);
   };
   Value nothing = e.constant(type, int64_t(0));
   if (axis + 1 == rankOf(getInput())) {
@@ -335,6 +334,27 @@ void TopKOp::emitIteration(ElementBuilder &e, Value iteration) {
     });
   };
 
+  if (e.unrolls()) { // without branches: each element's place is the number of those that it comes after
+    SmallVector<std::pair<Entry, Value>> places;
+    e.loop(zero, size, {}, [&](Value i, ValueRange) {
+      Entry x = input(i);
+      Value place = e.loop(zero, size, {zero}, [&](Value j, ValueRange carried) {
+        return SmallVector<Value>{e.add(carried[0], e.select(after(x, input(j)), one, zero))};
+      })[0];
+      places.push_back({x, place});
+      return SmallVector<Value>();
+    });
+    e.loop(zero, kept, {}, [&](Value slot, ValueRange) {
+      Entry chosen = {e.constant(scalarType(elementTypeOf(getInput())), int64_t(0)), e.constant(position, int64_t(0))};
+      for (auto &[x, place] : places) {
+        Value isHere = e.compare(arith::CmpIPredicate::eq, place, slot);
+        chosen = {e.select(isHere, x.first, chosen.first), e.select(isHere, x.second, chosen.second)};
+      }
+      put(slot, chosen);
+      return SmallVector<Value>();
+    });
+    return;
+  }
   auto repeat = [&](Value from, Value to, function_ref<void(Value)> body) {
     e.loop(from, to, {}, [&](Value i, ValueRange) {
       body(i);

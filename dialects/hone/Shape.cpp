@@ -486,9 +486,9 @@ static Value combine(ElementBuilder &e, StringRef reduction, Type elementType, V
   bool isFloat = isa<FloatType>(update.getType()), plain = elementType.isUnsignedInteger() || elementType.isInteger(1);
   OpBuilder &b = e.builder;
   if (reduction == "add")
-    return isFloat ? Value(arith::AddFOp::create(b, e.loc, old, update)) : arith::AddIOp::create(b, e.loc, old, update);
+    return isFloat ? b.createOrFold<arith::AddFOp>(e.loc, old, update) : e.add(old, update);
   if (reduction == "mul")
-    return isFloat ? Value(arith::MulFOp::create(b, e.loc, old, update)) : arith::MulIOp::create(b, e.loc, old, update);
+    return isFloat ? b.createOrFold<arith::MulFOp>(e.loc, old, update) : e.mul(old, update);
   if (isFloat)
     return reduction == "max" ? Value(arith::MaximumFOp::create(b, e.loc, old, update))
                               : arith::MinimumFOp::create(b, e.loc, old, update);

@@ -10,70 +10,201 @@
 using namespace mlir;
 using namespace hone;
 
+/// Values further down are seldom what bounds a value.
+static constexpr unsigned maxRangeDepth = 64;
+
+/// The name of a dynamic dim of an entry argument: its symbol, or one that no other dim has.
+static std::string symbolOf(FunctionOpInterface function, BlockArgument argument, int64_t index) {
+  std::string symbol;
+  if (auto names = function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), kDimsAttr))
+    symbol = cast<StringAttr>(names[index]).getValue().str();
+  if (symbol.empty())
+    symbol = (Twine("#") + Twine(argument.getArgNumber()) + "." + Twine(index)).str();
+  return symbol;
+}
+
 //===-- Ranges --------------------------------------------------------------------------------------------------===//
 
-// Dims, and sums and products of them, do not overflow: the sizes of tensors are checked. Only numbers that data give
-// reach this bound, and arithmetic on them may wrap.
-static constexpr int64_t unbounded = std::numeric_limits<int64_t>::max();
+// Values may come from data, and arithmetic on them wraps. So a range says only what holds without any assumption but
+// one: no dim exceeds kMaxDim, and no input has more than kMaxDim elements, zeros counted as one.
 
-/// The range of a sum or product whose bounds are these if they do not overflow.
-static IndexRange combined(IndexRange a, IndexRange b, bool (*overflows)(int64_t, int64_t, int64_t &)) {
+using Overflowing = bool (*)(int64_t, int64_t, int64_t &);
+
+static bool addOverflows(int64_t a, int64_t b, int64_t &sum) { return llvm::AddOverflow(a, b, sum); }
+static bool subOverflows(int64_t a, int64_t b, int64_t &difference) { return llvm::SubOverflow(a, b, difference); }
+
+/// [least of `low`, greatest of `high`] of an operation, or nothing where one of them wraps.
+static IndexRange combined(Overflowing overflows, std::pair<int64_t, int64_t> low, std::pair<int64_t, int64_t> high) {
   IndexRange range;
-  if (overflows(a.least, b.least, range.least))
+  if (overflows(low.first, low.second, range.least) || overflows(high.first, high.second, range.greatest))
     return {};
-  if (overflows(a.greatest, b.greatest, range.greatest)) {
-    if (a.greatest == unbounded || b.greatest == unbounded)
-      return {};
-    range.greatest = unbounded - 1;
-  }
   return range;
 }
 
-/// `visits` bounds the walk: values share operands, so that a few may make a large tree.
-static IndexRange rangeOf(Value value, unsigned &visits) {
-  if (auto number = getConstantIntValue(value))
-    return {*number, *number};
-  Operation *op = value.getDefiningOp();
-  if (isa_and_nonnull<tensor::DimOp>(op))
-    return {0, unbounded - 1};
-  if (!op || visits == 0 || op->getNumOperands() == 0 || op->getNumResults() != 1)
-    return {};
-  --visits;
-  auto operand = [&](unsigned i) { return rangeOf(op->getOperand(i), visits); };
-  if (isa<arith::MinSIOp>(op)) {
-    IndexRange a = operand(0), b = operand(1);
-    return {std::min(a.least, b.least), std::min(a.greatest, b.greatest)};
+/// value = coefficient · factors, by walking products. False if the coefficient is too large or the product too long;
+/// nothing is said then.
+static bool collectFactors(OpFoldResult value, int64_t &coefficient, SmallVectorImpl<Value> &factors) {
+  constexpr unsigned maxFactors = 32; // powers by squaring would have thousands
+  if (auto number = ShapeBuilder::getConstant(value))
+    return !llvm::MulOverflow(coefficient, *number, coefficient);
+  auto product = cast<Value>(value).getDefiningOp<arith::MulIOp>();
+  if (!product) {
+    factors.push_back(cast<Value>(value));
+    return factors.size() <= maxFactors;
   }
-  if (isa<arith::MaxSIOp>(op)) {
-    IndexRange a = operand(0), b = operand(1);
-    return {std::max(a.least, b.least), std::max(a.greatest, b.greatest)};
+  return collectFactors(product.getLhs(), coefficient, factors) &&
+         collectFactors(product.getRhs(), coefficient, factors);
+}
+
+/// The symbol of a dynamic dim of an entry argument, or "".
+static std::string entrySymbol(Value value) {
+  auto dim = value.getDefiningOp<tensor::DimOp>();
+  auto argument = dim ? dyn_cast<BlockArgument>(dim.getSource()) : BlockArgument();
+  if (!argument || !dim.getConstantIndex())
+    return "";
+  return symbolOf(cast<FunctionOpInterface>(argument.getOwner()->getParentOp()), argument, *dim.getConstantIndex());
+}
+
+ArrayRef<llvm::StringMap<unsigned>> ShapeBuilder::entrySymbols(FunctionOpInterface function) {
+  if (entries)
+    return *entries;
+  entries.emplace();
+  for (BlockArgument argument : function.getArguments()) {
+    llvm::StringMap<unsigned> counts;
+    if (auto type = dyn_cast<ShapedType>(argument.getType()))
+      for (int64_t i = 0; i < type.getRank(); ++i)
+        if (type.isDynamicDim(i))
+          ++counts[symbolOf(function, argument, i)];
+    if (counts.size() > 1 || (counts.size() == 1 && counts.begin()->second > 1))
+      entries->push_back(std::move(counts));
   }
-  if (isa<arith::SelectOp>(op)) {
-    IndexRange a = operand(1), b = operand(2);
-    return {std::min(a.least, b.least), std::max(a.greatest, b.greatest)};
+  return *entries;
+}
+
+std::optional<int64_t> ShapeBuilder::greatestProduct(int64_t coefficient, ArrayRef<Value> factors, unsigned depth) {
+  int64_t greatest = coefficient;
+  auto multiply = [&](int64_t number) { return !llvm::MulOverflow(greatest, number, greatest); };
+  llvm::StringMap<unsigned> symbols; // of factors that are dims of inputs
+  Operation *entry = nullptr;
+  for (Value factor : factors) {
+    std::string symbol = entrySymbol(factor);
+    if (symbol.empty()) {
+      IndexRange own = rangeOf(factor, depth);
+      if (own.least < 0 || !multiply(own.greatest))
+        return std::nullopt;
+      continue;
+    }
+    ++symbols[symbol];
+    entry = factor.getParentBlock()->getParentOp();
   }
-  if (isa<arith::AddIOp>(op))
-    return combined(operand(0), operand(1),
-                    [](int64_t x, int64_t y, int64_t &sum) { return bool(llvm::AddOverflow(x, y, sum)); });
+  // Dims that one input has together are bounded together.
+  while (!symbols.empty()) {
+    llvm::StringMap<unsigned> covered;
+    unsigned most = 0;
+    for (const llvm::StringMap<unsigned> &own : entrySymbols(cast<FunctionOpInterface>(entry))) {
+      llvm::StringMap<unsigned> shared;
+      unsigned count = 0;
+      for (const auto &each : symbols)
+        if (unsigned number = std::min(each.second, own.lookup(each.first()))) {
+          shared[each.first()] = number;
+          count += number;
+        }
+      if (count > most) {
+        most = count;
+        covered = std::move(shared);
+      }
+    }
+    if (most == 0)
+      covered[symbols.begin()->first()] = 1;
+    for (const auto &each : covered)
+      if ((symbols[each.first()] -= each.second) == 0)
+        symbols.erase(each.first());
+    if (!multiply(kMaxDim))
+      return std::nullopt;
+  }
+  return greatest;
+}
+
+bool ShapeBuilder::isProductWithin(ArrayRef<OpFoldResult> factors, int64_t limit) {
+  int64_t coefficient = 1;
+  SmallVector<Value> dynamic;
+  for (OpFoldResult factor : factors)
+    if (auto number = getConstant(factor)) {
+      if (llvm::MulOverflow(coefficient, std::max<int64_t>(*number, 1), coefficient))
+        return false;
+    } else if (!collectFactors(factor, coefficient, dynamic)) {
+      return false;
+    }
+  auto greatest = greatestProduct(coefficient, dynamic, maxRangeDepth);
+  return greatest && *greatest <= limit;
+}
+
+IndexRange ShapeBuilder::rangeOfOp(Operation *op, unsigned depth) {
+  auto operand = [&](unsigned i) { return rangeOf(op->getOperand(i), depth); };
   if (isa<arith::MulIOp>(op)) {
-    IndexRange a = operand(0), b = operand(1);
-    if (a.least < 0 || b.least < 0)
+    int64_t coefficient = 1;
+    SmallVector<Value> factors;
+    if (!collectFactors(op->getResult(0), coefficient, factors) || coefficient < 0)
       return {};
-    return combined(a, b,
-                    [](int64_t x, int64_t y, int64_t &product) { return bool(llvm::MulOverflow(x, y, product)); });
+    auto greatest = greatestProduct(coefficient, factors, depth);
+    return greatest ? IndexRange{0, *greatest} : IndexRange{};
   }
   if (isa<arith::DivUIOp>(op)) {
     IndexRange a = operand(0);
     return a.least >= 0 ? IndexRange{0, a.greatest} : IndexRange{};
   }
-  return {};
+  if (isa<arith::SelectOp>(op)) {
+    IndexRange a = operand(1), b = operand(2);
+    return {std::min(a.least, b.least), std::max(a.greatest, b.greatest)};
+  }
+  if (!isa<arith::MinSIOp, arith::MaxSIOp, arith::AddIOp, arith::SubIOp>(op))
+    return {};
+  IndexRange a = operand(0), b = operand(1);
+  if (isa<arith::MinSIOp>(op))
+    return {std::min(a.least, b.least), std::min(a.greatest, b.greatest)};
+  if (isa<arith::MaxSIOp>(op))
+    return {std::max(a.least, b.least), std::max(a.greatest, b.greatest)};
+  if (isa<arith::AddIOp>(op))
+    return combined(addOverflows, {a.least, b.least}, {a.greatest, b.greatest});
+  return combined(subOverflows, {a.least, b.greatest}, {a.greatest, b.least});
 }
 
-IndexRange hone::indexRange(OpFoldResult value) {
+IndexRange ShapeBuilder::rangeOf(Value value, unsigned depth) {
   if (auto number = getConstantIntValue(value))
     return {*number, *number};
-  unsigned visits = 64; // sums of sums; what lies deeper is rarely bounded by it
-  return rangeOf(cast<Value>(value), visits);
+  if (auto known = ranges.find(value); known != ranges.end())
+    return known->second;
+  Operation *op = value.getDefiningOp();
+  if (isa_and_nonnull<tensor::DimOp>(op))
+    return {0, kMaxDim};
+  if (!op || depth == 0 || op->getNumResults() != 1)
+    return {};
+  IndexRange range = rangeOfOp(op, depth - 1);
+  return ranges[value] = range;
+}
+
+IndexRange ShapeBuilder::range(OpFoldResult value) {
+  if (auto number = getConstantIntValue(value))
+    return {*number, *number};
+  return rangeOf(cast<Value>(value), maxRangeDepth);
+}
+
+void ShapeBuilder::assume(OpFoldResult value, IndexRange range) {
+  if (getConstant(value))
+    return;
+  IndexRange known = this->range(value);
+  ranges[cast<Value>(value)] = {std::max(known.least, range.least), std::min(known.greatest, range.greatest)};
+}
+
+bool ShapeBuilder::vanishesWith(OpFoldResult b, OpFoldResult a) {
+  int64_t ofA = 1, ofB = 1;
+  SmallVector<Value> factorsA, factorsB;
+  if (a == b)
+    return true;
+  if (!collectFactors(a, ofA, factorsA) || !collectFactors(b, ofB, factorsB))
+    return false;
+  return ofB == 0 ||
+         (ofA != 0 && llvm::all_of(factorsA, [&](Value factor) { return llvm::is_contained(factorsB, factor); }));
 }
 
 //===-- Dims and their arithmetic -------------------------------------------------------------------------------===//
@@ -86,16 +217,6 @@ std::optional<int64_t> ShapeBuilder::getConstant(OpFoldResult value) { return ge
 
 void ShapeBuilder::setDims(Value tensor, ArrayRef<OpFoldResult> dims) {
   known[tensor] = SmallVector<OpFoldResult, 4>(dims);
-}
-
-/// The name of a dynamic dim of an entry argument: its symbol, or one that no other dim has.
-static std::string symbolOf(FunctionOpInterface function, BlockArgument argument, int64_t index) {
-  std::string symbol;
-  if (auto names = function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), kDimsAttr))
-    symbol = cast<StringAttr>(names[index]).getValue().str();
-  if (symbol.empty())
-    symbol = (Twine("#") + Twine(argument.getArgNumber()) + "." + Twine(index)).str();
-  return symbol;
 }
 
 Value ShapeBuilder::findDim(FunctionOpInterface function, Block &entry, StringRef symbol) {
@@ -291,7 +412,7 @@ OpFoldResult ShapeBuilder::add(OpFoldResult a, OpFoldResult b) {
   auto x = getConstant(a), y = getConstant(b);
   int64_t number;
   if (x && y)
-    return llvm::AddOverflow(*x, *y, number) ? memoized(Add, a, b) : constant(number);
+    return constant(int64_t(uint64_t(*x) + uint64_t(*y))); // wraps as it would when run
   if (x)
     return add(b, a);
   // Constants go to the end and meet there: (a + 1) - 1 is a.
@@ -311,8 +432,8 @@ OpFoldResult ShapeBuilder::add(OpFoldResult a, OpFoldResult b) {
 OpFoldResult ShapeBuilder::sub(OpFoldResult a, OpFoldResult b) {
   if (a == b)
     return constant(0);
-  if (auto y = getConstant(b); y && *y != std::numeric_limits<int64_t>::min())
-    return add(a, constant(-*y));
+  if (auto y = getConstant(b))
+    return add(a, constant(int64_t(-uint64_t(*y))));
   auto [left, leftKnown] = splitConstant(a);
   auto [right, rightKnown] = splitConstant(b);
   if (leftKnown || rightKnown)
@@ -329,21 +450,6 @@ OpFoldResult ShapeBuilder::sub(OpFoldResult a, OpFoldResult b) {
     if (auto difference = dynamic.getDefiningOp<arith::SubIOp>(); difference && OpFoldResult(difference.getLhs()) == a)
       return difference.getRhs();
   return memoized(Sub, a, b);
-}
-
-/// value = coefficient · factors, by walking products. False if the coefficient is too large or the product too long;
-/// nothing is said then.
-static bool collectFactors(OpFoldResult value, int64_t &coefficient, SmallVectorImpl<Value> &factors) {
-  constexpr unsigned maxFactors = 32; // powers by squaring would have thousands
-  if (auto number = ShapeBuilder::getConstant(value))
-    return !llvm::MulOverflow(coefficient, *number, coefficient);
-  auto product = cast<Value>(value).getDefiningOp<arith::MulIOp>();
-  if (!product) {
-    factors.push_back(cast<Value>(value));
-    return factors.size() <= maxFactors;
-  }
-  return collectFactors(product.getLhs(), coefficient, factors) &&
-         collectFactors(product.getRhs(), coefficient, factors);
 }
 
 OpFoldResult ShapeBuilder::mul(OpFoldResult a, OpFoldResult b) { return product({a, b}); }
@@ -404,33 +510,33 @@ OpFoldResult ShapeBuilder::floorDiv(OpFoldResult a, OpFoldResult b) {
 OpFoldResult ShapeBuilder::ceilDiv(OpFoldResult a, OpFoldResult b) { return floorDiv(sub(add(a, b), constant(1)), b); }
 
 OpFoldResult ShapeBuilder::min(OpFoldResult a, OpFoldResult b) {
-  IndexRange x = indexRange(a), y = indexRange(b);
+  IndexRange x = range(a), y = range(b);
   if (a == b || x.greatest <= y.least)
     return a;
   return y.greatest <= x.least ? b : memoized(Min, a, b);
 }
 
 OpFoldResult ShapeBuilder::max(OpFoldResult a, OpFoldResult b) {
-  IndexRange x = indexRange(a), y = indexRange(b);
+  IndexRange x = range(a), y = range(b);
   if (a == b || x.least >= y.greatest)
     return a;
   return y.least >= x.greatest ? b : memoized(Max, a, b);
 }
 
 /// Whether `capped` = min(dim, c) with c >= 1: where both broadcast, the result is `dim`.
-static bool isCapped(OpFoldResult capped, OpFoldResult dim) {
+static bool isCapped(ShapeBuilder &shapes, OpFoldResult capped, OpFoldResult dim) {
   auto value = dyn_cast<Value>(capped);
   auto least = value ? value.getDefiningOp<arith::MinSIOp>() : nullptr;
   if (!least)
     return false;
-  return (OpFoldResult(least.getLhs()) == dim && indexRange(least.getRhs()).least >= 1) ||
-         (OpFoldResult(least.getRhs()) == dim && indexRange(least.getLhs()).least >= 1);
+  return (OpFoldResult(least.getLhs()) == dim && shapes.range(least.getRhs()).least >= 1) ||
+         (OpFoldResult(least.getRhs()) == dim && shapes.range(least.getLhs()).least >= 1);
 }
 
 OpFoldResult ShapeBuilder::broadcast(OpFoldResult a, OpFoldResult b) {
-  if (a == b || isConstant(b, 1) || isCapped(b, a))
+  if (a == b || isConstant(b, 1) || isCapped(*this, b, a))
     return a;
-  if (isConstant(a, 1) || isCapped(a, b))
+  if (isConstant(a, 1) || isCapped(*this, a, b))
     return b;
   // A fixed dim other than 1 decides: the other one is equal to it or 1.
   if (getConstant(a))

@@ -5,6 +5,7 @@
 #ifndef DIALECTS_HONE_SHAPEBUILDER_H
 #define DIALECTS_HONE_SHAPEBUILDER_H
 
+#include "hone/abi.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
@@ -15,13 +16,19 @@
 
 namespace hone {
 
-/// What is known of an index value: least <= value <= greatest.
+/// The greatest dim of any tensor, empty ones included: the runtime validates inputs by it, importers check what they
+/// compute. What is proven from it is true of every run.
+constexpr int64_t kMaxDim = HONE_MAX_DIM;
+/// The greatest product of a tensor's dims, zeros counted as one. Counts of elements, and of parts of them, never wrap.
+constexpr int64_t kMaxExtent = int64_t(1) << 60;
+
+/// What is proven of an index value: least <= value <= greatest.
 struct IndexRange {
   int64_t least = std::numeric_limits<int64_t>::min();
   int64_t greatest = std::numeric_limits<int64_t>::max();
+
+  bool isWithin(IndexRange other) const { return least >= other.least && greatest <= other.greatest; }
 };
-/// The range of a dim or of arithmetic on dims and constants: dims are not negative.
-IndexRange indexRange(mlir::OpFoldResult value);
 
 /// Builds and remembers dims. Two dims that are provably equal come out as the same attribute or SSA value, because
 /// entry dims with one symbol are one value, results' dims are derived from operands' dims (ShapeOpInterface), and
@@ -52,6 +59,16 @@ public:
   mlir::OpFoldResult max(mlir::OpFoldResult a, mlir::OpFoldResult b);
   /// Whether two values are equal whatever the dims.
   bool areEqual(mlir::OpFoldResult a, mlir::OpFoldResult b) { return mul(a, constant(1)) == mul(b, constant(1)); }
+  /// Whether `b` is 0 whenever `a` is.
+  static bool vanishesWith(mlir::OpFoldResult b, mlir::OpFoldResult a);
+
+  /// What is proven of a value: of dims, of arithmetic on them that cannot wrap, and what was assumed.
+  IndexRange range(mlir::OpFoldResult value);
+  /// Takes note of what the program checks before it goes on.
+  void assume(mlir::OpFoldResult value, IndexRange range);
+  /// Whether the product of values, none of which is negative, is proven to be at most `limit`, zeros counted as one.
+  bool isProductWithin(llvm::ArrayRef<mlir::OpFoldResult> factors, int64_t limit);
+
   /// The dim of two operands under numpy broadcasting.
   mlir::OpFoldResult broadcast(mlir::OpFoldResult a, mlir::OpFoldResult b);
   /// All dims of operands under numpy broadcasting.
@@ -70,6 +87,12 @@ private:
   /// The same arithmetic where it stands already, before the builder's place; null if there is none.
   mlir::Value find(Kind kind, mlir::Value a, mlir::Value b) const;
   mlir::Value argumentDim(mlir::BlockArgument argument, int64_t index);
+  IndexRange rangeOf(mlir::Value value, unsigned depth);
+  IndexRange rangeOfOp(mlir::Operation *op, unsigned depth);
+  /// The greatest value of a product, none of whose factors is negative; nothing where it may wrap.
+  std::optional<int64_t> greatestProduct(int64_t coefficient, llvm::ArrayRef<mlir::Value> factors, unsigned depth);
+  /// The symbols of the dynamic dims of each of the entry's arguments.
+  llvm::ArrayRef<llvm::StringMap<unsigned>> entrySymbols(mlir::FunctionOpInterface function);
   /// The dim of this symbol that an earlier builder made: equal to it by being it.
   mlir::Value findDim(mlir::FunctionOpInterface function, mlir::Block &entry, llvm::StringRef symbol);
 
@@ -78,6 +101,8 @@ private:
   std::map<int64_t, mlir::Value> constants; // any number may be a key, which DenseMap does not allow
   llvm::StringMap<mlir::Value> symbols;
   llvm::DenseMap<mlir::Value, unsigned> factorOrder;
+  llvm::DenseMap<mlir::Value, IndexRange> ranges;
+  std::optional<llvm::SmallVector<llvm::StringMap<unsigned>>> entries;
 };
 
 /// Sets the static dims of a freshly built op's results from its shape function (they were built all-dynamic).

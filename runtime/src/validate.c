@@ -50,6 +50,7 @@ static hone_status check_form(hone_rt_session *session, const hone_program_value
 static hone_status check_dims(hone_rt_session *session, int32_t index, const hone_tensor *tensor) {
   const hone_program *program = session->program;
   const hone_program_value *value = &program->inputs[index];
+  int64_t elements = 1; /* zeros counted as one */
   for (int32_t i = 0; i < value->rank; ++i) {
     int64_t size = tensor->shape[i], expected = value->dims[i];
     if (size < 0)
@@ -58,6 +59,10 @@ static hone_status check_dims(hone_rt_session *session, int32_t index, const hon
     if (size > HONE_MAX_DIM)
       return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "input '%s': dim %ld is %ld, expected at most %ld",
                            value->name, (long)i, (long)size, (long)HONE_MAX_DIM);
+    if (__builtin_mul_overflow(elements, size ? size : 1, &elements) || elements > HONE_MAX_DIM)
+      return hone_rt_error(session->error, HONE_INVALID_ARGUMENT,
+                           "input '%s': the product of its dims is more than %ld, zeros counted as one", value->name,
+                           (long)HONE_MAX_DIM);
     if (expected >= 0) {
       if (size != expected)
         return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "input '%s': dim %ld is %ld, expected %ld",

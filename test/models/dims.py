@@ -292,6 +292,205 @@ def check_host_values(checks, folder):
     checks.add("host-then-right", unlike(good["x"].reshape(3, 4), session.run(good)["do_reshape:0"], 0, True))
 
 
+def check_wrapping(checks, folder):
+    """Sizes that come to fit because 64 bits wrap: an error that names the node, never elements of other memory."""
+    large, greatest = 2**62, 2**63 - 1
+
+    def case(name, inputs, nodes, good, bad, rank=1, outputs=("y",)):
+        """nodes: (op, inputs, outputs, attributes); the first output named `bad` fails on each of the bad inputs."""
+        model = Model(folder, f"wrap_{name}", inputs)
+        for i, (op, names, results, attributes) in enumerate(nodes):
+            names = [each if isinstance(each, str) else model.constant(each) for each in names]
+            last = i + 1 == len(nodes)
+            results = ["last:0"] if last else results
+            node_name = "last" if last else f"wrap_{name}"
+            model.nodes.append(helper.make_node(op, names, results, name=node_name, **attributes))
+        model.cases["last"] = ([], lambda: np.zeros([0] * rank, "f4"), 0, True)
+        try:
+            session = model.compile(good)
+            session.run(good)
+            for i, wrong in enumerate(bad):
+                checks.add(f"wrap-{name}-{i}", no_error(session, {**good, **wrong}, "node '(wrap|last)|input '|memory"))
+        except (hone.CompileError, hone.Error) as error:
+            checks.add(f"wrap-{name}", str(error))
+
+    def whole(*values):
+        return np.array(values, "i8")
+
+    x = np.arange(4, dtype="f4")
+    ends = {"s": ("i8", [2]), "e": ("i8", [2])}
+    case("reshape", {"x": ("f4", ["n"]), "shape": ("i8", [2]), **ends},
+         [("Reshape", ["x", "shape"], ["r"], {}), ("Slice", ["r", "s", "e"], ["t"], {}), ("Relu", ["t"], [], {})],
+         {"x": x, "shape": whole(1, 4), "s": whole(0, 0), "e": whole(1, 4)},
+         [{"shape": whole(large + 1, 4), "s": whole(5, 0), "e": whole(8, 4)},
+          {"x": x[:0], "shape": whole(2**32, 2**32), "s": whole(2**20, 0), "e": whole(2**20 + 1, 4)},
+          {"shape": whole(-(2**63), 4)}, {"shape": whole(-1, greatest)},
+          {"shape": whole(2**47 + 1, -1)}, {"x": x[:0], "shape": whole(2**47, 2**47)}], rank=2)  # fmt: skip
+    case("split", {"x": ("f4", ["n"]), "parts": ("i8", [5])},
+         [("Split", ["x", "parts"], [f"p{i}" for i in range(5)], {"axis": 0}), ("Relu", ["p1"], [], {})],
+         {"x": x, "parts": whole(1, 1, 1, 1, 0)},
+         [{"parts": whole(20, 4, greatest, greatest - 18, 0)}, {"parts": whole(large, large, large, large, 4)}],
+         )  # fmt: skip
+    case("tile", {"x": ("f4", ["n", "m"]), "repeats": ("i8", [2])},
+         [("Tile", ["x", "repeats"], ["r"], {}), ("Relu", ["r"], [], {})],
+         {"x": x.reshape(2, 2), "repeats": whole(1, 2)},
+         [{"repeats": whole(large, 1)}, {"repeats": whole(1, 2**63 - 1)}, {"repeats": whole(2**40, 2**40)}],
+         rank=2)  # fmt: skip
+    case("pad", {"x": ("f4", ["n"]), "pads": ("i8", [2])}, [("Pad", ["x", "pads"], [], {})],
+         {"x": x, "pads": whole(1, 1)},
+         [{"pads": whole(greatest, greatest)}, {"pads": whole(large, large)}, {"pads": whole(-(2**63), 5)},
+          {"pads": whole(2**46, 2**46 + 1)}])  # fmt: skip
+    case("expand", {"x": ("f4", [1]), "shape": ("i8", [3])}, [("Expand", ["x", "shape"], [], {})],
+         {"x": x[:1], "shape": whole(1, 2, 3)},
+         [{"shape": whole(large, 4, 1)}, {"shape": whole(2**32, 2**32, 1)}, {"shape": whole(-1, 1, 1)},
+          {"shape": whole(2**48, 0, 1)}, {"shape": whole(2**40, 2**40, 0)}], rank=3)  # fmt: skip
+    case("range", {"start": ("i8", []), "limit": ("i8", []), "delta": ("i8", [])},
+         [("Range", ["start", "limit", "delta"], ["r"], {}), ("Cast", ["r"], [], {"to": onnx.TensorProto.FLOAT})],
+         {"start": np.array(0), "limit": np.array(3), "delta": np.array(1)},
+         [{"start": np.array(-(2**63)), "limit": np.array(greatest)}, {"limit": np.array(large)},
+          {"start": np.array(greatest), "limit": np.array(-(2**63)), "delta": np.array(-1)}])  # fmt: skip
+
+    def empty(*shape):
+        return np.lib.stride_tricks.as_strided(np.zeros(0, "f4"), shape, (0,) * len(shape))
+
+    case("flatten", {"x": ("f4", ["a", 1, "c"]), "y": ("f4", [1, "b", "c"])},
+         [("Add", ["x", "y"], ["r"], {}), ("Flatten", ["r"], [], {"axis": 2})],
+         {"x": np.zeros((2, 1, 3), "f4"), "y": np.zeros((1, 4, 3), "f4")},
+         [{"x": empty(2**40, 1, 0), "y": empty(1, 2**40, 0)}, {"x": empty(2**32, 1, 0), "y": empty(1, 2**32, 0)}],
+         rank=2)  # fmt: skip
+
+
+def check_far_positions(checks, folder):
+    """Starts, ends, steps and ranges at the edges of 64 bits that mean something."""
+    ends = {name: ("i8", [1]) for name in ("s", "e", "step")}
+    model = Model(folder, "far_positions", {"x": ("f4", ["n"]), **ends})
+    axes = model.constant([0])
+
+    def sliced(x, s, e, _, step):
+        """The standard's clamping, which differs from NumPy's for starts below the first element."""
+        start, end, step = (int(each[0]) for each in (s, e, step))
+        last = len(x) - (step < 0)
+        start, end = (each + len(x) if each < 0 else each for each in (start, end))
+        return x[range(min(max(start, 0), last), min(max(end, -(step < 0)), last), step)]
+
+    model.node("far-slice", "Slice", ["x", "s", "e", axes, "step"], sliced)
+    least, greatest = -(2**63), 2**63 - 1
+    samples = [(s, e, step) for s in (0, 3, -2, least, greatest, 2**47, -(2**47)) for e in (0, -1, 5, least, greatest)
+               for step in (1, -1, 3, -3, greatest, least, least + 1)]  # fmt: skip
+    model.run(checks, [[np.arange(7, dtype="f4"), *map(np.array, ([s], [e], [step]))] for s, e, step in samples])
+
+    # The bound of a value from data says nothing of what is made of it.
+    model = Model(folder, "doubled_start", {"x": ("f4", ["m"]), "s": ("i8", [1]), "e": ("i8", [1])})
+    for op, names, result in (
+        ("Max", ["s", model.constant([0])], "low"),
+        ("Min", ["low", model.constant([2**63 - 2])], "k"),
+        ("Add", ["k", "k"], "start"),
+    ):
+        model.nodes.append(helper.make_node(op, names, [result]))
+    model.nodes.append(helper.make_node("Slice", ["x", "start", "e"], ["doubled:0"], name="doubled"))
+
+    def doubled(x, s, e):
+        k = min(max(int(s[0]), 0), 2**63 - 2)
+        start = (2 * k + 2**63) % 2**64 - 2**63  # as 64 bits wrap
+        return x[start : e[0]]
+
+    model.cases["doubled"] = (["x", "s", "e"], doubled, 0, True)
+    model.run(checks, [[np.arange(4, dtype="f4"), np.array([s]), np.array([4])]
+                       for s in (0, 1, 2, -5, 2**63 - 8, 2**63 - 1, 2**62, 2**62 - 1)])  # fmt: skip
+
+    model = Model(folder, "far_range", {"start": ("i8", []), "limit": ("i8", []), "delta": ("i8", [])})
+    model.node("far-range", "Range", ["start", "limit", "delta"],
+               lambda a, b, c: np.array(range(int(a), int(b), int(c)), "i8"))  # fmt: skip
+    ranges = ((0, 3, 1), (least, greatest, 2**62), (greatest, least, -(2**62)), (2**62, 2**62 + 3, 1), (least, 0, 2**61),
+              (greatest, greatest - 9, -2), (least, greatest, greatest), (greatest, least, least), (5, 5, least),
+              (least, least + 3, 1), (0, greatest, least), (-(2**60), 2**60, 2**59))  # fmt: skip
+    model.run(checks, [[np.array(value) for value in each] for each in ranges])
+
+
+def check_zeros_in_shapes(checks, folder):
+    """A 0 in Reshape's shape copies the input's dim, also where it is computed."""
+    model = Model(folder, "zeros_in_shapes", {"x": ("f4", ["a", "b"]), "z": ("f4", ["c"]), "s": ("i8", [2])})
+    model.nodes.append(helper.make_node("Shape", ["z"], ["n"]))
+    model.nodes.append(helper.make_node("Concat", ["n", model.constant([-1])], ["rest"], axis=0))
+    model.nodes.append(helper.make_node("Max", ["s", model.constant([0, 0])], ["least"]))
+
+    def copied(x, shape):
+        return x.reshape([x.shape[i] if size == 0 else size for i, size in enumerate(shape)])
+
+    for name, shape in (("rest", lambda z, s: (len(z), -1)), ("least", lambda z, s: np.maximum(s, 0)),
+                        ("s", lambda z, s: s)):  # fmt: skip
+        model.nodes.append(helper.make_node("Reshape", ["x", name], [f"zero-{name}:0"], name=f"zero-{name}"))
+        model.cases[f"zero-{name}"] = (["x", "z", "s"], lambda x, z, s, f=shape: copied(x, f(z, s)), 0, True)
+    model.run(checks, [[np.arange(a * b, dtype="f4").reshape(a, b), np.zeros(c, "f4"), np.array(s)]
+                       for a, b, c, s in ((4, 6, 3, [8, 3]), (4, 6, 0, [4, 0]), (4, 0, 0, [0, 0]), (4, 0, 4, [4, 0]),
+                                          (4, 6, 0, [0, 6]), (3, 4, 0, [0, 0]))])  # fmt: skip
+
+
+def check_host_functions(checks, folder):
+    """Shapes that are computed by operators with loops of their own."""
+    model = Model(folder, "host_functions", {"x": ("f4", ["a", "b", "c"]), "one": ("f4", [1])})
+    model.nodes.append(helper.make_node("Shape", ["x"], ["shape"]))
+    model.nodes.append(helper.make_node("Cast", ["shape"], ["floats"], to=onnx.TensorProto.FLOAT))
+
+    def size(check, op, inputs, expected, outputs=1, after=None, **attributes):
+        results = [f"{check}-{i}" for i in range(outputs)]
+        model.nodes.append(helper.make_node(op, inputs, results, **attributes))
+        shape = results[0]
+        for then, more, values in after or ():
+            model.nodes.append(helper.make_node(then, [shape, *more], [f"{shape}'"], **values))
+            shape += "'"
+        model.nodes.append(helper.make_node("Expand", ["one", shape], [f"{check}:0"], name=check))
+        model.cases[check] = (["x", "one"], lambda x, one: np.broadcast_to(one, expected(np.array(x.shape))), 0, True)
+
+    def replaced(shape, place, value):
+        shape[place] = value
+        return shape
+
+    whole = model.constant
+    size("shape-ScatterND", "ScatterND", ["shape", whole([[1]]), whole([7])], lambda s: replaced(s, 1, 7))
+    size("shape-ScatterND-add", "ScatterND", ["shape", whole([[2], [2]]), whole([7, 1])],
+         lambda s: replaced(s, 2, s[2] + 8), reduction="add")  # fmt: skip
+    size("shape-ScatterElements", "ScatterElements", ["shape", whole([-1]), whole([5])], lambda s: replaced(s, 2, 5))
+    size("shape-CumSum", "CumSum", ["shape", whole(0)], np.cumsum)
+    size("shape-CumSum-reverse", "CumSum", ["shape", whole(0)], lambda s: np.cumsum(s[::-1])[::-1], reverse=1)
+    size("shape-TopK", "TopK", ["shape", whole([2])], lambda s: np.sort(s)[::-1][:2], outputs=2)
+    size("shape-TopK-least", "TopK", ["shape", whole([3])], np.sort, outputs=2, largest=0)
+    size("shape-ArgMax", "ArgMax", ["shape"], lambda s: [np.argmax(s)], axis=0)
+    integer = [("Mul", [whole(np.array(30, "f4"))], {}), ("Ceil", [], {}), ("Cast", [], {"to": onnx.TensorProto.INT64})]
+    size("shape-Softmax", "Softmax", ["floats"], lambda s: np.ceil(softmax(s.astype("f4")) * np.float32(30)).astype("i8"),
+         after=integer)  # fmt: skip
+    model.run(checks, [[np.zeros(shape, "f4"), np.ones(1, "f4")] for shape in ((2, 3, 4), (5, 1, 2), (0, 3, 3), (1, 1, 1))])
+
+    # The longest chain and the largest host tensors, and what lies beyond.
+    model = Model(folder, "long_chain", {"x": ("f4", ["a"]), "b": ("i8", [1]), "one": ("f4", [1])})
+    model.nodes.append(helper.make_node("Shape", ["x"], ["n0"]))
+    for i in range(10000):
+        model.nodes.append(helper.make_node(("Add", "Sub", "Max")[i % 3], [f"n{i}", "b"], [f"n{i + 1}"]))
+    model.nodes.append(helper.make_node("Expand", ["one", "n10000"], ["chain:0"], name="chain"))
+
+    def chain(x, b, one):
+        n = len(x)
+        for i in range(10000):
+            n = (n + b[0], n - b[0], max(n, b[0]))[i % 3]
+        return np.broadcast_to(one, [n])
+
+    model.cases["chain"] = (["x", "b", "one"], chain, 0, True)
+    model.run(checks, [[np.zeros(a, "f4"), np.array([b]), np.ones(1, "f4")] for a, b in ((3, 0), (3, 2), (9, -1))])
+
+    for count, problem in ((4096, ""), (4097, "4097 elements; at most 4096")):
+        model = Model(folder, f"host_of_{count}", {"x": ("f4", ["a"]), "i": ("f4", [count]), "one": ("f4", [1])})
+        model.nodes.append(helper.make_node("Shape", ["x"], ["n"]))
+        model.nodes.append(helper.make_node("Expand", ["n", model.constant([count])], ["many"]))
+        model.nodes.append(helper.make_node("Split", ["i", "many"], ["parts:0"] + [f"p{i}" for i in range(1, count)],
+                                            axis=0, name="parts"))  # fmt: skip
+        model.cases["parts"] = (["i"], lambda i: i[:1], 0, True)
+        try:
+            model.compile({"x": np.zeros(1, "f4"), "i": np.zeros(count, "f4"), "one": np.ones(1, "f4")})
+            checks.add(f"host-of-{count}", "compiles" if problem else "")
+        except hone.CompileError as error:
+            checks.add(f"host-of-{count}", "" if problem and problem in str(error) else str(error))
+
+
 def check_scaled_shapes(checks, folder):
     """Shapes that are floats on their way, as exporters write the sizes of resized images."""
     model = Model(folder, "scaled_shapes", {"x": ("f4", ["m", "n"])})
@@ -415,6 +614,10 @@ def main():
             check_triangles,
             check_dims,
             check_host_values,
+            check_wrapping,
+            check_far_positions,
+            check_zeros_in_shapes,
+            check_host_functions,
             check_scaled_shapes,
             check_formulas,
         ):

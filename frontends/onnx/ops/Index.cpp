@@ -57,8 +57,9 @@ static Value slice(Importer &importer, Value x, ArrayRef<OpFoldResult> starts, A
   ShapeBuilder &shapes = importer.shapes;
   HostElements &host = importer.host;
   OpFoldResult zero = shapes.constant(0), one = shapes.constant(1), minusOne = shapes.constant(-1);
-  HostVector from, sizes;
-  for (auto [i, start, end, step] : llvm::enumerate(starts, ends, steps)) {
+  HostVector from, sizes, jumps;
+  for (auto [i, start, end, given] : llvm::enumerate(starts, ends, steps)) {
+    OpFoldResult step = given;
     OpFoldResult dim = shapes.dim(x, i);
     if (!host.check(importer.loc, host.compare(CmpIPredicate::ne, step, zero),
                     nodeText(importer.loc) + ": a step is {0}", step, zero))
@@ -67,31 +68,33 @@ static Value slice(Importer &importer, Value x, ArrayRef<OpFoldResult> starts, A
     // Negative positions count from the end. The standard recommends INT_MAX and INT_MIN for "all the way".
     auto position = [&, dim = dim](OpFoldResult value) -> OpFoldResult {
       if (auto number = ShapeBuilder::getConstant(value)) {
-        if (*number >= std::numeric_limits<int32_t>::max())
+        constexpr int64_t most = std::numeric_limits<int32_t>::max();
+        if (*number == most || *number >= kMaxDim)
           return dim;
-        if (*number <= -std::numeric_limits<int32_t>::max())
+        if (*number == -most || *number == -most - 1 || *number <= -kMaxDim)
           return minusOne;
       }
       return host.select(host.compare(CmpIPredicate::slt, value, zero), shapes.add(value, dim), value);
     };
-    // So that it can be negated.
-    OpFoldResult jump = shapes.max(step, shapes.constant(-std::numeric_limits<int64_t>::max()));
+    // A longer step takes the first element alone, as this one does.
+    step = shapes.min(shapes.max(step, shapes.constant(-kMaxDim)), shapes.constant(kMaxDim));
     OpFoldResult last = host.select(isBack, shapes.sub(dim, one), dim);
     OpFoldResult first = shapes.min(shapes.max(position(start), zero), last);
     OpFoldResult stop = shapes.min(shapes.max(position(end), host.select(isBack, minusOne, zero)), last);
     OpFoldResult distance = host.select(isBack, shapes.sub(first, stop), shapes.sub(stop, first));
     from.push_back(first);
-    sizes.push_back(shapes.ceilDiv(shapes.max(distance, zero), host.select(isBack, shapes.sub(zero, jump), jump)));
+    sizes.push_back(shapes.ceilDiv(shapes.max(distance, zero), host.select(isBack, shapes.sub(zero, step), step)));
+    jumps.push_back(step);
   }
   HostVector all(shapes.dims(x));
-  bool takesAll = llvm::all_of(llvm::zip_equal(from, sizes, steps, all), [&](auto each) {
+  bool takesAll = llvm::all_of(llvm::zip_equal(from, sizes, jumps, all), [&](auto each) {
     auto [start, size, step, dim] = each;
     return start == zero && size == dim && step == one;
   });
   if (takesAll)
     return x;
   SmallVector<Value> startValues = shapes.materialize(from), sizeValues = shapes.materialize(sizes);
-  SmallVector<Value> stepValues = shapes.materialize(steps);
+  SmallVector<Value> stepValues = shapes.materialize(jumps);
   return importer.create<SliceOp>(elementTypeOf(x), rankOf(x), x, ValueRange(startValues), ValueRange(sizeValues),
                                   ValueRange(stepValues));
 }
@@ -184,14 +187,15 @@ static LogicalResult importSplit(Node &node, Importer &importer) {
   }
   if (int64_t(sizes.size()) != count)
     return importer.fail("has " + Twine(sizes.size()) + " parts, but " + Twine(count) + " outputs");
-  OpFoldResult total = shapes.constant(0), one = shapes.constant(1);
-  for (OpFoldResult size : sizes) {
-    if (!importer.checkNotNegative(size, "a part"))
+  OpFoldResult one = shapes.constant(1);
+  for (OpFoldResult size : sizes)
+    if (!importer.checkDim(size, "a part"))
       return failure();
-    total = shapes.add(total, size);
-  }
+  auto total = importer.sum(sizes);
+  if (!total)
+    return failure();
   if ((node.input(1) || node.onnx.find("split")) &&
-      !importer.checkEqual(total, dim, "the sum of parts and dim " + Twine(*axis)))
+      !importer.checkEqual(*total, dim, "the sum of parts and dim " + Twine(*axis)))
     return failure();
 
   HostVector starts(rankOf(x), shapes.constant(0)), dims(shapes.dims(x));
@@ -226,6 +230,8 @@ static LogicalResult importConcat(Node &node, Importer &importer) {
   }
   if (node.inputs.size() == 1)
     return node.set(0, first);
+  if (!importer.sum(llvm::map_to_vector(node.inputs, [&](Value input) { return shapes.dim(input, *axis); })))
+    return failure();
   return node.set(0, importer.create<ConcatOp>(elementTypeOf(first), rankOf(first), ValueRange(node.inputs), *axis));
 }
 

@@ -41,11 +41,11 @@ void Importer::emitProblems() {
 Value Importer::checkSize(Value tensor) {
   if (rankOf(tensor) > maxOnnxRank)
     return failValue("tensors of more than " + Twine(maxOnnxRank) + " dims are not supported");
-  int64_t bytes = 8;
-  for (int64_t size : mlir::cast<RankedTensorType>(tensor.getType()).getShape())
-    if (!ShapedType::isDynamic(size) && llvm::MulOverflow(bytes, std::max<int64_t>(size, 1), bytes))
-      return failValue("a result has more elements than memory can address");
-  return tensor;
+  HostVector dims(shapes.dims(tensor));
+  for (auto [i, dim] : llvm::enumerate(dims))
+    if (!checkDim(dim, "dim " + Twine(i) + " of the result"))
+      return {};
+  return checkExtent(dims) ? tensor : Value();
 }
 
 Value Importer::select(Value condition, Value onTrue, Value onFalse) {
@@ -220,6 +220,67 @@ bool Importer::checkNotNegative(OpFoldResult value, const Twine &what) {
   return false;
 }
 
+bool Importer::checkDim(OpFoldResult dim, const Twine &what) {
+  if (shapes.range(dim).isWithin({0, kMaxDim}))
+    return true;
+  if (!checkNotNegative(dim, what) || !checkMagnitude(dim, kMaxDim, what))
+    return false;
+  shapes.assume(dim, {0, kMaxDim});
+  return true;
+}
+
+bool Importer::checkExtent(ArrayRef<OpFoldResult> dims) {
+  return checkProduct(dims, kMaxExtent, "a result has more elements than memory can address");
+}
+
+bool Importer::checkProduct(ArrayRef<OpFoldResult> factors, int64_t limit, const Twine &problem) {
+  if (shapes.isProductWithin(factors, limit))
+    return true;
+  // In f64, which cannot wrap.
+  double known = 1;
+  SmallVector<void *> key;
+  HostVector dynamic;
+  for (OpFoldResult factor : factors)
+    if (auto number = ShapeBuilder::getConstant(factor)) {
+      known *= std::max<double>(double(*number), 1);
+    } else {
+      dynamic.push_back(factor);
+      key.push_back(factor.getOpaqueValue());
+    }
+  double most = double(limit) / known;
+  if (dynamic.empty() || most < 1) {
+    report(problem);
+    return false;
+  }
+  llvm::sort(key);
+  auto [checked, isNew] = checkedProducts.try_emplace(std::vector<void *>(key.begin(), key.end()), most);
+  if (!isNew && checked->second <= most)
+    return true;
+  checked->second = most;
+  Value product;
+  for (OpFoldResult factor : dynamic) {
+    Value count = shapes.materialize(shapes.max(factor, shapes.constant(1)));
+    Value wide = builder.createOrFold<arith::IndexCastOp>(loc, builder.getI64Type(), count);
+    wide = builder.createOrFold<arith::SIToFPOp>(loc, builder.getF64Type(), wide);
+    product = product ? builder.createOrFold<arith::MulFOp>(loc, product, wide) : wide;
+  }
+  Value bound = arith::ConstantOp::create(builder, loc, builder.getF64FloatAttr(most));
+  OpFoldResult fits = builder.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::OLE, product, bound);
+  OpFoldResult zero = shapes.constant(0);
+  return host.check(loc, fits, nodeText(loc) + ": " + problem, zero, zero);
+}
+
+std::optional<OpFoldResult> Importer::sum(ArrayRef<OpFoldResult> dims) {
+  OpFoldResult total = shapes.constant(0);
+  for (OpFoldResult dim : dims)
+    total = shapes.add(total, dim);
+  if (int64_t(dims.size()) <= std::numeric_limits<int64_t>::max() / kMaxDim)
+    return total;
+  report("has " + Twine(dims.size()) + " parts; at most " + Twine(std::numeric_limits<int64_t>::max() / kMaxDim) +
+         " are supported");
+  return std::nullopt;
+}
+
 std::optional<int64_t> Importer::axis(int64_t value, int64_t rank) {
   if (value >= -rank && value < rank)
     return value < 0 ? value + rank : value;
@@ -246,16 +307,25 @@ std::optional<SmallVector<int64_t>> Importer::axes(ArrayRef<int64_t> values, int
 //===-- Host values ---------------------------------------------------------------------------------------------===//
 
 std::optional<HostVector> Importer::hostInput(const Node &node, size_t i, int64_t maxRank) {
-  if (rankOf(node.input(i)) > maxRank) {
-    report("input " + Twine(i) + " ('" + node.onnx.inputs[i] + "') has too many dims");
+  std::string what = ("input " + Twine(i) + " ('" + node.onnx.inputs[i] + "')").str();
+  auto type = mlir::cast<RankedTensorType>(node.input(i).getType());
+  if (type.getRank() > maxRank) {
+    report(what + " has too many dims");
+    return std::nullopt;
+  }
+  if (type.hasStaticShape() && type.getNumElements() > HostElements::maxElements) {
+    report(what + " decides on shapes, but has " + Twine(type.getNumElements()) + " elements; at most " +
+           Twine(HostElements::maxElements) + " are supported");
     return std::nullopt;
   }
   auto result = host.indices(node.input(i));
-  if (!result)
-    report(
-        "input " + Twine(i) + " ('" + node.onnx.inputs[i] +
-        "') decides on shapes, but is computed from data; it must be constant, computed from dims, or an input of the "
-        "model with a fixed number of elements");
+  if (!result && host.isExhausted())
+    report(what + " decides on shapes, but takes more than " + Twine(HostElements::maxWork) +
+           " steps to compute; fold what is constant when exporting");
+  else if (!result)
+    report(what +
+           " decides on shapes, but is computed from data; it must be constant, computed from dims, or an input of the "
+           "model with a fixed number of elements");
   return result;
 }
 

@@ -92,7 +92,8 @@ public:
   mlir::Value fromIndices(llvm::ArrayRef<mlir::OpFoldResult> elements, int64_t rank, mlir::Type elementType);
   /// `dims` must have x's element count.
   mlir::Value reshape(mlir::Value x, llvm::ArrayRef<mlir::OpFoldResult> dims);
-  /// `tensor`, unless it has more elements than can be counted: null and an error.
+  /// `tensor`, after making sure that its dims and their product are those of a tensor (kMaxDim, kMaxExtent), by checks
+  /// in the program where they are not known; null (and an error) if they never are.
   mlir::Value checkSize(mlir::Value tensor);
   /// x must broadcast to `dims`.
   mlir::Value expand(mlir::Value x, llvm::ArrayRef<mlir::OpFoldResult> dims);
@@ -121,6 +122,15 @@ public:
   bool checkNotNegative(mlir::OpFoldResult value, const llvm::Twine &what);
   /// Makes sure that |value| <= `limit`, so that arithmetic on it cannot wrap, in the same way.
   bool checkMagnitude(mlir::OpFoldResult value, int64_t limit, const llvm::Twine &what);
+  /// Makes sure that `dim` is in [0, kMaxDim], in the same way.
+  bool checkDim(mlir::OpFoldResult dim, const llvm::Twine &what);
+  /// Makes sure that the product of dims, zeros counted as one, is at most kMaxExtent, in the same way.
+  bool checkExtent(llvm::ArrayRef<mlir::OpFoldResult> dims);
+  /// Makes sure that the product of values that are not negative, zeros counted as one, is at most `limit`, in the same
+  /// way; otherwise `problem` is reported.
+  bool checkProduct(llvm::ArrayRef<mlir::OpFoldResult> factors, int64_t limit, const llvm::Twine &problem);
+  /// The sum of dims; nothing (and an error) if they are so many that it might wrap.
+  std::optional<mlir::OpFoldResult> sum(llvm::ArrayRef<mlir::OpFoldResult> dims);
   /// An axis as a position in [0, rank); nothing (and an error) if it is outside [-rank, rank).
   std::optional<int64_t> axis(int64_t value, int64_t rank);
   /// Several axes, sorted.
@@ -147,6 +157,8 @@ private:
   llvm::MapVector<std::string, Problem, llvm::StringMap<unsigned>> problems;
   /// Pairs of dims that a check was built for.
   llvm::DenseSet<std::pair<void *, void *>> checkedPairs;
+  /// Factors of products that a check was built for, and the least limit.
+  std::map<std::vector<void *>, double> checkedProducts;
 };
 
 /// The importer of an operator, from the version of its definition on.

@@ -59,6 +59,26 @@ static LogicalResult importConstantOfShape(Node &node, Importer &importer) {
   return node.set(0, importer.expand(importer.constant(value), *dims));
 }
 
+/// ceil((to - from) / step), or 0 where that is negative.
+static OpFoldResult rangeSize(Importer &importer, OpFoldResult from, OpFoldResult to, OpFoldResult step) {
+  ShapeBuilder &shapes = importer.shapes;
+  HostElements &host = importer.host;
+  OpFoldResult zero = shapes.constant(0), one = shapes.constant(1);
+  OpFoldResult isDown = host.compare(CmpIPredicate::slt, step, zero);
+  OpFoldResult distance = host.select(isDown, shapes.sub(from, to), shapes.sub(to, from));
+  OpFoldResult stride = host.select(isDown, shapes.sub(zero, step), step);
+  IndexRange small = {-kMaxExtent, kMaxExtent};
+  if (llvm::all_of(HostVector{from, to, step}, [&](OpFoldResult value) { return shapes.range(value).isWithin(small); }))
+    return shapes.ceilDiv(shapes.max(distance, zero), stride);
+  // Ends that are 2^63 or more apart: their distance and the stride are right without a sign.
+  OpBuilder &b = importer.builder;
+  OpFoldResult isEmpty = host.logicalNot(host.select(isDown, host.compare(CmpIPredicate::sgt, from, to),
+                                                     host.compare(CmpIPredicate::slt, from, to)));
+  Value last = shapes.materialize(shapes.sub(distance, one));
+  OpFoldResult whole = b.createOrFold<arith::DivUIOp>(importer.loc, last, shapes.materialize(stride));
+  return host.select(isEmpty, zero, shapes.add(whole, one));
+}
+
 static LogicalResult importRange(Node &node, Importer &importer) {
   Value start = node.input(0), limit = node.input(1), delta = node.input(2);
   ShapeBuilder &shapes = importer.shapes;
@@ -87,19 +107,12 @@ static LogicalResult importRange(Node &node, Importer &importer) {
                                                  b.createOrFold<arith::SIToFPOp>(loc, b.getF64Type(), whole));
     size = shapes.add(host.toIndex(whole), host.select(host.simplifyCondition(isMore), shapes.constant(1), zero));
   } else {
-    OpFoldResult from = *importer.hostScalar(node, 0), to = *importer.hostScalar(node, 1);
-    // So that it can be negated.
-    OpFoldResult step =
-        shapes.max(*importer.hostScalar(node, 2), shapes.constant(-std::numeric_limits<int64_t>::max()));
-    if (!importer.checkMagnitude(from, int64_t(1) << 61, "the start") ||
-        !importer.checkMagnitude(to, int64_t(1) << 61, "the limit"))
-      return failure();
+    OpFoldResult from = *importer.hostScalar(node, 0), to = *importer.hostScalar(node, 1),
+                 step = *importer.hostScalar(node, 2);
     if (!host.check(importer.loc, host.compare(CmpIPredicate::ne, step, zero),
                     nodeText(importer.loc) + ": delta is {0}", step, zero))
       return importer.fail("delta is 0");
-    OpFoldResult isDown = host.compare(CmpIPredicate::slt, step, zero);
-    OpFoldResult distance = host.select(isDown, shapes.sub(from, to), shapes.sub(to, from));
-    size = shapes.ceilDiv(shapes.max(distance, zero), host.select(isDown, shapes.sub(zero, step), step));
+    size = rangeSize(importer, from, to, step);
   }
   return node.set(0, importer.create<RangeOp>(elementTypeOf(start), 1, importer.reshape(start, {}),
                                               importer.reshape(delta, {}), shapes.materialize(size)));
@@ -125,6 +138,34 @@ static LogicalResult importSize(Node &node, Importer &importer) {
 
 //===-- Other dims, same elements -------------------------------------------------------------------------------===//
 
+/// Dim `i` of a shape where 0 copies that dim of the input, which has `count` elements; nothing (and an error) if there
+/// is none.
+static std::optional<OpFoldResult> resolveZero(Importer &importer, OpFoldResult dim, size_t i,
+                                               ArrayRef<OpFoldResult> input, OpFoldResult count) {
+  ShapeBuilder &shapes = importer.shapes;
+  HostElements &host = importer.host;
+  OpFoldResult zero = shapes.constant(0), isZero = host.compare(CmpIPredicate::eq, dim, zero);
+  if (i < input.size()) {
+    if (ShapeBuilder::vanishesWith(input[i], dim))
+      return dim; // 0 copies 0
+    // A 0 that is computed from dims of an input that it makes empty: the copy would be a dim of a result that has to
+    // have elements, but for other dims that are 0 as well. An error there keeps the dim what it is everywhere else.
+    bool isComputed = !ShapeBuilder::getConstant(dim) && shapes.range(dim).least >= 0;
+    if (!isComputed || !ShapeBuilder::vanishesWith(count, dim))
+      return host.select(isZero, input[i], dim);
+  }
+  OpFoldResult copied = i < input.size() ? input[i] : zero;
+  OpFoldResult fits = host.logicalNot(isZero);
+  if (i < input.size())
+    fits = host.logicalOr(fits, host.compare(CmpIPredicate::eq, copied, zero));
+  std::string what = ("dim " + Twine(i) + " of the shape copies a dim that the input does not have").str();
+  std::string text = i < input.size() ? ("dim " + Twine(i) + " of the shape is 0, which copies {0}").str() : what;
+  if (host.check(importer.loc, fits, nodeText(importer.loc) + ": " + text, copied, zero))
+    return dim;
+  importer.report(what);
+  return std::nullopt;
+}
+
 static LogicalResult importReshape(Node &node, Importer &importer) {
   auto wanted = importer.hostInput(node, 1);
   if (!wanted)
@@ -138,32 +179,30 @@ static LogicalResult importReshape(Node &node, Importer &importer) {
   if (allowZero && llvm::is_contained(*wanted, zero) && llvm::is_contained(*wanted, minusOne))
     return importer.fail("the shape has a 0 beside -1, which is no number of elements to infer from");
   HostVector others, isInferred;
-  OpFoldResult isOneInferred = host.condition(false);
+  OpFoldResult isOneInferred = host.condition(false), count = shapes.elementCount(x);
   for (auto [i, dim] : llvm::enumerate(*wanted)) {
-    // 0 copies the input's dim. What is computed from dims is meant literally, also where it is 0.
-    bool isComputed = !ShapeBuilder::getConstant(dim) && indexRange(dim).least >= 0;
-    if (!allowZero && !isComputed) {
-      OpFoldResult copies = host.compare(CmpIPredicate::eq, dim, zero);
-      if (i < input.size())
-        dim = host.select(copies, input[i], dim);
-      else if (ShapeBuilder::getConstant(dim) == 0)
-        return importer.fail("dim " + Twine(i) + " of the shape copies a dim that the input does not have");
+    if (!allowZero) {
+      auto resolved = resolveZero(importer, dim, i, input, count);
+      if (!resolved)
+        return failure();
+      dim = *resolved;
     }
     OpFoldResult infers = host.compare(CmpIPredicate::eq, dim, minusOne);
     OpFoldResult isFirst = host.logicalNot(host.logicalAnd(isOneInferred, infers));
     if (!host.check(importer.loc, isFirst, nodeText(importer.loc) + ": two dims of the shape are -1", zero, zero))
       return importer.fail("two dims of the shape are -1");
     isOneInferred = host.logicalOr(isOneInferred, infers);
-    isInferred.push_back(infers);
-    others.push_back(host.select(infers, one, dim));
-    dims.push_back(dim);
-  }
-  OpFoldResult count = shapes.elementCount(x), inferred = shapes.floorDiv(count, shapes.product(others));
-  for (auto [dim, infers] : llvm::zip_equal(dims, isInferred)) {
-    dim = host.select(infers, inferred, dim);
-    if (!importer.checkNotNegative(dim, "a dim of the shape"))
+    OpFoldResult other = host.select(infers, one, dim);
+    if (!importer.checkDim(other, "a dim of the shape"))
       return failure();
+    isInferred.push_back(infers);
+    others.push_back(other);
   }
+  if (!importer.checkExtent(others))
+    return failure();
+  OpFoldResult inferred = shapes.floorDiv(count, shapes.product(others));
+  for (auto [other, infers] : llvm::zip_equal(others, isInferred))
+    dims.push_back(host.select(infers, inferred, other));
   OpFoldResult result = shapes.product(dims);
   if (!shapes.areEqual(count, result) &&
       !host.check(importer.loc, host.compare(CmpIPredicate::eq, count, result),
@@ -276,10 +315,13 @@ static LogicalResult importTile(Node &node, Importer &importer) {
     return failure();
   if (int64_t(repeats->size()) != rankOf(x))
     return importer.fail("has " + Twine(repeats->size()) + " repeats for " + Twine(rankOf(x)) + " dims");
-  for (OpFoldResult repeat : *repeats)
-    if (!importer.checkNotNegative(repeat, "a repeat") ||
-        !importer.checkMagnitude(repeat, int64_t(1) << 31, "a repeat"))
+  HostVector dims(importer.shapes.dims(x));
+  for (auto [dim, repeat] : llvm::zip_equal(dims, *repeats)) {
+    if (!importer.checkDim(repeat, "a repeat") ||
+        !importer.checkProduct({dim, repeat}, kMaxDim, "a dim of the result is too large for any memory"))
       return failure();
+    importer.shapes.assume(importer.shapes.mul(dim, repeat), {0, kMaxDim});
+  }
   SmallVector<Value> values = importer.shapes.materialize(*repeats);
   return node.set(0, importer.create<TileOp>(elementTypeOf(x), rankOf(x), x, ValueRange(values)));
 }

@@ -31,8 +31,8 @@ enum {
 enum { HONE_CPU_V3 = 1, HONE_CPU_V4 = 2, HONE_CPU_AVX512_VNNI = 4 };
 
 /* The largest dim of a tensor, of an empty one too: a process has 2^47 addresses (x86-64 with four levels of page
- * tables), so larger ones only stand in empty tensors. The runtime refuses inputs beyond it; the compiler's range
- * analysis counts on that. */
+ * tables), so larger ones only stand in empty tensors. The product of an input's dims, zeros counted as one, is bounded
+ * by it as well. The runtime refuses inputs beyond it; the compiler's range analysis counts on that. */
 #define HONE_MAX_DIM ((int64_t)1 << 47)
 
 /* What a kernel receives. One per thread and launch; everything in it is constant while the kernel runs except

@@ -78,12 +78,13 @@ TEST(Validate, Dims) {
               [](Inputs &i) { i.maskShape[1] = 7; });
 }
 
+// Dims that no memory could have together: products of some of them would wrap.
 TEST(Validate, SizeOverflow) {
   auto enormous = [](Inputs &i) {
     i.idShape[0] = i.maskShape[0] = int64_t(1) << 40;
     i.idShape[1] = i.maskShape[1] = int64_t(1) << 40;
   };
-  expectError("input 'ids': its size in bytes overflows; check the dims", enormous);
+  expectError("input 'ids': the product of its dims is more than 140737488355328, zeros counted as one", enormous);
 }
 
 // Empty tensors have no bytes, but their dims are bounded as well.
