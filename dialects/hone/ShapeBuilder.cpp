@@ -65,7 +65,7 @@ static std::string entrySymbol(Value value) {
   return symbolOf(cast<FunctionOpInterface>(argument.getOwner()->getParentOp()), argument, *dim.getConstantIndex());
 }
 
-ArrayRef<llvm::StringMap<unsigned>> ShapeBuilder::entrySymbols(FunctionOpInterface function) {
+ArrayRef<llvm::StringMap<unsigned>> ShapeBuilder::symbolsOfEntries(FunctionOpInterface function) {
   if (entries)
     return *entries;
   entries.emplace();
@@ -101,7 +101,7 @@ std::optional<int64_t> ShapeBuilder::greatestProduct(int64_t coefficient, ArrayR
   while (!symbols.empty()) {
     llvm::StringMap<unsigned> covered;
     unsigned most = 0;
-    for (const llvm::StringMap<unsigned> &own : entrySymbols(cast<FunctionOpInterface>(entry))) {
+    for (const llvm::StringMap<unsigned> &own : symbolsOfEntries(cast<FunctionOpInterface>(entry))) {
       llvm::StringMap<unsigned> shared;
       unsigned count = 0;
       for (const auto &each : symbols)
@@ -137,6 +137,20 @@ bool ShapeBuilder::isProductWithin(ArrayRef<OpFoldResult> factors, int64_t limit
     }
   auto greatest = greatestProduct(coefficient, dynamic, maxRangeDepth);
   return greatest && *greatest <= limit;
+}
+
+SmallVector<std::string> ShapeBuilder::entrySymbols(OpFoldResult value) {
+  int64_t coefficient = 1;
+  SmallVector<Value> factors;
+  SmallVector<std::string> symbols;
+  if (!collectFactors(value, coefficient, factors))
+    return {};
+  for (Value factor : factors) {
+    symbols.push_back(entrySymbol(factor));
+    if (symbols.back().empty())
+      return {};
+  }
+  return symbols;
 }
 
 IndexRange ShapeBuilder::rangeOfOp(Operation *op, unsigned depth) {

@@ -62,6 +62,9 @@ public:
   /// Whether `b` is 0 whenever `a` is.
   static bool vanishesWith(mlir::OpFoldResult b, mlir::OpFoldResult a);
 
+  /// The symbols of entry dims that `value` is the product of: it is 0 where one of them is. Nothing for other values.
+  static llvm::SmallVector<std::string> entrySymbols(mlir::OpFoldResult value);
+
   /// What is proven of a value: of dims, of arithmetic on them that cannot wrap, and what was assumed.
   IndexRange range(mlir::OpFoldResult value);
   /// Takes note of what the program checks before it goes on.
@@ -92,7 +95,7 @@ private:
   /// The greatest value of a product, none of whose factors is negative; nothing where it may wrap.
   std::optional<int64_t> greatestProduct(int64_t coefficient, llvm::ArrayRef<mlir::Value> factors, unsigned depth);
   /// The symbols of the dynamic dims of each of the entry's arguments.
-  llvm::ArrayRef<llvm::StringMap<unsigned>> entrySymbols(mlir::FunctionOpInterface function);
+  llvm::ArrayRef<llvm::StringMap<unsigned>> symbolsOfEntries(mlir::FunctionOpInterface function);
   /// The dim of this symbol that an earlier builder made: equal to it by being it.
   mlir::Value findDim(mlir::FunctionOpInterface function, mlir::Block &entry, llvm::StringRef symbol);
 

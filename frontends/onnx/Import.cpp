@@ -19,15 +19,19 @@ namespace {
 
 class GraphImporter {
 public:
-  GraphImporter(const OnnxModel &model, ModuleOp module)
-      : model(model), module(module), builder(module.getContext()),
+  using PositiveSymbols = llvm::StringMap<std::pair<Location, std::string>>;
+  /// `positive`: symbols of dims that no run may have 0 of.
+  GraphImporter(const OnnxModel &model, ModuleOp module, const PositiveSymbols &positive)
+      : model(model), module(module), positive(positive), builder(module.getContext()),
         importer(builder, [this](const OnnxTensor &tensor, StringRef name) { return importTensor(tensor, name); }) {}
 
   LogicalResult run();
+  PositiveSymbols latePositive() const { return importer.latePositive(); }
 
 private:
   const OnnxModel &model;
   ModuleOp module;
+  const PositiveSymbols &positive;
   OpBuilder builder;
   Importer importer;
   func::FuncOp function;
@@ -205,6 +209,18 @@ void GraphImporter::importInputs() {
     importer.loc = argument.getLoc();
     scope.values[input->name] = importer.checkSize(argument);
   }
+  if (positive.empty())
+    return;
+  for (Value argument : entry->getArguments())
+    for (OpFoldResult dim : HostVector(importer.shapes.dims(argument))) {
+      SmallVector<std::string> symbols = ShapeBuilder::entrySymbols(dim);
+      auto found = symbols.empty() ? positive.end() : positive.find(symbols.front());
+      if (found == positive.end() || importer.shapes.range(dim).least > 0)
+        continue;
+      importer.loc = found->second.first;
+      importer.checkPositive(dim, found->second.second);
+      importer.shapes.assume(dim, {1, kMaxDim});
+    }
 }
 
 const OperatorRow *GraphImporter::rowFor(const OnnxNode &node) const {
@@ -340,11 +356,23 @@ OwningOpRef<ModuleOp> hone::importOnnx(const OnnxModel &model, StringRef name, S
   Builder builder(&context);
   // The name without its folder: stages say the same wherever the model lies.
   Location loc = FileLineColLoc::get(&context, llvm::sys::path::filename(model.files.front().path), 0, 0);
-  OwningOpRef<ModuleOp> module = ModuleOp::create(loc, name);
-  (*module)->setAttr(kModelAttr,
-                     builder.getDictionaryAttr({builder.getNamedAttr("name", builder.getStringAttr(name)),
-                                                builder.getNamedAttr("digest", builder.getStringAttr(digest))}));
-  if (failed(GraphImporter(model, *module).run()) || failed(verify(*module)))
-    return {};
-  return module;
+  GraphImporter::PositiveSymbols positive;
+  for (;;) {
+    OwningOpRef<ModuleOp> module = ModuleOp::create(loc, name);
+    (*module)->setAttr(kModelAttr,
+                       builder.getDictionaryAttr({builder.getNamedAttr("name", builder.getStringAttr(name)),
+                                                  builder.getNamedAttr("digest", builder.getStringAttr(digest))}));
+    GraphImporter importer(model, *module, positive);
+    if (failed(importer.run()))
+      return {};
+    // A run that fails at its end may fail at its beginning: what was built without knowing that is built again.
+    GraphImporter::PositiveSymbols late = importer.latePositive();
+    if (positive.empty() && !late.empty()) {
+      positive = std::move(late);
+      continue;
+    }
+    if (failed(verify(*module)))
+      return {};
+    return module;
+  }
 }

@@ -417,10 +417,13 @@ def check_zeros_in_shapes(checks, folder):
     def copied(x, shape):
         return x.reshape([x.shape[i] if size == 0 else size for i, size in enumerate(shape)])
 
+    model.nodes.append(helper.make_node("Shape", ["x"], ["turned"], start=1))
+    model.nodes.append(helper.make_node("Concat", ["turned", model.constant([-1])], ["own"], axis=0))
     for name, shape in (("rest", lambda z, s: (len(z), -1)), ("least", lambda z, s: np.maximum(s, 0)),
-                        ("s", lambda z, s: s)):  # fmt: skip
+                        ("s", lambda z, s: s), ("own", None)):  # fmt: skip
         model.nodes.append(helper.make_node("Reshape", ["x", name], [f"zero-{name}:0"], name=f"zero-{name}"))
         model.cases[f"zero-{name}"] = (["x", "z", "s"], lambda x, z, s, f=shape: copied(x, f(z, s)), 0, True)
+    model.cases["zero-own"] = (["x"], lambda x: copied(x, (x.shape[1], -1)), 0, True)
     model.run(checks, [[np.arange(a * b, dtype="f4").reshape(a, b), np.zeros(c, "f4"), np.array(s)]
                        for a, b, c, s in ((4, 6, 3, [8, 3]), (4, 6, 0, [4, 0]), (4, 0, 0, [0, 0]), (4, 0, 4, [4, 0]),
                                           (4, 6, 0, [0, 6]), (3, 4, 0, [0, 0]))])  # fmt: skip
@@ -459,7 +462,9 @@ def check_host_functions(checks, folder):
     integer = [("Mul", [whole(np.array(30, "f4"))], {}), ("Ceil", [], {}), ("Cast", [], {"to": onnx.TensorProto.INT64})]
     size("shape-Softmax", "Softmax", ["floats"], lambda s: np.ceil(softmax(s.astype("f4")) * np.float32(30)).astype("i8"),
          after=integer)  # fmt: skip
-    model.run(checks, [[np.zeros(shape, "f4"), np.ones(1, "f4")] for shape in ((2, 3, 4), (5, 1, 2), (0, 3, 3), (1, 1, 1))])
+    model.run(
+        checks, [[np.zeros(shape, "f4"), np.ones(1, "f4")] for shape in ((2, 3, 4), (5, 1, 2), (0, 3, 3), (1, 1, 1))]
+    )
 
     # The longest chain and the largest host tensors, and what lies beyond.
     model = Model(folder, "long_chain", {"x": ("f4", ["a"]), "b": ("i8", [1]), "one": ("f4", [1])})

@@ -229,6 +229,28 @@ bool Importer::checkDim(OpFoldResult dim, const Twine &what) {
   return true;
 }
 
+bool Importer::checkPositive(OpFoldResult dim, const Twine &what) {
+  OpFoldResult zero = shapes.constant(0);
+  if (!host.check(loc, host.compare(CmpIPredicate::ne, dim, zero), nodeText(loc) + ": " + what, zero, zero))
+    return false;
+  for (const std::string &symbol : ShapeBuilder::entrySymbols(dim))
+    positive.try_emplace(symbol, loc, what.str());
+  return true;
+}
+
+void Importer::hidePositive(OpFoldResult dim) {
+  for (const std::string &symbol : ShapeBuilder::entrySymbols(dim))
+    hidden.insert(symbol);
+}
+
+llvm::StringMap<std::pair<Location, std::string>> Importer::latePositive() const {
+  llvm::StringMap<std::pair<Location, std::string>> late;
+  for (const auto &entry : positive)
+    if (hidden.contains(entry.first()))
+      late.try_emplace(entry.first(), entry.second);
+  return late;
+}
+
 bool Importer::checkExtent(ArrayRef<OpFoldResult> dims) {
   return checkProduct(dims, kMaxExtent, "a result has more elements than memory can address");
 }

@@ -13,6 +13,7 @@
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace hone {
 
@@ -131,6 +132,13 @@ public:
   bool checkProduct(llvm::ArrayRef<mlir::OpFoldResult> factors, int64_t limit, const llvm::Twine &problem);
   /// The sum of dims; nothing (and an error) if they are so many that it might wrap.
   std::optional<mlir::OpFoldResult> sum(llvm::ArrayRef<mlir::OpFoldResult> dims);
+  /// Makes sure that `dim`, which is not negative, is not 0, in the same way.
+  bool checkPositive(mlir::OpFoldResult dim, const llvm::Twine &what);
+  /// Takes note that `dim` would be simpler if it were known not to be 0.
+  void hidePositive(mlir::OpFoldResult dim);
+  /// Symbols of entry dims that no run may have 0 of, found too late for what was built before, with the node that
+  /// says so and what it says.
+  llvm::StringMap<std::pair<mlir::Location, std::string>> latePositive() const;
   /// An axis as a position in [0, rank); nothing (and an error) if it is outside [-rank, rank).
   std::optional<int64_t> axis(int64_t value, int64_t rank);
   /// Several axes, sorted.
@@ -157,6 +165,9 @@ private:
   llvm::MapVector<std::string, Problem, llvm::StringMap<unsigned>> problems;
   /// Pairs of dims that a check was built for.
   llvm::DenseSet<std::pair<void *, void *>> checkedPairs;
+  /// Symbols of dims that checkPositive and hidePositive were told of.
+  llvm::StringMap<std::pair<mlir::Location, std::string>> positive;
+  llvm::StringSet<> hidden;
   /// Factors of products that a check was built for, and the least limit.
   std::map<std::vector<void *>, double> checkedProducts;
 };

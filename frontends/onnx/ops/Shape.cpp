@@ -96,6 +96,9 @@ static LogicalResult importRange(Node &node, Importer &importer) {
       return scalar.getType().isF64() ? scalar : b.createOrFold<arith::ExtFOp>(loc, b.getF64Type(), scalar);
     };
     auto number = [&](double value) -> Value { return arith::ConstantOp::create(b, loc, b.getF64FloatAttr(value)); };
+    Value moves = b.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::UNE, wide(delta), number(0));
+    if (!host.check(loc, host.simplifyCondition(moves), nodeText(loc) + ": delta is {0}", zero, zero))
+      return importer.fail("delta is 0");
     Value steps =
         b.createOrFold<arith::DivFOp>(loc, b.createOrFold<arith::SubFOp>(loc, wide(limit), wide(start)), wide(delta));
     Value usable = b.createOrFold<arith::AndIOp>(
@@ -139,31 +142,32 @@ static LogicalResult importSize(Node &node, Importer &importer) {
 //===-- Other dims, same elements -------------------------------------------------------------------------------===//
 
 /// Dim `i` of a shape where 0 copies that dim of the input, which has `count` elements; nothing (and an error) if there
-/// is none.
+/// is none. With `mayInfer`, a dim of the shape may be -1.
 static std::optional<OpFoldResult> resolveZero(Importer &importer, OpFoldResult dim, size_t i,
-                                               ArrayRef<OpFoldResult> input, OpFoldResult count) {
+                                               ArrayRef<OpFoldResult> input, OpFoldResult count, bool mayInfer) {
   ShapeBuilder &shapes = importer.shapes;
   HostElements &host = importer.host;
   OpFoldResult zero = shapes.constant(0), isZero = host.compare(CmpIPredicate::eq, dim, zero);
-  if (i < input.size()) {
-    if (ShapeBuilder::vanishesWith(input[i], dim))
-      return dim; // 0 copies 0
-    // A 0 that is computed from dims of an input that it makes empty: the copy would be a dim of a result that has to
-    // have elements, but for other dims that are 0 as well. An error there keeps the dim what it is everywhere else.
-    bool isComputed = !ShapeBuilder::getConstant(dim) && shapes.range(dim).least >= 0;
-    if (!isComputed || !ShapeBuilder::vanishesWith(count, dim))
-      return host.select(isZero, input[i], dim);
+  if (i >= input.size()) {
+    std::string what = ("dim " + Twine(i) + " of the shape copies a dim that the input does not have").str();
+    if (importer.checkPositive(dim, what))
+      return dim;
+    importer.report(what);
+    return std::nullopt;
   }
-  OpFoldResult copied = i < input.size() ? input[i] : zero;
-  OpFoldResult fits = host.logicalNot(isZero);
-  if (i < input.size())
-    fits = host.logicalOr(fits, host.compare(CmpIPredicate::eq, copied, zero));
-  std::string what = ("dim " + Twine(i) + " of the shape copies a dim that the input does not have").str();
-  std::string text = i < input.size() ? ("dim " + Twine(i) + " of the shape is 0, which copies {0}").str() : what;
-  if (host.check(importer.loc, fits, nodeText(importer.loc) + ": " + text, copied, zero))
-    return dim;
-  importer.report(what);
-  return std::nullopt;
+  if (ShapeBuilder::vanishesWith(input[i], dim))
+    return dim; // 0 copies 0
+  bool isComputed = !ShapeBuilder::getConstant(dim) && shapes.range(dim).least >= 0;
+  if (mayInfer || !isComputed || !ShapeBuilder::vanishesWith(count, dim)) {
+    importer.hidePositive(dim);
+    return host.select(isZero, input[i], dim);
+  }
+  // A computed 0 makes the input empty, so the result has to be empty, too, but it copies a dim that is not 0. It would
+  // take another dim that is 0 at the same time; an error there keeps the dim what it is everywhere else.
+  OpFoldResult fits = host.logicalOr(host.logicalNot(isZero), host.compare(CmpIPredicate::eq, input[i], zero));
+  std::string what = (nodeText(importer.loc) + ": dim " + Twine(i) + " of the shape is 0, which copies {0}").str();
+  host.check(importer.loc, fits, what, input[i], zero);
+  return dim;
 }
 
 static LogicalResult importReshape(Node &node, Importer &importer) {
@@ -176,16 +180,20 @@ static LogicalResult importReshape(Node &node, Importer &importer) {
   HostVector input(shapes.dims(x)), dims;
   bool allowZero = node.getInt("allowzero", 0) != 0;
   OpFoldResult zero = shapes.constant(0), one = shapes.constant(1), minusOne = shapes.constant(-1);
+  std::string unclear = "the shape has a 0 beside -1, which is no number of elements to infer from";
   if (allowZero && llvm::is_contained(*wanted, zero) && llvm::is_contained(*wanted, minusOne))
-    return importer.fail("the shape has a 0 beside -1, which is no number of elements to infer from");
+    return importer.fail(unclear);
   HostVector others, isInferred;
-  OpFoldResult isOneInferred = host.condition(false), count = shapes.elementCount(x);
+  OpFoldResult isOneInferred = host.condition(false), hasZero = isOneInferred, count = shapes.elementCount(x);
+  bool mayInfer = llvm::any_of(*wanted, [&](OpFoldResult dim) { return shapes.range(dim).least < 0; });
   for (auto [i, dim] : llvm::enumerate(*wanted)) {
     if (!allowZero) {
-      auto resolved = resolveZero(importer, dim, i, input, count);
+      auto resolved = resolveZero(importer, dim, i, input, count, mayInfer);
       if (!resolved)
         return failure();
       dim = *resolved;
+    } else if (shapes.range(dim).least < 0) {
+      hasZero = host.logicalOr(hasZero, host.compare(CmpIPredicate::eq, dim, zero));
     }
     OpFoldResult infers = host.compare(CmpIPredicate::eq, dim, minusOne);
     OpFoldResult isFirst = host.logicalNot(host.logicalAnd(isOneInferred, infers));
@@ -198,6 +206,9 @@ static LogicalResult importReshape(Node &node, Importer &importer) {
     isInferred.push_back(infers);
     others.push_back(other);
   }
+  if (!host.check(importer.loc, host.logicalNot(host.logicalAnd(hasZero, isOneInferred)),
+                  nodeText(importer.loc) + ": " + unclear, zero, zero))
+    return importer.fail(unclear);
   if (!importer.checkExtent(others))
     return failure();
   OpFoldResult inferred = shapes.floorDiv(count, shapes.product(others));
