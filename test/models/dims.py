@@ -401,7 +401,8 @@ def check_far_positions(checks, folder):
     model = Model(folder, "far_range", {"start": ("i8", []), "limit": ("i8", []), "delta": ("i8", [])})
     model.node("far-range", "Range", ["start", "limit", "delta"],
                lambda a, b, c: np.array(range(int(a), int(b), int(c)), "i8"))  # fmt: skip
-    ranges = ((0, 3, 1), (least, greatest, 2**62), (greatest, least, -(2**62)), (2**62, 2**62 + 3, 1), (least, 0, 2**61),
+    ranges = ((0, 3, 1), (least, greatest, 2**62), (greatest, least, -(2**62)), (2**62, 2**62 + 3, 1),
+              (least, 0, 2**61),
               (greatest, greatest - 9, -2), (least, greatest, greatest), (greatest, least, least), (5, 5, least),
               (least, least + 3, 1), (0, greatest, least), (-(2**60), 2**60, 2**59))  # fmt: skip
     model.run(checks, [[np.array(value) for value in each] for each in ranges])
@@ -460,8 +461,8 @@ def check_host_functions(checks, folder):
     size("shape-TopK-least", "TopK", ["shape", whole([3])], np.sort, outputs=2, largest=0)
     size("shape-ArgMax", "ArgMax", ["shape"], lambda s: [np.argmax(s)], axis=0)
     integer = [("Mul", [whole(np.array(30, "f4"))], {}), ("Ceil", [], {}), ("Cast", [], {"to": onnx.TensorProto.INT64})]
-    size("shape-Softmax", "Softmax", ["floats"], lambda s: np.ceil(softmax(s.astype("f4")) * np.float32(30)).astype("i8"),
-         after=integer)  # fmt: skip
+    size("shape-Softmax", "Softmax", ["floats"],
+         lambda s: np.ceil(softmax(s.astype("f4")) * np.float32(30)).astype("i8"), after=integer)  # fmt: skip
     model.run(
         checks, [[np.zeros(shape, "f4"), np.ones(1, "f4")] for shape in ((2, 3, 4), (5, 1, 2), (0, 3, 3), (1, 1, 1))]
     )

@@ -72,8 +72,8 @@ static OpFoldResult rangeSize(Importer &importer, OpFoldResult from, OpFoldResul
     return shapes.ceilDiv(shapes.max(distance, zero), stride);
   // Ends that are 2^63 or more apart: their distance and the stride are right without a sign.
   OpBuilder &b = importer.builder;
-  OpFoldResult isEmpty = host.logicalNot(host.select(isDown, host.compare(CmpIPredicate::sgt, from, to),
-                                                     host.compare(CmpIPredicate::slt, from, to)));
+  OpFoldResult isEmpty = host.logicalNot(
+      host.select(isDown, host.compare(CmpIPredicate::sgt, from, to), host.compare(CmpIPredicate::slt, from, to)));
   Value last = shapes.materialize(shapes.sub(distance, one));
   OpFoldResult whole = b.createOrFold<arith::DivUIOp>(importer.loc, last, shapes.materialize(stride));
   return host.select(isEmpty, zero, shapes.add(whole, one));
