@@ -83,6 +83,7 @@ if [[ $(cat "$HONE_DEPS/onnx.stamp" 2>/dev/null) != "$stamp" ]]; then
     tar -xf "$work"/onnx-*.tar.gz -C "$work" --strip-components=1
     launcher=()
     command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+    export CCACHE_BASEDIR="$work" CCACHE_NOHASHDIR=1 # found again from another folder
     cmake -G Ninja -S "$work" -B "$work/build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_POSITION_INDEPENDENT_CODE=ON \
       -DBUILD_SHARED_LIBS=OFF -DONNX_ML=1 -DONNX_BUILD_PYTHON=OFF -DONNX_USE_PROTOBUF_SHARED_LIBS=ON "${launcher[@]}" \
       --log-level=WARNING
