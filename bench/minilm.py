@@ -139,7 +139,8 @@ def measure_calls(settings, settings_path, library):
     quiet = {key: 0 for key in blocks}
     start = time.time()
     while time.time() - start < settings["budget_seconds"]:
-        missing = [key for key in blocks if (quiet[key] if key[1] > 1 else len(blocks[key])) < settings["blocks"]]
+        counts = {key: quiet[key] if key[1] > 1 and not settings["smoke"] else len(blocks[key]) for key in blocks}
+        missing = [key for key in blocks if counts[key] < settings["blocks"]]
         if not missing:
             break
         # Engines that are compared go on together, or one of them would see only the quiet end of the run.
@@ -159,7 +160,10 @@ def quiet_median(blocks, share):
     """Median wall time of the quiet blocks (of the least disturbed one if there is none), and how many were quiet."""
     good = [b for b in blocks if b["foreign"] <= share]
     used = good or [min(blocks, key=lambda b: b["foreign"])]
-    return statistics.median(b["wall_ms"] for b in used), f"{len(good)}/{len(blocks)} quiet"
+    note = f"{len(good)}/{len(blocks)} quiet"
+    if not good:
+        note += f" (others used {used[0]['foreign']:.0%} of the cores)"
+    return statistics.median(b["wall_ms"] for b in used), note
 
 
 def compare_calls(settings, blocks):
@@ -189,10 +193,13 @@ def anonymous_mb(pid):
 
 def measure_compile(settings, library):
     """Rows for compiling; leaves the library behind."""
+    from hone.compiler import find_program
+
     seconds, peaks = [], []
     for _ in range(settings["compile_runs"]):
         before, peak = time.perf_counter(), 0
-        process = subprocess.Popen(["hone", "compile", MODEL, "--name=minilm", "-o", library], stderr=subprocess.PIPE)
+        command = [find_program(), "compile", MODEL, "--name=minilm", "-o", library]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE)
         while process.poll() is None:
             peak = max(peak, anonymous_mb(process.pid))
             time.sleep(0.01)
@@ -245,8 +252,9 @@ def main():
     if onnxruntime.__version__ != settings["peer"]:
         raise SystemExit(f"error: ONNX Runtime {onnxruntime.__version__} is installed, the peer is {settings['peer']}")
     with tempfile.TemporaryDirectory() as folder:
+        settings["smoke"] = options.smoke
         if options.smoke:
-            settings.update(blocks=1, block_seconds=0.05, foreign_share=9, compile_runs=1)
+            settings.update(blocks=1, block_seconds=0.05, compile_runs=1)
             settings["cold_start"]["runs"] = 1
         settings_path, library = f"{folder}/settings.json", f"{folder}/minilm.so"
         with open(settings_path, "w") as file:
@@ -262,7 +270,7 @@ def main():
     for row in rows:
         peer, ratio = (f"{row[k]:.{d}f}" if k in row else "-" for k, d in (("peer", 3), ("ratio", 2)))
         row["met"] = row.get("ratio", row["hone"]) <= row["limit"]
-        verdict = "" if row["met"] else "EXCEEDED  "
+        verdict = "" if row["met"] or options.smoke else "EXCEEDED  "
         cells = f"{row['what']:36s} {row['hone']:9.3f} {peer:>9s} {ratio:>7s} {row['limit']:7g}"
         print(f"{cells}  {verdict}{row.get('note', '')}".rstrip())
     lines = [json.dumps({"bench": "minilm", "machine": machine, **row}, ensure_ascii=False) for row in rows]
