@@ -9,7 +9,7 @@ source "$(dirname "$0")/common.sh"
 
 scripts/deps.sh
 say "building"
-scripts/build.sh dev hone
+scripts/build.sh dev hone hone-opt
 
 export PYTHONPATH="$PWD/python" PATH="$HONE_BUILD/compiler:$PATH"
 library="$HONE_BUILD/demo/libminilm.so"
