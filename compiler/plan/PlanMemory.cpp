@@ -242,7 +242,7 @@ LogicalResult Planner::run() {
       }
     } else if (isa<ShapeOpInterface>(op)) {
       for (Value result : op.getResults())
-        shapes.dims(result);
+        (void)shapes.dims(result); // built here, for whoever asks later
     }
   }
   collect();

@@ -61,7 +61,7 @@ static void packWeights(ModuleOp module, func::FuncOp main, const TargetModel &m
     auto type = cast<RankedTensorType>(rhs.getType());
     int64_t k = type.getDimSize(transposed ? 1 : 0), n = type.getDimSize(transposed ? 0 : 1);
     auto recipe = PackAttr::get(module.getContext(), {use.getWeightAttr()}, *panel, transposed);
-    auto packedType = RankedTensorType::get({llvm::divideCeil(n, *panel), k, *panel}, type.getElementType());
+    auto packedType = RankedTensorType::get({llvm::divideCeilSigned(n, *panel), k, *panel}, type.getElementType());
     OpBuilder builder(main);
     WeightOp &weight = packed[recipe];
     if (!weight) {
@@ -83,8 +83,10 @@ static void returnTaps(func::FuncOp main) {
   SmallVector<Value> tapped;
   for (TapOp tap : llvm::make_early_inc_range(main.getOps<TapOp>())) {
     Value value = tap.getInput();
-    main.insertResult(main.getNumResults(), value.getType(),
-                      builder.getDictionaryAttr(builder.getNamedAttr(kNameAttr, tap.getNameAttr())));
+    auto name = builder.getDictionaryAttr(builder.getNamedAttr(kNameAttr, tap.getNameAttr()));
+    LogicalResult inserted = main.insertResult(main.getNumResults(), value.getType(), name);
+    assert(succeeded(inserted) && "a function's type takes any result");
+    (void)inserted;
     tapped.push_back(value);
     tap.replaceAllUsesWith(value);
     tap.erase();
@@ -157,7 +159,7 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
         continue;
       builder.setInsertionPoint(&op);
       for (Value result : op.getResults())
-        shapes.dims(result);
+        (void)shapes.dims(result); // built here, for whoever asks later
     }
     isolateResults(main, shapes);
 

@@ -97,15 +97,17 @@ TEST(OnnxStandardFunction, SubstitutesAttributes) {
   auto body = expandOnly("g (float[A,B,C,D] x) => (float y) { [norm] y = MeanVarianceNormalization<axes=[1]>(x) }", 13);
   ASSERT_TRUE(body);
   for (const OnnxNode &node : body->nodes)
-    if (node.op == "ReduceMean")
+    if (node.op == "ReduceMean") {
       EXPECT_EQ(node.find("axes")->ints, std::vector<int64_t>{1});
+    }
   EXPECT_EQ(body->nodes[0].name.rfind("norm::", 0), 0u);
   // Not given: the default of the operator's definition.
   body = expandOnly("g (float[A,B,C,D] x) => (float y) { y = MeanVarianceNormalization(x) }", 13);
   ASSERT_TRUE(body);
   for (const OnnxNode &node : body->nodes)
-    if (node.op == "ReduceMean")
+    if (node.op == "ReduceMean") {
       EXPECT_EQ(node.find("axes")->ints, (std::vector<int64_t>{0, 2, 3}));
+    }
 }
 
 static OnnxFunction expandLocal(const ReadResult &read) {
