@@ -56,7 +56,8 @@ struct GenerateKernels : hone::impl::GenerateKernelsBase<GenerateKernels> {
   void runOnOperation() override {
     auto target = getOperation()->getAttrOfType<TargetAttr>(kTargetAttr);
     if (!target) {
-      getOperation().emitError("wants a target (hone.target) on the module");
+      getOperation().emitError(
+          "wants a target (hone.target) on the module, as 'hone compile FILE --emit=kernels' writes it");
       return signalPassFailure();
     }
     for (KernelOp kernel : llvm::make_early_inc_range(getOperation().getOps<KernelOp>())) {

@@ -131,8 +131,7 @@ ExitCode Compilation::importModel() {
     console.error(digest.takeError());
     return ExitInput;
   }
-  std::string name = options.name.empty() ? toIdentifier(llvm::sys::path::stem(options.input)) : options.name;
-  root = importOnnx(model, name, *digest, *mlirContext);
+  root = importOnnx(model, wantedName(), *digest, *mlirContext);
   if (!root) {
     if (console.errorCount())
       return ExitInput;
@@ -163,8 +162,7 @@ ExitCode Compilation::importModel() {
   modelAttrs.set("flags", builder.getStringAttr(StringRef(flags).ltrim()));
   (*root)->setAttr(kModelAttr, modelAttrs.getDictionary(mlirContext.get()));
   (*root)->setAttr(stageAttr, builder.getStringAttr(toString(Stage::Import)));
-  (*root)->setAttr(kTargetAttr,
-                   TargetAttr::get(mlirContext.get(), cpuTarget->triple, cpuTarget->name, cpuTarget->features));
+  markTarget();
   current = Stage::Import;
   return ExitDone;
 }
@@ -174,10 +172,6 @@ ExitCode Compilation::loadStage() {
     console.error(option + " is for models: a stage file has been through the import already");
     return ExitUsage;
   };
-  if (!options.target.empty())
-    return given("--target");
-  if (!options.name.empty())
-    return given("--name");
   if (!options.dims.empty())
     return given("--dim");
   if (!options.shapes.empty())
@@ -191,20 +185,53 @@ ExitCode Compilation::loadStage() {
       console.error("cannot be read as MLIR");
     return ExitInput;
   }
+
+  // What --emit writes says all of this; a file written by hand need not.
+  if (!(*root)->hasAttr(stageAttr))
+    (*root)->setAttr(stageAttr, StringAttr::get(mlirContext.get(), toString(Stage::Import)));
   std::optional<Stage> stage = stageOf(*root);
-  auto targetAttr = (*root)->getAttrOfType<TargetAttr>(kTargetAttr);
-  auto model = (*root)->getAttrOfType<DictionaryAttr>(kModelAttr);
-  if (!stage || !targetAttr || !model || !model.getAs<StringAttr>("name")) {
-    console.error("is no stage of a compile: the module lacks " + stageAttr + ", " + kTargetAttr + " or " + kModelAttr +
-                  "; make one with hone compile --emit=STAGE");
+  if (!stage) {
+    console.error(stageAttr + " is none of import, hone, kernels, plan, llvm; leave it out for a module of plain ops");
     return ExitInput;
+  }
+  current = *stage;
+
+  if (auto known = (*root)->getAttrOfType<TargetAttr>(kTargetAttr)) {
+    if (!options.target.empty())
+      return given("--target");
+    if (findTarget(known.getLevel()))
+      return ExitInput;
+  } else if (current > Stage::Hone) {
+    console.error("the stage '" + toString(current) + "' is made for a target, but the module has no " + kTargetAttr +
+                  "; make it with hone compile --emit=" + toString(current));
+    return ExitInput;
+  } else {
+    if (ExitCode code = findTarget(options.target.empty() ? "host" : options.target))
+      return code;
+    markTarget();
+  }
+
+  NamedAttrList model((*root)->getAttrOfType<DictionaryAttr>(kModelAttr));
+  if (!isa_and_nonnull<StringAttr>(model.get("name"))) {
+    model.set("name", StringAttr::get(mlirContext.get(), wantedName()));
+    (*root)->setAttr(kModelAttr, model.getDictionary(mlirContext.get()));
+  } else if (!options.name.empty()) {
+    return given("--name");
   }
   if (name() != toIdentifier(name())) {
     console.error("its model's name, '" + name() + "', is no C identifier");
     return ExitInput;
   }
-  current = *stage;
-  return findTarget(targetAttr.getLevel()) ? ExitInput : ExitDone;
+  return failed(nameEntry(*root)) ? ExitInput : ExitDone;
+}
+
+std::string Compilation::wantedName() const {
+  return options.name.empty() ? toIdentifier(llvm::sys::path::stem(options.input)) : options.name;
+}
+
+void Compilation::markTarget() {
+  (*root)->setAttr(kTargetAttr,
+                   TargetAttr::get(mlirContext.get(), cpuTarget->triple, cpuTarget->name, cpuTarget->features));
 }
 
 std::string Compilation::name() {

@@ -49,6 +49,10 @@ private:
   ExitCode importModel();
   ExitCode loadStage();
   ExitCode findTarget(llvm::StringRef level);
+  /// The name that a model without one gets: as asked for, or from the file's.
+  std::string wantedName() const;
+  /// Writes the target on the module.
+  void markTarget();
 
   const Options &options;
   Console &console;

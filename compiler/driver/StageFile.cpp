@@ -4,8 +4,10 @@
 
 #include "compiler/driver/StageFile.h"
 #include "dialects/hone/Hone.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SourceMgr.h"
@@ -62,6 +64,43 @@ OwningOpRef<ModuleOp> hone::readStage(StringRef file, MLIRContext &context) {
     setPath(weight, source, absolute);
   });
   return module;
+}
+
+LogicalResult hone::nameEntry(ModuleOp module) {
+  auto main = module.lookupSymbol<func::FuncOp>("main");
+  if (!main)
+    return success();
+  llvm::StringSet<> inputs, outputs;
+  auto name = [&](DictionaryAttr attrs, StringRef otherwise, llvm::StringSet<> &taken) -> FailureOr<StringAttr> {
+    auto known = attrs ? attrs.getAs<StringAttr>(kNameAttr) : StringAttr();
+    if (!known || known.empty())
+      known = StringAttr::get(module.getContext(), otherwise);
+    if (taken.insert(known.getValue()).second)
+      return known;
+    return main.emitError("has two ") << (&taken == &inputs ? "inputs" : "outputs") << " called '" << known.getValue()
+                                      << "'; give each a " << kNameAttr << " of its own";
+  };
+  for (auto [i, type] : llvm::enumerate(main.getArgumentTypes())) {
+    DictionaryAttr attrs = main.getArgAttrDict(i);
+    bool isOutput = attrs && attrs.contains("hone.output"); // of a module whose memory is planned
+    if (isa<MemRefType>(type) && i + 1 == main.getNumArguments())
+      continue; // its arena
+    FailureOr<StringAttr> found =
+        name(attrs, ((isOutput ? "result" : "arg") + Twine(isOutput ? outputs.size() : inputs.size())).str(),
+             isOutput ? outputs : inputs);
+    if (failed(found))
+      return failure();
+    main.setArgAttr(i, kNameAttr, *found);
+  }
+  for (auto [i, type] : llvm::enumerate(main.getResultTypes())) {
+    if (!isa<TensorType>(type))
+      continue;
+    FailureOr<StringAttr> found = name(main.getResultAttrDict(i), ("result" + Twine(i)).str(), outputs);
+    if (failed(found))
+      return failure();
+    main.setResultAttr(i, kNameAttr, *found);
+  }
+  return success();
 }
 
 void hone::printStage(ModuleOp module, StringRef folder, llvm::raw_ostream &stream) {

@@ -15,6 +15,10 @@ namespace hone {
 /// diagnostic handler, and null is returned.
 mlir::OwningOpRef<mlir::ModuleOp> readStage(llvm::StringRef path, mlir::MLIRContext &context);
 
+/// Gives every input and output of @main that has no name (`hone.name`) one: arg0, arg1 …, result0 …, by position. An
+/// error if two inputs or two outputs share a name.
+llvm::LogicalResult nameEntry(mlir::ModuleOp module);
+
 /// Prints `module`, with locations, as text to be kept in a file of the folder `folder`: paths of weights are printed
 /// relative to it. An empty folder leaves them absolute. The module is the same afterwards.
 void printStage(mlir::ModuleOp module, llvm::StringRef folder, llvm::raw_ostream &stream);

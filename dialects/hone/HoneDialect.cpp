@@ -154,8 +154,14 @@ const hone::TargetModel *hone::TargetModel::get(MLIRContext *context) {
 FailureOr<hone::TargetedProgram> hone::TargetedProgram::find(ModuleOp module) {
   TargetedProgram program{module.lookupSymbol<func::FuncOp>("main"), module->getAttrOfType<TargetAttr>(kTargetAttr),
                           TargetModel::get(module.getContext())};
-  if (!program.main || !program.target || !program.model)
-    return emitError(module.getLoc(), "wants a function @main and a target (hone.target) on the module");
+  if (!program.main)
+    return emitError(module.getLoc(), "wants a function called @main: func.func @main(%x: tensor<?x8xf32>) -> …");
+  if (!program.target || !program.model)
+    return emitError(
+        module.getLoc(),
+        "wants a target on the module, as 'hone compile FILE --emit=import' writes it: module attributes "
+        "{hone.target = #hone.target<triple = \"x86_64-unknown-linux-gnu\", level = \"x86-64-v3\", features "
+        "= \"\">} { … }");
   auto areTensors = [](TypeRange types) { return llvm::all_of(types, llvm::IsaPred<RankedTensorType>); };
   if (!llvm::hasSingleElement(program.main.getBody()) || !areTensors(program.main.getArgumentTypes()) ||
       !areTensors(program.main.getResultTypes()))

@@ -1,6 +1,12 @@
 // RUN: hone-opt %s --hone-dispatch --verify-diagnostics --split-input-file
 
-// expected-error@+1 {{wants a function @main and a target (hone.target) on the module}}
+// expected-error@+1 {{wants a function called @main}}
+module {
+}
+
+// -----
+
+// expected-error-re@+1 {{wants a target on the module, as 'hone compile FILE --emit=import' writes it: module attributes {hone.target = #hone.target<}}
 module {
   func.func @main(%x: tensor<8xf32>) -> tensor<8xf32> {
     return %x : tensor<8xf32>
