@@ -14,15 +14,70 @@ def PlanMemory : Pass<"hone-plan-memory", "mlir::ModuleOp"> {
     arena or an output, and the function returns what a caller must know before the run: arena bytes, scratch bytes of a
     thread, and the dims of each output. Arena offsets are index arithmetic over the entry dims. Weights get their offset in
     the artefact (hone.offset), 64-byte aligned, those of 1 MiB or more on a page.
+    ```mlir
+    %y = hone.launch @k0_exp(%x) sizes(%n) to(%n) : (tensor<?xf32>) -> tensor<?xf32>
+    ```
+    becomes, where its result is an output,
+    ```mlir
+    hone.launch @k0_exp(%x, %result0) sizes(%n) range(%count, %grain, %scratch) : (memref<?xf32>, memref<?xf32>) -> ()
+    ```
   }];
   let dependentDialects = ["hone::HoneDialect", "mlir::memref::MemRefDialect", "mlir::arith::ArithDialect"];
 }
 
 def GenerateKernels : Pass<"hone-generate-kernels", "mlir::ModuleOp"> {
   let summary = "Kernels on tensors become loops on memory, each in a module of its own";
+  let description = [{
+    A kernel around a matmul or attention is built by its family (vectors and registers written out, with the target's tiles);
+    every other one by the generic path: loops over the elements of its results, each computed by the ops' element functions.
+    ```mlir
+    hone.kernel @k0_exp(%x: tensor<?xf32> {hone.sizes = array<i64: 1>}, %n: index) -> tensor<?xf32> { … }
+    ```
+    becomes `module @k0_exp { func.func private @body(…) { scf.for … } }`, in `scf`, `arith`, `math`, `vector` and `memref`.
+  }];
   let dependentDialects = ["hone::HoneDialect", "mlir::arith::ArithDialect", "mlir::func::FuncDialect",
                            "mlir::LLVM::LLVMDialect", "mlir::math::MathDialect", "mlir::memref::MemRefDialect",
                            "mlir::scf::SCFDialect", "mlir::vector::VectorDialect"];
+}
+
+def ExpandMath : Pass<"hone-expand-math", "mlir::ModuleOp"> {
+  let summary = "Math functions become polynomials, conversions to bf16 integer arithmetic, the rest calls of libm";
+  let description = [{
+    f32 functions are written out as straight-line code that LLVM vectorises; f16 and bf16 are computed in f32; of f64, what LLVM
+    has no instruction for is a call of libm.
+    ```mlir
+    %y = math.tanh %x : f64
+    ```
+    becomes `%y = func.call @tanh(%x) : (f64) -> f64`.
+  }];
+}
+
+def FinishKernels : Pass<"hone-finish-kernels", "mlir::ModuleOp"> {
+  let summary = "The entry of each kernel is added, loop annotations move to where translation reads them";
+  let description = [{
+    Behind the conversion to the LLVM dialect: a body (its attribute `hone.kernel`) takes pointers, sizes and a range; its entry,
+    `void name(const hone_kernel_context *, int64_t begin, int64_t end)`, loads them from the context and calls it.
+  }];
+  let dependentDialects = ["mlir::LLVM::LLVMDialect"];
+}
+
+def WriteManifest : Pass<"hone-write-manifest", "mlir::ModuleOp"> {
+  let summary = "What the library says about itself is kept on the module";
+  let description = [{
+    Model, target, flags, inputs, outputs, weights, and the nodes that each kernel computes, as JSON in `hone.manifest`. It runs on
+    a planned module, the last that knows which launch computes which nodes.
+  }];
+}
+
+def MarkStage : Pass<"hone-mark-stage", "mlir::ModuleOp"> {
+  let summary = "Writes on the module which stage of a compile it has reached";
+  let description = [{
+    The pass that ends each stage's pipeline sets `hone.stage`, by which `hone compile FILE.mlir` knows where to go on.
+    ```mlir
+    module attributes {hone.stage = "kernels"} { … }
+    ```
+  }];
+  let options = [Option<"stage", "stage", "std::string", /*default=*/"\"import\"", "import, hone, kernels, plan or llvm">];
 }
 
 def LowerProgram : Pass<"hone-lower-program", "mlir::ModuleOp"> {

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/driver/Manifest.h"
+#include "compiler/Passes.h"
 #include "compiler/driver/Options.h"
 #include "compiler/emit/Library.h"
 #include "dialects/hone/Hone.h"
@@ -10,6 +11,11 @@
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
+
+namespace hone {
+#define GEN_PASS_DEF_WRITEMANIFEST
+#include "compiler/Passes.h.inc"
+} // namespace hone
 
 using namespace mlir;
 using namespace hone;
@@ -162,16 +168,10 @@ std::string hone::buildManifest(ModuleOp module) {
 }
 
 namespace {
-struct WriteManifestPass : PassWrapper<WriteManifestPass, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(WriteManifestPass)
-
-  StringRef getArgument() const override { return "hone-write-manifest"; }
-  StringRef getDescription() const override { return "Keeps on the module what the library says about itself"; }
+struct WriteManifest : hone::impl::WriteManifestBase<WriteManifest> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     module->setAttr(manifestAttr, StringAttr::get(&getContext(), buildManifest(module)));
   }
 };
 } // namespace
-
-std::unique_ptr<Pass> hone::createWriteManifestPass() { return std::make_unique<WriteManifestPass>(); }

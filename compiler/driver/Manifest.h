@@ -38,9 +38,6 @@ llvm::StringRef dataTypeName(int32_t onnxType);
 /// computes. The same module gives the same text.
 std::string buildManifest(mlir::ModuleOp planModule);
 
-/// --hone-write-manifest: keeps the manifest on the module (`hone.manifest`).
-std::unique_ptr<mlir::Pass> createWriteManifestPass();
-
 /// `values` as JSON: [{"name": …, "type": "f32", "dims": [1, "sequence"]}].
 llvm::json::Array toJson(llvm::ArrayRef<EntryValue> values);
 

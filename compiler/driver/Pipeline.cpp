@@ -10,6 +10,11 @@
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
 
+namespace hone {
+#define GEN_PASS_DEF_MARKSTAGE
+#include "compiler/Passes.h.inc"
+} // namespace hone
+
 using namespace mlir;
 using namespace hone;
 
@@ -31,27 +36,12 @@ std::optional<Stage> hone::stageOf(ModuleOp module) {
 
 namespace {
 /// A pass of its own, so that the pipeline means the same when `hone-opt` runs it.
-struct MarkStagePass : PassWrapper<MarkStagePass, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(MarkStagePass)
+struct MarkStage : hone::impl::MarkStageBase<MarkStage> {
+  using MarkStageBase::MarkStageBase;
 
-  MarkStagePass() = default;
-  MarkStagePass(const MarkStagePass &other) : PassWrapper(other) {}
-
-  StringRef getArgument() const override { return "hone-mark-stage"; }
-  StringRef getDescription() const override { return "Writes on the module which stage it has reached"; }
-  void runOnOperation() override {
-    getOperation()->setAttr(stageAttr, StringAttr::get(&getContext(), stage.getValue()));
-  }
-
-  Option<std::string> stage{*this, "stage", llvm::cl::desc("import, hone, kernels, plan or llvm")};
+  void runOnOperation() override { getOperation()->setAttr(stageAttr, StringAttr::get(&getContext(), stage)); }
 };
 } // namespace
-
-std::unique_ptr<Pass> hone::createMarkStagePass(Stage stage) {
-  auto pass = std::make_unique<MarkStagePass>();
-  pass->stage = toString(stage).str();
-  return pass;
-}
 
 /// Adds the passes that make `stage` out of the one before it.
 static void buildStage(OpPassManager &manager, Stage stage) {
@@ -72,13 +62,13 @@ static void buildStage(OpPassManager &manager, Stage stage) {
     manager.addPass(createCSEPass()); // views of the same slot
     break;
   case Stage::Llvm:
-    manager.addPass(createWriteManifestPass()); // the last moment at which launches know their nodes
+    manager.addPass(createWriteManifest()); // the last moment at which launches know their nodes
     manager.addPass(createGenerateKernels());
     addKernelLoweringPasses(manager.nest<ModuleOp>()); // kernels in parallel
     manager.addPass(createLowerProgram());             // behind them: its module is born in the LLVM dialect
     break;
   }
-  manager.addPass(createMarkStagePass(stage));
+  manager.addPass(createMarkStage({toString(stage).str()}));
 }
 
 void hone::buildPipeline(OpPassManager &manager, Stage from, Stage to) {

@@ -37,9 +37,6 @@ void registerCompilerDialects(mlir::DialectRegistry &registry);
 /// Makes every pass of buildPipeline() known by name. Call once.
 void registerCompilerPasses();
 
-/// --hone-mark-stage=stage=NAME: writes the stage's name on the module.
-std::unique_ptr<mlir::Pass> createMarkStagePass(Stage stage);
-
 } // namespace hone
 
 #endif // HONE_COMPILER_DRIVER_PIPELINE_H

@@ -31,8 +31,4 @@ void hone::registerCompilerPasses() {
   registerHonePasses();
   registerHonePipelines();
   registerHoneCompilerPasses();
-  registerPass(createExpandMathPass);
-  registerPass(createFinishKernelsPass);
-  registerPass(createWriteManifestPass);
-  registerPass([] { return createMarkStagePass(Stage::Import); });
 }

@@ -9,26 +9,28 @@ class Hone_ScalarOp<string mnemonic, list<Trait> traits = []>
                                           DeclareOpInterfaceMethods<Hone_ScalarOpInterface>], traits)>;
 
 // From one type of tensor to one of the same or another.
-class Hone_MapOp<string mnemonic, string text, Type from, Type to, list<Trait> traits = []>
+class Hone_MapOp<string mnemonic, string text, Hone_TensorOf from, Hone_TensorOf to, list<Trait> traits = []>
     : Hone_ScalarOp<mnemonic, traits> {
   let summary = text;
+  let description = "```mlir\n%y = hone." # mnemonic # " %x : " # from.example # " -> " # to.example # "\n```\n";
   let arguments = (ins from:$input);
   let results = (outs to:$output);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
 }
-class Hone_UnaryOp<string mnemonic, string text, Type type, list<Trait> traits = []>
+class Hone_UnaryOp<string mnemonic, string text, Hone_TensorOf type, list<Trait> traits = []>
     : Hone_MapOp<mnemonic, text, type, type, !listconcat([SameOperandsAndResultElementType], traits)>;
 
-class Hone_ZipOp<string mnemonic, string text, Type from, Type to, list<Trait> traits = []>
+class Hone_ZipOp<string mnemonic, string text, Hone_TensorOf from, Hone_TensorOf to, list<Trait> traits = []>
     : Hone_ScalarOp<mnemonic, traits> {
   let summary = text;
+  let description = "```mlir\n%y = hone." # mnemonic # " %a, %b : " # from.example # ", " # from.rowExample # " -> " # to.example # "\n```\n";
   let arguments = (ins from:$lhs, from:$rhs);
   let results = (outs to:$output);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($lhs) `,` type($rhs) `->` type($output)";
 }
-class Hone_BinaryOp<string mnemonic, string text, Type type, list<Trait> traits = []>
+class Hone_BinaryOp<string mnemonic, string text, Hone_TensorOf type, list<Trait> traits = []>
     : Hone_ZipOp<mnemonic, text, type, type, !listconcat([SameOperandsAndResultElementType], traits)>;
-class Hone_CompareOp<string mnemonic, string text, Type type>
+class Hone_CompareOp<string mnemonic, string text, Hone_TensorOf type>
     : Hone_ZipOp<mnemonic, text, type, Hone_BoolTensor, [SameOperandsElementType, Hone_Cheap]>;
 
 def Hone_AbsOp : Hone_UnaryOp<"abs", "|x|; integer minimum wraps (ONNX Abs-13)", Hone_NumberTensor, [Hone_Cheap]>;
@@ -51,6 +53,11 @@ def Hone_NotOp : Hone_UnaryOp<"not", "Logical negation (ONNX Not-1)", Hone_BoolT
 def Hone_IsNanOp : Hone_MapOp<"is_nan", "Whether x is NaN (ONNX IsNaN-20)", Hone_FloatTensor, Hone_BoolTensor, [Hone_Cheap]>;
 def Hone_IsInfOp : Hone_MapOp<"is_inf", "Whether x is an infinity of an asked-for sign (ONNX IsInf-20)", Hone_FloatTensor,
                                  Hone_BoolTensor> {
+  let description = [{
+    ```mlir
+    %y = hone.is_inf %x {negative = false} : tensor<?x8xf32> -> tensor<?x8xi1>
+    ```
+  }];
   let arguments = (ins Hone_FloatTensor:$input, DefaultValuedAttr<BoolAttr, "true">:$positive,
                        DefaultValuedAttr<BoolAttr, "true">:$negative);
 }
@@ -68,6 +75,9 @@ def Hone_CastOp : Hone_MapOp<"cast", "Conversion to the result's element type (O
   let description = [{
     Floats to integers truncate; values outside the target's range, infinities and NaN give what x86-64's truncating
     conversion to 64 bits gives, cut to the width (ONNX leaves them undefined). Integers wrap. Anything that is not zero is true.
+    ```mlir
+    %y = hone.cast %x : tensor<?x8xf32> -> tensor<?x8xui8>
+    ```
   }];
   let hasFolder = 1;
 }
@@ -76,12 +86,20 @@ def Hone_AddOp : Hone_BinaryOp<"add", "Sum; integers wrap (ONNX Add-14)", Hone_N
 def Hone_SubOp : Hone_BinaryOp<"sub", "Difference; integers wrap (ONNX Sub-14)", Hone_NumberTensor, [Hone_Cheap]> { let hasFolder = 1; }
 def Hone_MulOp : Hone_BinaryOp<"mul", "Product; integers wrap (ONNX Mul-14)", Hone_NumberTensor, [Hone_Cheap]> { let hasFolder = 1; }
 def Hone_DivOp : Hone_BinaryOp<"div", "Quotient; integers truncate towards zero (ONNX Div-14)", Hone_NumberTensor> {
-  let description = [{ An integer division by zero makes the run fail; the least integer divided by -1 wraps. }];
+  let description = [{
+    An integer division by zero makes the run fail; the least integer divided by -1 wraps.
+    ```mlir
+    %y = hone.div %a, %b : tensor<?x8xi64>, tensor<i64> -> tensor<?x8xi64>
+    ```
+  }];
   let hasFolder = 1;
 }
 def Hone_ModOp : Hone_BinaryOp<"mod", "Remainder (ONNX Mod-13)", Hone_NumberTensor> {
   let description = [{
     With the divisor's sign as in Python, or with `fmod` the dividend's as in C. An integer division by zero makes the run fail.
+    ```mlir
+    %y = hone.mod %a, %b {fmod} : tensor<?x8xf32>, tensor<f32> -> tensor<?x8xf32>
+    ```
   }];
   let arguments = (ins Hone_NumberTensor:$lhs, Hone_NumberTensor:$rhs, UnitAttr:$fmod);
 }
@@ -90,6 +108,9 @@ def Hone_PowOp : Hone_ZipOp<"pow", "lhs to the rhs, in lhs's type (ONNX Pow-15)"
   let description = [{
     Floats of one type are computed in it, other mixtures with floats in f64. Integers by integers wrap; a negative exponent
     gives the quotient 1 / lhs^|rhs| without its fraction, and 0 for a base of 0.
+    ```mlir
+    %y = hone.pow %a, %b : tensor<?x8xf32>, tensor<i64> -> tensor<?x8xf32>
+    ```
   }];
   let hasFolder = 1;
 }
@@ -104,6 +125,11 @@ def Hone_LessEqualOp : Hone_CompareOp<"less_equal", "Whether lhs is at most rhs 
 
 def Hone_SelectOp : Hone_ScalarOp<"select", [AllElementTypesMatch<["on_true", "on_false", "output"]>, Hone_Cheap]> {
   let summary = "on_true where condition holds, else on_false (ONNX Where-16)";
+  let description = [{
+    ```mlir
+    %y = hone.select %c, %a, %b : tensor<?x8xi1>, tensor<?x8xf32>, tensor<f32> -> tensor<?x8xf32>
+    ```
+  }];
   let arguments = (ins Hone_BoolTensor:$condition, Hone_Tensor:$on_true, Hone_Tensor:$on_false);
   let results = (outs Hone_Tensor:$output);
   let assemblyFormat = [{

@@ -20,9 +20,26 @@ def Hone_Dialect : Dialect {
     Element types: f32, f64, i1 (ONNX bool), signless i8-i64 for signed and ui8-ui64 for unsigned integers.
     Large constants are symbols (`hone.weight`), never attributes.
 
-    Three discardable attributes of entry arguments and results, and two of modules, carry facts for users:
-    `hone.name` (the ONNX name), `hone.dims` (array of strings: a dynamic dim's symbol), `hone.target` (#hone.target),
-    `hone.model` (name, digest, flags).
+    These discardable attributes carry facts for users and between passes; none has to be written by hand:
+
+    | attribute | on | what |
+    |---|---|---|
+    | `hone.name` | arguments and results of `@main` | string: the name that callers know it by; without it `arg0`, `arg1` …, `result0` … |
+    | `hone.dims` | arguments and results of `@main` | array of strings: the symbol of each dynamic dim, "" for none. Equal symbols are equal sizes |
+    | `hone.sizes` | tensor arguments of a `hone.kernel` | array of i64: for each dynamic dim, the number of the index argument that holds it |
+    | `hone.target` | the module | [#hone.target](#targetattr): what code is generated for; without it this machine |
+    | `hone.model` | the module | dictionary: `name` (a C identifier, prefix of the library's symbol; without it from the file's name), `digest` (of the model file), `flags` (that it was compiled with) |
+    | `hone.stage` | the module | string: the stage of the compile that it has reached (import, hone, kernels, plan, llvm); without it `import` |
+    | `hone.manifest` | the module, from stage llvm on | string: the manifest, as JSON |
+    | `hone.offset` | `hone.weight`, from stage plan on | i64: its place in the library's weights, in bytes |
+
+    A whole module, written by hand:
+    ```mlir
+    func.func @main(%x: tensor<?x8xf32> {hone.name = "x", hone.dims = ["batch", ""]}) -> (tensor<?x8xf32> {hone.name = "y"}) {
+      %y = hone.relu %x : tensor<?x8xf32> -> tensor<?x8xf32>
+      return %y : tensor<?x8xf32>
+    }
+    ```
   }];
   let cppNamespace = "::hone";
   let useDefaultAttributePrinterParser = 1;
@@ -43,17 +60,23 @@ def Hone_Dialect : Dialect {
   }];
 }
 
-// Tensors by what their elements are. An encoding would be lost wherever a type is derived, so there is none.
-class Hone_TensorOf<list<Type> elements>
-    : RankedTensorOf<elements, [CPred<"!::llvm::cast<::mlir::RankedTensorType>($_self).getEncoding()">], "ranked tensor">;
+// Tensors by what their elements are: in words, and as one of these types for examples. An encoding would be lost wherever a
+// type is derived, so there is none.
+class Hone_TensorOf<list<Type> elements, string words, string anElement = "f32">
+    : RankedTensorOf<elements, [CPred<"!::llvm::cast<::mlir::RankedTensorType>($_self).getEncoding()">]> {
+  let summary = "tensor of " # words;
+  string example = "tensor<?x8x" # anElement # ">";
+  string rowExample = "tensor<8x" # anElement # ">";
+}
 defvar Hone_Floats = [F32, F64];
 defvar Hone_Integers = [I8, I16, I32, I64, UI8, UI16, UI32, UI64];
-def Hone_Tensor : Hone_TensorOf<!listconcat(Hone_Floats, [I1], Hone_Integers)>;
-def Hone_NumberTensor : Hone_TensorOf<!listconcat(Hone_Floats, Hone_Integers)>;
-def Hone_FloatTensor : Hone_TensorOf<Hone_Floats>;
-def Hone_IntegerTensor : Hone_TensorOf<Hone_Integers>;
-def Hone_IndexTensor : Hone_TensorOf<[I8, I16, I32, I64]>; // positions, which may count from the end
-def Hone_BoolTensor : Hone_TensorOf<[I1]>;
+def Hone_Tensor : Hone_TensorOf<!listconcat(Hone_Floats, [I1], Hone_Integers), "any element type (f32, f64, i1, i8-i64, ui8-ui64)">;
+def Hone_NumberTensor : Hone_TensorOf<!listconcat(Hone_Floats, Hone_Integers), "numbers (f32, f64, i8-i64, ui8-ui64)">;
+def Hone_FloatTensor : Hone_TensorOf<Hone_Floats, "floats (f32, f64)">;
+def Hone_F32Tensor : Hone_TensorOf<[F32], "f32">;
+def Hone_IntegerTensor : Hone_TensorOf<Hone_Integers, "integers (i8-i64, ui8-ui64)", "i64">;
+def Hone_IndexTensor : Hone_TensorOf<[I8, I16, I32, I64], "positions, which may count from the end (i8-i64)", "i64">;
+def Hone_BoolTensor : Hone_TensorOf<[I1], "truth values (i1)", "i1">;
 
 class Hone_Op<string mnemonic, list<Trait> traits = []> : Op<Hone_Dialect, mnemonic, traits>;
 

@@ -22,6 +22,7 @@ def Hone_MatmulOp : Hone_TensorOp<"matmul", [DeclareOpInterfaceMethods<Hone_Elem
   let hasVerifier = 1;
 }
 
+def Hone_MaskTensor : Hone_TensorOf<[F32, I1], "f32 or truth values (i1)">;
 def Hone_AttentionOp : Hone_TensorOp<"attention"> {
   let summary = "softmax(scale · Q Kᵀ + mask) V, keys visited once (Dao et al. 2022)";
   let description = [{
@@ -35,10 +36,10 @@ def Hone_AttentionOp : Hone_TensorOp<"attention"> {
        : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x1x1x?xf32> -> tensor<?x?x12x32xf32>
     ```
   }];
-  let arguments = (ins Hone_TensorOf<[F32]>:$query, Hone_TensorOf<[F32]>:$key, Hone_TensorOf<[F32]>:$value,
-                       Optional<Hone_TensorOf<[F32, I1]>>:$mask, F32Attr:$scale,
+  let arguments = (ins Hone_F32Tensor:$query, Hone_F32Tensor:$key, Hone_F32Tensor:$value,
+                       Optional<Hone_MaskTensor>:$mask, F32Attr:$scale,
                        OptionalAttr<F32Attr>:$fill, UnitAttr:$guarded);
-  let results = (outs Hone_TensorOf<[F32]>:$output);
+  let results = (outs Hone_F32Tensor:$output);
   let assemblyFormat = [{
     $query `,` $key `,` $value (`,` $mask^)? attr-dict `:` type($query) `,` type($key) `,` type($value)
     (`,` type($mask)^)? `->` type($output)

@@ -12,6 +12,11 @@ class Hone_RowOp<string mnemonic> : Hone_TensorOp<mnemonic, [DeclareOpInterfaceM
 
 def Hone_SoftmaxOp : Hone_RowOp<"softmax"> {
   let summary = "exp(x - max) / sum(exp(x - max)) along an axis, or with `log` its logarithm (ONNX Softmax-13, LogSoftmax-13)";
+  let description = [{
+    ```mlir
+    %y = hone.softmax %x {axis = 1 : i64} : tensor<?x8xf32> -> tensor<?x8xf32>
+    ```
+  }];
   let arguments = (ins Hone_FloatTensor:$input, I64Attr:$axis, UnitAttr:$log);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
 }
@@ -34,6 +39,11 @@ def Hone_LayerNormOp : Hone_RowOp<"layer_norm"> {
 
 def Hone_RmsNormOp : Hone_RowOp<"rms_norm"> {
   let summary = "x / sqrt(mean(x²) + epsilon) · scale over dims from `axis` on (ONNX RMSNormalization-23; Zhang, Sennrich 2019)";
+  let description = [{
+    ```mlir
+    %y = hone.rms_norm %x, %scale {axis = 2 : i64, epsilon = 1.0e-6 : f32} : tensor<?x?x384xf32>, tensor<384xf32> -> tensor<?x?x384xf32>
+    ```
+  }];
   let arguments = (ins Hone_FloatTensor:$input, Hone_FloatTensor:$scale, I64Attr:$axis, F32Attr:$epsilon);
   let assemblyFormat = "$input `,` $scale attr-dict `:` type($input) `,` type($scale) `->` type($output)";
 }

@@ -9,7 +9,12 @@ include "mlir/Interfaces/FunctionInterfaces.td"
 
 def Hone_TargetAttr : Hone_Attr<"Target", "target"> {
   let summary = "What code is generated for: triple, level, features";
-  let description = [{ `level` is a row of the target table (x86-64-v3, x86-64-v4). The code generator looks it up there. }];
+  let description = [{
+    `level` is a row of the target table (x86-64-v3, x86-64-v4). The code generator looks it up there.
+    ```mlir
+    #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v4", features = "+avx512vnni">
+    ```
+  }];
   let parameters = (ins StringRefParameter<"LLVM triple">:$triple, StringRefParameter<"CPU level">:$level,
                         StringRefParameter<"LLVM features beyond the level">:$features);
   let assemblyFormat = "`<` `triple` `=` $triple `,` `level` `=` $level `,` `features` `=` $features `>`";
@@ -17,6 +22,11 @@ def Hone_TargetAttr : Hone_Attr<"Target", "target"> {
 
 def Hone_FileAttr : Hone_Attr<"File", "file"> {
   let summary = "Bytes of a file: little-endian, row-major elements";
+  let description = [{
+    ```mlir
+    #hone.file<"model.onnx", offset = 1024, length = 2359296>
+    ```
+  }];
   let parameters = (ins StringRefParameter<"path, relative to the stage file or absolute">:$path, "int64_t":$offset,
                         "int64_t":$length);
   let assemblyFormat = "`<` $path `,` `offset` `=` $offset `,` `length` `=` $length `>`";
@@ -27,6 +37,9 @@ def Hone_PackAttr : Hone_Attr<"Pack", "pack"> {
   let description = [{
     Sources are matrices [k, n_i] (or [n_i, k] with `transposed`); the result is [ceil(sum n_i / panel), k, panel] with
     zeros beyond the last column.
+    ```mlir
+    #hone.pack<[@query, @key], panel = 16, transposed = false>
+    ```
   }];
   let parameters = (ins ArrayRefParameter<"::mlir::FlatSymbolRefAttr", "weights">:$sources, "int64_t":$panel,
                         "bool":$transposed);
@@ -35,6 +48,11 @@ def Hone_PackAttr : Hone_Attr<"Pack", "pack"> {
 
 def Hone_JoinAttr : Hone_Attr<"Join", "join"> {
   let summary = "Recipe: weights one after the other along dim 0";
+  let description = [{
+    ```mlir
+    #hone.join<[@query_bias, @key_bias]>
+    ```
+  }];
   let parameters = (ins ArrayRefParameter<"::mlir::FlatSymbolRefAttr", "weights">:$sources);
   let assemblyFormat = "`<` `[` $sources `]` `>`";
 }
@@ -60,6 +78,11 @@ def Hone_WeightOp : Hone_Op<"weight", [Symbol]> {
 def Hone_UseWeightOp : Hone_Op<"use_weight", [Pure, DeclareOpInterfaceMethods<Hone_ShapeOpInterface>,
                                              DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "The tensor of a weight";
+  let description = [{
+    ```mlir
+    %w = hone.use_weight @w0 : tensor<384x1536xf32>
+    ```
+  }];
   let arguments = (ins FlatSymbolRefAttr:$weight);
   let results = (outs Hone_Tensor:$output);
   let assemblyFormat = "$weight attr-dict `:` type($output)";
@@ -68,7 +91,12 @@ def Hone_UseWeightOp : Hone_Op<"use_weight", [Pure, DeclareOpInterfaceMethods<Ho
 // Not pure: it stays where the value has no other use.
 def Hone_TapOp : Hone_Op<"tap", [DeclareOpInterfaceMethods<Hone_ShapeOpInterface>, AllTypesMatch<["input", "output"]>]> {
   let summary = "Names a value as in the model file";
-  let description = [{ Survives every pass; compiled, it is an extra output of the library. }];
+  let description = [{
+    Survives every pass; compiled, it is an extra output of the library.
+    ```mlir
+    %y = hone.tap %x "encoder/MatMul_3" : tensor<?x8xf32>
+    ```
+  }];
   let arguments = (ins Hone_Tensor:$input, StrAttr:$name);
   let results = (outs Hone_Tensor:$output);
   let assemblyFormat = "$input $name attr-dict `:` type($output)";
@@ -78,6 +106,9 @@ def Hone_CheckOp : Hone_Op<"check", []> {
   let summary = "Stops the run with an error unless a condition of the host program holds";
   let description = [{
     `message` names the node and may hold {0} and {1}, which stand for the two index values.
+    ```mlir
+    hone.check %same, "node 'encoder/Add_3' (Add): cannot broadcast a dim of {0} with one of {1}" (%a, %b)
+    ```
   }];
   let arguments = (ins I1:$condition, StrAttr:$message, Index:$first, Index:$second);
   let assemblyFormat = "$condition `,` $message `(` $first `,` $second `)` attr-dict";
@@ -88,6 +119,12 @@ def Hone_KernelOp : Hone_Op<"kernel", [IsolatedFromAbove, FunctionOpInterface, S
   let description = [{
     Tensor arguments first, then index arguments. A tensor argument's attribute `hone.sizes` gives, for each of its dynamic
     dims, the number of the index argument that holds it: equal dims are one argument. The body is straight-line `hone` ops.
+    ```mlir
+    hone.kernel @k0_exp(%x: tensor<?x8xf32> {hone.sizes = array<i64: 1>}, %n: index) -> tensor<?x8xf32> {
+      %y = hone.exp %x : tensor<?x8xf32> -> tensor<?x8xf32>
+      hone.return %y : tensor<?x8xf32>
+    }
+    ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<FunctionType>:$function_type,
                        OptionalAttr<DictArrayAttr>:$arg_attrs, OptionalAttr<DictArrayAttr>:$res_attrs);
@@ -105,6 +142,14 @@ def Hone_KernelOp : Hone_Op<"kernel", [IsolatedFromAbove, FunctionOpInterface, S
 
 def Hone_ReturnOp : Hone_Op<"return", [Pure, Terminator, HasParent<"KernelOp">]> {
   let summary = "The results of a kernel";
+  let description = [{
+    ```mlir
+    hone.kernel @k0_exp(%x: tensor<8xf32>) -> tensor<8xf32> {
+      %y = hone.exp %x : tensor<8xf32> -> tensor<8xf32>
+      hone.return %y : tensor<8xf32>
+    }
+    ```
+  }];
   let arguments = (ins Variadic<Hone_Tensor>:$operands);
   let assemblyFormat = "($operands^ `:` type($operands))? attr-dict";
 }
@@ -115,6 +160,10 @@ def Hone_LaunchOp : Hone_Op<"launch", [AttrSizedOperandSegments, DeclareOpInterf
     In tensor form (after dispatch) results are tensors, whose dynamic dims are `result_sizes` in order. In buffer form
     (after plan) there are no results: `buffers` are the kernel's tensor arguments followed by its results, as memrefs.
     `count`, `grain` (iterations) and `scratch` (bytes per thread) come from the target model.
+    ```mlir
+    %y = hone.launch @k0_exp(%x) sizes(%n) to(%n) : (tensor<?x8xf32>) -> tensor<?x8xf32>
+    hone.launch @k0_exp(%in, %out) sizes(%n) range(%count, %grain, %scratch) : (memref<?x8xf32>, memref<?x8xf32>) -> ()
+    ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<AnyType>:$buffers, Variadic<Index>:$sizes,
                        Variadic<Index>:$result_sizes, Optional<Index>:$count, Optional<Index>:$grain,

@@ -36,7 +36,12 @@ def Hone_ReduceOp : Hone_TensorOp<"reduce", [DeclareOpInterfaceMethods<Hone_Elem
 
 def Hone_ArgReduceOp : Hone_TensorOp<"arg_reduce", [DeclareOpInterfaceMethods<Hone_ElementOpInterface>]> {
   let summary = "Position of the greatest (`max`) or least (`min`) element along an axis (ONNX ArgMax-13, ArgMin-13)";
-  let description = [{ The first such position, or with `select_last` the last. A NaN counts as greatest and as least. }];
+  let description = [{
+    The first such position, or with `select_last` the last. A NaN counts as greatest and as least.
+    ```mlir
+    %i = hone.arg_reduce max %x {axis = 1 : i64, keepdims} : tensor<?x8xf32> -> tensor<?x1xi64>
+    ```
+  }];
   let arguments = (ins Hone_ReduceKindAttr:$kind, Hone_NumberTensor:$input, I64Attr:$axis, UnitAttr:$keepdims,
                        UnitAttr:$select_last);
   let results = (outs Hone_IntegerTensor:$output);
@@ -47,6 +52,12 @@ def Hone_ArgReduceOp : Hone_TensorOp<"arg_reduce", [DeclareOpInterfaceMethods<Ho
 def Hone_CumSumOp : Hone_TensorOp<"cumsum", [DeclareOpInterfaceMethods<Hone_LoopOpInterface>,
                                             SameOperandsAndResultElementType]> {
   let summary = "Running sums along an axis, in order (ONNX CumSum-14)";
+  let description = [{
+    With `exclusive` without the element itself, with `reverse` from the end.
+    ```mlir
+    %y = hone.cumsum %x {axis = 1 : i64, exclusive} : tensor<?x8xf32> -> tensor<?x8xf32>
+    ```
+  }];
   let arguments = (ins Hone_NumberTensor:$input, I64Attr:$axis, UnitAttr:$exclusive, UnitAttr:$reverse);
   let results = (outs Hone_NumberTensor:$output);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($output)";
@@ -56,7 +67,12 @@ def Hone_CumSumOp : Hone_TensorOp<"cumsum", [DeclareOpInterfaceMethods<Hone_Loop
 def Hone_TopKOp : Hone_TensorOp<"topk", [DeclareOpInterfaceMethods<Hone_LoopOpInterface>,
                                         AllElementTypesMatch<["input", "values"]>]> {
   let summary = "The k greatest or least elements along an axis, sorted, and their positions (ONNX TopK-24)";
-  let description = [{ Equal elements come in order of position. NaN counts as greatest. }];
+  let description = [{
+    Equal elements come in order of position. NaN counts as greatest.
+    ```mlir
+    %values, %positions = hone.topk %x, %k {axis = 1 : i64, largest = true} : tensor<?x8xf32> -> tensor<?x?xf32>, tensor<?x?xi64>
+    ```
+  }];
   let arguments = (ins Hone_NumberTensor:$input, Index:$k, I64Attr:$axis, BoolAttr:$largest);
   let results = (outs Hone_NumberTensor:$values, Hone_IntegerTensor:$positions);
   let assemblyFormat = "$input `,` $k attr-dict `:` type($input) `->` type($values) `,` type($positions)";

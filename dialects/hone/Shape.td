@@ -12,6 +12,11 @@ class Hone_MoveOneOp<string mnemonic> : Hone_MoveOp<mnemonic, [AllElementTypesMa
 
 def Hone_ConstantOp : Hone_MoveOp<"constant", [ConstantLike, AllTypesMatch<["value", "output"]>]> {
   let summary = "A small constant, at most 1 KiB of data unless it is a splat";
+  let description = [{
+    ```mlir
+    %c = hone.constant dense<[1.0, 2.0]> : tensor<2xf32>
+    ```
+  }];
   let arguments = (ins ElementsAttr:$value);
   let assemblyFormat = "attr-dict $value";
   let hasVerifier = 1;
@@ -47,6 +52,11 @@ def Hone_ReshapeOp : Hone_MoveOneOp<"reshape"> {
 
 def Hone_ExpandOp : Hone_MoveOneOp<"expand"> {
   let summary = "The input broadcast to `sizes`, all dims of the result (ONNX Expand-13)";
+  let description = [{
+    ```mlir
+    %y = hone.expand %x [%b, %s] : tensor<8xf32> -> tensor<?x?xf32>
+    ```
+  }];
   let arguments = (ins Hone_Tensor:$input, Variadic<Index>:$sizes);
   let assemblyFormat = "$input `[` $sizes `]` attr-dict `:` type($input) `->` type($output)";
   let hasVerifier = 1;
@@ -55,6 +65,11 @@ def Hone_ExpandOp : Hone_MoveOneOp<"expand"> {
 
 def Hone_TransposeOp : Hone_MoveOneOp<"transpose"> {
   let summary = "Dims permuted: dim i of the result is dim permutation[i] of the input (ONNX Transpose-24)";
+  let description = [{
+    ```mlir
+    %y = hone.transpose %x [1, 0] : tensor<?x8xf32> -> tensor<8x?xf32>
+    ```
+  }];
   let arguments = (ins Hone_Tensor:$input, DenseI64ArrayAttr:$permutation);
   let assemblyFormat = "$input $permutation attr-dict `:` type($input) `->` type($output)";
   let hasVerifier = 1;
@@ -66,6 +81,9 @@ def Hone_SliceOp : Hone_MoveOp<"slice", [SameVariadicOperandSize, AllElementType
   let description = [{
     `starts`, `sizes` and `steps` have one index per dim, already clamped: element i of a dim is element start + i·step
     (step may be negative) of the input's.
+    ```mlir
+    %y = hone.slice %x [%first, %zero] [%count, %c8] [%step, %one] : tensor<?x8xf32> -> tensor<?x8xf32>
+    ```
   }];
   let arguments = (ins Hone_Tensor:$input, Variadic<Index>:$starts, Variadic<Index>:$sizes, Variadic<Index>:$steps);
   let assemblyFormat = [{
@@ -77,6 +95,11 @@ def Hone_SliceOp : Hone_MoveOp<"slice", [SameVariadicOperandSize, AllElementType
 
 def Hone_ConcatOp : Hone_MoveOp<"concat", [SameOperandsAndResultElementType]> {
   let summary = "Operands one after the other along an axis (ONNX Concat-13)";
+  let description = [{
+    ```mlir
+    %y = hone.concat %a, %b {axis = 0 : i64} : tensor<?x8xf32>, tensor<1x8xf32> -> tensor<?x8xf32>
+    ```
+  }];
   let arguments = (ins Variadic<Hone_Tensor>:$inputs, I64Attr:$axis);
   let assemblyFormat = "$inputs attr-dict `:` type($inputs) `->` type($output)";
   let hasVerifier = 1;
@@ -88,6 +111,9 @@ def Hone_PadOp : Hone_MoveOp<"pad", [SameVariadicOperandSize, AllElementTypesMat
   let description = [{
     `before` and `after` have one index per dim. Mode `constant` takes the scalar `value`; `edge`, `reflect` and `wrap` take
     elements of the input.
+    ```mlir
+    %y = hone.pad %x, %value [%zero, %one] [%n, %n] "constant" : tensor<?x8xf32>, tensor<f32> -> tensor<?x?xf32>
+    ```
   }];
   let arguments = (ins Hone_Tensor:$input, Hone_Tensor:$value, Variadic<Index>:$before, Variadic<Index>:$after,
                        StrAttr:$mode);
@@ -100,6 +126,11 @@ def Hone_PadOp : Hone_MoveOp<"pad", [SameVariadicOperandSize, AllElementTypesMat
 
 def Hone_TileOp : Hone_MoveOneOp<"tile"> {
   let summary = "The input repeated along each dim (ONNX Tile-13)";
+  let description = [{
+    ```mlir
+    %y = hone.tile %x [%n, %one] : tensor<?x8xf32> -> tensor<?x?xf32>
+    ```
+  }];
   let arguments = (ins Hone_Tensor:$input, Variadic<Index>:$repeats);
   let assemblyFormat = "$input `[` $repeats `]` attr-dict `:` type($input) `->` type($output)";
   let hasVerifier = 1;
@@ -121,6 +152,11 @@ def Hone_GatherOp : Hone_MoveOp<"gather", [AllElementTypesMatch<["data", "output
 
 def Hone_GatherElementsOp : Hone_MoveOp<"gather_elements", [AllElementTypesMatch<["data", "output"]>]> {
   let summary = "Element [.., indices[i], ..] of `data` for each position i, indexing along `axis` (ONNX GatherElements-13)";
+  let description = [{
+    ```mlir
+    %y = hone.gather_elements %data, %indices {axis = 1 : i64} : tensor<?x8xf32>, tensor<?x3xi64> -> tensor<?x3xf32>
+    ```
+  }];
   let arguments = (ins Hone_Tensor:$data, Hone_IndexTensor:$indices, I64Attr:$axis);
   let assemblyFormat = "$data `,` $indices attr-dict `:` type($data) `,` type($indices) `->` type($output)";
   let hasVerifier = 1;
@@ -128,6 +164,12 @@ def Hone_GatherElementsOp : Hone_MoveOp<"gather_elements", [AllElementTypesMatch
 
 def Hone_GatherNDOp : Hone_MoveOp<"gather_nd", [AllElementTypesMatch<["data", "output"]>]> {
   let summary = "Slices of `data` at index tuples (ONNX GatherND-13)";
+  let description = [{
+    The last dim of `indices` is a tuple of positions in the dims of `data` behind the first `batch_dims`.
+    ```mlir
+    %y = hone.gather_nd %data, %indices {batch_dims = 0 : i64} : tensor<?x8xf32>, tensor<5x1xi64> -> tensor<5x8xf32>
+    ```
+  }];
   let arguments = (ins Hone_Tensor:$data, Hone_IndexTensor:$indices, I64Attr:$batch_dims);
   let assemblyFormat = "$data `,` $indices attr-dict `:` type($data) `,` type($indices) `->` type($output)";
   let hasVerifier = 1;
@@ -135,7 +177,12 @@ def Hone_GatherNDOp : Hone_MoveOp<"gather_nd", [AllElementTypesMatch<["data", "o
 
 def Hone_OneHotOp : Hone_MoveOp<"one_hot", [AllElementTypesMatch<["values", "output"]>]> {
   let summary = "values[1] where the position along `axis` equals the index, else values[0] (ONNX OneHot-11)";
-  let description = [{ Negative indices count from `depth`; others outside select nothing. }];
+  let description = [{
+    Negative indices count from `depth`; others outside select nothing.
+    ```mlir
+    %y = hone.one_hot %indices, %depth, %values {axis = 1 : i64} : tensor<?xi64>, tensor<2xf32> -> tensor<?x?xf32>
+    ```
+  }];
   let arguments = (ins Hone_NumberTensor:$indices, Index:$depth, Hone_Tensor:$values, I64Attr:$axis);
   let assemblyFormat = "$indices `,` $depth `,` $values attr-dict `:` type($indices) `,` type($values) `->` type($output)";
   let hasVerifier = 1;
@@ -143,6 +190,11 @@ def Hone_OneHotOp : Hone_MoveOp<"one_hot", [AllElementTypesMatch<["values", "out
 
 def Hone_RangeOp : Hone_MoveOp<"range", [AllElementTypesMatch<["start", "delta", "output"]>]> {
   let summary = "start, start + delta, … : `size` elements (ONNX Range-11)";
+  let description = [{
+    ```mlir
+    %y = hone.range %start, %delta [%size] : tensor<i64>, tensor<i64> -> tensor<?xi64>
+    ```
+  }];
   let arguments = (ins Hone_NumberTensor:$start, Hone_NumberTensor:$delta, Index:$size);
   let assemblyFormat = "$start `,` $delta `[` $size `]` attr-dict `:` type($start) `,` type($delta) `->` type($output)";
   let hasVerifier = 1;
@@ -150,6 +202,11 @@ def Hone_RangeOp : Hone_MoveOp<"range", [AllElementTypesMatch<["start", "delta",
 
 def Hone_TriluOp : Hone_MoveOneOp<"trilu"> {
   let summary = "The upper or lower triangle of matrices, diagonal moved by `k`; zero elsewhere (ONNX Trilu-14)";
+  let description = [{
+    ```mlir
+    %y = hone.trilu %x, %k {upper = true} : tensor<?x8xf32> -> tensor<?x8xf32>
+    ```
+  }];
   let arguments = (ins Hone_Tensor:$input, Index:$k, BoolAttr:$upper);
   let assemblyFormat = "$input `,` $k attr-dict `:` type($input) `->` type($output)";
   let hasVerifier = 1;
@@ -160,6 +217,9 @@ def Hone_RandomUniformOp : Hone_MoveOp<"random_uniform"> {
   let description = [{
     The 24 upper bits of SplitMix64 (Steele, Lea, Flood 2014) at state seed + position · 0x9e3779b97f4a7c15, row-major. The same
     in every run and on any number of threads. f32 only.
+    ```mlir
+    %y = hone.random_uniform 42 [%b, %s] : tensor<?x?xf32>
+    ```
   }];
   let arguments = (ins I64Attr:$seed, Variadic<Index>:$sizes);
   let assemblyFormat = "$seed `[` $sizes `]` attr-dict `:` type($output)";
@@ -179,12 +239,25 @@ class Hone_ScatterOp<string mnemonic>
 
 def Hone_ScatterElementsOp : Hone_ScatterOp<"scatter_elements"> {
   let summary = "A copy of `data` with elements replaced or combined at indices along `axis` (ONNX ScatterElements-18)";
-  let description = [{ `reduction` is none, add, mul, max or min. Updates are applied in row-major order. }];
+  let description = [{
+    `reduction` is none, add, mul, max or min. Updates are applied in row-major order.
+    ```mlir
+    %y = hone.scatter_elements %data, %indices, %updates "add" {axis = 0 : i64}
+       : tensor<?x8xf32>, tensor<?x8xi64>, tensor<?x8xf32> -> tensor<?x8xf32>
+    ```
+  }];
   let arguments = (ins Hone_Tensor:$data, Hone_IndexTensor:$indices, Hone_Tensor:$updates, I64Attr:$axis,
                        StrAttr:$reduction);
 }
 
 def Hone_ScatterNDOp : Hone_ScatterOp<"scatter_nd"> {
   let summary = "A copy of `data` with slices replaced or combined at index tuples (ONNX ScatterND-18)";
+  let description = [{
+    `reduction` is none, add, mul, max or min. Updates are applied in row-major order.
+    ```mlir
+    %y = hone.scatter_nd %data, %indices, %updates "none"
+       : tensor<?x8xf32>, tensor<5x1xi64>, tensor<5x8xf32> -> tensor<?x8xf32>
+    ```
+  }];
   let arguments = (ins Hone_Tensor:$data, Hone_IndexTensor:$indices, Hone_Tensor:$updates, StrAttr:$reduction);
 }

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/codegen/cpu/Lower.h"
 
+#include "compiler/Passes.h"
 #include "compiler/codegen/cpu/Math.h"
 #include "hone/abi.h"
 #include "mlir/Conversion/MathToLibm/MathToLibm.h"
@@ -28,6 +29,12 @@
 
 #include <cstddef>
 #include <limits>
+
+namespace hone {
+#define GEN_PASS_DEF_EXPANDMATH
+#define GEN_PASS_DEF_FINISHKERNELS
+#include "compiler/Passes.h.inc"
+} // namespace hone
 
 using namespace mlir;
 using namespace hone;
@@ -129,12 +136,7 @@ template <typename Op> struct ConvertThroughF32 : OpRewritePattern<Op> {
   }
 };
 
-struct ExpandMath : PassWrapper<ExpandMath, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ExpandMath)
-  StringRef getArgument() const override { return "hone-expand-math"; }
-  StringRef getDescription() const override {
-    return "write f32 math functions as polynomials and bf16 conversions as integer code, call libm for f64";
-  }
+struct ExpandMath : hone::impl::ExpandMathBase<ExpandMath> {
   void getDependentDialects(DialectRegistry &registry) const override { registerKernelDialects(registry); }
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
@@ -159,13 +161,7 @@ struct ExpandMath : PassWrapper<ExpandMath, OperationPass<ModuleOp>> {
   }
 };
 
-struct FinishKernels : PassWrapper<FinishKernels, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FinishKernels)
-  StringRef getArgument() const override { return "hone-finish-kernels"; }
-  StringRef getDescription() const override {
-    return "move loop annotations to where translation reads them and add the entry of each kernel body";
-  }
-  void getDependentDialects(DialectRegistry &registry) const override { registry.insert<LLVM::LLVMDialect>(); }
+struct FinishKernels : hone::impl::FinishKernelsBase<FinishKernels> {
   void runOnOperation() override {
     getOperation().walk([](Operation *op) {
       if (auto annotation = op->getDiscardableAttr(LoopAttr)) {
@@ -226,13 +222,10 @@ struct FinishKernels : PassWrapper<FinishKernels, OperationPass<ModuleOp>> {
 
 } // namespace
 
-std::unique_ptr<Pass> hone::createExpandMathPass() { return std::make_unique<ExpandMath>(); }
-std::unique_ptr<Pass> hone::createFinishKernelsPass() { return std::make_unique<FinishKernels>(); }
-
 void hone::addKernelLoweringPasses(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  pm.addPass(createExpandMathPass());
+  pm.addPass(createExpandMath());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(createLoopInvariantCodeMotionPass());
@@ -254,7 +247,7 @@ void hone::addKernelLoweringPasses(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
-  pm.addPass(createFinishKernelsPass());
+  pm.addPass(createFinishKernels());
 }
 
 void hone::registerKernelDialects(DialectRegistry &registry) {

@@ -56,14 +56,6 @@ void annotateRolledLoop(mlir::Operation *loop);
 /// begin, int64_t end)`.
 void addKernelLoweringPasses(mlir::OpPassManager &pm);
 
-/// --hone-expand-math: math ops on f32 become the bodies of Math.h, f16 and bf16 are computed in f32, bf16 conversions
-/// become integer arithmetic.
-std::unique_ptr<mlir::Pass> createExpandMathPass();
-
-/// --hone-finish-kernels: on the LLVM dialect: loop annotations move to where translation reads them, and every body
-/// gets its entry.
-std::unique_ptr<mlir::Pass> createFinishKernelsPass();
-
 /// Dialects and translations that kernels need, loaded before any nested pass runs.
 void registerKernelDialects(mlir::DialectRegistry &registry);
 

@@ -328,7 +328,7 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
             .wasInterrupted();
     OpPassManager conversions("builtin.module");
     if (hasMath)
-      conversions.addPass(createExpandMathPass());
+      conversions.addPass(createExpandMath());
     conversions.addPass(createSCFToControlFlowPass());
     conversions.addPass(createConvertMathToLLVMPass());
     conversions.addPass(createArithToLLVMConversionPass());

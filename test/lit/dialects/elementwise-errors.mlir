@@ -9,7 +9,7 @@ func.func @types(%x: tensor<4xf32>, %y: tensor<4xi32>) {
 // -----
 
 func.func @float_only(%x: tensor<4xi32>) {
-  // expected-error@+1 {{operand #0 must be ranked tensor of 32-bit float or 64-bit float values, but got 'tensor<4xi32>'}}
+  // expected-error@+1 {{operand #0 must be tensor of floats (f32, f64), but got 'tensor<4xi32>'}}
   %0 = hone.sqrt %x : tensor<4xi32> -> tensor<4xi32>
   return
 }
@@ -17,7 +17,7 @@ func.func @float_only(%x: tensor<4xi32>) {
 // -----
 
 func.func @bool_only(%x: tensor<4xi8>) {
-  // expected-error@+1 {{operand #0 must be ranked tensor of 1-bit signless integer values, but got 'tensor<4xi8>'}}
+  // expected-error@+1 {{operand #0 must be tensor of truth values (i1), but got 'tensor<4xi8>'}}
   %0 = hone.not %x : tensor<4xi8> -> tensor<4xi8>
   return
 }
@@ -25,7 +25,7 @@ func.func @bool_only(%x: tensor<4xi8>) {
 // -----
 
 func.func @no_arithmetic_on_bools(%x: tensor<4xi1>) {
-  // expected-error@+1 {{operand #0 must be ranked tensor of}}
+  // expected-error@+1 {{operand #0 must be tensor of}}
   %0 = hone.mul %x, %x : tensor<4xi1>, tensor<4xi1> -> tensor<4xi1>
   return
 }
@@ -33,7 +33,7 @@ func.func @no_arithmetic_on_bools(%x: tensor<4xi1>) {
 // -----
 
 func.func @odd_type(%x: tensor<4xindex>) {
-  // expected-error@+1 {{operand #0 must be ranked tensor of}}
+  // expected-error@+1 {{operand #0 must be tensor of}}
   %0 = hone.abs %x : tensor<4xindex> -> tensor<4xindex>
   return
 }
@@ -41,7 +41,7 @@ func.func @odd_type(%x: tensor<4xindex>) {
 // -----
 
 func.func @comparison(%x: tensor<4xf32>) {
-  // expected-error@+1 {{result #0 must be ranked tensor of 1-bit signless integer values, but got 'tensor<4xf32>'}}
+  // expected-error@+1 {{result #0 must be tensor of truth values (i1), but got 'tensor<4xf32>'}}
   %0 = hone.less %x, %x : tensor<4xf32>, tensor<4xf32> -> tensor<4xf32>
   return
 }
@@ -57,7 +57,7 @@ func.func @power_type(%x: tensor<4xf32>, %y: tensor<4xi64>) {
 // -----
 
 func.func @condition(%c: tensor<4xi8>, %x: tensor<4xf32>) {
-  // expected-error@+1 {{operand #0 must be ranked tensor of 1-bit signless integer values, but got 'tensor<4xi8>'}}
+  // expected-error@+1 {{operand #0 must be tensor of truth values (i1), but got 'tensor<4xi8>'}}
   %0 = hone.select %c, %x, %x : tensor<4xi8>, tensor<4xf32>, tensor<4xf32> -> tensor<4xf32>
   return
 }

@@ -121,7 +121,7 @@ func.func @attention_mask_dims(%x: tensor<2x7x12x32xf32>, %m: tensor<3x1x1x7xf32
 // -----
 
 func.func @attention_type(%x: tensor<2x7x12x32xf64>) {
-  // expected-error@+1 {{operand #0 must be ranked tensor of 32-bit float values}}
+  // expected-error@+1 {{operand #0 must be tensor of f32}}
   %0 = hone.attention %x, %x, %x {scale = 1.0 : f32} : tensor<2x7x12x32xf64>, tensor<2x7x12x32xf64>, tensor<2x7x12x32xf64> -> tensor<2x7x12x32xf64>
   return
 }

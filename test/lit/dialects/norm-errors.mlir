@@ -1,7 +1,7 @@
 // RUN: hone-opt %s --verify-diagnostics --split-input-file
 
 func.func @softmax_type(%x: tensor<4x8xi32>) {
-  // expected-error@+1 {{operand #0 must be ranked tensor of 32-bit float or 64-bit float values, but got 'tensor<4x8xi32>'}}
+  // expected-error@+1 {{operand #0 must be tensor of floats (f32, f64), but got 'tensor<4x8xi32>'}}
   %0 = hone.softmax %x {axis = 1 : i64} : tensor<4x8xi32> -> tensor<4x8xi32>
   return
 }
@@ -25,7 +25,7 @@ func.func @layer_norm_axis(%x: tensor<4x8xf32>, %p: tensor<8xf32>) {
 // -----
 
 func.func @rms_norm_type(%x: tensor<4x8xi8>, %p: tensor<8xi8>) {
-  // expected-error@+1 {{operand #0 must be ranked tensor of 32-bit float or 64-bit float values, but got 'tensor<4x8xi8>'}}
+  // expected-error@+1 {{operand #0 must be tensor of floats (f32, f64), but got 'tensor<4x8xi8>'}}
   %0 = hone.rms_norm %x, %p {axis = 1 : i64, epsilon = 1.0e-5 : f32} : tensor<4x8xi8>, tensor<8xi8> -> tensor<4x8xi8>
   return
 }

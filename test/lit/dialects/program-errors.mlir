@@ -79,7 +79,7 @@ hone.weight @w : tensor<4611686018427387904x4xf32> = #hone.file<"model.onnx", of
 
 // -----
 
-// expected-error@+1 {{failed to satisfy constraint: type attribute of ranked tensor of}}
+// expected-error@+1 {{failed to satisfy constraint: type attribute of tensor of}}
 hone.weight @w : tensor<4xindex> = #hone.file<"model.onnx", offset = 0, length = 32>
 
 // -----

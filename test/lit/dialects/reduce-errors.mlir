@@ -81,7 +81,7 @@ func.func @reduce_type(%x: tensor<4x8xf32>) {
 // -----
 
 func.func @arg_reduce_type(%x: tensor<4x8xf32>) {
-  // expected-error@+1 {{result #0 must be ranked tensor of}}
+  // expected-error@+1 {{result #0 must be tensor of}}
   %0 = hone.arg_reduce max %x {axis = 1 : i64} : tensor<4x8xf32> -> tensor<4xf32>
   return
 }

@@ -161,7 +161,7 @@ func.func @constant_kind() {
 // -----
 
 func.func @constant_type() {
-  // expected-error@+1 {{result #0 must be ranked tensor of}}
+  // expected-error@+1 {{result #0 must be tensor of}}
   %0 = hone.constant dense<(1.0, 2.0)> : tensor<4xcomplex<f32>>
   return
 }
@@ -169,7 +169,7 @@ func.func @constant_type() {
 // -----
 
 func.func @encoding(%x: tensor<4xf32, "e">) {
-  // expected-error@+1 {{operand #0 must be ranked tensor of}}
+  // expected-error@+1 {{operand #0 must be tensor of}}
   %0 = hone.tile %x [] : tensor<4xf32, "e"> -> tensor<4xf32, "e">
   return
 }
@@ -249,7 +249,7 @@ func.func @tile_count(%x: tensor<4xf32>, %i: index) {
 // -----
 
 func.func @gather_type(%x: tensor<4x4xf32>, %i: tensor<3xui8>) {
-  // expected-error@+1 {{operand #1 must be ranked tensor of}}
+  // expected-error@+1 {{operand #1 must be tensor of}}
   %0 = hone.gather %x, %i {axis = 0 : i64} : tensor<4x4xf32>, tensor<3xui8> -> tensor<3x4xf32>
   return
 }
