@@ -26,6 +26,8 @@ constexpr unsigned maxDepth = 100;
 /// A field of two bytes can cost a hundred in memory; the largest models have some hundred thousand.
 constexpr uint64_t maxFields = 8 << 20;
 constexpr uint64_t maxStripped = 1 << 30;
+/// Of a length, as protobuf reads it.
+constexpr uint64_t maxLengthBytes = 5;
 
 } // namespace
 
@@ -61,10 +63,12 @@ static void putVarint(std::string &out, uint64_t value) {
   out += char(value);
 }
 
-static void putBytes(std::string &out, uint32_t field, StringRef value) {
+static std::string bytesField(uint32_t field, StringRef value) {
+  std::string out;
   putVarint(out, field << 3 | Bytes);
   putVarint(out, value.size());
   out.append(value.data(), value.size());
+  return out;
 }
 
 namespace {
@@ -73,10 +77,10 @@ class Stripper {
 public:
   Stripper(StringRef file, uint64_t threshold) : file(file), threshold(threshold) {}
 
-  /// Copies the message in [offset, end) to `out`.
-  Error copy(Message message, uint64_t offset, uint64_t end, std::string &out, unsigned depth);
+  /// Copies the message in [offset, end) to `result`.
+  Error copy(Message message, uint64_t offset, uint64_t end, unsigned depth);
 
-  std::vector<OnnxPayload> payloads;
+  StrippedModel result;
 
 private:
   StringRef file;
@@ -87,7 +91,10 @@ private:
     return llvm::createStringError("not a well-formed ONNX model: " + what + " at byte " + llvm::Twine(offset));
   }
   std::optional<uint64_t> readVarint(uint64_t &offset, uint64_t end) const;
-  void replacePayload(uint32_t field, uint64_t offset, uint64_t length, std::string &out);
+  /// The only way into the result: what comes from the file at `offset`, or stands for it.
+  Error append(StringRef bytes, uint64_t offset);
+  Error copyInner(Message message, uint64_t start, uint64_t content, uint64_t end, unsigned depth);
+  Error replacePayload(uint32_t field, uint64_t offset, uint64_t length);
 };
 
 } // namespace
@@ -104,20 +111,46 @@ std::optional<uint64_t> Stripper::readVarint(uint64_t &offset, uint64_t end) con
   return std::nullopt;
 }
 
-void Stripper::replacePayload(uint32_t field, uint64_t offset, uint64_t length, std::string &out) {
+Error Stripper::append(StringRef bytes, uint64_t offset) {
+  if (bytes.size() > maxStripped - result.bytes.size())
+    return fail(offset, "more than 1 GiB apart from weights");
+  result.bytes.append(bytes.data(), bytes.size());
+  return Error::success();
+}
+
+/// Copies the message in [content, end), whose field begins at `start`.
+Error Stripper::copyInner(Message message, uint64_t start, uint64_t content, uint64_t end, unsigned depth) {
+  // Its length, known afterwards, gets the room that it has in the file, as far as protobuf reads it: messages only
+  // shrink, and none is copied once more for each that it is in.
+  uint64_t tagEnd = start;
+  readVarint(tagEnd, content);
+  uint64_t width = std::min(content - tagEnd, maxLengthBytes);
+  if (Error error = append(file.slice(start, tagEnd), start))
+    return error;
+  if (Error error = append(std::string(width, '\0'), start))
+    return error;
+  uint64_t begin = result.bytes.size();
+  if (Error error = copy(message, content, end, depth))
+    return error;
+  uint64_t length = result.bytes.size() - begin;
+  for (uint64_t i = 0; i < width; ++i, length >>= 7)
+    result.bytes[begin - width + i] = char((length & 127) | (i + 1 < width ? 128 : 0));
+  return Error::success();
+}
+
+Error Stripper::replacePayload(uint32_t field, uint64_t offset, uint64_t length) {
+  std::string out;
   auto entry = [&](StringRef key, StringRef value) {
-    std::string pair;
-    putBytes(pair, 1, key);
-    putBytes(pair, 2, value);
-    putBytes(out, ExternalData, pair);
+    out += bytesField(ExternalData, bytesField(1, key) + bytesField(2, value));
   };
   entry("location", onnxSelfLocation);
   entry("offset", std::to_string(offset));
   entry("length", std::to_string(length));
-  payloads.push_back({offset, length, field});
+  result.payloads.push_back({offset, length, field});
+  return append(out, offset);
 }
 
-Error Stripper::copy(Message message, uint64_t offset, uint64_t end, std::string &out, unsigned depth) {
+Error Stripper::copy(Message message, uint64_t offset, uint64_t end, unsigned depth) {
   if (depth > maxDepth)
     return fail(offset, "messages nested more than " + llvm::Twine(maxDepth) + " deep");
   bool hasPayload = false;
@@ -159,16 +192,15 @@ Error Stripper::copy(Message message, uint64_t offset, uint64_t end, std::string
       uint64_t content = offset;
       offset += *length;
       if (Message inner = messageOf(message, field); inner != Leaf) {
-        std::string copied;
-        if (Error error = copy(inner, content, offset, copied, depth + 1))
+        if (Error error = copyInner(inner, start, content, offset, depth + 1))
           return error;
-        putBytes(out, field, copied);
         continue;
       }
       if (message == Tensor && (field == RawData || field == FloatData || field == DoubleData) && *length > threshold) {
         if (std::exchange(hasPayload, true))
           return fail(start, "two payloads in one tensor");
-        replacePayload(field, content, *length, out);
+        if (Error error = replacePayload(field, content, *length))
+          return error;
         continue;
       }
       break;
@@ -176,26 +208,24 @@ Error Stripper::copy(Message message, uint64_t offset, uint64_t end, std::string
     default:
       return fail(start, "bad wire type");
     }
-    if (out.size() + (offset - start) > maxStripped)
-      return fail(start, "more than 1 GiB apart from weights");
-    out.append(file.data() + start, offset - start);
+    if (Error error = append(file.slice(start, offset), start))
+      return error;
   }
   if (hasPayload && location != Default)
     return fail(begin, "a tensor with values both in the model and in another file");
   if (hasPayload)
     location = External;
-  if (location != Default) {
-    putVarint(out, DataLocation << 3 | Varint);
-    putVarint(out, location);
-  }
-  return Error::success();
+  if (location == Default)
+    return Error::success();
+  std::string out;
+  putVarint(out, DataLocation << 3 | Varint);
+  putVarint(out, location);
+  return append(out, end);
 }
 
 llvm::Expected<StrippedModel> hone::stripModel(StringRef file, uint64_t threshold) {
   Stripper stripper(file, threshold);
-  StrippedModel result;
-  if (Error error = stripper.copy(Model, 0, file.size(), result.bytes, 0))
+  if (Error error = stripper.copy(Model, 0, file.size(), 0))
     return error;
-  result.payloads = std::move(stripper.payloads);
-  return result;
+  return std::move(stripper.result);
 }

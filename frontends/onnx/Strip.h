@@ -31,7 +31,8 @@ struct StrippedModel {
 /// The location of a stripped tensor's "external" data. libonnx's checker leaves paths that begin with '#' alone.
 constexpr llvm::StringLiteral onnxSelfLocation = "#self";
 
-/// Strips the serialized ModelProto `file` of payloads above `threshold` bytes. The error says what is wrong at which
+/// Strips the serialized ModelProto `file` of payloads above `threshold` bytes (at least 256: what stands for a payload
+/// must be shorter). The error says what is wrong at which
 /// byte: not the wire format, a length beyond its message, more than 100 levels, 8 million fields or 1 GiB apart from
 /// payloads, or two payloads in one tensor.
 llvm::Expected<StrippedModel> stripModel(llvm::StringRef file, uint64_t threshold);

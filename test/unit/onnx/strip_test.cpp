@@ -4,6 +4,8 @@
 #include "frontends/onnx/Strip.h"
 #include "test/unit/onnx/Wire.h"
 #include "gtest/gtest.h"
+#include <sys/mman.h>
+#include <unistd.h>
 
 using namespace hone;
 using llvm::StringRef;
@@ -73,6 +75,47 @@ TEST(OnnxStrip, LimitsFields) {
   for (int i = 0; i < (8 << 20) + 1; ++i)
     graph += std::string("\x0a\x00", 2); // an empty node
   EXPECT_NE(errorOf(Wire().bytes(7, graph).out).find("more than 8388608 fields"), std::string::npos);
+}
+
+// A node with a long text and a tensor with long strings: neither alone is too much. The file is sparse.
+TEST(OnnxStrip, LimitsWhatIsLeft) {
+  const uint64_t leaf = 600 << 20;
+  char path[] = "/tmp/hone-strip-XXXXXX";
+  int fd = mkstemp(path);
+  ASSERT_GE(fd, 0);
+  unlink(path);
+  uint64_t size = 0;
+  auto add = [&](const Wire &bytes, uint64_t zeros) {
+    EXPECT_EQ(pwrite(fd, bytes.out.data(), bytes.out.size(), off_t(size)), ssize_t(bytes.out.size()));
+    size += bytes.out.size() + zeros;
+  };
+  Wire text = Wire().head(6, leaf);
+  Wire node = Wire().head(1, text.out.size() + leaf), tensor = Wire().head(5, text.out.size() + leaf);
+  add(wireModel().head(7, node.out.size() + tensor.out.size() + 2 * (text.out.size() + leaf)), 0);
+  for (const Wire &outer : {node, tensor}) {
+    add(outer, 0);
+    add(text, leaf);
+  }
+  ASSERT_EQ(ftruncate(fd, off_t(size)), 0);
+  void *mapped = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  close(fd);
+  ASSERT_NE(mapped, MAP_FAILED);
+  std::string error = errorOf(StringRef(static_cast<const char *>(mapped), size));
+  EXPECT_NE(error.find("more than 1 GiB apart from weights"), std::string::npos) << error;
+  munmap(mapped, size);
+}
+
+// Lengths that no longer need all of their bytes, and one of more than 5 bytes, which protobuf does not read.
+TEST(OnnxStrip, KeepsMessagesReadable) {
+  std::string tensor = wireTensor("w", OnnxDataType::Float, {1 << 20}, std::string(4 << 20, 'w')).out;
+  std::string longLength = "\x2a"; // field 5: an initializer
+  for (uint64_t i = 0, length = tensor.size(); i < 9; ++i, length >>= 7)
+    longLength += char((length & 127) | (i < 8 ? 128 : 0));
+  Wire graph = Wire().bytes(2, "g").bytes(11, wireValue("x")).bytes(12, wireValue("y"));
+  graph.bytes(1, wireNode("Add", {"x", "w"}, {"y"})).out += longLength + tensor;
+  ReadResult result = readBytes(wireModel().bytes(7, graph).out);
+  EXPECT_EQ(result.errors(), "");
+  EXPECT_EQ(result.model.graph.initializers.at(0).length, uint64_t(4) << 20);
 }
 
 TEST(OnnxStrip, RefusesTwoPayloads) {
