@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace hone {
 
@@ -25,24 +26,56 @@ static llvm::Error cannotRead(llvm::StringRef path, const llvm::Twine &reason) {
   return llvm::createStringError("cannot read '" + path + "': " + reason);
 }
 
+static FileIdentity identityOf(const struct stat &status) {
+  return {status.st_dev, status.st_ino, uint64_t(status.st_size),
+          int64_t(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec};
+}
+
+llvm::Expected<int> openRegularFile(const std::string &path, FileIdentity &identity) {
+  // O_NONBLOCK: opening a named pipe must not wait for its writer.
+  int fd = llvm::sys::RetryAfterSignal(-1, ::open, path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  struct stat status;
+  std::string problem;
+  if (fd < 0 || fstat(fd, &status) != 0)
+    problem = llvm::sys::StrError();
+  else if (!S_ISREG(status.st_mode))
+    problem = S_ISDIR(status.st_mode) ? "it is a folder" : "it is not a regular file";
+  if (problem.empty()) {
+    identity = identityOf(status);
+    return fd;
+  }
+  if (fd >= 0)
+    ::close(fd);
+  return llvm::createStringError(problem);
+}
+
+llvm::Expected<std::string> realPathOf(int fd) {
+  std::string link = "/proc/self/fd/" + std::to_string(fd);
+  std::vector<char> path(4096);
+  for (;;) {
+    ssize_t length = readlink(link.c_str(), path.data(), path.size());
+    if (length < 0)
+      return llvm::createStringError("cannot tell where it lies: '" + link + "': " + llvm::sys::StrError());
+    if (size_t(length) < path.size())
+      return std::string(path.data(), length);
+    path.resize(2 * path.size());
+  }
+}
+
 llvm::Expected<FileView> FileView::open(const llvm::Twine &path) {
   FileView view;
   view.filePath = path.str();
-  // O_NONBLOCK: opening a named pipe must not wait for its writer.
-  view.fd = ::open(view.filePath.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  struct stat status;
-  if (view.fd < 0 || fstat(view.fd, &status) != 0)
-    return cannotRead(view.filePath, llvm::sys::StrError());
-  if (!S_ISREG(status.st_mode))
-    return cannotRead(view.filePath, S_ISDIR(status.st_mode) ? "it is a folder" : "it is not a regular file");
-  view.modified = status.st_mtim;
-  if (status.st_size == 0) // mmap refuses empty ranges
+  llvm::Expected<int> fd = openRegularFile(view.filePath, view.opened);
+  if (!fd)
+    return cannotRead(view.filePath, toString(fd.takeError()));
+  view.fd = *fd;
+  if (view.opened.size == 0) // mmap refuses empty ranges
     return view;
-  void *mapped = mmap(nullptr, status.st_size, PROT_READ, MAP_PRIVATE, view.fd, 0);
+  void *mapped = mmap(nullptr, view.opened.size, PROT_READ, MAP_PRIVATE, view.fd, 0);
   if (mapped == MAP_FAILED)
     return cannotRead(view.filePath, llvm::sys::StrError());
   view.data = static_cast<const char *>(mapped);
-  view.fileSize = status.st_size;
+  view.fileSize = view.opened.size;
   return view;
 }
 
@@ -52,7 +85,7 @@ FileView &FileView::operator=(FileView &&other) {
   std::swap(filePath, other.filePath);
   std::swap(data, other.data);
   std::swap(fileSize, other.fileSize);
-  std::swap(modified, other.modified);
+  std::swap(opened, other.opened);
   std::swap(fd, other.fd);
   return *this;
 }
@@ -76,8 +109,7 @@ llvm::Error FileView::unchanged() const {
   struct stat status;
   if (fstat(fd, &status) != 0)
     return cannotRead(filePath, llvm::sys::StrError());
-  if (uint64_t(status.st_size) != fileSize || status.st_mtim.tv_sec != modified.tv_sec ||
-      status.st_mtim.tv_nsec != modified.tv_nsec)
+  if (!(identityOf(status) == opened))
     return llvm::createStringError("'" + filePath +
                                    "' was changed while it was read; compile again when it is complete");
   return llvm::Error::success();

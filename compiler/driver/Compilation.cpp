@@ -120,12 +120,9 @@ ExitCode Compilation::importModel() {
     return ExitUsage;
   }
 
-  // The module names the files of its weights by absolute paths.
-  for (OnnxFile &file : model.files) {
-    SmallString<128> real;
-    if (!llvm::sys::fs::real_path(file.path, real))
-      file.path = std::string(real);
-  }
+  // The module names the files of its weights by the absolute paths of what was checked.
+  for (OnnxFile &file : model.files)
+    file.path = file.realPath;
   llvm::Expected<std::string> digest = digestModel(model);
   if (!digest) {
     console.error(digest.takeError());
@@ -238,15 +235,9 @@ std::string Compilation::name() {
   return root->getOperation()->getAttrOfType<DictionaryAttr>(kModelAttr).getAs<StringAttr>("name").getValue().str();
 }
 
-llvm::Error Compilation::filesUnchanged() const {
-  for (const OnnxFile &file : files) {
-    llvm::sys::fs::file_status status;
-    std::error_code error = llvm::sys::fs::status(file.path, status);
-    if (error || status.getSize() != file.size ||
-        status.getLastModificationTime().time_since_epoch().count() != file.modified)
-      return llvm::createStringError("'" + file.path + "' changed while it was compiled; compile again");
-  }
-  return llvm::Error::success();
+llvm::Error Compilation::checkFile(const FileView &view) const {
+  auto file = llvm::find_if(files, [&](const OnnxFile &file) { return file.realPath == view.path(); });
+  return file == files.end() ? llvm::Error::success() : checkUnchanged(*file, view.identity());
 }
 
 //===-- Running -------------------------------------------------------------------------------------------------===//

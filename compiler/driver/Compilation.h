@@ -35,8 +35,8 @@ public:
   /// The passes that runTo(`to`) would run, as hone-opt takes them.
   std::string pipelineText(Stage to);
 
-  /// An error if a file of the model was changed since load().
-  llvm::Error filesUnchanged() const;
+  /// An error if `view` is of a file of the model that is not as load() read it.
+  llvm::Error checkFile(const FileView &view) const;
 
   mlir::ModuleOp module() { return *root; }
   mlir::MLIRContext &context() { return *mlirContext; }

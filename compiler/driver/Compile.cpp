@@ -172,10 +172,9 @@ static ExitCode writeOutput(Compilation &compilation, const OutputForm &form, St
   llvm::Expected<uint64_t> weightBytes = weightBytesOf(module);
   if (!weightBytes)
     return finish(weightBytes.takeError(), console);
-  LibraryParts parts{compilation.name(), std::move(*codes), *weightBytes, [&](WeightSink &sink) -> llvm::Error {
-                       if (llvm::Error error = writeWeights(module, sink))
-                         return error;
-                       return compilation.filesUnchanged();
+  LibraryParts parts{compilation.name(), std::move(*codes), *weightBytes, [&](WeightSink &sink) {
+                       return writeWeights(module, sink,
+                                           [&](const FileView &view) { return compilation.checkFile(view); });
                      }};
   return finish(emitLibrary(parts, output, form.library), console);
 }

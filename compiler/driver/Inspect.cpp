@@ -147,7 +147,7 @@ static llvm::Expected<json::Object> describeModel(const Options &options) {
   for (const OnnxTensor &tensor : model.graph.initializers)
     weightBytes += tensor.length;
   for (const OnnxFile &file : model.files)
-    fileBytes += file.size;
+    fileBytes += file.identity.size;
   return json::Object{
       {"model", json::Object{{"name", json::fixUTF8(model.graph.name)}, {"blake3", *digest}}},
       {"producer", json::fixUTF8(model.producer)},

@@ -32,7 +32,9 @@ struct PackSource {
 
 class WeightWriter {
 public:
-  WeightWriter(ModuleOp module, WeightSink &sink) : module(module), symbols(module), sink(sink) {}
+  using FileCheck = llvm::function_ref<llvm::Error(const FileView &)>;
+  WeightWriter(ModuleOp module, WeightSink &sink, FileCheck check)
+      : module(module), symbols(module), sink(sink), check(check) {}
   llvm::Error run(uint64_t totalBytes);
 
 private:
@@ -47,6 +49,7 @@ private:
   ModuleOp module;
   SymbolTable symbols;
   WeightSink &sink;
+  FileCheck check;
   llvm::StringMap<FileView> files;
 };
 } // namespace
@@ -87,6 +90,8 @@ llvm::Expected<const FileView &> WeightWriter::open(WeightOp weight, FileAttr so
     llvm::Expected<FileView> view = FileView::open(source.getPath());
     if (!view)
       return view.takeError();
+    if (llvm::Error error = check(*view))
+      return error;
     found = files.try_emplace(source.getPath(), std::move(*view)).first;
   }
   const FileView &view = found->second;
@@ -272,7 +277,8 @@ llvm::Expected<uint64_t> hone::weightBytesOf(ModuleOp module) {
   return bytes.getInt();
 }
 
-llvm::Error hone::writeWeights(ModuleOp module, WeightSink &sink) {
+llvm::Error hone::writeWeights(ModuleOp module, WeightSink &sink,
+                               llvm::function_ref<llvm::Error(const FileView &)> check) {
   llvm::Expected<uint64_t> bytes = weightBytesOf(module);
-  return bytes ? WeightWriter(module, sink).run(*bytes) : bytes.takeError();
+  return bytes ? WeightWriter(module, sink, check).run(*bytes) : bytes.takeError();
 }

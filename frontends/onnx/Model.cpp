@@ -4,7 +4,6 @@
 #include "frontends/onnx/Model.h"
 #include "frontends/onnx/OnnxLibrary.h"
 #include "frontends/onnx/Strip.h"
-#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
@@ -12,6 +11,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+#include <unistd.h>
 
 using namespace hone;
 using llvm::Error;
@@ -79,32 +79,48 @@ std::string OnnxNode::describe() const { return "node '" + name + "' (" + op + "
 
 static Error fileError(StringRef file, const Twine &what) { return llvm::createStringError("'" + file + "': " + what); }
 
-/// Opens a regular file (or a link to one: Hugging Face's cache is made of them) and describes it.
-static Expected<fs::file_t> openFile(OnnxFile &file) {
-  fs::file_status status;
-  // Asked before as well: to open a pipe is to wait for somebody who writes to it.
-  if (!fs::status(file.path, status) && status.type() == fs::file_type::fifo_file)
-    return fileError(file.path, "not a regular file");
-  Expected<fs::file_t> handle = fs::openNativeFileForRead(file.path);
-  if (!handle)
-    return fileError(file.path, llvm::toString(handle.takeError()));
-  if (std::error_code code = fs::status(*handle, status)) {
-    fs::closeFile(*handle);
-    return fileError(file.path, code.message());
+Error hone::checkUnchanged(const OnnxFile &file, const FileIdentity &now) {
+  if (now == file.identity)
+    return Error::success();
+  return llvm::createStringError("'" + file.path + "' changed while it was compiled; compile again");
+}
+
+namespace {
+
+/// Closes what it holds.
+struct Handle {
+  explicit Handle(int fd) : fd(fd) {}
+  Handle(Handle &&other) : fd(std::exchange(other.fd, -1)) {}
+  ~Handle() {
+    if (fd >= 0)
+      ::close(fd);
   }
-  if (status.type() != fs::file_type::regular_file) {
-    fs::closeFile(*handle);
-    return fileError(file.path, "not a regular file");
-  }
-  file.size = status.getSize();
-  file.modified = status.getLastModificationTime().time_since_epoch().count();
+  int fd;
+};
+
+} // namespace
+
+/// Opens the file that was opened before.
+static Expected<Handle> openAgain(const OnnxFile &file) {
+  FileIdentity now;
+  Expected<int> fd = openRegularFile(file.realPath, now);
+  if (!fd)
+    return fileError(file.path, llvm::toString(fd.takeError()));
+  Handle handle(*fd);
+  if (Error error = checkUnchanged(file, now))
+    return error;
   return handle;
+}
+
+/// Whether `path` lies in `folder` or below it; both without symbolic links.
+static bool liesIn(StringRef path, StringRef folder) {
+  return !folder.empty() && path.consume_front(folder) && (folder.ends_with("/") || path.starts_with("/"));
 }
 
 namespace {
 
 /// The files that external data are in. Locations are relative paths without ".." from the folder the model is named
-/// in, whatever links lead there.
+/// in. Symbolic links may lead to where the model's file really lies, as in Hugging Face's cache, but nowhere else.
 class ExternalFiles {
 public:
   explicit ExternalFiles(std::vector<OnnxFile> &files) : files(files) {}
@@ -115,9 +131,24 @@ private:
   llvm::StringMap<int32_t> indices;
 
   Expected<int32_t> indexOf(StringRef location);
+  Error findRealPath(int fd, OnnxFile &file) const;
 };
 
 } // namespace
+
+/// Asks for the path of the open file, which nobody can change between this check and the use.
+Error ExternalFiles::findRealPath(int fd, OnnxFile &file) const {
+  Expected<std::string> real = realPathOf(fd);
+  if (!real)
+    return real.takeError();
+  file.realPath = std::move(*real);
+  llvm::SmallString<256> named(path::parent_path(files[0].path)), folder;
+  if (fs::real_path(named.empty() ? StringRef(".") : StringRef(named), folder))
+    folder.clear();
+  if (liesIn(file.realPath, folder) || liesIn(file.realPath, path::parent_path(files[0].realPath)))
+    return Error::success();
+  return llvm::createStringError("it leads out of the model's folder, to '" + file.realPath + "'; copy that there");
+}
 
 Expected<int32_t> ExternalFiles::indexOf(StringRef location) {
   auto [known, isNew] = indices.try_emplace(location, -1);
@@ -132,10 +163,10 @@ Expected<int32_t> ExternalFiles::indexOf(StringRef location) {
   llvm::SmallString<256> full(path::parent_path(files[0].path));
   path::append(full, location);
   file.path = full.str().str();
-  Expected<fs::file_t> handle = openFile(file);
-  if (!handle)
-    return llvm::createStringError("needs the file " + llvm::toString(handle.takeError()));
-  fs::closeFile(*handle);
+  Expected<int> fd = openRegularFile(file.path, file.identity);
+  Error error = fd ? findRealPath(Handle(*fd).fd, file) : fd.takeError();
+  if (error)
+    return llvm::createStringError("needs the file '" + file.path + "': " + llvm::toString(std::move(error)));
   files.push_back(std::move(file));
   return known->second = int32_t(files.size() - 1);
 }
@@ -148,9 +179,10 @@ OnnxResolvedData ExternalFiles::resolve(const OnnxExternalData &data) {
     return result;
   }
   const OnnxFile &file = files[*index];
-  if (data.offset > file.size || data.length > file.size - data.offset) {
+  uint64_t size = file.identity.size;
+  if (data.offset > size || data.length > size - data.offset) {
     result.error = "needs bytes " + std::to_string(data.offset) + " to " + std::to_string(data.offset + data.length) +
-                   " of '" + file.path + "', which has " + std::to_string(file.size);
+                   " of '" + file.path + "', which has " + std::to_string(size);
     return result;
   }
   if (data.length > onnxInlineLimit) {
@@ -159,7 +191,12 @@ OnnxResolvedData ExternalFiles::resolve(const OnnxExternalData &data) {
   }
   if (data.length == 0)
     return result;
-  auto slice = llvm::MemoryBuffer::getFileSlice(file.path, data.length, data.offset);
+  Expected<Handle> handle = openAgain(file);
+  if (!handle) {
+    result.error = llvm::toString(handle.takeError());
+    return result;
+  }
+  auto slice = llvm::MemoryBuffer::getOpenFileSlice(handle->fd, file.path, data.length, data.offset);
   if (slice)
     result.bytes = (*slice)->getBuffer().str();
   else
@@ -200,21 +237,36 @@ static Error checkNesting(StringRef text) {
   return Error::success();
 }
 
+/// Whether the first field can be one of a ModelProto.
+static bool beginsAsModel(StringRef content) {
+  constexpr unsigned varint = 0, bytes = 2;
+  static constexpr std::pair<unsigned, unsigned> fields[] = {
+      {1, varint}, {2, bytes}, {3, bytes},  {4, bytes},  {5, varint}, {6, bytes},
+      {7, bytes},  {8, bytes}, {14, bytes}, {20, bytes}, {25, bytes}, {26, bytes},
+  };
+  return llvm::any_of(fields, [&](auto field) {
+    unsigned tag = field.first << 3 | field.second;
+    std::string begin = tag < 128 ? std::string{char(tag)} : std::string{char(tag | 128), char(tag >> 7)};
+    return content.starts_with(begin);
+  });
+}
+
 /// Reads `content`, the file that model.files[0] describes.
 static Error load(StringRef content, OnnxModel &model, std::vector<OnnxProblem> &problems) {
-  StringRef path = model.files[0].path;
   if (content.empty())
-    return fileError(path, "the file is empty");
+    return llvm::createStringError("the file is empty");
   StrippedModel stripped;
-  bool isText = isTextForm(path, content);
+  bool isText = isTextForm(model.files[0].path, content);
   if (isText) {
     if (Error error = checkNesting(content))
-      return fileError(path, llvm::toString(std::move(error)));
+      return error;
     stripped.bytes = content.str();
   } else {
     Expected<StrippedModel> result = stripModel(content, onnxInlineLimit);
+    if (!result && !beginsAsModel(content))
+      return llvm::createStringError(llvm::toString(result.takeError()) + "; is this an ONNX file?");
     if (!result)
-      return fileError(path, llvm::toString(result.takeError()));
+      return result.takeError();
     stripped = std::move(*result);
   }
   ExternalFiles files(model.files);
@@ -225,7 +277,10 @@ static Error load(StringRef content, OnnxModel &model, std::vector<OnnxProblem> 
 OnnxModel hone::readModel(llvm::MemoryBufferRef file, std::vector<OnnxProblem> &problems) {
   OnnxModel model;
   StringRef path = file.getBufferIdentifier();
-  model.files.push_back({path.str(), path::filename(path).str(), file.getBufferSize(), 0});
+  OnnxFile &self = model.files.emplace_back();
+  self.path = self.realPath = path.str();
+  self.relativePath = path::filename(path).str();
+  self.identity.size = file.getBufferSize();
   if (Error error = load(file.getBuffer(), model, problems))
     problems.push_back({OnnxProblem::Error, llvm::toString(std::move(error))});
   return model;
@@ -236,18 +291,21 @@ OnnxModel hone::readModel(StringRef path, std::vector<OnnxProblem> &problems) {
   OnnxFile &self = model.files.emplace_back();
   self.path = path.str();
   self.relativePath = path::filename(path).str();
-  auto complain = [&](const Twine &what) { problems.push_back({OnnxProblem::Error, what.str()}); };
-  Expected<fs::file_t> handle = openFile(self);
-  if (!handle) {
-    complain(llvm::toString(handle.takeError()));
-    return model;
-  }
-  llvm::scope_exit close([&] { fs::closeFile(*handle); });
-  auto buffer = llvm::MemoryBuffer::getOpenFile(*handle, path, self.size, /*RequiresNullTerminator=*/false);
-  if (!buffer)
-    complain("'" + path + "': " + buffer.getError().message());
-  else if (Error error = load((*buffer)->getBuffer(), model, problems))
-    complain(llvm::toString(std::move(error)));
+  auto read = [&]() -> Error {
+    Expected<int> fd = openRegularFile(self.path, self.identity);
+    if (!fd)
+      return fd.takeError();
+    Handle handle(*fd);
+    Expected<std::string> real = realPathOf(handle.fd);
+    if (!real)
+      return real.takeError();
+    self.realPath = std::move(*real);
+    auto buffer =
+        llvm::MemoryBuffer::getOpenFile(handle.fd, path, self.identity.size, /*RequiresNullTerminator=*/false);
+    return buffer ? load((*buffer)->getBuffer(), model, problems) : llvm::errorCodeToError(buffer.getError());
+  };
+  if (Error error = read())
+    problems.push_back({OnnxProblem::Error, llvm::toString(std::move(error))});
   return model;
 }
 
@@ -267,13 +325,12 @@ Expected<std::string> hone::digestModel(const OnnxModel &model) {
   llvm::BLAKE3 hasher;
   // Read, not mapped: pages of a map would count as memory of this process.
   std::vector<char> chunk(1 << 20);
-  for (OnnxFile file : model.files) {
-    Expected<fs::file_t> handle = openFile(file);
+  for (const OnnxFile &file : model.files) {
+    Expected<Handle> handle = openAgain(file);
     if (!handle)
       return handle.takeError();
-    llvm::scope_exit close([&] { fs::closeFile(*handle); });
     for (;;) {
-      Expected<size_t> size = fs::readNativeFile(*handle, llvm::MutableArrayRef<char>(chunk));
+      Expected<size_t> size = fs::readNativeFile(handle->fd, llvm::MutableArrayRef<char>(chunk));
       if (!size)
         return fileError(file.path, llvm::toString(size.takeError()));
       if (*size == 0)

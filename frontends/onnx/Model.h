@@ -8,6 +8,7 @@
 #ifndef HONE_FRONTENDS_ONNX_MODEL_H
 #define HONE_FRONTENDS_ONNX_MODEL_H
 
+#include "support/FileView.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/MemoryBufferRef.h"
@@ -198,10 +199,12 @@ struct OnnxFunction {
 struct OnnxFile {
   std::string path;         ///< as one can open it
   std::string relativePath; ///< to the model's folder
-  uint64_t size = 0;        ///< bytes
-  int64_t modified =
-      0; ///< nanoseconds since 1970; with `size` tells, after a compile, whether the file changed meanwhile
+  std::string realPath;     ///< what `path` led to when it was opened, without symbolic links
+  FileIdentity identity;    ///< ... and which file that was, in which state
 };
+
+/// An error if `now`, what `file.realPath` leads to, is no longer the file that was read.
+llvm::Error checkUnchanged(const OnnxFile &file, const FileIdentity &now);
 
 /// Something to tell about a model.
 struct OnnxProblem {
@@ -220,13 +223,15 @@ struct OnnxModel {
 };
 
 /// Reads the model at `path`: binary, or text (a name in .onnxtxt or .txt, or a file that begins as text does). Adds
-/// all that there is to tell to `problems`; the result is usable if none of those is an error.
+/// all that there is to tell to `problems`; the result is usable if none of those is an error. What is said of the
+/// model's own file does not repeat its path.
 OnnxModel readModel(llvm::StringRef path, std::vector<OnnxProblem> &problems);
 /// The same; the error holds all the problems that are errors, one a line.
 llvm::Expected<OnnxModel> readModel(llvm::StringRef path);
 /// The same for a file that is in memory, as if it lay at the path that is its identifier.
 OnnxModel readModel(llvm::MemoryBufferRef file, std::vector<OnnxProblem> &problems);
-/// BLAKE3 of the files' bytes, in their order, as 64 hexadecimal digits. Reads all of them once.
+/// BLAKE3 of the files' bytes, in their order, as 64 hexadecimal digits. Reads all of them once. Errors: a file that
+/// cannot be read, or is not the one that the model was read from.
 llvm::Expected<std::string> digestModel(const OnnxModel &model);
 
 /// What `call` stands for, when `function` is its meaning: attributes are replaced by the call's, inputs that it leaves

@@ -7,6 +7,7 @@
 #include "onnx/checker.h"
 #include "onnx/defs/parser.h"
 #include "onnx/shape_inference/implementation.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/Support/JSON.h"
 #include <algorithm>
 #include <set>
@@ -75,6 +76,9 @@ private:
   bool hasErrors = false;
   /// Nodes whose operator neither the standard (any more) nor the model defines: the importer names them.
   std::vector<onnx::NodeProto *> unknown;
+  /// What is wrong with the data of tensors: the first one it is wrong with, and how many. One missing file is one
+  /// problem.
+  llvm::MapVector<std::string, std::pair<std::string, unsigned>, std::map<std::string, unsigned>> unresolved;
 
   void note(std::string what) { problems.push_back({OnnxProblem::Note, std::move(what)}); }
 
@@ -113,11 +117,11 @@ bool Loader::parse(bool isText) {
     return status.IsOK();
   }
   if (source.bytes.size() > INT32_MAX || !proto.ParseFromArray(source.bytes.data(), int(source.bytes.size()))) {
-    error("not an ONNX model: protobuf cannot parse it");
+    error("not an ONNX model: protobuf cannot parse it; is this an ONNX file?");
     return false;
   }
   if (!proto.has_graph()) {
-    error("not an ONNX model: it has no graph");
+    error("not an ONNX model: it has no graph; is this an ONNX file?");
     return false;
   }
   return true;
@@ -226,6 +230,9 @@ void Loader::resolveAll() {
     for (auto &attribute : *function.mutable_attribute_proto())
       resolve(attribute, "function " + quote(function.name()));
   }
+  for (const auto &[problem, tensors] : unresolved)
+    error(tensors.first + " " + problem +
+          (tensors.second > 1 ? " (and " + std::to_string(tensors.second - 1) + " more like it)" : ""));
 }
 
 void Loader::resolve(onnx::GraphProto &graph) {
@@ -316,8 +323,8 @@ void Loader::resolve(onnx::TensorProto &tensor, const std::string &where) {
   uint64_t length = byteLength(tensor, problem), offset = 0;
   if (problem.empty() && isExternal)
     problem = locate(tensor, where, length, data, offset);
-  if (!problem.empty())
-    error(where + " " + problem);
+  if (!problem.empty() && ++unresolved[problem].second == 1)
+    unresolved[problem].first = where;
   if (!isExternal)
     return;
 

@@ -56,7 +56,7 @@ def write_models(folder):
     malformed = r"not an? (well-formed )?ONNX model"
     files = {
         "empty": (b"", r"empty"),
-        "text": (b"To whom it may concern: this is no model.\n" * 40, malformed),
+        "text": (b"To whom it may concern: this is no model.\n" * 40, malformed + r".*is this an ONNX file\?"),
         "zeros": (bytes(4096), malformed),
         "truncated": (plain[:-7], malformed),
         "truncated-weights": (half_a_model, malformed),
@@ -64,6 +64,11 @@ def write_models(folder):
         "future-opset": (onnx.parser.parse_model(FUTURE_OPSET).SerializeToString(), r"(opset|operator set).*99"),
         "missing-data": (external_model("absent.bin").SerializeToString(), r"absent\.bin"),
         "pipe-data": (external_model("pipe.bin").SerializeToString(), r"pipe\.bin.*not a regular file"),
+        "linked-data": (external_model("link.bin").SerializeToString(), r"link\.bin'.*out of the model's folder"),
+        "linked-folder": (
+            external_model("link/passwd").SerializeToString(),
+            r"link/passwd'.*out of the model's folder",
+        ),
         "escaping-data": (external_model("../../../etc/passwd").SerializeToString(), r"etc/passwd"),
     }
     models = {}
@@ -72,6 +77,8 @@ def write_models(folder):
         with open(models[name][0], "wb") as file:
             file.write(data)
     os.mkfifo(f"{folder}/pipe.bin")
+    os.symlink("/etc/passwd", f"{folder}/link.bin")
+    os.symlink("/etc", f"{folder}/link")
     models["missing"] = f"{folder}/no-such-model.onnx", r"no-such-model\.onnx"
     models["folder"] = folder, r"directory|folder|not a regular file"
     return models
