@@ -4,7 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Temporary, write, rename.
+// Write, name, rename.
 //
 //===----------------------------------------------------------------------===//
 
@@ -14,12 +14,17 @@
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/Errno.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Process.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/Signals.h"
+#include "llvm/Support/xxhash.h"
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 namespace hone {
 
@@ -27,41 +32,133 @@ static llvm::Error cannotWrite(llvm::StringRef path, const llvm::Twine &reason) 
   return llvm::createStringError("cannot write '" + path + "': " + reason);
 }
 
+/// Where the symbolic links at the end of `path` lead, whether anything is there or not.
+static llvm::Expected<std::string> followLinks(llvm::StringRef path) {
+  constexpr int maxLinks = 40; // as the system
+  std::string goal = path.str();
+  for (int i = 0; i < maxLinks; ++i) {
+    char target[PATH_MAX];
+    ssize_t length = readlink(goal.c_str(), target, sizeof target);
+    if (length < 0)
+      return goal; // no link, or nothing at all
+    llvm::SmallString<128> next;
+    if (target[0] != '/')
+      next = llvm::sys::path::parent_path(goal);
+    llvm::sys::path::append(next, llvm::StringRef(target, length));
+    goal = std::string(next);
+  }
+  return cannotWrite(path, "too many symbolic links");
+}
+
+static std::string folderOf(llvm::StringRef goal) {
+  llvm::StringRef folder = llvm::sys::path::parent_path(goal);
+  return folder.empty() ? "." : folder.str();
+}
+
+/// The `i`th temporary name for `goal`, as short as any.
+static std::string temporaryName(llvm::StringRef goal, unsigned i) {
+  uint64_t hash = llvm::xxh3_64bits(llvm::sys::path::filename(goal));
+  return folderOf(goal) + "/.hone-" + llvm::utohexstr(hash, /*LowerCase=*/true, /*Width=*/16) +
+         (i ? "-" + std::to_string(i) : "");
+}
+
+/// Whether `fd` is the file that is called `name` now.
+static bool isNamed(int fd, const std::string &name) {
+  struct stat file, named;
+  return fstat(fd, &file) == 0 && lstat(name.c_str(), &named) == 0 && file.st_dev == named.st_dev &&
+         file.st_ino == named.st_ino;
+}
+
+/// Locks an open file until its last close. False if another process has locked it (with LOCK_NB), or the file system
+/// has no locks.
+static bool lock(int fd, int how = 0) { return llvm::sys::RetryAfterSignal(-1, flock, fd, LOCK_EX | how) == 0; }
+
+/// Removes the file `name` if its process is no more, which a lock would tell. Whether the name is free now.
+static bool removeStale(const std::string &name) {
+  int fd = ::open(name.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0)
+    return errno == ENOENT;
+  bool removed = lock(fd, LOCK_NB) && isNamed(fd, name) && unlink(name.c_str()) == 0;
+  ::close(fd);
+  return removed;
+}
+
+static constexpr unsigned maxNames = 64;
+
+bool OutputFile::takeName(llvm::function_ref<bool(const char *)> make) {
+  for (unsigned i = 0, tries = 0; i < maxNames; ++tries) {
+    std::string name = temporaryName(goal, i);
+    if (make(name.c_str())) {
+      // Somebody may have taken it for stale while it was not locked.
+      if (!lock(fd) || isNamed(fd, name)) {
+        temporary = name;
+        llvm::sys::RemoveFileOnSignal(temporary);
+        return true;
+      }
+    } else if (errno != EEXIST) {
+      return false;
+    } else if (tries < maxNames && removeStale(name)) {
+      continue;
+    }
+    ++i;
+  }
+  errno = EEXIST;
+  return false;
+}
+
+void OutputFile::removeName() {
+  if (temporary.empty())
+    return;
+  unlink(temporary.c_str());
+  llvm::sys::DontRemoveFileOnSignal(temporary);
+}
+
+/// The file that `fd` is, whatever it is called.
+static std::string linkTo(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
 llvm::Expected<OutputFile> OutputFile::create(llvm::StringRef path, unsigned mode) {
   namespace fs = llvm::sys::fs;
-  llvm::SmallString<128> goal;
-  if (fs::real_path(path, goal)) // not there yet
-    goal = path;
+  llvm::Expected<std::string> goal = followLinks(path);
+  if (!goal)
+    return goal.takeError();
   fs::file_status status;
-  if (!fs::status(goal, status) && !fs::is_regular_file(status))
-    return cannotWrite(path, fs::is_directory(status) ? "it is a folder" : "it is not a regular file");
-
-  // Process numbers alone are not unique: containers that share a folder have the same ones.
-  std::string temporary = (goal + ".tmp." + llvm::Twine(llvm::sys::Process::getProcessId()) + "." +
-                           llvm::utohexstr(llvm::sys::Process::GetRandomNumber()))
-                              .str();
-  int fd;
-  if (std::error_code error = fs::openFile(temporary, fd, fs::CD_CreateNew, fs::FA_Write, fs::OF_None, mode))
+  std::error_code error = fs::status(*goal, status);
+  if (error && error != std::errc::no_such_file_or_directory)
     return cannotWrite(path, error.message());
-  llvm::sys::RemoveFileOnSignal(temporary);
-  return OutputFile(path, std::string(goal), std::move(temporary), fd);
-}
+  if (!error && !fs::is_regular_file(status))
+    return cannotWrite(path, fs::is_directory(status) ? "it is a folder" : "it is not a regular file");
+  // What killed compiles have left; names are taken in order.
+  for (unsigned i = 0; i < maxNames && fs::exists(temporaryName(*goal, i)); ++i)
+    removeStale(temporaryName(*goal, i));
 
-OutputFile::OutputFile(llvm::StringRef path, std::string goal, std::string temporary, int fd)
-    : path(path), goal(std::move(goal)), temporary(std::move(temporary)), fd(fd) {}
+  OutputFile file(path, std::move(*goal));
+  file.fd = ::open(folderOf(file.goal).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+  if (file.fd >= 0 && fs::exists(linkTo(file.fd))) {
+    lock(file.fd);
+    return file;
+  }
+  auto make = [&](const char *name) {
+    int fd = ::open(name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, mode);
+    if (fd < 0)
+      return false;
+    if (file.fd >= 0)
+      ::close(file.fd);
+    file.fd = fd;
+    return true;
+  };
+  if (!file.takeName(make))
+    return file.failed();
+  return file;
+}
 
 OutputFile::OutputFile(OutputFile &&other)
-    : path(std::move(other.path)), goal(std::move(other.goal)), temporary(std::move(other.temporary)), fd(other.fd),
-      end(other.end) {
-  other.fd = -1;
-}
+    : path(std::move(other.path)), goal(std::move(other.goal)), temporary(std::exchange(other.temporary, "")),
+      fd(std::exchange(other.fd, -1)), end(other.end) {}
 
 OutputFile::~OutputFile() {
-  if (fd < 0)
-    return;
-  ::close(fd);
-  llvm::sys::fs::remove(temporary);
-  llvm::sys::DontRemoveFileOnSignal(temporary);
+  removeName();
+  if (fd >= 0)
+    ::close(fd);
 }
 
 llvm::Error OutputFile::failed() const { return cannotWrite(path, llvm::sys::StrError()); }
@@ -101,17 +198,22 @@ llvm::Error OutputFile::reserve(uint64_t bytes) {
 }
 
 llvm::Error OutputFile::commit() {
-  // Some file systems report a full disk only when the file is closed.
-  int closed = ::close(fd);
-  fd = -1;
-  llvm::Error error = closed != 0 ? failed() : llvm::Error::success();
-  if (!error)
-    if (std::error_code code = llvm::sys::fs::rename(temporary, goal))
-      error = cannotWrite(path, code.message());
-  if (error)
-    llvm::sys::fs::remove(temporary);
+  // Some file systems report a full disk only when a file is closed; the lock stays until the last close.
+  if (int copy = dup(fd); copy < 0 || ::close(copy) != 0)
+    return failed();
+  auto link = [&](const char *name) {
+    return linkat(AT_FDCWD, linkTo(fd).c_str(), AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0;
+  };
+  // Where nothing is yet, no other name is needed; linkat() replaces nothing.
+  if (temporary.empty() && link(goal.c_str()))
+    return llvm::Error::success();
+  if (temporary.empty() && (errno != EEXIST || !takeName(link)))
+    return failed();
+  if (rename(temporary.c_str(), goal.c_str()) != 0)
+    return failed();
   llvm::sys::DontRemoveFileOnSignal(temporary);
-  return error;
+  temporary.clear();
+  return llvm::Error::success();
 }
 
 llvm::Error writeFile(llvm::StringRef path, llvm::StringRef bytes) {

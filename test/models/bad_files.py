@@ -111,6 +111,14 @@ def check_outputs(checks, folder):
     code, text = hone("compile", model, "-o", f"{folder}/plain.so")
     checks.add("compile-plain", "" if code == 0 and os.path.exists(f"{folder}/plain.so") else text)
 
+    longest = f"{folder}/{'n' * 252}.so"
+    code, text = hone("compile", model, "-o", longest)
+    checks.add("output-with-the-longest-name", "" if code == 0 and os.path.exists(longest) else text)
+    os.symlink("later.so", f"{folder}/dangling.so")
+    code, text = hone("compile", model, "-o", f"{folder}/dangling.so")
+    followed = os.path.islink(f"{folder}/dangling.so") and os.path.exists(f"{folder}/later.so")
+    checks.add("output-link-is-followed", "" if code == 0 and followed else f"the link was replaced: {text}")
+
     absent = f"{folder}/no/such/folder/plain.so"
     expect_error(checks, "output-in-no-folder", hone("compile", model, "-o", absent), "no/such/folder")
     os.mkdir(f"{folder}/a.so")
@@ -164,6 +172,9 @@ def check_kills(checks, folder):
                 if after != before:
                     problem = f"after {delay} s the output {'changed' if before else 'exists'}"
             checks.add(f"killed-by-{number.name}{'-over-old' if before else ''}", problem)
+            hone("compile", f"{folder}/plain.onnx", "-o", output)  # removes what the killed ones left
+            left = [name for name in os.listdir(folder) if name.startswith(".hone-")]
+            checks.add(f"nothing-left-by-{number.name}{'-over-old' if before else ''}", ", ".join(left))
             if os.path.exists(output):
                 os.remove(output)
 

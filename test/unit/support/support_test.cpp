@@ -19,6 +19,8 @@
 #include <csignal>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -156,7 +158,7 @@ TEST_F(OutputFileTest, LeavesNothingWithoutCommit) {
     llvm::Expected<OutputFile> file = OutputFile::create(path("out"));
     ASSERT_TRUE(bool(file));
     EXPECT_EQ(message(file->write("abc")), "no error");
-    EXPECT_EQ(listing().size(), 1u);
+    EXPECT_FALSE(fs::exists(path("out")));
   }
   EXPECT_TRUE(listing().empty());
 }
@@ -188,6 +190,93 @@ TEST_F(OutputFileTest, FollowsSymbolicLinks) {
   ASSERT_FALSE(fs::create_link("goal", path("link")));
   EXPECT_EQ(message(writeFile(path("link"), "new")), "no error");
   EXPECT_EQ(contents("goal"), "new");
+}
+
+TEST_F(OutputFileTest, FollowsLinksToNothing) {
+  ASSERT_FALSE(fs::create_directory(path("folder")));
+  ASSERT_FALSE(fs::create_link("folder/goal", path("link")));
+  ASSERT_FALSE(fs::create_link(path("link"), path("again")));
+  EXPECT_EQ(message(writeFile(path("again"), "new")), "no error");
+  EXPECT_EQ(contents("folder/goal"), "new");
+  ASSERT_FALSE(fs::create_link("loop", path("loop")));
+  EXPECT_EQ(message(writeFile(path("loop"), "new")), "cannot write '" + path("loop") + "': too many symbolic links");
+  ASSERT_FALSE(fs::create_link("no/goal", path("nowhere")));
+  EXPECT_EQ(message(writeFile(path("nowhere"), "new")),
+            "cannot write '" + path("nowhere") + "': No such file or directory");
+}
+
+TEST_F(OutputFileTest, TakesEveryNameThatTheFileSystemTakes) {
+  std::string longest(255, 'n');
+  for (const char *text : {"new", "newer"}) { // where nothing is, and over a file
+    EXPECT_EQ(message(writeFile(path(longest), text)), "no error");
+    EXPECT_EQ(contents(longest), text);
+  }
+  EXPECT_EQ(message(OutputFile::create(path(longest + "n"))),
+            "cannot write '" + path(longest + "n") + "': File name too long");
+  EXPECT_EQ(listing(), std::vector<std::string>{longest});
+}
+
+/// Lets the process see no other process's files: there, files in the making need names.
+static bool hideProc() {
+  return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && mount("none", "/proc", "tmpfs", 0, nullptr) == 0;
+}
+
+/// Runs `body` in a process of its own; its exit code, or minus the signal that ended it.
+template <typename Body> static int inChild(Body body) {
+  pid_t child = fork();
+  if (child == 0)
+    _exit(body());
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+TEST_F(OutputFileTest, LeavesAtMostOneFileWhenKilled) {
+  for (bool named : {false, true}) {
+    int code = inChild([&] {
+      if (named && !hideProc())
+        return 77;
+      llvm::Expected<OutputFile> file = OutputFile::create(path("out"));
+      if (file && !file->write("abc"))
+        raise(SIGKILL);
+      return 1;
+    });
+    if (code == 77)
+      GTEST_SKIP() << "this system does not let a user mount a folder";
+    EXPECT_EQ(code, -SIGKILL);
+    EXPECT_EQ(listing().size(), named ? 1u : 0u);
+    for (const std::string &name : listing())
+      EXPECT_EQ(name.rfind(".hone-", 0), 0u) << name;
+    EXPECT_EQ(message(writeFile(path("out"), "new")), "no error");
+    EXPECT_EQ(listing(), std::vector<std::string>{"out"});
+    ASSERT_FALSE(fs::remove(path("out")));
+  }
+}
+
+TEST_F(OutputFileTest, ManyProcessesMayWriteOneFile) {
+  for (bool named : {false, true}) {
+    if (named && inChild([] { return hideProc() ? 0 : 77; }) == 77)
+      GTEST_SKIP() << "this system does not let a user mount a folder";
+    std::vector<pid_t> children;
+    for (char writer = 'a'; writer < 'f'; ++writer) {
+      children.push_back(fork());
+      if (children.back() != 0)
+        continue;
+      bool good = !named || hideProc();
+      for (int i = 0; i < 100 && good; ++i) {
+        good = !writeFile(path("out"), std::string(5000, writer));
+        std::string now = contents("out");
+        good = good && now == std::string(5000, now[0]);
+      }
+      _exit(good ? 0 : 1);
+    }
+    for (pid_t child : children) {
+      int status = 0;
+      ASSERT_EQ(waitpid(child, &status, 0), child);
+      EXPECT_EQ(status, 0);
+    }
+    EXPECT_EQ(listing(), std::vector<std::string>{"out"});
+  }
 }
 
 TEST_F(OutputFileTest, ReportsAFullDisk) {
