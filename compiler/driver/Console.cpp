@@ -150,18 +150,43 @@ void Console::progress(unsigned step, const llvm::Twine &what) {
   ::_exit(code);
 }
 
-static void dieOfFault(void *) {
-  die(ExitFault, "\nerror: Hone crashed; this is a fault of Hone: please report it with the model, or the file that "
-                 "--emit=import writes, and the command line\n");
+namespace {
+/// What is said in a signal handler, which may not make texts up.
+struct LastWords {
+  ExitCode code = ExitFault;
+  std::string crash =
+      "\nerror: Hone crashed; this is a fault of Hone: please report it with the model, or the file that "
+      "--emit=import writes, and the command line\n";
+  std::string shrunk = "\nerror: a file of the model became shorter while it was read\n";
+};
+} // namespace
+
+static LastWords &lastWords() {
+  static LastWords words;
+  return words;
 }
+
+void hone::blameLibrary(StringRef path, bool isUnchanged) {
+  LastWords &words = lastWords();
+  std::string prefix = "\nerror: " + printable(path) + ": ";
+  words.shrunk = prefix + "became shorter while it was used, or its memory cannot be read\n";
+  if (isUnchanged)
+    return;
+  words.code = ExitInput;
+  words.crash = prefix + "crashed; the file is not as Hone compiled it: it is damaged, or was changed since. Copy or "
+                         "compile it again\n";
+}
+
+static void dieOfFault(void *) { die(lastWords().code, lastWords().crash); }
 
 static void dieOfMemory() { die(ExitInput, "\nerror: out of memory\n"); }
 
 void hone::installCrashHandlers() {
+  lastWords(); // made now, not in a handler
   llvm::sys::AddSignalHandler(dieOfFault, nullptr);
   // After LLVM's own handlers, so that it is not replaced by them.
   struct sigaction action = {};
-  action.sa_handler = [](int) { die(ExitInput, "\nerror: a file of the model became shorter while it was read\n"); };
+  action.sa_handler = [](int) { die(ExitInput, lastWords().shrunk); };
   ::sigaction(SIGBUS, &action, nullptr);
   // Nor is it a fault when somebody ends the process.
   action.sa_handler = [](int number) {

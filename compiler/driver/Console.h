@@ -66,6 +66,10 @@ private:
   std::atomic<unsigned> errors = 0;
 };
 
+/// From now on, crashes are put down to the compiled library at `path` as well: if the file is not as Hone wrote it, to
+/// it alone. Call before its code runs.
+void blameLibrary(llvm::StringRef path, bool isUnchanged);
+
 /// Makes crashes, fatal errors of LLVM, exhausted memory and files that shrink while they are mapped end the process
 /// with a message and an exit code instead of a stack dump. Unfinished outputs are removed. Call once, first.
 void installCrashHandlers();

@@ -165,7 +165,7 @@ static llvm::Expected<json::Object> describeLibrary(const Options &options) {
     return library.takeError();
   llvm::Expected<json::Value> manifest = json::parse(library->manifest());
   if (!manifest)
-    return manifest.takeError();
+    return llvm::createStringError("is damaged: its manifest cannot be read: " + toString(manifest.takeError()));
   uint64_t bytes = 0;
   if (std::error_code error = llvm::sys::fs::file_size(options.input, bytes))
     return llvm::errorCodeToError(error);

@@ -3,13 +3,20 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/driver/LoadedLibrary.h"
+#include "compiler/driver/Console.h"
+#include "compiler/emit/Verify.h"
 #include "hone/abi.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/BinaryFormat/Magic.h"
 #include "llvm/Object/ELFObjectFile.h"
+#include "llvm/Support/Errno.h"
 #include "llvm/Support/FileSystem.h"
+#include <cstring>
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace hone;
 using llvm::StringRef;
@@ -22,20 +29,18 @@ bool hone::isElfFile(StringRef path) {
          magic == llvm::file_magic::elf_relocatable || magic == llvm::file_magic::elf_executable;
 }
 
-/// The name of the only symbol of `path` that ends in _library.
-static llvm::Expected<std::string> findSymbol(StringRef path) {
+/// The name of the only symbol of `file`, which lies at `path`, that ends in _library.
+static llvm::Expected<std::string> findSymbol(StringRef file, StringRef path) {
   auto notOurs = [&] {
     return llvm::createStringError(
         "is no shared library that Hone compiled; make one with hone compile MODEL -o OUT.so");
   };
-  if (std::error_code error = llvm::sys::fs::access(path, llvm::sys::fs::AccessMode::Exist))
-    return llvm::errorCodeToError(error);
-  auto binary = llvm::object::createBinary(path);
+  auto binary = llvm::object::ObjectFile::createObjectFile({file, path});
   if (!binary) {
     consumeError(binary.takeError());
     return notOurs();
   }
-  auto *elf = llvm::dyn_cast<llvm::object::ELFObjectFileBase>(binary->getBinary());
+  auto *elf = llvm::dyn_cast<llvm::object::ELFObjectFileBase>(binary->get());
   if (!elf || elf->getEType() != llvm::ELF::ET_DYN)
     return notOurs();
   llvm::SmallVector<std::string> found;
@@ -55,22 +60,61 @@ static llvm::Expected<std::string> findSymbol(StringRef path) {
   return found.front();
 }
 
+StringRef hone::errorText(const hone_error &error) {
+  size_t length = strnlen(error.message, sizeof error.message);
+  return length ? StringRef(error.message, length) : "is damaged: it gives an error without a text";
+}
+
+llvm::Expected<LoadedLibrary> LoadedLibrary::load(const char *path, const char *symbol) {
+  LoadedLibrary library;
+  library.handle = ::dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  if (!library.handle) {
+    const char *reason = ::dlerror();
+    return llvm::createStringError("cannot be loaded: " + llvm::Twine(reason ? reason : "the system does not say why"));
+  }
+  if (auto function = reinterpret_cast<const hone_library *(*)()>(::dlsym(library.handle, symbol)))
+    library.descriptor = function();
+  hone_error error = {};
+  if (hone_library_check(library.descriptor, &error))
+    return llvm::createStringError(errorText(error));
+  return library;
+}
+
+/// Whether a process that does `task` comes to its end. The system's loader, too, may fall over a damaged file.
+static bool survives(llvm::function_ref<void()> task) {
+  pid_t child = ::fork();
+  if (child == 0) {
+    int nowhere = ::open("/dev/null", O_RDWR);
+    ::dup2(nowhere, STDOUT_FILENO);
+    ::dup2(nowhere, STDERR_FILENO);
+    ::alarm(10);
+    task();
+    ::_exit(0);
+  }
+  int status = 0;
+  return child > 0 && llvm::sys::RetryAfterSignal(-1, ::waitpid, child, &status, 0) == child && status == 0;
+}
+
 llvm::Expected<LoadedLibrary> LoadedLibrary::open(StringRef path) {
-  llvm::Expected<std::string> symbol = findSymbol(path);
+  llvm::Expected<FileView> file = FileView::open(path);
+  if (!file)
+    return file.takeError();
+  llvm::Expected<std::string> symbol = findSymbol(file->bytes(), path);
   if (!symbol)
     return symbol.takeError();
+  if (llvm::Error error = checkComplete(file->bytes()))
+    return error;
   // A path without a slash would be looked up in the system's folders.
   llvm::SmallString<128> absolute(path);
   if (std::error_code error = llvm::sys::fs::make_absolute(absolute))
     return llvm::errorCodeToError(error);
-  void *handle = ::dlopen(absolute.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!handle)
-    return llvm::createStringError("cannot be loaded: " + llvm::Twine(::dlerror()));
-  auto function = reinterpret_cast<const hone_library *(*)()>(::dlsym(handle, symbol->c_str()));
-  LoadedLibrary library(handle, function ? function() : nullptr);
-  hone_error error;
-  if (hone_library_check(library.descriptor, &error))
-    return llvm::createStringError(StringRef(error.message));
+  bool unchanged = ::hone::isUnchanged(file->bytes());
+  blameLibrary(path, unchanged);
+  if (!unchanged && !survives([&] { consumeError(load(absolute.c_str(), symbol->c_str()).takeError()); }))
+    return llvm::createStringError("is damaged: loading it fails; copy or compile it again");
+  llvm::Expected<LoadedLibrary> library = load(absolute.c_str(), symbol->c_str());
+  if (library)
+    library->unchanged = unchanged;
   return library;
 }
 

@@ -9,6 +9,7 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace hone {
@@ -20,15 +21,19 @@ bool isElfFile(llvm::StringRef path);
 class LoadedLibrary {
 public:
   /// Opens the shared library at `path` by its only exported symbol NAME_library. Errors: no such file; not one that
-  /// Hone compiled, or for another machine; of several models; compiled with another version of the interface.
+  /// Hone compiled, or for another machine; cut off or otherwise damaged so that it cannot be loaded; of several
+  /// models; compiled with another version of the interface.
   static llvm::Expected<LoadedLibrary> open(llvm::StringRef path);
 
-  LoadedLibrary(LoadedLibrary &&other) : handle(other.handle), descriptor(other.descriptor) { other.handle = nullptr; }
+  LoadedLibrary(LoadedLibrary &&other)
+      : handle(std::exchange(other.handle, nullptr)), descriptor(other.descriptor), unchanged(other.unchanged) {}
   LoadedLibrary &operator=(LoadedLibrary &&) = delete;
   ~LoadedLibrary();
 
   const hone_library *get() const { return descriptor; }
   hone_library_info info() const { return hone_library_describe(descriptor); }
+  /// Whether the file is as Hone wrote it, apart from weights: false if it is damaged, but also after strip.
+  bool isUnchanged() const { return unchanged; }
   llvm::StringRef manifest() const {
     hone_library_info described = info();
     return {described.manifest, size_t(described.manifest_bytes)};
@@ -39,11 +44,16 @@ public:
   std::string dimText(int64_t dim) const;
 
 private:
-  LoadedLibrary(void *handle, const hone_library *descriptor) : handle(handle), descriptor(descriptor) {}
+  LoadedLibrary() = default;
+  static llvm::Expected<LoadedLibrary> load(const char *path, const char *symbol);
 
-  void *handle;
-  const hone_library *descriptor;
+  void *handle = nullptr;
+  const hone_library *descriptor = nullptr;
+  bool unchanged = true;
 };
+
+/// The text of an error that a library gave.
+llvm::StringRef errorText(const hone_error &error);
 
 /// ONNX's number for the type of a value; 0 for one it does not have.
 int32_t onnxDataType(hone_dtype type);

@@ -77,14 +77,23 @@ Examples:
   hone run model.so --input ids=ids.npy --input mask=mask.npy -o results/
   hone run model.so --input ids=inputs.npz --random       the mask is made up, as large as the ids
 )"},
+    {Command::Verify, "verify", "LIB", "compares a compiled library with the digests that it carries",
+     R"(Finds what was damaged or changed since the compile, without running any of it: the weights by their digest in the
+manifest, everything else by the build-id. Exit code 0: nothing; 1: something. Of object files and static libraries the
+weights alone have a digest. Not against forgery: who can change the library can change its digests.
+
+Examples:
+  hone verify model.so
+)"},
 };
 
 namespace {
 /// The rows. They live as long as the process, because LLVM's parser keeps pointers to them.
 struct Rows {
-  cl::SubCommand compile{"compile"}, check{"check"}, inspect{"inspect"}, run{"run"};
+  cl::SubCommand compile{"compile"}, check{"check"}, inspect{"inspect"}, run{"run"}, verify{"verify"};
 
-  cl::opt<std::string> input{cl::Positional, cl::sub(compile), cl::sub(check), cl::sub(inspect), cl::sub(run)};
+  cl::opt<std::string> input{cl::Positional,   cl::sub(compile), cl::sub(check),
+                             cl::sub(inspect), cl::sub(run),     cl::sub(verify)};
   cl::opt<std::string> output{
       "o", cl::value_desc("OUT"), cl::sub(compile),
       cl::desc("File to write; its suffix says what. Default: the model's name in this folder")};
@@ -144,6 +153,8 @@ struct Rows {
       return inspect;
     case Command::Run:
       return run;
+    case Command::Verify:
+      return verify;
     }
     llvm_unreachable("a command without a row");
   }

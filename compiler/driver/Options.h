@@ -11,7 +11,7 @@
 
 namespace hone {
 
-enum class Command { Compile, Check, Inspect, Run };
+enum class Command { Compile, Check, Inspect, Run, Verify };
 
 /// Everything that can be asked for; a command reads the fields that its options set.
 struct Options {

@@ -236,10 +236,11 @@ static ExitCode printOutputs(const Options &options, llvm::ArrayRef<hone_value_i
   return ExitDone;
 }
 
-static ExitCode statusError(hone_status status, const hone_error &error, Console &console) {
-  if (status != HONE_INTERNAL)
-    return console.error(StringRef(error.message)), ExitInput;
-  return console.fault(StringRef(error.message)), ExitFault;
+static ExitCode statusError(const LoadedLibrary &library, hone_status status, const hone_error &error,
+                            Console &console) {
+  if (status != HONE_INTERNAL || !library.isUnchanged())
+    return console.error(errorText(error)), ExitInput;
+  return console.fault(errorText(error)), ExitFault;
 }
 
 ExitCode hone::runCommand(const Options &options, Console &console) {
@@ -269,15 +270,16 @@ ExitCode hone::runCommand(const Options &options, Console &console) {
   hone_options sessionOptions = hone_options_default();
   sessionOptions.threads = options.threads;
   hone_session *session = nullptr;
-  hone_error error;
+  hone_error error = {};
   if (hone_status status = hone_session_create(library->get(), &sessionOptions, &session, &error))
-    return statusError(status, error, console);
+    return statusError(*library, status, error, console);
   std::vector<hone_output> results(outputs.size(), hone_output());
   auto start = std::chrono::steady_clock::now();
   hone_status status =
       hone_run(session, tensors.data(), int32_t(tensors.size()), results.data(), int32_t(results.size()), &error);
   std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
-  ExitCode code = status ? statusError(status, error, console) : printOutputs(options, outputs, results, console);
+  ExitCode code =
+      status ? statusError(*library, status, error, console) : printOutputs(options, outputs, results, console);
   hone_session_destroy(session);
   if (code == ExitDone)
     llvm::outs() << llvm::formatv("{0:f2} ms, the first run of a fresh session\n", time.count());

@@ -13,6 +13,7 @@
 #include "compiler/emit/Elf.h"
 #include "compiler/emit/Link.h"
 #include "compiler/emit/Stubs.h"
+#include "compiler/emit/Verify.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/BinaryFormat/ELF.h"
 #include "llvm/Support/Format.h"
@@ -115,12 +116,9 @@ static llvm::Expected<Image> makeImage(const LibraryParts &parts, OutputKind kin
 /// Fills in what depends on the weights' digest: the manifest's field and the build-id. lld's own build-id could not
 /// tell two models apart that differ in weights only.
 static llvm::Error writeDigests(OutputFile &file, FileBytes &image, const Digest &weights) {
-  llvm::BLAKE3 hasher;
-  hasher.update(view(image));
-  hasher.update(weights);
   llvm::MutableArrayRef<char> id = buildIdOf(image);
   if (!id.empty())
-    if (llvm::Error error = file.writeAt(id.data() - image.data(), llvm::toStringRef(hasher.final<20>())))
+    if (llvm::Error error = file.writeAt(id.data() - image.data(), llvm::toStringRef(buildIdFor(view(image), weights))))
       return error;
   for (size_t at = 0; (at = view(image).find(weightDigestField, at)) != llvm::StringRef::npos; ++at)
     if (llvm::Error error = file.writeAt(at, toHex(weights)))

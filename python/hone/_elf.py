@@ -1,26 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Finds the one function that a compiled library exports, so that files may be renamed."""
+"""Finds the one function that a compiled library exports, so that files may be renamed, and cut-off files."""
 
 import mmap
 import struct
 
+_PT_LOAD = 1
 _SHT_DYNSYM = 11
 _SHN_UNDEF = 0
 
 
 def exported_names(path):
-    """The names that a 64-bit little-endian ELF shared library defines for others. ValueError if it is none."""
+    """The names that a 64-bit little-endian ELF shared library defines for others. ValueError: it is none, or cut off."""
     with open(path, "rb") as file:
         try:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return _exported_names(data)
+                if _is_complete(data):
+                    return _exported_names(data)
+                size = len(data)
         except (ValueError, OverflowError, struct.error):  # empty, cut off, or offsets that lead out of the file
             raise ValueError(f"{path}: not an ELF shared library") from None
+        raise ValueError(
+            f"{path}: is cut off: its headers count on more than its {size} bytes; copy or compile it again"
+        )
+
+
+def _is_complete(data):
+    """Whether the file has all bytes of its segments. Loaders fill up the last page with zeros."""
+    if data[:6] != b"\x7fELF\x02\x01":
+        raise ValueError
+    (segment_offset,) = struct.unpack_from("<Q", data, 32)
+    segment_size, segment_count = struct.unpack_from("<HH", data, 54)
+    for index in range(segment_count):
+        # type, offset, size in the file
+        kind, offset, size = struct.unpack_from("<I4xQ16xQ", data, segment_offset + index * segment_size)
+        if kind == _PT_LOAD and offset + size > len(data):
+            return False
+    return True
 
 
 def _exported_names(data):
-    if data[:6] != b"\x7fELF\x02\x01":
-        raise ValueError
     (section_offset,) = struct.unpack_from("<Q", data, 40)
     section_size, section_count = struct.unpack_from("<HH", data, 58)
 

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 
+import numpy as np
 import onnx
 import onnx.parser
 from checks import MINILM, Checks
@@ -140,6 +141,34 @@ def check_outputs(checks, folder):
         checks.add("full-disk-clean", "a file was left on the disk" if "minilm.so" in left else "")
 
 
+def check_damage(checks, folder):
+    """A damaged library gives an error or the right exit code, never a signal; `hone verify` finds every change."""
+    hone("compile", f"{os.path.dirname(os.path.abspath(__file__))}/mlp.onnxtxt", "-o", f"{folder}/whole.so")
+    with open(f"{folder}/whole.so", "rb") as file:
+        whole = file.read()
+    random = np.random.default_rng(1)
+    # Headers first, where most damage shows.
+    places = [*range(0, 600, 37), *random.integers(0, len(whole), 60)]
+    damaged = f"{folder}/damaged.so"
+    for number, place in enumerate(places):
+        with open(damaged, "wb") as file:
+            file.write(whole[:place] + bytes([whole[place] ^ 1 << number % 8]) + whole[place + 1 :])
+        problem = "" if hone("verify", damaged)[0] == 1 else "hone verify finds nothing"
+        for command in (("inspect", damaged), ("run", damaged, "--random")):
+            code, text = hone(*command)
+            if code not in (0, 1) or "fault of Hone" in text or re.search(r"error: [^:]*: *$", text, re.MULTILINE):
+                problem = f"{command[0]} ends with {code}: {text[-300:]}"
+        checks.add(f"damaged-at-{place}", problem)
+    for lost in (1, 64, 4096, len(whole) // 2, len(whole) - 64, len(whole) - 1):
+        with open(damaged, "wb") as file:
+            file.write(whole[:-lost])
+        for command in ("verify", "inspect", "run"):
+            arguments = ["--random"] if command == "run" else []
+            expect_error(
+                checks, f"cut-by-{lost}-{command}", hone(command, damaged, *arguments), "cut off|no .*library|ONNX"
+            )
+
+
 def check_kills(checks, folder):
     """Killed half-way, a compile leaves what was under the output's name before, or nothing; or it was done already."""
     output, whole = f"{folder}/killed.so", f"{folder}/whole.so"
@@ -187,6 +216,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         check_models(checks, folder)
         check_outputs(checks, folder)
+        check_damage(checks, folder)
         check_kills(checks, folder)
     return checks.finish(options.junit)
 

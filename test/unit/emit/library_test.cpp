@@ -13,6 +13,7 @@
 #include "compiler/emit/Library.h"
 #include "compiler/emit/Link.h"
 #include "compiler/emit/Stubs.h"
+#include "compiler/emit/Verify.h"
 #include "hone/hone.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringSet.h"
@@ -124,8 +125,8 @@ float hone_kernel_0(const float *, int);
 int hone_rt_count(void);
 float hone_rt_threaded(float);
 static float sum(int count);
-static const struct toy toy = {")" +
-                       weightDigestField.str() + R"(", NAME_weights, sum, hone_rt_count, hone_rt_threaded};
+static const struct toy toy = {"{\"weights\":{\"blake3\":\")" +
+                       weightDigestField.str() + R"(\"}}", NAME_weights, sum, hone_rt_count, hone_rt_threaded};
 static float sum(int count) { return hone_kernel_0(toy.weights, count); }
 __attribute__((visibility("default"))) const struct toy *NAME_library(void) { return &toy; }
 )";
@@ -391,8 +392,8 @@ TEST_F(LibraryTest, CarriesTheWeightsDigest) {
   ASSERT_EQ(emit(model("alpha", 2), "two.so", OutputKind::SharedLibrary), "no error");
   Loaded one(path("one.so"), "alpha_library"), two(path("two.so"), "alpha_library");
   ASSERT_TRUE(one.toy && two.toy);
-  EXPECT_EQ(one.toy->manifest, digest(1));
-  EXPECT_EQ(two.toy->manifest, digest(2));
+  EXPECT_EQ(one.toy->manifest, R"({"weights":{"blake3":")" + digest(1) + R"("}})");
+  EXPECT_EQ(two.toy->manifest, R"({"weights":{"blake3":")" + digest(2) + R"("}})");
   EXPECT_EQ(buildId("one.so").size(), 20u);
   EXPECT_NE(buildId("one.so"), std::string(20, '\0'));
   EXPECT_NE(buildId("one.so"), buildId("two.so"));
@@ -401,6 +402,61 @@ TEST_F(LibraryTest, CarriesTheWeightsDigest) {
     EXPECT_NE(contents("out").find(digest(1)), std::string::npos);
     EXPECT_EQ(contents("out").find(weightDigestField.str()), std::string::npos);
   }
+}
+
+/// What verifyLibrary() says of a file with these bytes.
+static std::string verify(const std::string &path, llvm::StringRef bytes) {
+  llvm::cantFail(writeFile(path, bytes));
+  llvm::Expected<Verified> result = verifyLibrary(llvm::cantFail(FileView::open(path)));
+  return !result ? llvm::toString(result.takeError()) : *result == Verified::Weights ? "weights" : "all";
+}
+
+TEST_F(LibraryTest, IsVerified) {
+  ASSERT_EQ(emit(model("alpha", 1), "alpha.so", OutputKind::SharedLibrary), "no error");
+  std::string whole = contents("alpha.so");
+  EXPECT_EQ(verify(path("copy"), whole), "all");
+  EXPECT_TRUE(isUnchanged(whole));
+  EXPECT_FALSE(bool(checkComplete(whole)));
+
+  uint64_t weights = whole.size() - 400000;
+  std::string flipped = whole;
+  flipped[weights + 123456] ^= 1;
+  EXPECT_NE(verify(path("copy"), flipped).find("its weights have changed"), std::string::npos);
+  EXPECT_TRUE(isUnchanged(flipped)); // says nothing of them
+  // Anything else that changes is found too, whatever it is: every 61st byte, and the padding in front of the weights.
+  std::vector<uint64_t> places = {weights - 1};
+  for (uint64_t at = 0; at < weights; at += 61)
+    places.push_back(at);
+  for (uint64_t at : places) {
+    flipped = whole;
+    flipped[at] ^= 1 << at % 8;
+    std::string said = verify(path("copy"), flipped);
+    EXPECT_TRUE(said != "all" && said != "weights" && !said.empty()) << at;
+    EXPECT_FALSE(isUnchanged(flipped)) << at;
+  }
+  for (uint64_t lost : {1, 64, 399999, 400000, 400001, 402000}) {
+    llvm::StringRef cut = llvm::StringRef(whole).drop_back(lost);
+    EXPECT_NE(verify(path("copy"), cut).find("is cut off"), std::string::npos) << lost;
+  }
+  EXPECT_NE(verify(path("copy"), whole + "x").find("have changed"), std::string::npos);
+  ASSERT_EQ(run({"strip", "-o", path("stripped.so"), path("alpha.so")}), 0);
+  EXPECT_FALSE(isUnchanged(contents("stripped.so")));
+  EXPECT_FALSE(bool(checkComplete(contents("stripped.so"))));
+
+  ASSERT_EQ(emit(model("alpha", 1, 0), "alpha.so", OutputKind::SharedLibrary), "no error");
+  EXPECT_EQ(verify(path("copy"), contents("alpha.so")), "all");
+}
+
+TEST_F(LibraryTest, ObjectsAreVerifiedAsFarAsTheyGo) {
+  for (OutputKind kind : {OutputKind::Object, OutputKind::Archive}) {
+    ASSERT_EQ(emit(model("alpha", 1, 400001 - 1), "alpha", kind), "no error");
+    std::string whole = contents("alpha");
+    EXPECT_EQ(verify(path("copy"), whole), "weights");
+    whole[whole.size() - 1000] ^= 1;
+    EXPECT_NE(verify(path("copy"), whole).find("its weights have changed"), std::string::npos);
+  }
+  EXPECT_NE(verify(path("copy"), "!<arch>\n").find("no library"), std::string::npos);
+  EXPECT_NE(verify(path("copy"), "text").find("no library"), std::string::npos);
 }
 
 TEST_F(LibraryTest, ArchivesAreWellFormed) {

@@ -1,0 +1,200 @@
+//===- Verify.cpp - Is a library still what was compiled? -----------------===//
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The reverse of emitLibrary(): takes weights and digests out again and hashes what is left.
+//
+//===----------------------------------------------------------------------===//
+
+#include "compiler/emit/Verify.h"
+#include "compiler/emit/Library.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/BinaryFormat/ELF.h"
+#include "llvm/Object/Archive.h"
+#include "llvm/Object/ELF.h"
+
+namespace hone {
+
+using namespace llvm::ELF;
+using llvm::StringRef;
+using ElfFile = llvm::object::ELFFile<llvm::object::ELF64LE>;
+
+/// How the manifest begins to tell the weights' digest. Inside of a name, the quotation marks would be escaped.
+static constexpr llvm::StringLiteral digestKey = R"("weights":{"blake3":")";
+
+llvm::BLAKE3Result<20> buildIdFor(StringRef image, const Digest &weights) {
+  llvm::BLAKE3 hasher;
+  hasher.update(image);
+  hasher.update(weights);
+  return hasher.final<20>();
+}
+
+static llvm::Expected<ElfFile> parse(StringRef file) {
+  llvm::Expected<ElfFile> elf = ElfFile::create(file);
+  auto isOurs = [](const auto &header) {
+    return header.checkMagic() && header.e_ident[EI_CLASS] == ELFCLASS64 && header.e_ident[EI_DATA] == ELFDATA2LSB;
+  };
+  if (elf && isOurs(elf->getHeader()))
+    return elf;
+  consumeError(elf.takeError());
+  return llvm::createStringError("is no library that Hone compiled");
+}
+
+static bool fits(uint64_t offset, uint64_t size, uint64_t bytes) { return offset <= bytes && size <= bytes - offset; }
+
+llvm::Error checkComplete(StringRef file) {
+  llvm::Expected<ElfFile> elf = parse(file);
+  if (!elf)
+    return elf.takeError();
+  const auto &header = elf->getHeader();
+  auto segments = elf->program_headers(); // errors where the table itself is cut off
+  bool complete = fits(header.e_shoff, uint64_t(header.e_shnum) * header.e_shentsize, file.size());
+  if (!segments)
+    complete = (consumeError(segments.takeError()), false);
+  else
+    for (const auto &segment : *segments)
+      complete &= segment.p_type != PT_LOAD || fits(segment.p_offset, segment.p_filesz, file.size());
+  if (complete)
+    return llvm::Error::success();
+  return llvm::createStringError("is cut off: its headers count on more than its %llu bytes; copy or compile it again",
+                                 static_cast<unsigned long long>(file.size()));
+}
+
+namespace {
+/// A library's file, taken apart.
+struct Parts {
+  StringRef linked;   ///< in front of the weights, padding included
+  StringRef weights;  ///< empty if there are none
+  StringRef rest;     ///< behind them: an archive's padding
+  std::string digest; ///< of the weights, in hexadecimal digits, as the manifest has it; empty without weights
+};
+} // namespace
+
+/// Takes apart the ELF file `file`.
+static llvm::Expected<Parts> takeApart(StringRef file) {
+  llvm::Expected<ElfFile> elf = parse(file);
+  if (!elf)
+    return elf.takeError();
+  auto sections = elf->sections();
+  if (!sections)
+    return sections.takeError();
+  Parts parts{file, {}, {}, {}};
+  for (const auto &section : *sections) {
+    llvm::Expected<StringRef> name = elf->getSectionName(section);
+    if (!name)
+      return name.takeError();
+    bool isWeights = *name == sharedWeights || *name == ".lrodata.hone" || *name == ".rodata.hone";
+    if (!isWeights || section.sh_type != SHT_PROGBITS)
+      continue;
+    if (!fits(section.sh_offset, section.sh_size, file.size()))
+      return llvm::createStringError("its weights are cut off");
+    parts.linked = file.take_front(section.sh_offset);
+    parts.weights = file.substr(section.sh_offset, section.sh_size);
+    parts.rest = file.drop_front(section.sh_offset + section.sh_size);
+  }
+  if (size_t at = parts.linked.find(digestKey); at != StringRef::npos)
+    parts.digest = parts.linked.substr(at + digestKey.size(), weightDigestField.size()).str();
+  return parts;
+}
+
+/// Whether the part that was linked is what its build-id says.
+static bool matchesBuildId(const Parts &parts) {
+  // As it was before anything was filled in; lld writes the section headers last.
+  FileBytes image(parts.linked.begin(), parts.linked.end());
+  llvm::Expected<ElfFile> elf = parse({image.data(), image.size()});
+  if (!elf)
+    return consumeError(elf.takeError()), false;
+  const auto &header = elf->getHeader();
+  uint64_t end = header.e_shoff + uint64_t(header.e_shnum) * header.e_shentsize;
+  if (end < header.e_shoff || end > image.size() || llvm::any_of(parts.linked.drop_front(end), [](char c) { return c; }))
+    return false;
+  image.truncate(end);
+  llvm::MutableArrayRef<char> id = buildIdOf(image);
+  if (id.empty())
+    return false;
+  std::string expected(id.begin(), id.end());
+  llvm::fill(id, '\0');
+  Digest weights = digestOf("");
+  if (!parts.digest.empty()) {
+    std::string bytes;
+    if (!llvm::tryGetFromHex(parts.digest, bytes) || bytes.size() != sizeof weights)
+      return false;
+    llvm::copy(bytes, weights.begin());
+    for (size_t at = 0; (at = StringRef(image.data(), image.size()).find(parts.digest, at)) != StringRef::npos; ++at)
+      llvm::copy(weightDigestField, image.begin() + at);
+  }
+  return llvm::toStringRef(buildIdFor({image.data(), image.size()}, weights)) == expected;
+}
+
+bool isUnchanged(StringRef file) {
+  llvm::Expected<Parts> parts = takeApart(file);
+  if (!parts)
+    return consumeError(parts.takeError()), false;
+  return parts->rest.empty() && matchesBuildId(*parts);
+}
+
+/// The digest of the weights, a window at a time.
+static std::string digestOfWeights(const FileView &file, StringRef weights) {
+  constexpr uint64_t window = 32 << 20;
+  llvm::BLAKE3 hasher;
+  for (uint64_t at = 0; at < weights.size(); at += window) {
+    StringRef piece = weights.substr(at, window);
+    hasher.update(piece);
+    file.drop(piece.data() - file.bytes().data(), piece.size());
+  }
+  return toHex(hasher.final());
+}
+
+/// The only object in a static library.
+static llvm::Expected<StringRef> memberOf(const FileView &file) {
+  auto archive = llvm::object::Archive::create({file.bytes(), file.path()});
+  if (!archive)
+    return archive.takeError();
+  llvm::Error error = llvm::Error::success();
+  StringRef member;
+  for (const llvm::object::Archive::Child &child : (*archive)->children(error))
+    if (llvm::Expected<StringRef> bytes = child.getBuffer())
+      member = *bytes;
+    else
+      return joinErrors(std::move(error), bytes.takeError());
+  if (error)
+    return error;
+  return member;
+}
+
+llvm::Expected<Verified> verifyLibrary(const FileView &file) {
+  StringRef bytes = file.bytes();
+  if (bytes.starts_with(llvm::object::ArchiveMagic)) {
+    llvm::Expected<StringRef> member = memberOf(file);
+    if (!member)
+      return member.takeError();
+    bytes = *member;
+  }
+  llvm::Expected<ElfFile> elf = parse(bytes);
+  if (!elf)
+    return elf.takeError();
+  bool isShared = elf->getHeader().e_type == ET_DYN;
+  if (isShared)
+    if (llvm::Error error = checkComplete(bytes))
+      return error;
+  llvm::Expected<Parts> parts = takeApart(bytes);
+  if (!parts)
+    return llvm::createStringError("is damaged: " + toString(parts.takeError()));
+  if (!isShared && parts->digest.empty())
+    return llvm::createStringError("has nothing to compare with: object files carry the digest of their weights alone, "
+                                   "and this one has none; verify the shared library");
+  if (!parts->digest.empty() || !parts->weights.empty())
+    if (std::string actual = digestOfWeights(file, parts->weights); actual != parts->digest)
+      return llvm::createStringError("its weights have changed: their BLAKE3 is " + actual + ", the manifest has " +
+                                     (parts->digest.empty() ? "none" : parts->digest));
+  if (!isShared)
+    return Verified::Weights;
+  if (!parts->rest.empty() || !matchesBuildId(*parts))
+    return llvm::createStringError("its code or its manifest have changed: they do not fit the build-id (strip and "
+                                   "the like change it, too)");
+  return Verified::WeightsAndCode;
+}
+
+} // namespace hone
