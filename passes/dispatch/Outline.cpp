@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/SmallSet.h"
 
 using namespace mlir;
 using namespace hone;
@@ -30,8 +31,8 @@ public:
   bool isActive() const { return active; }
   /// The collapsed dims of a value of the group.
   SmallVector<OpFoldResult> dims(Value value);
-  /// The type of a constant inside: of its collapsed dims where they matter, of rank 0 where it broadcasts, for it need
-  /// not be of dims that collapse.
+  /// The type of a constant inside: of its collapsed dims where it is a row op's input, else of the dims that it alone
+  /// gives a result, or rank 0. Its own need not be dims that collapse.
   RankedTensorType constantType(Value constant);
   /// The collapsed number of a dim of the space.
   int64_t axis(int64_t dim) const { return classOf[dim]; }
@@ -45,12 +46,14 @@ private:
   }
   int64_t alignedRank(Value value) const { return value == matmulLhs ? int64_t(space.size()) - 1 : space.size(); }
   Status status(Value value, int64_t dim);
+  void findWidened(const KernelGroup &group);
 
   ShapeBuilder &shapes;
   SmallVector<OpFoldResult> space;
   SmallVector<int64_t> classOf; // dim of the space -> collapsed dim
   llvm::SetVector<Value> values;
   Value matmulLhs, matmulRhs;
+  llvm::DenseMap<Value, llvm::SmallSet<int64_t, 4>> widened; // constant -> dims of the space that it alone gives
   bool active = false;
 };
 
@@ -117,6 +120,23 @@ Collapse::Collapse(const KernelGroup &group, ShapeBuilder &shapes) : shapes(shap
     for (Value value : values)
       current[value] = status(value, dim);
   }
+  findWidened(group);
+}
+
+/// The dims of element-wise results that no tensor has are those of constants. One of an op's constants, whichever, is
+/// enough for all: its elements are equal. Dims of a class are found together, for each tensor has all of them or none.
+void Collapse::findWidened(const KernelGroup &group) {
+  for (Operation *op : group.ops) {
+    auto isFree = [&](Value operand) { return operand.getDefiningOp<ConstantOp>() && !values.contains(operand); };
+    auto constant = llvm::find_if(op->getOperands(), isFree);
+    if (!isa<ScalarOpInterface>(op) || constant == op->operand_end())
+      continue;
+    for (int64_t dim = 0, rank = space.size(); dim < rank; ++dim) {
+      auto gives = [&](Value operand) { return values.contains(operand) && status(operand, dim) == Status::Full; };
+      if (ShapeBuilder::getConstant(space[dim]).value_or(1) != 1 && llvm::none_of(op->getOperands(), gives))
+        widened[*constant].insert(dim);
+    }
+  }
 }
 
 Collapse::Status Collapse::status(Value value, int64_t dim) {
@@ -149,7 +169,18 @@ SmallVector<OpFoldResult> Collapse::dims(Value value) {
 }
 
 RankedTensorType Collapse::constantType(Value constant) {
-  return typeOf(values.contains(constant) ? dims(constant) : SmallVector<OpFoldResult>(), elementTypeOf(constant));
+  if (values.contains(constant))
+    return typeOf(dims(constant), elementTypeOf(constant));
+  SmallVector<OpFoldResult> own;
+  const auto &given = widened[constant];
+  for (int64_t dim = given.empty() ? space.size() : 0, rank = space.size(), last = -1; dim < rank; ++dim) {
+    if (classOf[dim] != last)
+      own.push_back(shapes.constant(1));
+    if (given.contains(dim))
+      own.back() = shapes.mul(own.back(), space[dim]);
+    last = classOf[dim];
+  }
+  return typeOf(own, elementTypeOf(constant));
 }
 
 /// The kernel under construction: its arguments by host value.

@@ -227,6 +227,27 @@ def check_dims(checks, folder):
     checks.add("dims-one-symbol", no_error(session, {"x": np.ones(3, "f4"), "y": np.ones(1, "f4")}, "'?y'?.*[13]|'a'"))
 
 
+def check_splats(checks, folder):
+    """Constants of equal elements, held as one number, that alone give a result some of its dims."""
+    inputs = {"s": ("f4", []), "x": ("f4", ["a", 1, 1]), "y": ("f4", ["a", "b"]), "z": ("f4", [1, "b", 1])}
+    model = Model(folder, "splats", inputs)
+    values = {"s": [(2, 3), ()], "x": [(2,), (4, 8), (1, 4, 8), (5, 1, 4, 1), (1, 7)], "y": [(2, 1, 1), (3, 1, 1, 1)],
+              "z": [(1, 1, 8), (6, 1, 1), (6, 1, 8), (2, 6, 1, 8)]}  # fmt: skip
+    functions = {"Mul": np.multiply, "Sub": np.subtract, "Max": np.maximum, "Pow": np.power, "Less": np.less}
+    for name, shapes in values.items():
+        for shape in shapes:
+            splat = model.constant(np.full(shape, 2, "f4"))
+            for op, function in functions.items():
+                model.node(f"splat-{op}-{name}-{list(shape)}", op, [name, splat], function, 1e-6)
+            model.node(f"splat-{name}-{list(shape)}-first", "Div", [splat, name], np.divide, 1e-6)
+    yes, three = model.constant(np.ones((6, 1, 1), bool)), model.constant(np.full((1, 8), 3, "f4"))
+    model.node("splats-Where-either", "Where", [yes, "z", three], np.where)
+    model.node("splats-Where-none", "Where", [yes, "s", three], np.where)
+    rng = np.random.default_rng(9)
+    model.run(checks, [[rng.uniform(0.5, 2, shape).astype("f4") for shape in ((), (a, 1, 1), (a, b), (1, b, 1))]
+                       for a, b in ((1, 1), (3, 5), (1, 4), (6, 1), (0, 2))])  # fmt: skip
+
+
 def check_host_values(checks, folder):
     """Shapes, steps and counts that arrive at run time: impossible ones fail with the node's name."""
     counts = {"shape": 2, "step": 1, "k": 1, "parts": 2, "repeats": 2, "sizes": 2, "pads": 4}
@@ -619,6 +640,7 @@ def main():
             check_indices,
             check_triangles,
             check_dims,
+            check_splats,
             check_host_values,
             check_wrapping,
             check_far_positions,

@@ -99,6 +99,21 @@ Generator::Known Generator::source(HostTensor tensor) {
   return values.back();
 }
 
+Generator::Known Generator::splat(Type element, Dims dims) {
+  HostTensor tensor(element, dims), number = randomTensor(element, {}, -4, 5);
+  visitType(element, [&](auto zero) {
+    using T = decltype(zero);
+    llvm::fill(tensor.as<T>(), number.as<T>()[0]);
+  });
+  auto type = RankedTensorType::get(dims, element);
+  Attribute attribute =
+      isa<FloatType>(element)
+          ? Attribute(builder.getFloatAttr(element, number.number(0)))
+          : IntegerAttr::get(element, APInt(element.getIntOrFloatBitWidth(), uint64_t(number.integer(0)), false, true));
+  values.push_back({ConstantOp::create(builder, loc, type, DenseElementsAttr::get(type, attribute)), tensor});
+  return values.back();
+}
+
 hone::Dims Generator::narrower(Dims dims) {
   hone::Dims own(dims.drop_front(oneIn(3) ? below(dims.size() + 1) : 0));
   for (int64_t &dim : own)
@@ -326,6 +341,36 @@ void Generator::addSelect() {
   if (oneIn(2))
     std::swap(x, y);
   add<SelectOp>(x.tensor.element, std::max(x.tensor.rank(), y.tensor.rank()), condition.value, x.value, y.value);
+}
+
+/// Constants of equal elements, which compile to one number, alone give a result some of its dims.
+void Generator::addWidening() {
+  Known x = oneIn(2) ? pickAny() : source(someType(), narrower(someDims(1, 4)));
+  hone::Dims wide(x.tensor.dims);
+  for (int64_t &dim : wide)
+    if (dim == 1 && oneIn(2))
+      dim = size();
+  while (wide.size() < 5 && oneIn(3))
+    wide.insert(wide.begin(), size());
+  if (countOf(wide) > 20000)
+    wide = x.tensor.dims;
+  Type element = x.tensor.element;
+  Known c = splat(element, oneIn(2) ? wide : narrower(wide));
+  if (oneIn(4)) {
+    Known condition = splat(builder.getI1Type(), narrower(wide));
+    int64_t rank = std::max({x.tensor.rank(), c.tensor.rank(), condition.tensor.rank()});
+    return add<SelectOp>(element, rank, condition.value, x.value, c.value);
+  }
+  int64_t rank = std::max(x.tensor.rank(), c.tensor.rank());
+  if (oneIn(2))
+    std::swap(x, c);
+  if (oneIn(4))
+    return add<EqualOp>(builder.getI1Type(), rank, x.value, c.value);
+  if (element.isInteger(1))
+    return add<XorOp>(element, rank, x.value, c.value);
+  if (oneIn(3))
+    return add<MaxOp>(element, rank, x.value, c.value);
+  add<MulOp>(element, rank, x.value, c.value);
 }
 
 void Generator::addReduce() {
@@ -617,43 +662,25 @@ Generator::Generator(MLIRContext *context, uint64_t seed)
     sizes.push_back(oneIn(10) ? 0 : choose<int64_t>({1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 33, 70}));
 
   using Step = void (Generator::*)();
-  static constexpr Step steps[] = {&Generator::addUnary,
-                                   &Generator::addUnaryFloat,
-                                   &Generator::addUnaryFloat,
-                                   &Generator::addCast,
-                                   &Generator::addBinary,
-                                   &Generator::addBinary,
-                                   &Generator::addBinary,
-                                   &Generator::addDivision,
-                                   &Generator::addPower,
-                                   &Generator::addLogic,
-                                   &Generator::addComparison,
-                                   &Generator::addSelect,
-                                   &Generator::addReduce,
-                                   &Generator::addReduce,
-                                   &Generator::addArgReduce,
-                                   &Generator::addCumSum,
-                                   &Generator::addTopK,
-                                   &Generator::addSoftmax,
-                                   &Generator::addNorm,
-                                   &Generator::addMatmul,
-                                   &Generator::addMatmul,
-                                   &Generator::addAttention,
-                                   &Generator::addReshape,
-                                   &Generator::addExpand,
-                                   &Generator::addTranspose,
-                                   &Generator::addTranspose,
-                                   &Generator::addSlice,
-                                   &Generator::addConcat,
-                                   &Generator::addPad,
-                                   &Generator::addTile,
-                                   &Generator::addGather,
-                                   &Generator::addGatherElements,
-                                   &Generator::addGatherND,
-                                   &Generator::addOneHot,
-                                   &Generator::addRange,
-                                   &Generator::addTrilu,
-                                   &Generator::addScatterElements,
+  static constexpr Step steps[] = {&Generator::addUnary,          &Generator::addUnaryFloat,
+                                   &Generator::addUnaryFloat,     &Generator::addCast,
+                                   &Generator::addBinary,         &Generator::addBinary,
+                                   &Generator::addBinary,         &Generator::addDivision,
+                                   &Generator::addPower,          &Generator::addLogic,
+                                   &Generator::addComparison,     &Generator::addSelect,
+                                   &Generator::addWidening,       &Generator::addReduce,
+                                   &Generator::addReduce,         &Generator::addArgReduce,
+                                   &Generator::addCumSum,         &Generator::addTopK,
+                                   &Generator::addSoftmax,        &Generator::addNorm,
+                                   &Generator::addMatmul,         &Generator::addMatmul,
+                                   &Generator::addAttention,      &Generator::addReshape,
+                                   &Generator::addExpand,         &Generator::addTranspose,
+                                   &Generator::addTranspose,      &Generator::addSlice,
+                                   &Generator::addConcat,         &Generator::addPad,
+                                   &Generator::addTile,           &Generator::addGather,
+                                   &Generator::addGatherElements, &Generator::addGatherND,
+                                   &Generator::addOneHot,         &Generator::addRange,
+                                   &Generator::addTrilu,          &Generator::addScatterElements,
                                    &Generator::addScatterND};
   for (int64_t count = 1 + below(6); count > 0 && problem.empty(); --count)
     (this->*steps[below(std::size(steps))])();

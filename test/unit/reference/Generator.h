@@ -44,6 +44,8 @@ private:
   HostTensor randomTensor(mlir::Type element, Dims dims, double least, double greatest);
   Known source(mlir::Type element, Dims dims) { return source(randomTensor(element, dims, -4, 5)); }
   Known source(HostTensor tensor);
+  /// A constant of equal elements.
+  Known splat(mlir::Type element, Dims dims);
   /// Dims that broadcast with `dims` without widening them.
   hone::Dims narrower(Dims dims);
 
@@ -70,6 +72,7 @@ private:
   void addLogic();
   void addComparison();
   void addSelect();
+  void addWidening();
   void addReduce();
   void addArgReduce();
   void addCumSum();

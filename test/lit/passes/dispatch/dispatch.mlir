@@ -108,6 +108,43 @@ module @splat_rank attributes {hone.target = #hone.target<triple = "x86_64-unkno
 
 // -----
 
+// A splat constant that alone gives a result a dim keeps it, collapsed as the other values are; where a tensor has the
+// dim, too, it stays a scalar.
+// CHECK-LABEL: module @splat_widens
+// CHECK: hone.kernel @k0_mul_add(%{{.*}}: tensor<?x1xf32>
+// CHECK-DAG: %[[WIDE:.*]] = hone.constant dense<2.000000e+00> : tensor<1x32xf32>
+// CHECK-DAG: %[[SCALAR:.*]] = hone.constant dense<3.000000e+00> : tensor<f32>
+// CHECK: %[[M:.*]] = hone.mul %{{.*}}, %[[WIDE]] : tensor<?x1xf32>, tensor<1x32xf32> -> tensor<?x32xf32>
+// CHECK: hone.add %[[M]], %[[SCALAR]] : tensor<?x32xf32>, tensor<f32> -> tensor<?x32xf32>
+module @splat_widens attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<?x1x1xf32> {hone.dims = ["n", "", ""], hone.name = "x"}) -> tensor<?x4x8xf32> {
+    %0 = hone.constant dense<2.0> : tensor<4x8xf32>
+    %1 = hone.constant dense<3.0> : tensor<1x1x8xf32>
+    %2 = hone.mul %x, %0 : tensor<?x1x1xf32>, tensor<4x8xf32> -> tensor<?x4x8xf32>
+    %3 = hone.add %2, %1 : tensor<?x4x8xf32>, tensor<1x1x8xf32> -> tensor<?x4x8xf32>
+    return %3 : tensor<?x4x8xf32>
+  }
+}
+
+// -----
+
+// Two splats give a dim each, and both dims collapse: one of the constants has them all.
+// CHECK-LABEL: module @splats_widen
+// CHECK: hone.kernel @k0_select(%[[X:.*]]: tensor<1xf32>) -> tensor<12xf32>
+// CHECK-DAG: %[[CONDITION:.*]] = hone.constant dense<true> : tensor<12xi1>
+// CHECK-DAG: %[[OTHER:.*]] = hone.constant dense<2.000000e+00> : tensor<f32>
+// CHECK: hone.select %[[CONDITION]], %[[X]], %[[OTHER]] : tensor<12xi1>, tensor<1xf32>, tensor<f32> -> tensor<12xf32>
+module @splats_widen attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<1x1xf32> {hone.name = "x"}) -> tensor<3x4xf32> {
+    %0 = hone.constant dense<true> : tensor<3x1xi1>
+    %1 = hone.constant dense<2.0> : tensor<4xf32>
+    %2 = hone.select %0, %x, %1 : tensor<3x1xi1>, tensor<1x1xf32>, tensor<4xf32> -> tensor<3x4xf32>
+    return %2 : tensor<3x4xf32>
+  }
+}
+
+// -----
+
 // A product of dims that a later op built first is there for an earlier kernel, too.
 // CHECK-LABEL: module @dominance
 // CHECK: hone.launch @k0_layer_norm
