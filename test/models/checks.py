@@ -44,6 +44,7 @@ def reference(model):
     """ONNX Runtime with one thread, as a function from inputs by name to outputs by name."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
+    options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     names = [o.name for o in session.get_outputs()]
     return lambda inputs: dict(zip(names, session.run(names, inputs), strict=True))

@@ -17,7 +17,7 @@ import hone
 import numpy as np
 import onnx
 from checks import MINILM, Checks, reference
-from nodes import AXES, REDUCTIONS, Model, nan_max, no_error, problem_of, rows, softmax, special, unlike
+from nodes import AXES, INF, REDUCTIONS, Model, nan_max, no_error, problem_of, rows, softmax, special, unlike
 from onnx import helper
 
 
@@ -246,6 +246,38 @@ def check_splats(checks, folder):
     rng = np.random.default_rng(9)
     model.run(checks, [[rng.uniform(0.5, 2, shape).astype("f4") for shape in ((), (a, 1, 1), (a, b), (1, b, 1))]
                        for a, b in ((1, 1), (3, 5), (1, 4), (6, 1), (0, 2))])  # fmt: skip
+
+
+def check_flags(checks, folder):
+    """Attributes that mean yes or no, with numbers that nobody writes on purpose: as ONNX Runtime takes them."""
+    x, matrix = helper.make_tensor_value_info("x", 1, ["m", 3, 4]), helper.make_tensor_value_info("q", 1, [1, 2, 3, 4])
+    constants = {"one": [1], "zero": [0, 3, 4], "two": [2]}
+    flags = [("ReduceSum", ["x", "one"], "keepdims"), ("ReduceMax", ["x"], "noop_with_empty_axes"),
+             ("ArgMax", ["x"], "keepdims"), ("ArgMin", ["x"], "select_last_index"), ("TopK", ["x", "two"], "largest"),
+             ("Reshape", ["x", "zero"], "allowzero"), ("Trilu", ["x"], "upper"), ("IsInf", ["x"], "detect_negative"),
+             ("Attention", ["q", "q", "q"], "is_causal")]  # fmt: skip
+    inputs = {"x": np.round(np.random.default_rng(4).standard_normal((2, 3, 4)), 0).astype("f4")}
+    inputs["x"][0, 0, 0] = -INF
+    inputs["q"] = np.random.default_rng(5).standard_normal((1, 2, 3, 4)).astype("f4")
+    for value in (0, 1, 2, -1, 10, 2**31):
+        nodes, outputs = [], []
+        for op, operands, attribute in flags:
+            if (attribute, value) != ("allowzero", 1):  # x is not empty
+                outputs.append(f"{op}.{attribute}")
+                results = ["unused", outputs[-1]] if op == "TopK" else [outputs[-1]]
+                nodes.append(helper.make_node(op, operands, results, **{attribute: value}))
+        tensors = [onnx.numpy_helper.from_array(np.array(numbers), name) for name, numbers in constants.items()]
+        declared = [onnx.ValueInfoProto(name=name) for name in outputs]
+        graph = helper.make_graph(nodes, "flags", [x, matrix], declared, tensors)
+        path = f"{folder}/flags_{value}"
+        opsets = [helper.make_opsetid("", 23)]
+        onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), f"{path}.onnx")
+        try:
+            session = hone.load(hone.compile(f"{path}.onnx", f"{path}.so")).session()
+            problem = problem_of(session, inputs, reference(f"{path}.onnx"))
+        except hone.CompileError as error:
+            problem = str(error)
+        checks.add(f"flags-{value}", problem)
 
 
 def check_host_values(checks, folder):
@@ -641,6 +673,7 @@ def main():
             check_triangles,
             check_dims,
             check_splats,
+            check_flags,
             check_host_values,
             check_wrapping,
             check_far_positions,

@@ -55,8 +55,8 @@ static LogicalResult importGelu(Node &node, Importer &importer) {
   return node.set(0, importer.unary<GeluOp>(node.input(0), /*tanh_approximation=*/approximation == "tanh"));
 }
 static LogicalResult importMod(Node &node, Importer &importer) {
-  bool fmod = node.getInt("fmod", 0) != 0;
-  return node.set(0, importer.binary<ModOp>(node.input(0), node.input(1), fmod));
+  auto fmod = importer.flag(node, "fmod");
+  return fmod ? node.set(0, importer.binary<ModOp>(node.input(0), node.input(1), *fmod)) : failure();
 }
 static LogicalResult importWhere(Node &node, Importer &importer) {
   return node.set(0, importer.select(node.input(0), node.input(1), node.input(2)));

@@ -303,6 +303,14 @@ std::optional<OpFoldResult> Importer::sum(ArrayRef<OpFoldResult> dims) {
   return std::nullopt;
 }
 
+std::optional<bool> Importer::flag(const Node &node, StringRef attribute) {
+  int64_t value = node.getInt(attribute, 0);
+  if (value == 0 || value == 1)
+    return value == 1;
+  report("attribute " + attribute + " is " + Twine(value) + ", must be 0 or 1");
+  return std::nullopt;
+}
+
 std::optional<int64_t> Importer::axis(int64_t value, int64_t rank) {
   if (value >= -rank && value < rank)
     return value < 0 ? value + rank : value;

@@ -26,6 +26,9 @@ struct Node {
   mlir::Value input(size_t i) const { return i < inputs.size() ? inputs[i] : mlir::Value(); }
   int64_t getInt(llvm::StringRef attribute, int64_t otherwise) const { return onnx.getInt(attribute, otherwise); }
   float getFloat(llvm::StringRef attribute, float otherwise) const { return onnx.getFloat(attribute, otherwise); }
+  /// Whether an attribute that the standard describes for 1 is 1: every other number means what 0 does, as in ONNX
+  /// Runtime. (Attributes that are described as true or false are compared with 0.)
+  bool isOne(llvm::StringRef attribute, bool otherwise) const { return getInt(attribute, otherwise) == 1; }
   /// The numbers of an attribute that the node has.
   std::optional<llvm::ArrayRef<int64_t>> getInts(llvm::StringRef attribute) const;
   /// Sets an output; failure if `value` is null (the error was reported).
@@ -139,6 +142,8 @@ public:
   /// Symbols of entry dims that no run may have 0 of, found too late for what was built before, with the node that
   /// says so and what it says.
   llvm::StringMap<std::pair<mlir::Location, std::string>> latePositive() const;
+  /// An attribute that is 0 (also if it is left out) or 1; nothing (and an error) if it is another number.
+  std::optional<bool> flag(const Node &node, llvm::StringRef attribute);
   /// An axis as a position in [0, rank); nothing (and an error) if it is outside [-rank, rank).
   std::optional<int64_t> axis(int64_t value, int64_t rank);
   /// Several axes, sorted.

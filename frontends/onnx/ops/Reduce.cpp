@@ -25,10 +25,10 @@ static std::optional<Reduction> reductionOf(Node &node, Importer &importer) {
   std::optional<HostVector> axes;
   if (failed(importer.axesOf(node, 1, axes)))
     return std::nullopt;
-  Reduction result{x, {}, 0, node.getInt("keepdims", 1) != 0};
+  Reduction result{x, {}, 0, node.isOne("keepdims", true)};
   if (!axes || axes->empty()) {
     // Nothing said: all axes, or none at all, which leaves the element-wise part of the operator.
-    bool isAll = node.getInt("noop_with_empty_axes", 0) == 0;
+    bool isAll = !node.isOne("noop_with_empty_axes", false);
     result.isReduced.assign(rankOf(x), importer.host.condition(isAll));
     result.axisCount = isAll ? rankOf(x) : 0;
     return result;
@@ -154,7 +154,7 @@ template <ReduceKind kind> static LogicalResult importArgReduce(Node &node, Impo
   auto axis = importer.axis(node.getInt("axis", 0), rankOf(x));
   if (!axis)
     return failure();
-  bool keepdims = node.getInt("keepdims", 1) != 0, selectsLast = node.getInt("select_last_index", 0) != 0;
+  bool keepdims = node.isOne("keepdims", true), selectsLast = node.getInt("select_last_index", 0) != 0;
   return node.set(0, importer.create<ArgReduceOp>(importer.builder.getI64Type(), rankOf(x) - !keepdims, kind, x, *axis,
                                                   keepdims, selectsLast));
 }
@@ -173,7 +173,7 @@ static LogicalResult importTopK(Node &node, Importer &importer) {
   Type types[] = {RankedTensorType::get(dynamic, elementTypeOf(x)),
                   RankedTensorType::get(dynamic, importer.builder.getI64Type())};
   auto op = TopKOp::create(importer.builder, importer.loc, types, x, importer.shapes.materialize(*k), *axis,
-                           node.getInt("largest", 1) != 0);
+                           node.isOne("largest", true));
   refineResultTypes(importer.shapes, op);
   return success(succeeded(node.set(0, op.getValues())) && succeeded(node.set(1, op.getPositions())));
 }
@@ -187,9 +187,10 @@ static LogicalResult importCumSum(Node &node, Importer &importer) {
     return importer.fail("wants a tensor of one dim or more");
   if (!given || !importer.checkRange(*given, shapes.constant(-rank), shapes.constant(rank - 1), "axis"))
     return failure();
-  auto along = [&](int64_t axis) {
-    return importer.unary<CumSumOp>(x, axis, node.getInt("exclusive", 0) != 0, node.getInt("reverse", 0) != 0);
-  };
+  auto isExclusive = importer.flag(node, "exclusive"), isReverse = importer.flag(node, "reverse");
+  if (!isExclusive || !isReverse)
+    return failure();
+  auto along = [&](int64_t axis) { return importer.unary<CumSumOp>(x, axis, *isExclusive, *isReverse); };
   if (auto known = ShapeBuilder::getConstant(*given))
     return node.set(0, along(*known < 0 ? *known + rank : *known));
   // An axis known at run time only chooses between the sums along each.

@@ -178,7 +178,7 @@ static LogicalResult importReshape(Node &node, Importer &importer) {
   ShapeBuilder &shapes = importer.shapes;
   HostElements &host = importer.host;
   HostVector input(shapes.dims(x)), dims;
-  bool allowZero = node.getInt("allowzero", 0) != 0;
+  bool allowZero = node.isOne("allowzero", false);
   OpFoldResult zero = shapes.constant(0), one = shapes.constant(1), minusOne = shapes.constant(-1);
   std::string unclear = "the shape has a 0 beside -1, which is no number of elements to infer from";
   if (allowZero && llvm::is_contained(*wanted, zero) && llvm::is_contained(*wanted, minusOne))
