@@ -223,11 +223,15 @@ static ExitCode printOutputs(const Options &options, llvm::ArrayRef<hone_value_i
     StringRef bytes(static_cast<const char *>(output.tensor.data) + output.tensor.byte_offset, size);
     llvm::outs() << llvm::left_justify(printable(info.name), 24) << ' ' << dataTypeName(dtype) << " [";
     llvm::interleaveComma(dims, llvm::outs());
-    llvm::outs() << "]  " << rangeText(dtype, bytes) << '\n';
-    if (options.output.empty())
+    llvm::outs() << "]  " << rangeText(dtype, bytes);
+    if (options.output.empty()) {
+      llvm::outs() << '\n';
       continue;
+    }
+    std::string file = fileName(info.name, files);
+    llvm::outs() << (file == StringRef(info.name).str() + ".npy" ? "" : "  in " + file) << '\n';
     llvm::SmallString<128> path(options.output);
-    llvm::sys::path::append(path, fileName(info.name, files));
+    llvm::sys::path::append(path, file);
     if (llvm::Error error = writeNpy(path, dtype, dims, bytes)) {
       console.error(std::move(error));
       return ExitInput;
