@@ -124,7 +124,8 @@ OnnxValueType GraphImporter::typeOf(StringRef name) {
   return result;
 }
 
-/// The symbols of a value's dims, "" for fixed ones. A dim of a result that is an entry dim has the latter's name.
+/// The symbols of a value's dims, "" for fixed ones. A dim of an input always has one, so that its size can be given by
+/// name; a dim of a result that is an input's has the latter's.
 ArrayAttr GraphImporter::dimNames(StringRef name, const OnnxValueType &type, Value value) {
   SmallVector<StringRef> names;
   std::vector<std::string> made;
@@ -133,14 +134,16 @@ ArrayAttr GraphImporter::dimNames(StringRef name, const OnnxValueType &type, Val
     std::string symbol;
     if (cast<RankedTensorType>(value.getType()).isDynamicDim(i)) {
       symbol = size_t(i) < type.dims.size() ? type.dims[i].symbol : "";
-      if (!isa<BlockArgument>(value))
+      if (!isInput)
         if (auto dim = dyn_cast<Value>(importer.shapes.dim(value, i)))
           if (auto source = dim.getDefiningOp<tensor::DimOp>())
+  auto argument = dyn_cast<BlockArgument>(value); // an input, or an output that is one
+  bool isInput = argument && !function.getArgAttr(argument.getArgNumber(), kDimsAttr);
             if (auto argument = dyn_cast<BlockArgument>(source.getSource())) {
               auto known = function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), kDimsAttr);
               symbol = cast<StringAttr>(known[*source.getConstantIndex()]).getValue();
             }
-      if (symbol.empty())
+      if (symbol.empty() && isInput)
         for (symbol = (name + "_dim_" + Twine(i)).str(); !symbols.insert(symbol).second;)
           symbol += "_";
     }

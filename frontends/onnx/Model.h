@@ -89,8 +89,7 @@ struct OnnxTensor {
 /// One dimension of a value's shape.
 struct OnnxDim {
   int64_t value = -1; ///< >= 0 where the model fixes it, else -1
-  std::string
-      symbol; ///< "batch"; inference makes up names, too ("unk__7"): where they are equal, so are the dimensions
+  std::string symbol; ///< "batch": where names are equal, so are the dimensions; "" if the model gives none
   bool isFixed() const { return value >= 0; }
 };
 

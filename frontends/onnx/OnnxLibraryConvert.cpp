@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "frontends/onnx/OnnxLibraryConvert.h"
 #include <algorithm>
+#include <cctype>
 #include <cstring>
 #include <set>
 
@@ -151,13 +152,35 @@ std::string hone::convertTensor(const onnx::TensorProto &tensor, OnnxTensor &res
   return "";
 }
 
+/// The name of a dim that is not fixed, "" for what exporters write where there is none: it says nothing of another dim
+/// that is written so ("?" of Paddle, "None" and "-1" of Keras).
+static std::string dimName(const std::string &symbol) {
+  bool isText = std::any_of(symbol.begin(), symbol.end(),
+                            [](unsigned char c) { return c >= 0x80 || c == '_' || std::isalnum(c); });
+  return isText && symbol != "None" && symbol != "-1" ? symbol : "";
+}
+
+/// Takes away the names that inference made up ("unk__7"), also if it ran before the model was written. A converter may
+/// call dims of inputs so, which are names as all others are.
+static void dropInferredNames(OnnxGraph &graph) {
+  std::set<std::string> given;
+  for (const OnnxValueInfo &input : graph.inputs)
+    for (const OnnxDim &dim : input.type.dims)
+      given.insert(dim.symbol);
+  for (auto *values : {&graph.outputs, &graph.values})
+    for (OnnxValueInfo &value : *values)
+      for (OnnxDim &dim : value.type.dims)
+        if (dim.symbol.compare(0, 5, "unk__") == 0 && !given.count(dim.symbol))
+          dim.symbol.clear();
+}
+
 template <typename TensorType> static void convertShape(const TensorType &type, OnnxValueType &result) {
   result.elementType = toDataType(type.elem_type());
   result.hasShape = type.has_shape();
   for (const auto &dim : type.shape().dim()) {
     // Some exporters write -1 for a dimension that they do not know.
     int64_t value = dim.has_dim_value() && dim.dim_value() >= 0 ? dim.dim_value() : -1;
-    result.dims.push_back({value, dim.dim_param()});
+    result.dims.push_back({value, dimName(dim.dim_param())});
   }
 }
 
@@ -372,6 +395,7 @@ OnnxGraph OnnxConverter::convertGraph(const onnx::GraphProto &graph, const OnnxO
     result.outputs.push_back({output.name(), convertType(output.type())});
   for (const auto &value : graph.value_info())
     result.values.push_back({value.name(), convertType(value.type())});
+  dropInferredNames(result);
   result.nodes = convertNodes(graph.node(), opsets, inFunction);
   return result;
 }

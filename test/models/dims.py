@@ -211,6 +211,13 @@ def check_dims(checks, folder):
     )
     checks.add("dims-MatMul-one", no_error(session, {**good, "y": np.ones((1, 4), "f4")}, "node 'meet_product'.*[13]"))
 
+    model = Model(folder, "dims_no_names", {"x": ("f4", ["?", "?"]), "y": ("f4", ["?", "None"]), "z": ("f4", ["None"])})
+    model.node("no-names-MatMul", "MatMul", ["x", "y"], np.matmul, 1e-5)
+    model.node("no-names-Add", "Add", ["y", "z"], np.add)
+    model.run(
+        checks, [[np.ones((m, k), "f4"), np.ones((k, n), "f4"), np.ones(n, "f4")] for m, k, n in ((2, 3, 4), (1, 5, 2))]
+    )
+
     model = Model(folder, "dims_concat", {"x": ("f4", ["a", "b"]), "y": ("f4", ["c", "d"])})
     model.node("meet_concat", "Concat", ["x", "y"], lambda x, y: np.concatenate([x, y], 1), axis=1)
     good = {"x": np.ones((2, 3), "f4"), "y": np.ones((2, 4), "f4")}
