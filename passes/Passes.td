@@ -61,10 +61,11 @@ def FusePatterns : Pass<"hone-fuse-patterns", "mlir::ModuleOp"> {
 def InsertTaps : Pass<"hone-insert-taps", "mlir::ModuleOp"> {
   let summary = "Values of named nodes become results of the library";
   let description = [{
-    Every value of a node whose name in the model matches `names` gets a `hone.tap`, which survives all passes: the compiled
-    library returns it as a further output of the node's name. Several values of one node are NAME:0, NAME:1 and so on; a name
-    that is taken gets `:tap`. A value that is an output of this name already is left alone; it is an error if no node
-    matches. Run it on a module as imported, when every op is still one node's.
+    The value of a node whose name in the model matches `names` gets a `hone.tap`, which survives all passes: the compiled
+    library returns it as a further output of the node's name. A node of several outputs has NAME:0, NAME:1 and so on; a
+    name that is taken gets `:tap`. A value that is an output of this name already is left alone; it is an error if no node
+    matches. Run it on a module as imported, when every op is still one node's: locations tell which node's, and which of
+    its outputs it computes. (`hone compile --keep` asks the importer, which knows nodes without an op of their own, too.)
     ```mlir
     %0 = hone.matmul %x, %w : … loc("encoder/MatMul_3 (MatMul)")
     ```

@@ -12,6 +12,7 @@
 #include "support/Identifier.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Regex.h"
 
 using namespace mlir;
 using namespace hone;
@@ -64,6 +65,58 @@ public:
 
 private:
   Console &console;
+};
+} // namespace
+
+namespace {
+/// Which nodes --keep asks for; remembers names that are near where none is.
+class NodeFilter {
+public:
+  explicit NodeFilter(StringRef pattern) : regex(pattern), text(pattern) {
+    text.consume_front("^");
+    text.consume_back("$");
+    farthest = std::max<size_t>(2, text.size() / 4);
+  }
+
+  bool isValid(std::string &problem) const { return regex.isValid(problem); }
+  bool hasMatch() const { return found; }
+
+  bool matches(StringRef node, StringRef label) {
+    bool isWanted = regex.match(label) || (label != node && regex.match(node));
+    found |= isWanted;
+    if (!found)
+      compare(label);
+    return isWanted;
+  }
+
+  std::string suggestion() const {
+    std::string result;
+    for (auto &[distance, name] : nearest)
+      result += (result.empty() ? "; did you mean '" : "' or '") + name;
+    return result.empty() ? result : result + "'?";
+  }
+
+private:
+  void compare(StringRef label) {
+    // A pattern need not match the whole name: its last part is compared, too.
+    StringRef last = label.substr(label.find_last_of("/:.") + 1);
+    size_t distance = farthest + 1;
+    for (StringRef name : {label, last})
+      if (name.size() <= text.size() + farthest)
+        distance =
+            std::min<size_t>(distance, text.edit_distance_insensitive(name, /*AllowReplacements=*/true, farthest));
+    if (distance > farthest)
+      return;
+    nearest.emplace_back(distance, label);
+    llvm::stable_sort(nearest, llvm::less_first());
+    nearest.resize(std::min<size_t>(nearest.size(), 3));
+  }
+
+  llvm::Regex regex;
+  StringRef text;
+  size_t farthest;
+  bool found = false;
+  std::vector<std::pair<size_t, std::string>> nearest;
 };
 } // namespace
 
@@ -128,7 +181,14 @@ ExitCode Compilation::importModel() {
     console.error(digest.takeError());
     return ExitInput;
   }
-  root = importOnnx(model, wantedName(), *digest, *mlirContext);
+  bool keeps = !options.keep.empty();
+  NodeFilter filter(options.keep);
+  if (std::string problem; keeps && !filter.isValid(problem)) {
+    console.error("'" + options.keep + "' is no regular expression: " + problem);
+    return ExitUsage;
+  }
+  auto keep = [&](StringRef node, StringRef label) { return filter.matches(node, label); };
+  root = importOnnx(model, wantedName(), *digest, *mlirContext, keeps ? KeepOutput(keep) : KeepOutput());
   if (!root) {
     if (console.errorCount())
       return ExitInput;
@@ -137,13 +197,10 @@ ExitCode Compilation::importModel() {
   }
   files = std::move(model.files);
 
-  if (!options.keep.empty()) {
-    InsertTapsOptions taps;
-    taps.names = options.keep;
-    PassManager manager(mlirContext.get(), ModuleOp::getOperationName());
-    manager.addPass(createInsertTaps(taps));
-    if (failed(manager.run(*root)))
-      return ExitUsage;
+  if (keeps && !filter.hasMatch()) {
+    console.error("no value of a node whose name matches '" + options.keep + "'" + filter.suggestion() +
+                  "; 'hone inspect --json' lists the names");
+    return ExitUsage;
   }
 
   // The module says everything that later stages need, so that any of them can be compiled alone.

@@ -5,7 +5,9 @@
 #include "compiler/driver/Commands.h"
 #include "compiler/driver/LoadedLibrary.h"
 #include "compiler/driver/Manifest.h"
-#include "frontends/onnx/Model.h"
+#include "frontends/onnx/Import.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/MLIRContext.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
@@ -66,6 +68,16 @@ static void printCounts(const json::Object &counts, StringRef title) {
     llvm::outs() << "  " << llvm::left_justify(printable(name), 24) << ' ' << -count << '\n';
 }
 
+/// Prints some of many names.
+static void printNames(const json::Array &names, StringRef title) {
+  constexpr size_t shown = 10;
+  llvm::outs() << title << '\n';
+  for (const json::Value &name : llvm::make_range(names.begin(), names.begin() + std::min(names.size(), shown)))
+    llvm::outs() << "  " << printable(name.getAsString().value_or("")) << '\n';
+  if (names.size() > shown)
+    llvm::outs() << "  and " << names.size() - shown << " more, listed with --json\n";
+}
+
 static void printText(const json::Object &root) {
   for (StringRef key : {"model", "target", "flags", "compiler", "producer"}) {
     if (const json::Object *model = root.getObject(key))
@@ -79,6 +91,8 @@ static void printText(const json::Object &root) {
   for (StringRef key : {"opsets", "operators"})
     if (const json::Object *counts = root.getObject(key))
       printCounts(*counts, key);
+  if (const json::Array *values = root.getArray("values"))
+    printNames(*values, "values, by the names that --keep takes");
   if (const json::Array *kernels = root.getArray("kernels")) {
     llvm::outs() << "kernels\n";
     for (const json::Value &entry : *kernels)
@@ -119,6 +133,18 @@ static json::Array valuesOf(llvm::ArrayRef<OnnxValueInfo> values) {
   return array;
 }
 
+/// The names of all nodes' values, those inside functions included. What Hone does not support has names all the same.
+static json::Array namesOfValues(const OnnxModel &model) {
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  mlir::ScopedDiagnosticHandler silence(&context, [](mlir::Diagnostic &) { return mlir::success(); });
+  json::Array names;
+  importOnnx(model, "model", "", context, [&](StringRef, StringRef label) {
+    names.push_back(json::fixUTF8(label));
+    return false;
+  });
+  return names;
+}
+
 static llvm::Expected<json::Object> describeModel(const Options &options) {
   if (StringRef(options.input).ends_with(".mlir"))
     return llvm::createStringError("is a stage of a compile, to be read as text; hone inspect takes the model, or the "
@@ -155,6 +181,7 @@ static llvm::Expected<json::Object> describeModel(const Options &options) {
       {"inputs", valuesOf(model.graph.inputs)},
       {"outputs", valuesOf(model.graph.outputs)},
       {"operators", std::move(counts)},
+      {"values", namesOfValues(model)},
       {"weights", json::Object{{"bytes", weightBytes}, {"tensors", int64_t(model.graph.initializers.size())}}},
       {"bytes", fileBytes}};
 }

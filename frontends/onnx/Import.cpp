@@ -21,8 +21,8 @@ class GraphImporter {
 public:
   using PositiveSymbols = llvm::StringMap<std::pair<Location, std::string>>;
   /// `positive`: symbols of dims that no run may have 0 of.
-  GraphImporter(const OnnxModel &model, ModuleOp module, const PositiveSymbols &positive)
-      : model(model), module(module), positive(positive), builder(module.getContext()),
+  GraphImporter(const OnnxModel &model, ModuleOp module, const PositiveSymbols &positive, KeepOutput keep)
+      : model(model), module(module), positive(positive), keep(keep), builder(module.getContext()),
         importer(builder, [this](const OnnxTensor &tensor, StringRef name) { return importTensor(tensor, name); }) {}
 
   LogicalResult run();
@@ -32,6 +32,7 @@ private:
   const OnnxModel &model;
   ModuleOp module;
   const PositiveSymbols &positive;
+  KeepOutput keep;
   OpBuilder builder;
   Importer importer;
   func::FuncOp function;
@@ -50,6 +51,12 @@ private:
   unsigned weightCount = 0;
   /// Nodes imported, those of functions' bodies included.
   uint64_t nodeCount = 0;
+  struct Kept {
+    std::string label;
+    Value value;
+    Location loc;
+  };
+  std::vector<Kept> kept;
 
   Location named(const Twine &name, StringRef kind) {
     return NameLoc::get(builder.getStringAttr(name + " (" + kind + ")"));
@@ -57,7 +64,10 @@ private:
   void collectTables();
   void importInputs();
   void importNode(const OnnxNode &node, unsigned depth);
+  void importOperator(const OnnxNode &node, unsigned depth);
   void importCall(const OnnxFunction &body, const OnnxNode &call, unsigned depth);
+  void keepOutputs(const OnnxNode &node);
+  void tapKept(ArrayRef<Value> results);
   void finish();
 
   Value lookUp(StringRef name);
@@ -127,6 +137,8 @@ OnnxValueType GraphImporter::typeOf(StringRef name) {
 /// The symbols of a value's dims, "" for fixed ones. A dim of an input always has one, so that its size can be given by
 /// name; a dim of a result that is an input's has the latter's.
 ArrayAttr GraphImporter::dimNames(StringRef name, const OnnxValueType &type, Value value) {
+  auto argument = dyn_cast<BlockArgument>(value); // an input, or an output that is one
+  bool isInput = argument && !function.getArgAttr(argument.getArgNumber(), kDimsAttr);
   SmallVector<StringRef> names;
   std::vector<std::string> made;
   made.reserve(rankOf(value));
@@ -137,8 +149,6 @@ ArrayAttr GraphImporter::dimNames(StringRef name, const OnnxValueType &type, Val
       if (!isInput)
         if (auto dim = dyn_cast<Value>(importer.shapes.dim(value, i)))
           if (auto source = dim.getDefiningOp<tensor::DimOp>())
-  auto argument = dyn_cast<BlockArgument>(value); // an input, or an output that is one
-  bool isInput = argument && !function.getArgAttr(argument.getArgNumber(), kDimsAttr);
             if (auto argument = dyn_cast<BlockArgument>(source.getSource())) {
               auto known = function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), kDimsAttr);
               symbol = cast<StringAttr>(known[*source.getConstantIndex()]).getValue();
@@ -236,6 +246,12 @@ const OperatorRow *GraphImporter::rowFor(const OnnxNode &node) const {
   return best;
 }
 
+/// Whether there are outputs behind the first.
+static bool hasSeveralOutputs(const OnnxNode &node) {
+  return node.outputs.size() > 1 &&
+         llvm::any_of(ArrayRef(node.outputs).drop_front(), [](StringRef name) { return !name.empty(); });
+}
+
 /// `body` is what `call` stands for, expanded.
 void GraphImporter::importCall(const OnnxFunction &body, const OnnxNode &call, unsigned depth) {
   Scope inner;
@@ -271,8 +287,14 @@ void GraphImporter::importNode(const OnnxNode &onnx, unsigned depth) {
     return;
   }
   if (onnx.function >= 0)
-    return importCall(expandFunction(model.functions[onnx.function], onnx), onnx, depth);
+    importCall(expandFunction(model.functions[onnx.function], onnx), onnx, depth);
+  else
+    importOperator(onnx, depth);
+  if (keep)
+    keepOutputs(onnx);
+}
 
+void GraphImporter::importOperator(const OnnxNode &onnx, unsigned depth) {
   const OperatorRow *row = rowFor(onnx);
   if (!row) {
     std::vector<OnnxValueType> types;
@@ -304,12 +326,43 @@ void GraphImporter::importNode(const OnnxNode &onnx, unsigned depth) {
   size_t before = importer.problemCount();
   if (failed(row->import(node, importer)))
     return;
-  for (auto [name, value] : llvm::zip_equal(onnx.outputs, node.outputs))
+  for (auto [i, name, value] : llvm::enumerate(onnx.outputs, node.outputs))
     if (!name.empty()) {
       scope.values[name] = value;
+      // Several ops give several outputs: hone-insert-taps must tell them apart.
+      Operation *definition = value ? value.getDefiningOp() : nullptr;
+      if (definition && definition->getNumResults() == 1 && hasSeveralOutputs(onnx) &&
+          definition->getLoc() == importer.loc)
+        definition->setLoc(
+            NameLoc::get(cast<NameLoc>(importer.loc).getName(), NameLoc::get(builder.getStringAttr(Twine(i)))));
       if (!value && importer.problemCount() == before)
         importer.report("output '" + Twine(name) + "' of operator " + onnx.op + " is not supported");
     }
+}
+
+/// Here and not in a pass, because nodes that are no ops (Identity, Reshape to the same dims, Shape) have values, too.
+void GraphImporter::keepOutputs(const OnnxNode &node) {
+  bool areSeveral = hasSeveralOutputs(node);
+  for (auto [i, name] : llvm::enumerate(node.outputs)) {
+    std::string label = areSeveral ? node.name + ":" + std::to_string(i) : node.name;
+    if (!name.empty() && keep(node.name, label))
+      if (Value value = scope.values.lookup(name))
+        kept.push_back({std::move(label), value, named(node.name, node.op)});
+  }
+}
+
+/// What has an output's name and value is there already; another value of this name gets one of its own.
+void GraphImporter::tapKept(ArrayRef<Value> results) {
+  llvm::StringMap<Value> taken;
+  for (auto [output, value] : llvm::zip_equal(model.graph.outputs, results))
+    taken[output.name] = value;
+  for (Kept &each : kept) {
+    if (taken.lookup(each.label) == each.value)
+      continue;
+    while (!taken.try_emplace(each.label, each.value).second)
+      each.label += ":tap";
+    TapOp::create(builder, each.loc, each.value.getType(), each.value, each.label);
+  }
 }
 
 /// Values that nobody uses: shape arithmetic that became host values, and what it was made of.
@@ -334,6 +387,7 @@ void GraphImporter::finish() {
                       toString(typeOf(output.name).elementType));
     results.push_back(value);
   }
+  tapKept(results);
   func::ReturnOp::create(builder, function.getLoc(), results);
   function.setType(builder.getFunctionType(function.getArgumentTypes(), ValueRange(results).getTypes()));
   for (auto [i, output] : llvm::enumerate(model.graph.outputs)) {
@@ -354,7 +408,8 @@ LogicalResult GraphImporter::run() {
   return success(importer.problemCount() == 0);
 }
 
-OwningOpRef<ModuleOp> hone::importOnnx(const OnnxModel &model, StringRef name, StringRef digest, MLIRContext &context) {
+OwningOpRef<ModuleOp> hone::importOnnx(const OnnxModel &model, StringRef name, StringRef digest, MLIRContext &context,
+                                       KeepOutput keep) {
   context.loadDialect<HoneDialect, func::FuncDialect, arith::ArithDialect, tensor::TensorDialect>();
   Builder builder(&context);
   // The name without its folder: stages say the same wherever the model lies.
@@ -365,7 +420,7 @@ OwningOpRef<ModuleOp> hone::importOnnx(const OnnxModel &model, StringRef name, S
     (*module)->setAttr(kModelAttr,
                        builder.getDictionaryAttr({builder.getNamedAttr("name", builder.getStringAttr(name)),
                                                   builder.getNamedAttr("digest", builder.getStringAttr(digest))}));
-    GraphImporter importer(model, *module, positive);
+    GraphImporter importer(model, *module, positive, keep);
     if (failed(importer.run()))
       return {};
     // A run that fails at its end may fail at its beginning: what was built without knowing that is built again.

@@ -7,8 +7,14 @@
 #include "frontends/onnx/Model.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 
 namespace hone {
+
+/// Asked once for each output of each node, in the order of the import, bodies of functions included: whether its value
+/// becomes a further output of the program (`hone.tap`). `label` would be the output's name: the node's, with ":i" for
+/// output i of a node that has more than the first.
+using KeepOutput = llvm::function_ref<bool(llvm::StringRef node, llvm::StringRef label)>;
 
 /// Translates `model` (read without errors) into a verified module: `func.func @main` with the model's inputs and
 /// outputs, weights as `hone.weight` that point into the model's files by the paths in `model.files`, and the attribute
@@ -18,7 +24,7 @@ namespace hone {
 /// each thing once; the result is null then. To check a model, import it and drop the module. The dialects hone, func,
 /// arith and tensor must be registered with `context`.
 mlir::OwningOpRef<mlir::ModuleOp> importOnnx(const OnnxModel &model, llvm::StringRef name, llvm::StringRef digest,
-                                             mlir::MLIRContext &context);
+                                             mlir::MLIRContext &context, KeepOutput keep = nullptr);
 
 } // namespace hone
 

@@ -22,6 +22,14 @@ static StringRef nodeName(Location loc) {
   return name ? name.getName().getValue().rsplit(" (").first : StringRef();
 }
 
+/// What a value of `op` is called: the node's name, with the number of the output where the node has several.
+static std::string labelOf(OpResult value, StringRef node) {
+  if (value.getOwner()->getNumResults() > 1)
+    return (node + ":" + Twine(value.getResultNumber())).str();
+  auto output = dyn_cast<NameLoc>(cast<NameLoc>(value.getOwner()->getLoc()).getChildLoc());
+  return output ? (node + ":" + output.getName().getValue()).str() : node.str();
+}
+
 namespace {
 struct InsertTaps : hone::impl::InsertTapsBase<InsertTaps> {
   using InsertTapsBase::InsertTapsBase;
@@ -38,15 +46,15 @@ struct InsertTaps : hone::impl::InsertTapsBase<InsertTaps> {
       emitError(getOperation().getLoc(), "wants a function @main");
       return signalPassFailure();
     }
-    // A node may be several ops: its values are those that something else uses.
-    llvm::MapVector<StringRef, SmallVector<Value>> values;
+    // A node may be several ops: of those that something else uses, the last one computes its output.
+    llvm::MapVector<std::string, Value, llvm::StringMap<unsigned>> values;
     for (Operation &op : main.getBody().front()) {
       StringRef name = nodeName(op.getLoc());
       if (name.empty() || !isa<ShapeOpInterface>(op) || isa<UseWeightOp, ConstantOp>(op) || !wanted.match(name))
         continue;
-      for (Value result : op.getResults())
+      for (OpResult result : op.getResults())
         if (llvm::any_of(result.getUsers(), [&](Operation *user) { return nodeName(user->getLoc()) != name; }))
-          values[name].push_back(result);
+          values[labelOf(result, name)] = result;
     }
     if (values.empty()) {
       emitError(getOperation().getLoc(), "no value of a node whose name matches '") << names << "'";
@@ -57,18 +65,16 @@ struct InsertTaps : hone::impl::InsertTapsBase<InsertTaps> {
     for (OpOperand &output : main.getBody().front().getTerminator()->getOpOperands())
       if (auto name = main.getResultAttrOfType<StringAttr>(output.getOperandNumber(), kNameAttr))
         outputs[name] = output.get();
-    for (auto &[name, results] : values)
-      for (auto [i, result] : llvm::enumerate(results)) {
-        std::string label = results.size() == 1 ? name.str() : (name + ":" + Twine(i)).str();
-        if (outputs.lookup(label) == result)
-          continue;
-        while (!outputs.try_emplace(label, result).second)
-          label += ":tap";
-        OpBuilder builder(&getContext());
-        builder.setInsertionPointAfterValue(result);
-        auto tap = TapOp::create(builder, result.getLoc(), result.getType(), result, label);
-        result.replaceAllUsesExcept(tap.getOutput(), tap);
-      }
+    for (auto &[name, result] : values) {
+      std::string label = name;
+      if (outputs.lookup(label) == result)
+        continue;
+      while (!outputs.try_emplace(label, result).second)
+        label += ":tap";
+      OpBuilder builder(&getContext());
+      builder.setInsertionPointAfterValue(result);
+      TapOp::create(builder, result.getLoc(), result.getType(), result, label);
+    }
   }
 };
 } // namespace

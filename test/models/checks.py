@@ -52,7 +52,7 @@ def reference(model):
 
 def error_and_cosine(expected, actual):
     """The largest error relative to the largest expected value, and the least cosine between rows (last axis)."""
-    expected, actual = np.asarray(expected, np.float64), np.asarray(actual, np.float64)
+    expected, actual = (np.atleast_1d(np.asarray(values, np.float64)) for values in (expected, actual))
     if not expected.size:
         return 0.0, 1.0
     error = np.abs(actual - expected).max() / max(np.abs(expected).max(), np.finfo(np.float32).tiny)

@@ -8,8 +8,8 @@
 // CHECK-LABEL: func.func @main
 // CHECK: %[[A:.*]] = hone.neg %arg0
 // CHECK: %[[B:.*]] = hone.exp %[[A]]
-// CHECK: %[[T:.*]] = hone.tap %[[B]] "encoder/Weird"
-// CHECK-NEXT: %[[C:.*]] = hone.relu %[[T]]
+// CHECK: hone.tap %[[B]] "encoder/Weird"
+// CHECK-NEXT: %[[C:.*]] = hone.relu %[[B]]
 // CHECK-NEXT: return %[[C]]
 // KERNELS: func.func @main({{.*}}) -> (tensor<8xf32> {hone.name = "y"}, tensor<8xf32> {hone.name = "encoder/Weird"})
 
