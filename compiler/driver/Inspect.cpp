@@ -104,6 +104,8 @@ static void printText(const json::Object &root) {
     llvm::outs() << llvm::left_justify("weights", 9) << ' ' << sizeText(weights->getInteger("bytes").value_or(0));
     if (std::optional<int64_t> tensors = weights->getInteger("tensors"))
       llvm::outs() << " in " << *tensors << " tensors";
+    if (const json::Array *defaults = weights->getArray("default_inputs"); defaults && !defaults->empty())
+      llvm::outs() << ", defaults of inputs, taken as constants: " << defaults->size();
     if (std::optional<StringRef> digest = weights->getString("blake3"))
       llvm::outs() << ", blake3 " << *digest;
     llvm::outs() << '\n';
@@ -169,21 +171,25 @@ static llvm::Expected<json::Object> describeModel(const Options &options) {
     counts[json::fixUTF8(name)] = count;
   for (auto &[domain, version] : model.opsets)
     opsets[domain.empty() ? "ai.onnx" : json::fixUTF8(domain)] = version;
+  json::Array defaults;
+  for (const std::string &name : model.defaultInputs)
+    defaults.push_back(json::fixUTF8(name));
   int64_t weightBytes = 0, fileBytes = 0;
   for (const OnnxTensor &tensor : model.graph.initializers)
     weightBytes += tensor.length;
   for (const OnnxFile &file : model.files)
     fileBytes += file.identity.size;
-  return json::Object{
-      {"model", json::Object{{"name", json::fixUTF8(model.graph.name)}, {"blake3", *digest}}},
-      {"producer", json::fixUTF8(model.producer)},
-      {"opsets", std::move(opsets)},
-      {"inputs", valuesOf(model.graph.inputs)},
-      {"outputs", valuesOf(model.graph.outputs)},
-      {"operators", std::move(counts)},
-      {"values", namesOfValues(model)},
-      {"weights", json::Object{{"bytes", weightBytes}, {"tensors", int64_t(model.graph.initializers.size())}}},
-      {"bytes", fileBytes}};
+  return json::Object{{"model", json::Object{{"name", json::fixUTF8(model.graph.name)}, {"blake3", *digest}}},
+                      {"producer", json::fixUTF8(model.producer)},
+                      {"opsets", std::move(opsets)},
+                      {"inputs", valuesOf(model.graph.inputs)},
+                      {"outputs", valuesOf(model.graph.outputs)},
+                      {"operators", std::move(counts)},
+                      {"values", namesOfValues(model)},
+                      {"weights", json::Object{{"bytes", weightBytes},
+                                               {"tensors", int64_t(model.graph.initializers.size())},
+                                               {"default_inputs", std::move(defaults)}}},
+                      {"bytes", fileBytes}};
 }
 
 static llvm::Expected<json::Object> describeLibrary(const Options &options) {

@@ -217,6 +217,9 @@ struct OnnxModel {
   std::string producer;                  ///< "pytorch 2.4.0"; may be empty
   std::map<std::string, int64_t> opsets; ///< domain ("" for the standard's) → version
   OnnxGraph graph;
+  /// Initializers that the model lists as inputs, too (since IR version 4, before which all of them had to be): ONNX
+  /// calls them defaults that a caller may override; here they are constants.
+  std::vector<std::string> defaultInputs;
   std::vector<OnnxFunction> functions;
   std::vector<OnnxFile> files; ///< [0]: the model itself; then files of external data
 };

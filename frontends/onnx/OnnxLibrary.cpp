@@ -559,8 +559,10 @@ void Loader::convert() {
     constants.insert(tensor.name);
   if (model.irVersion >= 4) // before, every initializer had to be an input
     for (const auto &input : proto.graph().input())
-      if (constants.count(input.name()))
+      if (constants.count(input.name())) {
+        model.defaultInputs.push_back(input.name());
         note("input " + quote(input.name()) + " has a default value; it becomes a constant");
+      }
 }
 
 /// libonnx does not check that calls of local functions fit them.

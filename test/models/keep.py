@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Values of inner nodes (`--keep`) against ONNX Runtime.
+"""Values of inner nodes (`--keep`) against ONNX Runtime, and inputs that have a default value.
 
     keep.py [MODEL] [--junit FILE]
 
@@ -11,6 +11,9 @@ SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 import argparse
 import json
+import os
+import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,6 +23,8 @@ import numpy as np
 import onnx
 from checks import MINILM, Checks, difference, reference
 from onnx import helper
+
+CLI = pathlib.Path(__file__).resolve().parents[2] / "docs/cli.md"
 
 
 def label(node, i):
@@ -89,6 +94,32 @@ def mixed_model(path):
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
 
 
+def check_defaults(checks, folder):
+    """An input with a default value is a constant; docs/cli.md says how to make it an input."""
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("Mul", ["x", "scale"], ["y"])], "defaults", [info("x", 1, ["n"]), info("scale", 1, [1])],
+        [info("y", 1, ["n"])], [helper.make_tensor("scale", 1, [1], [2.0])],
+    )  # fmt: skip
+    opsets = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), f"{folder}/model.onnx")
+    x, scale = np.arange(3, dtype="f4"), np.array([5], "f4")
+    library = hone.load(hone.compile(f"{folder}/model.onnx", f"{folder}/constant.so"))
+    problem = difference(2 * x, library.run({"x": x})["y"])
+    checks.add("default-is-constant", problem or ("" if len(library.inputs) == 1 else "it is an input"))
+
+    _, section = CLI.read_text().split("### Inputs with a default value")
+    (program,) = re.findall(r"```python\n(.*?)```", section.split("\n### ")[0], re.DOTALL)
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        exec(program, {})
+    finally:
+        os.chdir(before)
+    library = hone.load(hone.compile(f"{folder}/open.onnx", f"{folder}/open.so"))
+    checks.add("default-taken-out", difference(5 * x, library.run({"x": x, "scale": scale})["y"]))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", default=MINILM)
@@ -108,6 +139,7 @@ def main():
             for name in names
         }
         check_values(checks, "MiniLM", options.model, given, folder)
+        check_defaults(checks, folder)
     return checks.finish(options.junit)
 
 
