@@ -327,6 +327,8 @@ ExitCode Compilation::runTo(Stage to) {
   manager.addInstrumentation(std::move(owned));
   buildPipeline(manager, current, to);
 
+  if (to > current) // the watcher shows the stages behind the first
+    Watcher::showProgress(console, static_cast<Stage>(static_cast<int>(current) + 1));
   unsigned errorsBefore = console.errorCount();
   if (succeeded(manager.run(*root))) {
     current = to;

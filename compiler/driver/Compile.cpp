@@ -51,23 +51,31 @@ static const OutputForm forms[] = {
 
 /// Which form `options` ask for; null after an error was printed.
 static const OutputForm *findForm(const Options &options, Console &console) {
-  if (!options.emit.empty()) {
-    for (const OutputForm &form : forms)
-      if (form.emit == options.emit)
-        return &form;
+  StringRef suffix = path::extension(options.output);
+  const OutputForm *bySuffix = llvm::find_if(forms, [&](const OutputForm &form) { return form.suffix == suffix; });
+  if (options.emit.empty() && options.output.empty())
+    return &forms[0];
+  if (options.emit.empty()) {
+    if (bySuffix != std::end(forms))
+      return bySuffix;
+    console.error(
+        "-o " + options.output +
+        ": the suffix does not say what to write; expected .so, .o, .a, .h, .mlir, .ll or .s, or --emit=STAGE");
+    return nullptr;
+  }
+  const OutputForm *byName = llvm::find_if(forms, [&](const OutputForm &form) { return form.emit == options.emit; });
+  if (byName == std::end(forms)) {
     std::string names = llvm::join(llvm::map_range(forms, [](const OutputForm &form) { return form.emit; }), ", ");
     console.error("--emit=" + options.emit + ": expected one of " + names);
     return nullptr;
   }
-  if (options.output.empty())
-    return &forms[0];
-  StringRef suffix = path::extension(options.output);
-  for (const OutputForm &form : forms)
-    if (form.suffix == suffix)
-      return &form;
-  console.error("-o " + options.output +
-                ": the suffix does not say what to write; expected .so, .o, .a, .h, .mlir, .ll or .s, or --emit=STAGE");
-  return nullptr;
+  // A suffix that stands for nothing leaves the choice to --emit.
+  if (bySuffix != std::end(forms) && byName->suffix != suffix) {
+    console.error("--emit=" + options.emit + " writes a " + byName->suffix + " file, but -o " + options.output +
+                  " asks for --emit=" + bySuffix->emit + ": leave one of the two out, or make them agree");
+    return nullptr;
+  }
+  return byName;
 }
 
 /// The code of every nested module: kernels in the module's order, the host program last. The order does not depend on

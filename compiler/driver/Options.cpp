@@ -7,6 +7,8 @@
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SmallVectorExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/CommandLine.h"
@@ -113,8 +115,9 @@ struct Rows {
       cl::desc("Size of a dim, by its symbol, for --random (default: as in given inputs, or 1)")};
   cl::opt<std::string> keep{"keep", cl::value_desc("REGEX"), cl::sub(compile),
                             cl::desc("Nodes whose values become outputs too, under the nodes' names")};
-  cl::opt<std::string> name{"name", cl::value_desc("IDENT"), cl::sub(compile),
-                            cl::desc("Prefix of the library's symbol. Default: from the file's name")};
+  cl::opt<std::string> name{
+      "name", cl::value_desc("IDENT"), cl::sub(compile),
+      cl::desc("Prefix of the library's symbol. Default: the name of MODEL's file, without suffix")};
   cl::opt<std::string> jobs{"jobs", cl::value_desc("N"), cl::sub(compile), cl::sub(check),
                             cl::desc("Threads to compile with (default: all cores). The result is the same")};
   cl::opt<bool> printPipeline{"print-pipeline", cl::sub(compile),
@@ -173,9 +176,7 @@ static void printOverview() {
 }
 
 /// How an option is written.
-static std::string spelling(const cl::Option &option) {
-  return ((option.ArgStr.size() == 1 ? "-" : "--") + option.ArgStr).str();
-}
+static std::string spelling(StringRef name) { return ((name.size() == 1 ? "-" : "--") + name).str(); }
 
 /// The options of a command that are ours, by name.
 static std::vector<cl::Option *> ownOptions(cl::SubCommand &subcommand) {
@@ -194,7 +195,7 @@ static void printHelp(const CommandInfo &info, cl::SubCommand &subcommand) {
                << info.details << "\nOptions:\n";
   std::vector<cl::Option *> options = ownOptions(subcommand);
   for (cl::Option *option : options) {
-    std::string left = spelling(*option);
+    std::string left = spelling(option->ArgStr);
     if (!option->ValueStr.empty())
       left += (option->ArgStr.size() == 1 ? " " : "=") + option->ValueStr.str();
     llvm::outs() << "  " << llvm::left_justify(left, 28) << ' ' << option->HelpStr << '\n';
@@ -226,22 +227,57 @@ static const CommandInfo *findCommand(StringRef name) {
   return nullptr;
 }
 
-/// What LLVM's message says, in our form. It is "PROGRAM: Unknown command line argument '--foo'.  Try: …" and more.
-static std::string usageText(StringRef message, const CommandInfo &info, cl::SubCommand &subcommand) {
-  StringRef text = message.split('\n').first.split(": ").second;
-  text = text.substr(0, text.find("  Try:")).rtrim(".!");
-  std::string result = text.str();
-  if (text.consume_front("Unknown command line argument '")) {
-    StringRef given = text.rtrim('\'');
-    result = ("there is no option '" + given + "'").str();
-    StringRef name = given.ltrim('-').split('=').first;
-    for (cl::Option *option : ownOptions(subcommand))
-      if (name.edit_distance(option->ArgStr) <= std::min<size_t>(2, option->ArgStr.size() - 1))
-        result += "; did you mean '" + spelling(*option) + "'?";
+std::string hone::noSuchOption(StringRef word, llvm::ArrayRef<StringRef> names) {
+  std::string text = ("there is no option '" + word + "'").str();
+  StringRef given = word.ltrim('-').split('=').first;
+  for (StringRef name : names)
+    if (given.edit_distance(name) <= std::min<size_t>(2, name.size() - 1))
+      text += ("; did you mean '" + spelling(name) + "'?");
+  return text;
+}
+
+/// What is wrong with the words after the command's name, but for the values' own meaning; empty if nothing. LLVM's
+/// parser takes one-letter options for the beginnings of words, so that any word that begins with `--h` asks for its
+/// help; it takes the last of two values, and options of its own; and its complaints are in words that are not ours.
+static std::string findUsageError(llvm::ArrayRef<char *> words, const CommandInfo &info, cl::SubCommand &subcommand) {
+  std::vector<cl::Option *> own = ownOptions(subcommand);
+  llvm::DenseMap<const cl::Option *, StringRef> seen;
+  StringRef file;
+  bool onlyFiles = false; // behind `--`
+  for (; !words.empty(); words = words.drop_front()) {
+    StringRef word = words.front();
+    if (word == "--" && !std::exchange(onlyFiles, true))
+      continue;
+    if (onlyFiles || !word.starts_with("-") || word == "-") {
+      if (!file.empty())
+        return ("hone " + info.name + " takes one file, not '" + file + "' and '" + word + "'").str();
+      file = word;
+      continue;
+    }
+    auto [name, value] = word.drop_front(word.starts_with("--") ? 2 : 1).split('=');
+    bool hasValue = word.contains('=');
+    cl::Option *option = cl::getRegisteredOptions(subcommand).lookup(name);
+    bool isOwn = llvm::is_contained(own, option);
+    if (!option || (!isOwn && !name.starts_with(mlirPrefix)))
+      return noSuchOption(word, llvm::map_to_vector(own, [](cl::Option *each) { return each->ArgStr; }));
+    bool needsValue = option->getValueExpectedFlag() == cl::ValueRequired;
+    if (needsValue && !hasValue && words.size() > 1) {
+      words = words.drop_front();
+      value = words.front();
+    }
+    if (!isOwn)
+      continue;
+    if (needsValue && value.empty())
+      return (spelling(option->ArgStr) + " needs a value, " + option->ValueStr).str();
+    if (!needsValue && hasValue)
+      return spelling(option->ArgStr) + " takes no value";
+    auto [before, isFirst] = seen.try_emplace(option, value);
+    if (isFirst || option->getNumOccurrencesFlag() == cl::ZeroOrMore)
+      continue;
+    return spelling(option->ArgStr) + " is given twice" +
+           (needsValue ? (": " + before->second + " and " + value).str() : "");
   }
-  if (result.empty()) // LLVM has printed what is wrong with a value already
-    result = "an option has a value that it does not take";
-  return result + "; see 'hone " + info.name.str() + " --help'";
+  return file.empty() ? ("hone " + info.name + " needs a file: hone " + info.name + " " + info.usage).str() : "";
 }
 
 /// Reads a number of threads; an empty text leaves `count`. False after an error was printed.
@@ -278,27 +314,14 @@ bool hone::parseOptions(int argc, char **argv, Options &options, int &exitCode) 
     return false;
   }
 
-  auto needsValue = [&](const cl::Option &option) {
-    exitCode =
-        usageError(spelling(option) + " needs a value, " + option.ValueStr + "; see 'hone " + info->name + " --help'");
-    return false;
-  };
-  // LLVM would print a line of its own about this.
-  for (cl::Option *option : ownOptions(rows.of(info->command)))
-    if (option->getValueExpectedFlag() == cl::ValueRequired && argv[argc - 1] == spelling(*option))
-      return needsValue(*option);
-  std::string message;
-  llvm::raw_string_ostream stream(message);
-  if (!cl::ParseCommandLineOptions(argc, argv, "", &stream)) {
-    exitCode = usageError(usageText(message, *info, rows.of(info->command)));
+  cl::SubCommand &subcommand = rows.of(info->command);
+  if (std::string error = findUsageError({argv + 2, argv + argc}, *info, subcommand); !error.empty()) {
+    exitCode = usageError(error + "; see 'hone " + info->name + " --help'");
     return false;
   }
-  for (auto *option :
-       {&rows.output, &rows.folder, &rows.emit, &rows.target, &rows.keep, &rows.name, &rows.jobs, &rows.threads})
-    if (option->getNumOccurrences() && option->empty())
-      return needsValue(*option);
-  if (rows.input.empty()) {
-    exitCode = usageError("hone " + info->name + " needs a file: hone " + info->name + " " + info->usage);
+  // What is left to LLVM are the values of MLIR's options, which it complains of itself.
+  if (!cl::ParseCommandLineOptions(argc, argv, "", &llvm::nulls())) {
+    exitCode = usageError("an option of MLIR has a value that it does not take");
     return false;
   }
 

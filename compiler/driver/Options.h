@@ -5,6 +5,7 @@
 #ifndef HONE_COMPILER_DRIVER_OPTIONS_H
 #define HONE_COMPILER_DRIVER_OPTIONS_H
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include <string>
 #include <vector>
@@ -35,6 +36,9 @@ struct Options {
 /// Reads the command line into `options`. Returns false if there is nothing left to do: help or the version was
 /// printed, or an error; `exitCode` says which.
 bool parseOptions(int argc, char **argv, Options &options, int &exitCode);
+
+/// "there is no option '--targe'; did you mean '--target'?", with those of `names` that are near `word`.
+std::string noSuchOption(llvm::StringRef word, llvm::ArrayRef<llvm::StringRef> names);
 
 /// "hone 0.1.0".
 llvm::StringRef versionText();

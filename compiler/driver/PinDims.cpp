@@ -6,7 +6,7 @@
 #include "compiler/driver/Manifest.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/StringMap.h"
 
 using namespace hone;
 using llvm::StringRef;
@@ -45,7 +45,27 @@ static void substitute(OnnxModel &model, StringRef symbol, int64_t size) {
       substitute(value.type, symbol, size);
 }
 
-static llvm::Error pinSymbol(OnnxModel &model, StringRef text) {
+namespace {
+class Pinner {
+public:
+  explicit Pinner(OnnxModel &model) : model(model), original(model.graph.inputs) {}
+  llvm::Error pinSymbol(StringRef text);
+  llvm::Error pinShape(StringRef text);
+
+private:
+  OnnxModel &model;
+  std::vector<OnnxValueInfo> original; ///< the inputs before any option
+  /// The options that gave symbols their sizes.
+  llvm::StringMap<std::pair<int64_t, std::string>> pins;
+
+  void pin(StringRef symbol, int64_t size, StringRef option) {
+    substitute(model, symbol, size);
+    pins[symbol] = {size, option.str()};
+  }
+};
+} // namespace
+
+llvm::Error Pinner::pinSymbol(StringRef text) {
   std::string option = ("--dim " + text).str();
   auto assignment = splitAssignment("--dim", text);
   if (!assignment)
@@ -53,6 +73,10 @@ static llvm::Error pinSymbol(OnnxModel &model, StringRef text) {
   llvm::Expected<int64_t> size = parseSize(option, assignment->second);
   if (!size)
     return size.takeError();
+  if (auto before = pins.find(assignment->first); before != pins.end()) {
+    auto &[pinned, by] = before->second;
+    return pinned == *size ? llvm::Error::success() : pinError(option, "the dim is " + Twine(pinned) + " by " + by);
+  }
   llvm::SmallVector<StringRef> symbols;
   for (const OnnxValueInfo &input : model.graph.inputs)
     for (const OnnxDim &dim : input.type.dims)
@@ -61,11 +85,11 @@ static llvm::Error pinSymbol(OnnxModel &model, StringRef text) {
   if (!llvm::is_contained(symbols, assignment->first))
     return pinError(option, "the model's inputs have no dim '" + assignment->first + "'; they have " +
                                 (symbols.empty() ? "none with a name: try --shape" : llvm::join(symbols, ", ")));
-  substitute(model, assignment->first, *size);
+  pin(assignment->first, *size, option);
   return llvm::Error::success();
 }
 
-static llvm::Error pinShape(OnnxModel &model, StringRef text) {
+llvm::Error Pinner::pinShape(StringRef text) {
   std::string option = ("--shape " + text).str();
   auto assignment = splitAssignment("--shape", text);
   if (!assignment)
@@ -98,22 +122,27 @@ static llvm::Error pinShape(OnnxModel &model, StringRef text) {
     llvm::Expected<int64_t> size = parseSize(option, part);
     if (!size)
       return size.takeError();
-    if (dims[i].isFixed() && dims[i].value != *size)
-      return pinError(option, "dim " + Twine(i) + " is " + Twine(dims[i].value) + " in the model, not " + part);
+    if (dims[i].isFixed() && dims[i].value != *size) {
+      auto &given = original[input - inputs.begin()].type.dims;
+      auto by = pins.find(i < given.size() ? given[i].symbol : "");
+      return pinError(option, "dim " + Twine(i) + " is " + Twine(dims[i].value) + " " +
+                                  (by == pins.end() ? "in the model" : "by " + by->second.second) + ", not " + part);
+    }
     std::string symbol = dims[i].symbol;
     dims[i] = {*size, ""};
     if (!symbol.empty())
-      substitute(model, symbol, *size);
+      pin(symbol, *size, option);
   }
   return llvm::Error::success();
 }
 
 llvm::Error hone::pinDims(OnnxModel &model, llvm::ArrayRef<std::string> dims, llvm::ArrayRef<std::string> shapes) {
+  Pinner pinner(model);
   for (StringRef text : dims)
-    if (llvm::Error error = pinSymbol(model, text))
+    if (llvm::Error error = pinner.pinSymbol(text))
       return error;
   for (StringRef text : shapes)
-    if (llvm::Error error = pinShape(model, text))
+    if (llvm::Error error = pinner.pinShape(text))
       return error;
   return llvm::Error::success();
 }

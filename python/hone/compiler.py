@@ -33,7 +33,7 @@ def compile(model, output=None, *, program=None, **flags):
     flags:   `target="x86-64-v3"` becomes --target=x86-64-v3, `dim=["batch=1", "sequence=128"]` gives --dim twice,
              True gives the flag alone, False and None leave it out; underscores become dashes
 
-    Raises CompileError with the diagnostics, FileNotFoundError where there is no compiler.
+    Raises CompileError with the diagnostics, also where nothing was written, FileNotFoundError where there is no compiler.
     """
     output = pathlib.Path(output) if output is not None else pathlib.Path(pathlib.Path(model).stem + ".so")
     command = [find_program(program), "compile", os.fspath(model), "-o", os.fspath(output)]
@@ -47,7 +47,7 @@ def compile(model, output=None, *, program=None, **flags):
         except BaseException:
             child.terminate()  # not kill: the compiler takes away what it has begun to write
             raise
-    if child.returncode != 0:
+    if child.returncode != 0 or not output.exists():  # --help and the like end well and write nothing
         raise CompileError(text, child.returncode)
     return output
 
@@ -84,6 +84,8 @@ def _split(text):
 
 
 def _describe(exit_code):
+    if exit_code == 0:
+        return "the compiler wrote no file"
     if exit_code < 0:
         return f"the compiler was ended by signal {-exit_code}"
     return f"the compiler ended with exit code {exit_code}"

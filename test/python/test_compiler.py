@@ -78,6 +78,26 @@ def test_diagnostics(program):
     assert str(error.value) == error.value.text.strip()
 
 
+def test_no_output(program, tmp_path):
+    with pytest.raises(hone.CompileError, match="usage: hone compile") as error:
+        hone.compile("m", tmp_path / "none.so", program=program("print('usage: hone compile')"), help=True)
+    assert error.value.exit_code == 0
+    with pytest.raises(hone.CompileError, match="the compiler wrote no file"):
+        hone.compile("m", tmp_path / "none.so", program=program(""))
+
+
+@pytest.mark.skipif(not compiler._BUILT.exists(), reason="needs the program that is built in this tree")
+def test_misspelt_flag(tmp_path):
+    (tmp_path / "m.onnxtxt").write_text(
+        '<ir_version: 8, opset_import: ["" : 17]> g (float[2] x) => (float[2] y) { y = Abs (x) }'
+    )
+    for flag in ("host", "h", "hel"):
+        with pytest.raises(hone.CompileError, match=f"there is no option '--{flag}=x'") as error:
+            hone.compile(tmp_path / "m.onnxtxt", tmp_path / "none.so", program=compiler._BUILT, **{flag: "x"})
+        assert error.value.exit_code == 2
+    assert not (tmp_path / "none.so").exists()
+
+
 def test_crash_of_the_compiler(program):
     with pytest.raises(hone.CompileError, match="the compiler was ended by signal 9") as error:
         hone.compile("m", program=program("os.kill(os.getpid(), 9)"))

@@ -22,14 +22,15 @@ using llvm::StringRef;
 // 32, 48 KiB, 1280 KiB). A tile of R x V vectors needs R * V sums, V of B and one broadcast of A: 15 of 16 registers,
 // 29 of 32.
 static const CpuTarget Targets[] = {
-    {"x86-64-v3", "x86_64-unknown-linux-gnu", "x86-64-v3", "", HONE_V3_FEATURES, HONE_CPU_V3, /*lanes=*/8,
+    {"x86-64-v3", "AVX2", "x86_64-unknown-linux-gnu", "x86-64-v3", "", HONE_V3_FEATURES, HONE_CPU_V3, /*lanes=*/8,
      /*tileRows=*/6, /*tileVectors=*/2, /*streamedPanels=*/4, /*depthBlock=*/384, /*rowBlock=*/96, /*attentionRows=*/48,
      /*attentionKeys=*/256},
-    {"x86-64-v4", "x86_64-unknown-linux-gnu", "x86-64-v4", "", HONE_V4_FEATURES, HONE_CPU_V3 | HONE_CPU_V4,
+    {"x86-64-v4", "AVX-512", "x86_64-unknown-linux-gnu", "x86-64-v4", "", HONE_V4_FEATURES, HONE_CPU_V3 | HONE_CPU_V4,
      /*lanes=*/16, /*tileRows=*/6, /*tileVectors=*/4, /*streamedPanels=*/2, /*depthBlock=*/512, /*rowBlock=*/192,
      /*attentionRows=*/64, /*attentionKeys=*/512},
-    {"x86-64-v4+avx512vnni", "x86_64-unknown-linux-gnu", "x86-64-v4", "+avx512vnni", HONE_V4_FEATURES ",avx512vnni",
-     HONE_CPU_V3 | HONE_CPU_V4 | HONE_CPU_AVX512_VNNI, /*lanes=*/16, /*tileRows=*/6, /*tileVectors=*/4,
+    {"x86-64-v4+avx512vnni", "AVX-512 with VNNI", "x86_64-unknown-linux-gnu", "x86-64-v4", "+avx512vnni",
+     HONE_V4_FEATURES ",avx512vnni", HONE_CPU_V3 | HONE_CPU_V4 | HONE_CPU_AVX512_VNNI, /*lanes=*/16, /*tileRows=*/6,
+     /*tileVectors=*/4,
      /*streamedPanels=*/2, /*depthBlock=*/512, /*rowBlock=*/192, /*attentionRows=*/64, /*attentionKeys=*/512},
 };
 
@@ -61,6 +62,6 @@ llvm::Expected<const CpuTarget &> hone::lookupTarget(StringRef name) {
       return target;
   std::string known = "host";
   for (const CpuTarget &target : Targets)
-    known += ", " + target.name.str();
+    known += (", " + target.name + " (" + target.known + ")").str();
   return llvm::createStringError("target '%s' is not known; expected one of %s", name.str().c_str(), known.c_str());
 }

@@ -20,6 +20,7 @@ namespace hone {
 /// A CPU level. Sizes of tiles are in f32 elements.
 struct CpuTarget {
   llvm::StringRef name;     ///< as `--target` takes it: x86-64-v4+avx512vnni
+  llvm::StringRef known;    ///< what people know the level as: AVX-512
   llvm::StringRef triple;   ///< LLVM target triple
   llvm::StringRef cpu;      ///< LLVM "target-cpu"
   llvm::StringRef features; ///< LLVM "target-features": "+avx512vnni"
