@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "compiler/driver/Commands.h"
 #include "compiler/emit/Verify.h"
+#include "compiler/driver/Commands.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace hone;

@@ -108,7 +108,8 @@ static bool matchesBuildId(const Parts &parts) {
     return consumeError(elf.takeError()), false;
   const auto &header = elf->getHeader();
   uint64_t end = header.e_shoff + uint64_t(header.e_shnum) * header.e_shentsize;
-  if (end < header.e_shoff || end > image.size() || llvm::any_of(parts.linked.drop_front(end), [](char c) { return c; }))
+  if (end < header.e_shoff || end > image.size() ||
+      llvm::any_of(parts.linked.drop_front(end), [](char c) { return c; }))
     return false;
   image.truncate(end);
   llvm::MutableArrayRef<char> id = buildIdOf(image);
