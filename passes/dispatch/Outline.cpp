@@ -123,19 +123,28 @@ Collapse::Collapse(const KernelGroup &group, ShapeBuilder &shapes) : shapes(shap
   findWidened(group);
 }
 
-/// The dims of element-wise results that no tensor has are those of constants. One of an op's constants, whichever, is
-/// enough for all: its elements are equal. Dims of a class are found together, for each tensor has all of them or none.
+/// The dims of element-wise results that no tensor has are those of constants, and so may be the rank. One of an op's
+/// constants, whichever, is enough for all: its elements are equal. Dims of a class are found together, for each tensor
+/// has all of them or none.
 void Collapse::findWidened(const KernelGroup &group) {
+  int64_t rank = space.size();
+  auto isFree = [&](Value operand) { return operand.getDefiningOp<ConstantOp>() && !values.contains(operand); };
+  auto hasRank = [&](Value operand) {
+    int64_t lead = alignedRank(operand) - int64_t(alignedDims(operand).size());
+    return lead < rank && classOf[lead] == 0;
+  };
   for (Operation *op : group.ops) {
-    auto isFree = [&](Value operand) { return operand.getDefiningOp<ConstantOp>() && !values.contains(operand); };
     auto constant = llvm::find_if(op->getOperands(), isFree);
     if (!isa<ScalarOpInterface>(op) || constant == op->operand_end())
       continue;
-    for (int64_t dim = 0, rank = space.size(); dim < rank; ++dim) {
-      auto gives = [&](Value operand) { return values.contains(operand) && status(operand, dim) == Status::Full; };
-      if (ShapeBuilder::getConstant(space[dim]).value_or(1) != 1 && llvm::none_of(op->getOperands(), gives))
-        widened[*constant].insert(dim);
-    }
+    auto tensors = llvm::make_filter_range(op->getOperands(), [&](Value operand) { return values.contains(operand); });
+    llvm::SmallSet<int64_t, 4> dims;
+    for (int64_t dim = 0; dim < rank; ++dim)
+      if (ShapeBuilder::getConstant(space[dim]).value_or(1) != 1 &&
+          llvm::none_of(tensors, [&](Value operand) { return status(operand, dim) == Status::Full; }))
+        dims.insert(dim);
+    if (!dims.empty() || (rank > 0 && llvm::none_of(tensors, hasRank)))
+      widened[*constant].insert_range(dims);
   }
 }
 
@@ -172,11 +181,11 @@ RankedTensorType Collapse::constantType(Value constant) {
   if (values.contains(constant))
     return typeOf(dims(constant), elementTypeOf(constant));
   SmallVector<OpFoldResult> own;
-  const auto &given = widened[constant];
-  for (int64_t dim = given.empty() ? space.size() : 0, rank = space.size(), last = -1; dim < rank; ++dim) {
+  auto given = widened.find(constant);
+  for (int64_t dim = 0, rank = given == widened.end() ? 0 : space.size(), last = -1; dim < rank; ++dim) {
     if (classOf[dim] != last)
       own.push_back(shapes.constant(1));
-    if (given.contains(dim))
+    if (given->second.contains(dim))
       own.back() = shapes.mul(own.back(), space[dim]);
     last = classOf[dim];
   }

@@ -345,13 +345,13 @@ void Generator::addSelect() {
 
 /// Constants of equal elements, which compile to one number, alone give a result some of its dims.
 void Generator::addWidening() {
-  Known x = oneIn(2) ? pickAny() : source(someType(), narrower(someDims(1, 4)));
+  Known x = oneIn(2) ? pickAny() : source(someType(), narrower(someDims(0, 4)));
   hone::Dims wide(x.tensor.dims);
   for (int64_t &dim : wide)
     if (dim == 1 && oneIn(2))
       dim = size();
   while (wide.size() < 5 && oneIn(3))
-    wide.insert(wide.begin(), size());
+    wide.insert(wide.begin(), oneIn(2) ? 1 : size());
   if (countOf(wide) > 20000)
     wide = x.tensor.dims;
   Type element = x.tensor.element;

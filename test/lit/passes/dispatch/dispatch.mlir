@@ -145,6 +145,27 @@ module @splats_widen attributes {hone.target = #hone.target<triple = "x86_64-unk
 
 // -----
 
+// A splat may give a result its rank alone, here in front of the row's axis, where nothing collapses.
+// CHECK-LABEL: module @splat_adds_rank
+// CHECK: hone.kernel @k0_add_softmax(%[[X:.*]]: tensor<8xf32>) -> tensor<1x8xf32>
+// CHECK: %[[C:.*]] = hone.constant dense<2.000000e+00> : tensor<1x1xf32>
+// CHECK: hone.add %[[X]], %[[C]] : tensor<8xf32>, tensor<1x1xf32> -> tensor<1x8xf32>
+// CHECK: hone.kernel @k1_add(%[[S:.*]]: tensor<f32>) -> tensor<1xf32>
+// CHECK: %[[ONE:.*]] = hone.constant dense<2.000000e+00> : tensor<1xf32>
+// CHECK: hone.add %[[S]], %[[ONE]] : tensor<f32>, tensor<1xf32> -> tensor<1xf32>
+module @splat_adds_rank attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<8xf32> {hone.name = "x"}, %s: tensor<f32> {hone.name = "s"}) -> (tensor<1x1x8xf32>, tensor<1x1xf32>) {
+    %0 = hone.constant dense<2.0> : tensor<1x1x1xf32>
+    %1 = hone.constant dense<2.0> : tensor<1x1xf32>
+    %2 = hone.add %x, %0 : tensor<8xf32>, tensor<1x1x1xf32> -> tensor<1x1x8xf32>
+    %3 = hone.softmax %2 {axis = 2 : i64} : tensor<1x1x8xf32> -> tensor<1x1x8xf32>
+    %4 = hone.add %s, %1 : tensor<f32>, tensor<1x1xf32> -> tensor<1x1xf32>
+    return %3, %4 : tensor<1x1x8xf32>, tensor<1x1xf32>
+  }
+}
+
+// -----
+
 // A product of dims that a later op built first is there for an earlier kernel, too.
 // CHECK-LABEL: module @dominance
 // CHECK: hone.launch @k0_layer_norm
