@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""operators.py [--check]
+
+Writes docs/operators.md: which ONNX operators Hone takes, from which version on, on which element types. The versions
+are those of the importer's tables; whether an operator is taken at its newest version, and on which types, `hone check`
+says of the standard's node tests. With --check writes nothing, and exits 1 if the page says something else.
+"""
+
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+import onnx
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs/operators.md"
+sys.path.insert(0, str(ROOT / "test/conformance"))
+from onnx_conformance import node_folder  # noqa: E402
+
+# Hone's short names (of the manifest) by the standard's.
+FLOATS = {"float": "f32", "double": "f64", "float16": "f16", "bfloat16": "bf16"}
+INTEGERS = {f"{sign}int{width}": f"{sign or 'i'}{width}" for sign in ("", "u") for width in (8, 16, 32, 64)}
+TYPES = {**FLOATS, "bool": "bool", **INTEGERS}
+TEMPLATES = 6  # node tests of an operator to try before it counts as not taken
+
+
+def table_versions():
+    """The first version of each operator that the importer has a row for."""
+    versions = {}
+    for file in (ROOT / "frontends/onnx/ops").glob("*.cpp"):
+        for name, version in re.findall(r'\{"(\w+)", (\d+), import', file.read_text()):
+            versions[name] = min(int(version), versions.get(name, 1000))
+    return versions
+
+
+def templates():
+    """Models of one node each, by operator."""
+    found = {}
+    for folder in sorted(pathlib.Path(node_folder()).iterdir()):
+        model = onnx.load(folder / "model.onnx") if (folder / "model.onnx").exists() else None
+        if model and len(model.graph.node) == 1 and model.graph.node[0].domain == "":
+            found.setdefault(model.graph.node[0].op_type, []).append(model)
+    return found
+
+
+def is_taken(model):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.onnx")
+        onnx.save(model, path)
+        done = subprocess.run(["hone", "check", path], capture_output=True, text=True, timeout=120)
+    if done.returncode not in (0, 1):
+        sys.exit(f"hone check ends with {done.returncode} on {model.graph.name}:\n{done.stderr}")
+    return done.returncode == 0
+
+
+def type_variable(schema, node):
+    """The type variable of the first input that can have several element types, and what it stands for; None: there is
+    no such input."""
+    allowed = {c.type_param_str: c.allowed_type_strs for c in schema.type_constraints}
+    given = [schema.inputs[min(i, len(schema.inputs) - 1)].type_str for i, name in enumerate(node.input) if name]
+    names = [name for name in given if name in allowed]
+    return next((name for name in names if len(allowed[name]) > 1), next(iter(names), None)), allowed
+
+
+def with_type(model, schema, variable, allowed, element):
+    """The model with another element type for a type variable, and for others that have the same type and may change
+    too; None if the standard's checker refuses it."""
+    model = onnx.ModelProto.FromString(model.SerializeToString())
+    node = model.graph.node[0]
+    code = onnx.TensorProto.DataType.Value(element.upper())
+    types = {value.name: value.type.tensor_type for value in [*model.graph.input, *model.graph.output]}
+    formals = {}
+    for names, formal in ((node.input, schema.inputs), (node.output, schema.outputs)):
+        formals.update({n: formal[min(i, len(formal) - 1)].type_str for i, n in enumerate(names) if n in types})
+    before = next(types[name].elem_type for name, formal in formals.items() if formal == variable)
+    for name, formal in formals.items():
+        may_change = f"tensor({element})" in allowed.get(formal, ())
+        if formal == variable or (may_change and types[name].elem_type == before):
+            types[name].elem_type = code
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
+        return None
+    return model
+
+
+def taken_types(models):
+    """Short names of the element types on which one of the models is taken; empty: the operator is not."""
+    first = next((model for model in models[:TEMPLATES] if is_taken(model)), None)
+    if first is None:
+        return []
+    version = next(o.version for o in first.opset_import if o.domain == "")
+    schema = onnx.defs.get_schema(first.graph.node[0].op_type, version)
+    variable, allowed = type_variable(schema, first.graph.node[0])
+    if variable is None:
+        return ["none"]
+    result = []
+    for element, short in TYPES.items():
+        if f"tensor({element})" not in allowed[variable]:
+            continue
+        variants = (with_type(model, schema, variable, allowed, element) for model in [first, *models[:TEMPLATES]])
+        if any(variant is not None and is_taken(variant) for variant in variants):
+            result.append(short)
+    return result
+
+
+def words(types):
+    """f32, f64, integers instead of a list of ten."""
+    if types == ["none"]:
+        return "has no inputs"
+    integers = [t for t in types if t in INTEGERS.values()]
+    if len(integers) == len(INTEGERS):
+        types = [t for t in types if t not in integers] + ["i8-i64, u8-u64"]
+    return ", ".join(types)
+
+
+def page():
+    versions, models = table_versions(), templates()
+    names = sorted(
+        {
+            s.name
+            for s in onnx.defs.get_all_schemas_with_history()
+            if s.domain == "" and not s.deprecated and s.name in models
+        }
+    )
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        types = dict(zip(names, pool.map(lambda name: taken_types(models[name]), names), strict=True))
+    taken = [name for name in names if types[name]]
+    missing = sorted(set(versions) - set(taken))
+    if missing:
+        sys.exit(f"in the importer's tables, but no node test is taken: {', '.join(missing)}")
+
+    lines = [
+        "# Operators",
+        "",
+        "Generated by `scripts/operators.py`; `scripts/test.sh all` fails where it is no longer true. An operator",
+        "is taken from the version of its definition in the second column on, up to opset 28 (*body*: the standard's",
+        "function body is inlined, where the version has one). The third column names the element types of its first",
+        "input, or of the first that can have several. `hone check MODEL` says what stands in the way of a model.",
+        "",
+        "Not taken today are f16, bf16, f8, i4, u4, complex numbers and strings, sequences, optionals, sparse tensors,",
+        "and operators of other domains than `ai.onnx` (`ai.onnx.ml`, `com.microsoft`) without a function body in the",
+        "model.",
+        "",
+        f"## Taken: {len(taken)}",
+        "",
+        "| operator | since version | element types |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {name} | {versions.get(name, '*body*')} | {words(types[name])} |" for name in taken]
+    others = [name for name in names if not types[name]]
+    lines += ["", f"## Not taken: {len(others)}", "", ", ".join(others) + ".", ""]
+    return "\n".join(lines)
+
+
+def main():
+    text = page()
+    if sys.argv[1:] == ["--check"]:
+        if PAGE.read_text() != text:
+            sys.exit(f"{PAGE.relative_to(ROOT)} is out of date: run scripts/operators.py")
+    else:
+        PAGE.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
