@@ -5,20 +5,23 @@
 #   lit           one IR step each                      conformance   ONNX's node tests in test/conformance/scope.json
 #   unit          C and C++ functions                   models        whole models against ONNX Runtime
 #   python        the Python package                    examples      the commands of the examples' READMEs
+#   docs          the commands and snippets of README and docs, and of the generated reference
 #   sanitizers    of `unit`, the runtime's tests under ASan, UBSan and TSan
 #   fuzz          every parser for a minute             demo          scripts/demo.sh
 #   bench         the benchmark, briefly                check         scripts/check.sh
-# Without arguments: the first six, which is what continuous integration runs. `all`: also fuzz, demo, bench and check.
+#   operators     docs/operators.md against the compiler
+# Without arguments: the first seven, which is what continuous integration runs. `all`: also fuzz, demo, bench, check and
+# operators.
 # The last line counts the test cases: "N passed, N failed". Exits 1 if one failed.
 #
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 source "$(dirname "$0")/common.sh"
 
 suites=("$@")
-[[ $# == 0 ]] && suites=(lit unit python conformance models examples)
-[[ "$*" == all ]] && suites=(lit unit python conformance models examples fuzz demo bench check)
+[[ $# == 0 ]] && suites=(lit unit python conformance models examples docs)
+[[ "$*" == all ]] && suites=(lit unit python conformance models examples docs fuzz demo bench check operators)
 for suite in "${suites[@]}"; do
-  [[ " lit unit python conformance models examples sanitizers fuzz demo bench check " == *" $suite "* ]] ||
+  [[ " lit unit python conformance models examples docs sanitizers fuzz demo bench check operators " == *" $suite "* ]] ||
     die 2 "unknown suite '$suite'; try scripts/test.sh --help"
 done
 
@@ -93,6 +96,8 @@ for name in "${suites[@]}"; do
     suite conformance "$python" test/conformance/onnx_conformance.py --adapter hone --kinds node \
       --scope test/conformance/scope.json --junit "$results/conformance.xml"
     ;;
+  docs) suite docs "$python" -m pytest -q test/docs --junitxml "$results/docs.xml" ;;
+  operators) suite operators plain operators "$python" scripts/operators.py --check ;;
   demo) suite demo plain demo scripts/demo.sh ;;
   check) suite check plain check scripts/check.sh ;;
   bench) suite bench plain bench "$python" bench/minilm.py --smoke ;;

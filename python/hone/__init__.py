@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Compile models with Hone and run the libraries that come out.
 
-    path = hone.compile("model.onnx", quantize="int8-dynamic")
+    path = hone.compile("model.onnx", "model.so", target="x86-64-v3")
     library = hone.load(path)
     outputs = library(input_ids=ids, attention_mask=mask)  # dict: output name -> fresh NumPy array
 

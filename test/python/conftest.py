@@ -17,7 +17,6 @@ def pytest_addoption(parser):
     built = pathlib.Path(os.environ.get("HONE_BUILD", ROOT / "build"))  # as scripts/test.sh sets it
     parser.addoption("--runtime-archive", default=str(built / "runtime/libhone_rt.a"), help="libhone_rt.a")
     parser.addoption("--cc", default="cc", help="the C compiler for test libraries")
-    parser.addoption("--cxx", default="c++", help="the C++ compiler for the programs in the documentation")
 
 
 @pytest.fixture(scope="session")
