@@ -49,6 +49,9 @@ private:
   /// Names of dims that are taken.
   llvm::StringSet<> symbols;
   unsigned weightCount = 0;
+  /// Weights by their tensor's data and type: a function's constant is one, however often the function is called. The
+  /// data are held, so that no others come to lie there.
+  std::map<std::pair<const void *, const void *>, std::pair<SharedBytes, FlatSymbolRefAttr>> weights;
   /// Nodes imported, those of functions' bodies included.
   uint64_t nodeCount = 0;
   struct Kept {
@@ -89,18 +92,20 @@ Value GraphImporter::importTensor(const OnnxTensor &tensor, StringRef name) {
   if (tensor.file < 0 && tensor.bytes.size() <= onnxInlineLimit)
     return importer.constant(denseElements(tensor, elementType));
   Attribute source;
-  if (tensor.file < 0)
-    source = denseElements(tensor, elementType);
-  else
+  if (tensor.file >= 0)
     source = FileAttr::get(builder.getContext(), model.files[tensor.file].path, int64_t(tensor.offset),
                            int64_t(tensor.length));
-  std::string symbol = ("w" + Twine(weightCount++) + "_" + toIdentifier(name)).str();
-  {
+  const void *data = source ? source.getAsOpaquePointer() : tensor.bytes.data();
+  auto &[held, symbol] = weights[{data, type.getAsOpaquePointer()}];
+  if (!symbol) {
+    held = tensor.bytes;
+    symbol = FlatSymbolRefAttr::get(builder.getContext(), "w" + Twine(weightCount++).str() + "_" + toIdentifier(name));
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(function);
-    WeightOp::create(builder, importer.loc, symbol, type, source);
+    WeightOp::create(builder, importer.loc, symbol.getValue(), type,
+                     source ? source : denseElements(tensor, elementType));
   }
-  return UseWeightOp::create(builder, importer.loc, type, FlatSymbolRefAttr::get(builder.getContext(), symbol));
+  return UseWeightOp::create(builder, importer.loc, type, symbol);
 }
 
 Value GraphImporter::lookUp(StringRef name) {
@@ -252,15 +257,16 @@ static bool hasSeveralOutputs(const OnnxNode &node) {
          llvm::any_of(ArrayRef(node.outputs).drop_front(), [](StringRef name) { return !name.empty(); });
 }
 
-/// `body` is what `call` stands for, expanded.
+/// `body` is what `call` stands for.
 void GraphImporter::importCall(const OnnxFunction &body, const OnnxNode &call, unsigned depth) {
   Scope inner;
   for (auto [i, name] : llvm::enumerate(body.inputs))
     if (call.hasInput(i))
       inner.values[name] = lookUp(call.inputs[i]);
   std::swap(scope, inner);
+  FunctionCall binding(body, call);
   for (const OnnxNode &node : body.nodes)
-    importNode(node, depth + 1);
+    importNode(binding.bind(node), depth + 1);
   std::swap(scope, inner);
   for (auto [i, name] : llvm::enumerate(body.outputs)) {
     if (!call.hasOutput(i))
@@ -287,7 +293,7 @@ void GraphImporter::importNode(const OnnxNode &onnx, unsigned depth) {
     return;
   }
   if (onnx.function >= 0)
-    importCall(expandFunction(model.functions[onnx.function], onnx), onnx, depth);
+    importCall(model.functions[onnx.function], onnx, depth);
   else
     importOperator(onnx, depth);
   if (keep)
@@ -300,7 +306,7 @@ void GraphImporter::importOperator(const OnnxNode &onnx, unsigned depth) {
     std::vector<OnnxValueType> types;
     for (const std::string &input : onnx.inputs)
       types.push_back(typeOf(input));
-    if (auto body = expandStandardFunction(onnx, types))
+    if (auto body = standardFunction(onnx, types))
       return importCall(*body, onnx, depth);
     importer.report("operator " + (onnx.domain.empty() ? Twine() : onnx.domain + Twine("::")) + onnx.op +
                     " is not supported (" + (onnx.domain.empty() ? Twine("ai.onnx") : Twine(onnx.domain)) +

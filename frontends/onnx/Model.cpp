@@ -6,11 +6,11 @@
 #include "frontends/onnx/Strip.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
-#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/BLAKE3.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/xxhash.h"
 #include <unistd.h>
 
 using namespace hone;
@@ -341,29 +341,23 @@ Expected<std::string> hone::digestModel(const OnnxModel &model) {
   return llvm::toHex(hasher.final<32>(), /*LowerCase=*/true);
 }
 
-namespace {
+/// `text`, or its beginning and its end with a hash between them.
+static std::string shortened(StringRef text) {
+  if (text.size() <= maxExpandedName)
+    return text.str();
+  std::string hash = "[" + llvm::utohexstr(llvm::xxh3_64bits(text), /*LowerCase=*/true, /*Width=*/16) + "]";
+  size_t half = (maxExpandedName - hash.size()) / 2;
+  return (text.take_front(half) + hash + text.take_back(half)).str();
+}
 
-/// Binds the nodes of a function's body for one call.
-class Expansion {
-public:
-  Expansion(const OnnxFunction &function, const OnnxNode &call) : function(function), call(call) {
-    for (size_t i = 0; i < function.inputs.size(); ++i)
-      if (!call.hasInput(i))
-        leftOut.insert(function.inputs[i]);
-  }
-  void bind(OnnxNode &node);
+FunctionCall::FunctionCall(const OnnxFunction &function, const OnnxNode &call)
+    : function(function), call(call), prefix(shortened(call.name) + "::") {
+  for (size_t i = 0; i < function.inputs.size(); ++i)
+    if (!call.hasInput(i))
+      leftOut.insert(function.inputs[i]);
+}
 
-private:
-  const OnnxFunction &function;
-  const OnnxNode &call;
-  llvm::StringSet<> leftOut;
-
-  const OnnxAttribute *valueOf(StringRef attribute) const;
-};
-
-} // namespace
-
-const OnnxAttribute *Expansion::valueOf(StringRef attribute) const {
+const OnnxAttribute *FunctionCall::valueOf(StringRef attribute) const {
   if (const OnnxAttribute *given = call.find(attribute))
     return given;
   for (const OnnxAttribute &candidate : function.defaults)
@@ -372,8 +366,13 @@ const OnnxAttribute *Expansion::valueOf(StringRef attribute) const {
   return nullptr;
 }
 
-void Expansion::bind(OnnxNode &node) {
-  node.name = call.name + "::" + node.name;
+OnnxNode FunctionCall::bind(OnnxNode node) const {
+  bindInPlace(node);
+  return node;
+}
+
+void FunctionCall::bindInPlace(OnnxNode &node) const {
+  node.name = shortened(prefix + node.name);
   node.madeUpName = true;
   for (std::string &name : node.inputs)
     if (leftOut.contains(name))
@@ -385,7 +384,7 @@ void Expansion::bind(OnnxNode &node) {
     if (attribute.reference.empty()) {
       for (OnnxGraph &graph : attribute.graphs)
         for (OnnxNode &inner : graph.nodes)
-          bind(inner);
+          bindInPlace(inner);
       bound.push_back(std::move(attribute));
     } else if (const OnnxAttribute *value = valueOf(attribute.reference)) {
       std::string name = std::move(attribute.name);
@@ -398,20 +397,4 @@ void Expansion::bind(OnnxNode &node) {
   node.attributes = std::move(bound);
   if (lacksAttribute && node.function < 0)
     addDefaultAttributes(node);
-}
-
-OnnxFunction hone::expandFunction(const OnnxFunction &function, const OnnxNode &call) {
-  OnnxFunction result = function;
-  Expansion expansion(function, call);
-  for (OnnxNode &node : result.nodes)
-    expansion.bind(node);
-  return result;
-}
-
-std::optional<OnnxFunction> hone::expandStandardFunction(const OnnxNode &node,
-                                                         const std::vector<OnnxValueType> &inputTypes) {
-  std::optional<OnnxFunction> function = standardFunction(node, inputTypes);
-  if (!function)
-    return std::nullopt;
-  return expandFunction(*function, node);
 }

@@ -10,10 +10,12 @@
 
 #include "support/FileView.h"
 #include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/MemoryBufferRef.h"
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -65,6 +67,22 @@ const char *toString(OnnxDataType type);
 /// Tensors of more dims are an error.
 constexpr int64_t maxOnnxRank = 32;
 
+/// Bytes that never change and that copies share: a function's constants are those of all its calls.
+class SharedBytes {
+public:
+  SharedBytes() = default;
+  SharedBytes(std::string bytes) : held(std::make_shared<const std::string>(std::move(bytes))) {}
+  operator llvm::StringRef() const { return held ? llvm::StringRef(*held) : llvm::StringRef(); }
+  const char *data() const { return llvm::StringRef(*this).data(); }
+  size_t size() const { return llvm::StringRef(*this).size(); }
+  bool empty() const { return size() == 0; }
+  const char *begin() const { return data(); }
+  const char *end() const { return data() + size(); }
+
+private:
+  std::shared_ptr<const std::string> held;
+};
+
 /// A constant: initializer or attribute. Rank <= maxOnnxRank, dims >= 0, and the bytes are exactly as many as dims x
 /// type ask for.
 struct OnnxTensor {
@@ -78,7 +96,7 @@ struct OnnxTensor {
   uint64_t length = 0;
   /// Little-endian elements, row-major, whatever field of the TensorProto they came from; types below 8 bits packed,
   /// the first element in the low bits. Only for file < 0.
-  std::string bytes;
+  SharedBytes bytes;
   /// The elements, for OnnxDataType::String.
   std::vector<std::string> strings;
 
@@ -236,13 +254,31 @@ OnnxModel readModel(llvm::MemoryBufferRef file, std::vector<OnnxProblem> &proble
 /// cannot be read, or is not the one that the model was read from.
 llvm::Expected<std::string> digestModel(const OnnxModel &model);
 
-/// What `call` stands for, when `function` is its meaning: attributes are replaced by the call's, inputs that it leaves
-/// out are "" where nodes read them, and nodes are named "<call>::<inner>". Values keep the function's names, which are
-/// a scope of their own: any of them may be the name of another value around the call.
-OnnxFunction expandFunction(const OnnxFunction &function, const OnnxNode &call);
-/// The function that the standard defines `node` by, expanded, or nothing if it defines it otherwise. Some definitions
-/// depend on the types of the inputs (one each; Unknown for an absent one) and do not exist for unknown types.
-std::optional<OnnxFunction> expandStandardFunction(const OnnxNode &node, const std::vector<OnnxValueType> &inputTypes);
+/// Names of nodes that stand in functions are no longer than this: what is between their beginning and end becomes a
+/// hash. They begin with the names of calls, which would repeat in every node otherwise.
+constexpr size_t maxExpandedName = 512;
+
+/// What `call` makes of the nodes of `function`, its meaning: a model's function, or the standard's
+/// (standardFunction()). Node by node: a body may be large, and its calls many.
+class FunctionCall {
+public:
+  /// Both must live as long as this.
+  FunctionCall(const OnnxFunction &function, const OnnxNode &call);
+
+  /// A node of the body as it is in this call: attributes that refer to the function's are the call's, inputs that the
+  /// call leaves out are "", and the name is "<call>::<inner>", also in the graphs of attributes. Values keep the
+  /// function's names, which are a scope of their own: any of them may be the name of another value around the call.
+  OnnxNode bind(OnnxNode node) const;
+
+private:
+  const OnnxFunction &function;
+  const OnnxNode &call;
+  std::string prefix;
+  llvm::StringSet<> leftOut;
+
+  const OnnxAttribute *valueOf(llvm::StringRef attribute) const;
+  void bindInPlace(OnnxNode &node) const;
+};
 
 } // namespace hone
 

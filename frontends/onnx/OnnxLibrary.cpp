@@ -19,6 +19,8 @@ namespace {
 
 /// Nodes after all calls of local functions are expanded. 30 functions that call each other twice would be a billion.
 constexpr uint64_t maxExpandedNodes = 1 << 20;
+/// Names and lists are copied for each call: more than this in one node counts as further nodes.
+constexpr uint64_t expandedNodeBytes = 4096;
 /// libonnx materialises the elements of integer vectors that it knows nothing of but the length.
 constexpr int64_t maxShapeVector = 1 << 20;
 constexpr size_t maxProblems = 100;
@@ -76,6 +78,8 @@ private:
   bool hasErrors = false;
   /// Nodes whose operator neither the standard (any more) nor the model defines: the importer names them.
   std::vector<onnx::NodeProto *> unknown;
+  /// Data of tensors that libonnx does not get to see.
+  std::vector<SharedBytes> held;
   /// What is wrong with the data of tensors: the first one it is wrong with, and how many. One missing file is one
   /// problem.
   llvm::MapVector<std::string, std::pair<std::string, unsigned>, std::map<std::string, unsigned>> unresolved;
@@ -96,6 +100,8 @@ private:
   void resolve(onnx::GraphProto &graph);
   void resolve(onnx::AttributeProto &attribute, const std::string &where);
   void resolve(onnx::TensorProto &tensor, const std::string &where);
+  void hold(onnx::TensorProto &tensor, uint64_t length);
+  void holdList(onnx::NodeProto &node);
   std::string locate(const onnx::TensorProto &tensor, const std::string &where, uint64_t length,
                      OnnxResolvedData &result, uint64_t &offset);
   std::string findPayload(const onnx::TensorProto &tensor, uint64_t offset, uint64_t length, OnnxResolvedData &result);
@@ -245,9 +251,11 @@ void Loader::resolve(onnx::GraphProto &graph) {
 }
 
 void Loader::resolve(RepeatedPtrField<onnx::NodeProto> &nodes) {
-  for (auto &node : nodes)
+  for (auto &node : nodes) {
+    holdList(node);
     for (auto &attribute : *node.mutable_attribute())
       resolve(attribute, describe(node));
+  }
 }
 
 void Loader::resolve(onnx::AttributeProto &attribute, const std::string &where) {
@@ -326,7 +334,7 @@ void Loader::resolve(onnx::TensorProto &tensor, const std::string &where) {
   if (!problem.empty() && ++unresolved[problem].second == 1)
     unresolved[problem].first = where;
   if (!isExternal)
-    return;
+    return problem.empty() && length > onnxInlineLimit ? hold(tensor, length) : void();
 
   tensor.clear_external_data();
   if (problem.empty() && data.file < 0) { // a small one, read in
@@ -341,6 +349,49 @@ void Loader::resolve(onnx::TensorProto &tensor, const std::string &where) {
   };
   add("location", "#" + std::to_string(data.file));
   add("offset", std::to_string(offset));
+}
+
+/// Keeps the data of a large tensor out of libonnx's way, which copies those of functions for each call.
+void Loader::hold(onnx::TensorProto &tensor, uint64_t length) {
+  std::string bytes = elementBytes(tensor);
+  if (bytes.size() != length)
+    return; // the converter says so
+  tensor.clear_raw_data();
+  tensor.clear_float_data();
+  tensor.clear_double_data();
+  tensor.clear_int32_data();
+  tensor.clear_int64_data();
+  tensor.clear_uint64_data();
+  auto *entry = tensor.add_external_data();
+  entry->set_key("location");
+  entry->set_value(heldLocation + std::to_string(held.size()));
+  tensor.set_data_location(onnx::TensorProto::EXTERNAL);
+  held.push_back(std::move(bytes));
+}
+
+/// Long lists of numbers in a Constant become its tensor, for the same reason.
+void Loader::holdList(onnx::NodeProto &node) {
+  auto isFunction = [&](const onnx::FunctionProto &function) { // of that name
+    return function.domain().empty() && function.name() == "Constant";
+  };
+  if (node.op_type() != "Constant" || !node.domain().empty() || node.attribute_size() != 1)
+    return;
+  onnx::AttributeProto &attribute = *node.mutable_attribute(0);
+  bool isInts = attribute.name() == "value_ints" && attribute.type() == onnx::AttributeProto::INTS;
+  bool isFloats = attribute.name() == "value_floats" && attribute.type() == onnx::AttributeProto::FLOATS;
+  uint64_t bytes = isInts ? attribute.ints_size() * sizeof(int64_t) : attribute.floats_size() * sizeof(float);
+  if (!(isInts || isFloats) || bytes <= onnxInlineLimit ||
+      std::any_of(proto.functions().begin(), proto.functions().end(), isFunction))
+    return;
+  onnx::TensorProto tensor;
+  tensor.set_data_type(isInts ? onnx::TensorProto::INT64 : onnx::TensorProto::FLOAT);
+  tensor.add_dims(isInts ? attribute.ints_size() : attribute.floats_size());
+  tensor.mutable_int64_data()->Swap(attribute.mutable_ints());
+  tensor.mutable_float_data()->Swap(attribute.mutable_floats());
+  attribute.Clear();
+  attribute.set_name("value");
+  attribute.set_type(onnx::AttributeProto::TENSOR);
+  *attribute.mutable_t() = std::move(tensor);
 }
 
 /// Runs libonnx's checker; returns its first complaint, or "". What Hone merely does not support is no complaint: the
@@ -430,7 +481,8 @@ void Loader::checkEach(const RepeatedPtrField<onnx::NodeProto> &nodes,
 
 void Loader::check() {
   if (runChecker().empty() && expandsTooFar())
-    error("the model's functions call each other so often that they stand for more than a million nodes");
+    error("the model's functions call each other so often that they stand for more than a million nodes (one of more "
+          "than 4 KiB counts as several)");
 }
 
 /// Only for models without call cycles.
@@ -440,26 +492,28 @@ bool Loader::expandsTooFar() {
   for (const auto &function : proto.functions())
     functions[functionKey(function.domain(), function.name(), function.overload())] = &function;
 
-  std::function<uint64_t(const RepeatedPtrField<onnx::NodeProto> &)> count = [&](const auto &nodes) {
-    uint64_t sum = nodes.size();
+  // What calls in `nodes` stand for, and, in a function, the nodes themselves.
+  std::function<uint64_t(const RepeatedPtrField<onnx::NodeProto> &, bool)> count = [&](const auto &nodes,
+                                                                                       bool inFunction) {
+    uint64_t sum = 0;
     for (const auto &node : nodes) {
+      sum += inFunction ? 1 + node.ByteSizeLong() / expandedNodeBytes : 0;
       for (const auto &attribute : node.attribute()) {
-        sum += count(attribute.g().node());
+        sum += count(attribute.g().node(), inFunction);
         for (const auto &graph : attribute.graphs())
-          sum += count(graph.node());
+          sum += count(graph.node(), inFunction);
       }
       auto callee = functions.find(functionKey(node.domain(), node.op_type(), node.overload()));
       if (callee == functions.end())
         continue;
       auto known = counts.find(callee->second);
       if (known == counts.end())
-        known = counts.emplace(callee->second, count(callee->second->node())).first;
+        known = counts.emplace(callee->second, count(callee->second->node(), true)).first;
       sum = std::min(sum + known->second, 2 * maxExpandedNodes);
     }
     return std::min(sum, 2 * maxExpandedNodes);
   };
-  uint64_t local = proto.functions_size() ? count(proto.graph().node()) : 0;
-  return local > maxExpandedNodes && local > uint64_t(proto.graph().node_size());
+  return count(proto.graph().node(), false) > maxExpandedNodes;
 }
 
 static bool isHugeVector(const onnx::TypeProto &type) {
@@ -537,7 +591,7 @@ void Loader::convert() {
   if (!proto.producer_version().empty())
     model.producer += " " + proto.producer_version();
 
-  OnnxConverter converter([this](std::string what) { error(std::move(what)); });
+  OnnxConverter converter([this](std::string what) { error(std::move(what)); }, held);
   for (int i = 0; i < proto.functions_size(); ++i) {
     const auto &function = proto.functions(i);
     converter.functions[functionKey(function.domain(), function.name(), function.overload())] = i;

@@ -53,7 +53,9 @@ void addDefaultAttributes(OnnxNode &node) noexcept;
 /// infer them.
 std::string checkInputs(const OnnxNode &node, const std::vector<OnnxValueType> &inputTypes) noexcept;
 
-/// The standard's definition of `node` as a function; see expandStandardFunction.
+/// The function that the standard defines `node` by (FunctionCall binds it), or nothing if it defines it otherwise.
+/// Some definitions depend on the types of the inputs (one each; Unknown for an absent one) and do not exist for
+/// unknown types.
 std::optional<OnnxFunction> standardFunction(const OnnxNode &node,
                                              const std::vector<OnnxValueType> &inputTypes) noexcept;
 

@@ -121,7 +121,11 @@ bool hone::parseNumber(const std::string *digits, uint64_t &number) {
   return digits && !llvm::StringRef(*digits).getAsInteger(10, number);
 }
 
-std::string hone::convertTensor(const onnx::TensorProto &tensor, OnnxTensor &result) {
+std::string hone::elementBytes(const onnx::TensorProto &tensor) {
+  return tensor.has_raw_data() ? tensor.raw_data() : typedBytes(tensor, toDataType(tensor.data_type()));
+}
+
+std::string hone::convertTensor(const onnx::TensorProto &tensor, OnnxTensor &result, llvm::ArrayRef<SharedBytes> held) {
   std::string error;
   result.name = tensor.name();
   result.type = toDataType(tensor.data_type());
@@ -133,7 +137,15 @@ std::string hone::convertTensor(const onnx::TensorProto &tensor, OnnxTensor &res
   if (tensor.data_location() == onnx::TensorProto::EXTERNAL) {
     uint64_t file = 0;
     const std::string *location = findEntry(tensor, "location");
-    std::string digits = location && !location->empty() ? location->substr(1) : "";
+    llvm::StringRef place = location ? llvm::StringRef(*location) : llvm::StringRef();
+    size_t number;
+    if (place.consume_front(heldLocation)) {
+      if (place.getAsInteger(10, number) || number >= held.size())
+        return "has unresolved external data";
+      result.bytes = held[number];
+      return "";
+    }
+    std::string digits = place.drop_front(std::min<size_t>(1, place.size())).str();
     if (!parseNumber(&digits, file) || !parseNumber(findEntry(tensor, "offset"), result.offset))
       return "has unresolved external data";
     result.file = int32_t(file);
@@ -145,7 +157,7 @@ std::string hone::convertTensor(const onnx::TensorProto &tensor, OnnxTensor &res
       return "has " + std::to_string(result.strings.size()) + " strings for the shape " + shapeText(tensor);
     return "";
   }
-  result.bytes = tensor.has_raw_data() ? tensor.raw_data() : typedBytes(tensor, result.type);
+  result.bytes = elementBytes(tensor);
   if (result.bytes.size() != result.length)
     return "has " + std::to_string(result.bytes.size()) + " bytes of data; its shape " + shapeText(tensor) + " of " +
            toString(result.type) + " needs " + std::to_string(result.length);
@@ -303,7 +315,7 @@ std::string hone::functionKey(const std::string &domain, const std::string &name
 
 OnnxTensor OnnxConverter::convertNamed(const onnx::TensorProto &tensor, const std::string &where) {
   OnnxTensor result;
-  if (std::string error = convertTensor(tensor, result); !error.empty())
+  if (std::string error = convertTensor(tensor, result, held); !error.empty())
     report(where + " " + error);
   return result;
 }

@@ -8,6 +8,7 @@
 #include "frontends/onnx/OnnxLibrary.h"
 #include "onnx/defs/schema.h"
 #include "onnx/onnx_pb.h"
+#include "llvm/ADT/ArrayRef.h"
 #include <unordered_map>
 
 namespace hone {
@@ -25,8 +26,14 @@ std::string describe(const onnx::NodeProto &node);
 /// Bytes a tensor has by its dims and type; 0 for strings. Sets `error` and returns 0 if they make no sense.
 uint64_t byteLength(const onnx::TensorProto &tensor, std::string &error);
 
-/// Fills `result`; external data must have been resolved. Returns what is wrong with the tensor, or "".
-std::string convertTensor(const onnx::TensorProto &tensor, OnnxTensor &result);
+/// The location of data that the reader holds, with their number behind it. libonnx leaves it alone, as "#1".
+constexpr char heldLocation[] = "#held";
+
+/// Fills `result`; external data must have been resolved, to files or to `held`. Returns what is wrong with the tensor,
+/// or "".
+std::string convertTensor(const onnx::TensorProto &tensor, OnnxTensor &result, llvm::ArrayRef<SharedBytes> held = {});
+/// The elements of a tensor that is not external, as OnnxTensor::bytes has them; of any length.
+std::string elementBytes(const onnx::TensorProto &tensor);
 
 /// The value of an entry of external_data, or null.
 const std::string *findEntry(const onnx::TensorProto &tensor, const char *key);
@@ -47,7 +54,8 @@ onnx::AttributeProto toProto(const OnnxAttribute &attribute);
 class OnnxConverter {
 public:
   using Report = std::function<void(std::string)>;
-  explicit OnnxConverter(Report report) : report(std::move(report)) {}
+  explicit OnnxConverter(Report report, llvm::ArrayRef<SharedBytes> held = {})
+      : report(std::move(report)), held(held) {}
 
   /// Model-local functions by functionKey.
   std::unordered_map<std::string, int32_t> functions;
@@ -60,6 +68,7 @@ public:
 
 private:
   Report report;
+  llvm::ArrayRef<SharedBytes> held;
 
   OnnxTensor convertNamed(const onnx::TensorProto &tensor, const std::string &where);
   std::vector<OnnxNode> convertNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto> &nodes,

@@ -4,7 +4,7 @@
 #ifndef HONE_TEST_UNIT_ONNX_WIRE_H
 #define HONE_TEST_UNIT_ONNX_WIRE_H
 
-#include "frontends/onnx/Model.h"
+#include "frontends/onnx/OnnxLibrary.h"
 #include <cstring>
 #include <initializer_list>
 #include <string>
@@ -123,6 +123,21 @@ inline ReadResult readBytes(llvm::StringRef bytes, llvm::StringRef path = "/nowh
   ReadResult result;
   result.model = readModel(llvm::MemoryBufferRef(bytes, path), result.problems);
   return result;
+}
+
+/// The body of `function` as it is in `call`.
+inline OnnxFunction expandFunction(const OnnxFunction &function, const OnnxNode &call) {
+  OnnxFunction result = function;
+  FunctionCall binding(function, call);
+  for (OnnxNode &node : result.nodes)
+    node = binding.bind(node);
+  return result;
+}
+
+inline std::optional<OnnxFunction> expandStandardFunction(const OnnxNode &node,
+                                                          const std::vector<OnnxValueType> &inputTypes) {
+  std::optional<OnnxFunction> function = standardFunction(node, inputTypes);
+  return function ? std::optional(expandFunction(*function, node)) : std::nullopt;
 }
 
 /// A model in text form: `graph` follows the header for `opset`.

@@ -162,6 +162,74 @@ TEST(OnnxLocalFunction, BindsInsideOfSubgraphs) {
   EXPECT_EQ(no.inputs, (std::vector<std::string>{"x", ""}));
 }
 
+TEST(OnnxLocalFunction, NamesDoNotGrow) {
+  std::string longName(1 << 20, 'n');
+  ReadResult read =
+      readText("g (float[N] a) => (float[N] c) { [\"" + longName + "x\"] b = local.f(a) [\"" + longName +
+               "y\"] c = local.f(b) }" + localHeader + "f (x) => (z) { [first] t = Abs(x) [last] z = Neg(t) }");
+  ASSERT_EQ(read.errors(), "");
+  std::set<std::string> names;
+  for (const OnnxNode &call : read.model.graph.nodes)
+    for (const OnnxNode &node : expandFunction(read.model.functions.at(0), call).nodes) {
+      EXPECT_LE(node.name.size(), maxExpandedName);
+      EXPECT_EQ(node.name.rfind("nnnn", 0), 0u);
+      EXPECT_NE(node.name.find("t", node.name.size() - 2), std::string::npos);
+      names.insert(node.name);
+    }
+  EXPECT_EQ(names.size(), 4u); // still different ones
+}
+
+TEST(OnnxLocalFunction, CallsShareConstants) {
+  Wire tensor = wireTensor("", OnnxDataType::Int64, {400});
+  for (int i = 0; i < 400; ++i)
+    tensor.integer(7, i); // int64_data, one by one
+  auto constant = [](const std::string &name, uint32_t field, const Wire &value, int64_t kind) {
+    return Wire().bytes(1, name).bytes(field, value).integer(20, kind);
+  };
+  Wire packed;
+  for (int i = 0; i < 400; ++i)
+    packed.put(i);
+  Wire function = Wire().bytes(1, "f").bytes(10, "local").bytes(4, "x").bytes(5, "y").bytes(5, "z");
+  function.bytes(7, wireNode("Constant", {}, {"y"}).bytes(5, constant("value", 5, tensor, 4)));
+  function.bytes(7, wireNode("Constant", {}, {"z"}).bytes(5, constant("value_ints", 8, packed, 7)));
+  function.bytes(9, Wire().bytes(1, "").integer(2, 18));
+  Wire call = wireNode("f", {"x"}, {"y", "z"}).bytes(7, "local");
+  Wire graph = Wire().bytes(2, "g").bytes(11, wireValue("x")).bytes(12, wireValue("y")).bytes(1, call);
+  Wire model = wireModel(18).bytes(8, Wire().bytes(1, "local").integer(2, 1)).bytes(7, graph).bytes(25, function);
+  ReadResult read = readBytes(model.out);
+  ASSERT_EQ(read.errors(), "");
+  const OnnxNode &node = read.model.graph.nodes.at(0);
+  const OnnxFunction &body = read.model.functions.at(0);
+  std::string expected;
+  for (int64_t i = 0; i < 400; ++i)
+    expected.append(reinterpret_cast<const char *>(&i), sizeof i);
+  for (size_t i : {0, 1}) {
+    const OnnxTensor &own = body.nodes.at(i).find("value")->tensors.at(0);
+    EXPECT_EQ(own.dims, std::vector<int64_t>{400});
+    EXPECT_EQ(llvm::StringRef(own.bytes), expected);
+    OnnxNode bound = FunctionCall(body, node).bind(body.nodes[i]);
+    EXPECT_EQ(bound.find("value")->tensors.at(0).bytes.data(), own.bytes.data());
+  }
+}
+
+TEST(OnnxLocalFunction, MayNotCopyLongListsForEver) {
+  std::string numbers = "0";
+  for (int i = 1; i < 20000; ++i)
+    numbers += "," + std::to_string(i);
+  auto errors = [&](int calls) {
+    std::string text = "g (float[N] a) => (float[N] c) { b0 = Abs(a)\n";
+    for (int i = 0; i < calls; ++i)
+      text += "b" + std::to_string(i + 1) + " = local.f(b" + std::to_string(i) + ")\n";
+    return readText(text + "c = Abs(b" + std::to_string(calls) +
+                    ") }\n<domain: \"local\", opset_import: [\"\" : 18, "
+                    "\"odd\" : 1]>\nf (x) => (z) { z = odd.Op<list = [" +
+                    numbers + "]>(x) }")
+        .errors();
+  };
+  EXPECT_EQ(errors(100).find("more than a million nodes"), std::string::npos);
+  EXPECT_NE(errors(100000).find("more than a million nodes"), std::string::npos);
+}
+
 TEST(OnnxLocalFunction, GoesBeforeOperators) {
   ReadResult read =
       readText("g (float[N] a) => (float[N] c) { c = Relu(a) }\n<domain: \"\", opset_import: [\"\" : 18]>\n"

@@ -61,7 +61,7 @@ TEST(OnnxModel, ReadsText) {
   EXPECT_EQ(graph.inputs[1].type.elementType, OnnxDataType::Int64);
   ASSERT_EQ(graph.initializers.size(), 2u);
   EXPECT_EQ(graph.initializers[0].dims, (std::vector<int64_t>{4, 2}));
-  EXPECT_EQ(graph.initializers[0].bytes, rawBytes<float>({1, 2, 3, 4, 5, 6, 7, 8.5}));
+  EXPECT_EQ(StringRef(graph.initializers[0].bytes), rawBytes<float>({1, 2, 3, 4, 5, 6, 7, 8.5}));
   ASSERT_EQ(graph.nodes.size(), 2u);
   EXPECT_EQ(graph.nodes[0].inputs, (std::vector<std::string>{"x", "w"}));
   // Inferred.
@@ -264,7 +264,7 @@ TEST(OnnxTensor, HasTheSameBytesWhateverTheField) {
   auto bytesOf = [](const std::string &initializer) {
     ReadResult read = readText("g (float[N] x) => (float[N] y) <" + initializer + "> { y = Identity(x) }", 25);
     EXPECT_EQ(read.errors(), "");
-    return read.model.graph.initializers.empty() ? "" : read.model.graph.initializers[0].bytes;
+    return read.model.graph.initializers.empty() ? "" : StringRef(read.model.graph.initializers[0].bytes).str();
   };
   EXPECT_EQ(bytesOf("int64[2] w = {-1, 4294967296}"), rawBytes<int64_t>({-1, int64_t(1) << 32}));
   EXPECT_EQ(bytesOf("int32[2] w = {-1, 7}"), rawBytes<int32_t>({-1, 7}));
@@ -288,7 +288,7 @@ TEST(OnnxTensor, HoldsStringsAndNothing) {
   ASSERT_EQ(read.errors(), "");
   EXPECT_EQ(read.model.graph.initializers[0].strings, (std::vector<std::string>{"a", "bc"}));
   EXPECT_EQ(read.model.graph.initializers[1].numElements(), 0);
-  EXPECT_EQ(read.model.graph.initializers[1].bytes, "");
+  EXPECT_EQ(StringRef(read.model.graph.initializers[1].bytes), "");
 }
 
 TEST(OnnxTensor, StaysInTheFileWhenLarge) {
@@ -298,7 +298,7 @@ TEST(OnnxTensor, StaysInTheFileWhenLarge) {
   ASSERT_EQ(read.errors(), "");
   const OnnxTensor &tensor = read.model.graph.initializers.at(0);
   EXPECT_EQ(tensor.file, 0);
-  EXPECT_EQ(tensor.bytes, "");
+  EXPECT_EQ(StringRef(tensor.bytes), "");
   EXPECT_EQ(StringRef(model).substr(tensor.offset, tensor.length), raw);
   // Packed float_data are the same bytes.
   model = wireAddModel(wireTensor("w", OnnxDataType::Float, {257}).bytes(4, raw));
@@ -397,7 +397,7 @@ TEST_F(OnnxFiles, SmallExternalDataAreReadIn) {
   read.model = readModel(at("model.onnx"), read.problems);
   ASSERT_EQ(read.errors(), "");
   EXPECT_EQ(read.model.graph.initializers.at(0).file, -1);
-  EXPECT_EQ(read.model.graph.initializers.at(0).bytes, rawBytes<int64_t>({2, 3}));
+  EXPECT_EQ(StringRef(read.model.graph.initializers.at(0).bytes), rawBytes<int64_t>({2, 3}));
 }
 
 TEST_F(OnnxFiles, LinksMayStayInTheFolder) {
