@@ -156,7 +156,9 @@ static ExitCode finish(llvm::Error error, Console &console) {
   return ExitInput;
 }
 
-static ExitCode writeOutput(Compilation &compilation, const OutputForm &form, StringRef output, Console &console) {
+/// `wasWritten`: what LLVM gets was read as it is, so what is wrong with it is not ours.
+static ExitCode writeOutput(Compilation &compilation, const OutputForm &form, StringRef output, bool wasWritten,
+                            Console &console) {
   ModuleOp module = compilation.module();
   if (form.kind == OutputForm::Header)
     return finish(writeText(output, headerText(compilation)), console);
@@ -170,6 +172,8 @@ static ExitCode writeOutput(Compilation &compilation, const OutputForm &form, St
   SmallVector<ModuleOp> modules = nestedModules(module);
   initializeCodeGenerators();
   auto codes = emitAll(compilation, form.code, modules, console);
+  if (!codes && wasWritten)
+    return finish(codes.takeError(), console);
   if (!codes) {
     console.fault(llvm::toString(codes.takeError()));
     return ExitFault;
@@ -214,6 +218,9 @@ ExitCode hone::compileCommand(const Options &options, Console &console) {
   Compilation compilation(options, console);
   if (ExitCode code = compilation.load())
     return code;
+  bool wasWritten = compilation.stage() == Stage::Llvm;
+  if (wasWritten)
+    blameStage(options.input);
   // A header can be written at any stage, any other form only on the way to its own.
   Stage stage = form->kind == OutputForm::Header ? std::max(form->stage, compilation.stage()) : form->stage;
   if (options.printPipeline) {
@@ -225,5 +232,5 @@ ExitCode hone::compileCommand(const Options &options, Console &console) {
   }
   if (ExitCode code = compilation.runTo(stage))
     return code;
-  return writeOutput(compilation, *form, output, console);
+  return writeOutput(compilation, *form, output, wasWritten, console);
 }

@@ -177,6 +177,13 @@ void hone::blameLibrary(StringRef path, bool isUnchanged) {
                          "compile it again\n";
 }
 
+void hone::blameStage(StringRef path) {
+  lastWords().code = ExitInput;
+  lastWords().crash = "\nerror: " + printable(path) +
+                      ": LLVM fell over what the stage says; if it is as --emit=llvm wrote "
+                      "it, please report it\n";
+}
+
 static void dieOfFault(void *) { die(lastWords().code, lastWords().crash); }
 
 static void dieOfMemory() { die(ExitInput, "\nerror: out of memory\n"); }

@@ -70,6 +70,9 @@ private:
 /// it alone. Call before its code runs.
 void blameLibrary(llvm::StringRef path, bool isUnchanged);
 
+/// The same for a stage file that goes to LLVM as it is.
+void blameStage(llvm::StringRef path);
+
 /// Makes crashes, fatal errors of LLVM, exhausted memory and files that shrink while they are mapped end the process
 /// with a message and an exit code instead of a stack dump. Unfinished outputs are removed. Call once, first.
 void installCrashHandlers();

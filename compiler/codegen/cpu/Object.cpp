@@ -5,12 +5,14 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/codegen/cpu/Object.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/IR/Verifier.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
@@ -34,6 +36,39 @@ static void keepErrors(const llvm::DiagnosticInfo *info, void *errors) {
   llvm::DiagnosticPrinterRawOStream printer(stream);
   info->print(printer);
   stream << "; ";
+}
+
+/// What a stage file may say in the LLVM dialect and LLVM would not survive; "" if nothing. The dialect's own verifiers
+/// have seen the rest.
+static std::string problemOf(mlir::ModuleOp module) {
+  std::string problem;
+  auto complain = [&](mlir::Operation *op, const llvm::Twine &what) {
+    problem = (op->getName().getStringRef() + ": " + what).str();
+    return mlir::WalkResult::interrupt();
+  };
+  module.walk([&](mlir::Operation *op) {
+    auto alignment = op->getAttrOfType<mlir::IntegerAttr>("alignment");
+    if (alignment && !(alignment.getValue().isPowerOf2() && alignment.getValue().ule(llvm::Value::MaximumAlignment)))
+      return complain(op, "an alignment must be a power of two of at most 2^32");
+    if (auto shuffle = mlir::dyn_cast<mlir::LLVM::ShuffleVectorOp>(op)) {
+      int64_t lanes = 2 * mlir::cast<mlir::VectorType>(shuffle.getV1().getType()).getNumElements();
+      for (int32_t lane : shuffle.getMask())
+        if (lane < -1 || lane >= lanes)
+          return complain(op, "a lane is beyond its operands");
+    }
+    return mlir::WalkResult::advance();
+  });
+  return problem;
+}
+
+/// What LLVM's verifier has against `module`, the first thing of it; "" if nothing.
+static std::string problemOf(llvm::Module &module) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  if (!llvm::verifyModule(module, &stream))
+    return "";
+  auto [what, rest] = StringRef(text).split('\n');
+  return (what + ": " + rest.split('\n').first.trim()).str();
 }
 
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
@@ -68,9 +103,14 @@ llvm::Expected<llvm::SmallVector<char, 0>> hone::emitCode(mlir::ModuleOp module,
   llvm::LLVMContext context;
   std::string errors;
   context.setDiagnosticHandlerCallBack(keepErrors, &errors);
-  std::unique_ptr<llvm::Module> translated = mlir::translateModuleToLLVMIR(module, context, name);
+  if (std::string problem = problemOf(module); !problem.empty())
+    return llvm::createStringError("kernel '%s': %s", name.str().c_str(), problem.c_str());
+  std::unique_ptr<llvm::Module> translated =
+      mlir::translateModuleToLLVMIR(module, context, name, /*disableVerification=*/true);
   if (!translated)
     return llvm::createStringError("kernel '%s': translation to LLVM IR failed", name.str().c_str());
+  if (std::string problem = problemOf(*translated); !problem.empty())
+    return llvm::createStringError("kernel '%s': is no valid LLVM IR: %s", name.str().c_str(), problem.c_str());
   translated->setSourceFileName(name);
   // Before optimisation: without them LLVM believes that there are no vector registers and silently does not vectorise.
   translated->setTargetTriple(triple);
