@@ -10,6 +10,9 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/MathExtras.h"
+#include <algorithm>
+#include <cstring>
+#include <utility>
 
 using namespace hone;
 using llvm::StringRef;
@@ -63,6 +66,25 @@ static bool parseShape(StringRef text, std::vector<int64_t> &dims) {
   return true;
 }
 
+/// Turns elements of `width` bytes, the first dim varying fastest, into row-major order.
+static std::vector<char> fromFortranOrder(StringRef elements, llvm::ArrayRef<int64_t> dims, size_t width) {
+  std::vector<char> result(elements.size());
+  std::vector<size_t> strides(dims.size(), width);
+  for (size_t i = 1; i < dims.size(); ++i)
+    strides[i] = strides[i - 1] * dims[i - 1];
+  std::vector<int64_t> index(dims.size(), 0);
+  for (size_t at = 0, from = 0; at < result.size(); at += width) {
+    std::memcpy(result.data() + at, elements.data() + from, width);
+    for (size_t i = dims.size(); i-- > 0;) {
+      from += strides[i];
+      if (++index[i] < dims[i])
+        break;
+      from -= strides[i] * std::exchange(index[i], 0);
+    }
+  }
+  return result;
+}
+
 bool hone::isNpy(StringRef bytes) { return bytes.starts_with(magic); }
 
 llvm::Expected<HostTensor> hone::parseNpy(StringRef bytes) {
@@ -81,13 +103,14 @@ llvm::Expected<HostTensor> hone::parseNpy(StringRef bytes) {
   if (!descr.consume_front("'"))
     return fail("has fields, not plain elements");
   descr = descr.take_until([](char c) { return c == '\''; });
-  if (descr.starts_with(">"))
-    return fail("is big-endian; convert it with NumPy's astype");
-  const auto *type = llvm::find_if(elementTypes, [&](const ElementType &t) { return t.descr == descr.ltrim("<|="); });
+  bool isBigEndian = descr.starts_with(">");
+  const auto *type = llvm::find_if(elementTypes, [&](const ElementType &t) { return t.descr == descr.ltrim("<>|="); });
   if (type == std::end(elementTypes))
     return fail("has elements of type '" + descr + "', which no model takes");
-  if (!valueOf(header, "fortran_order").starts_with("False"))
-    return fail("is in Fortran order; save numpy.ascontiguousarray of it");
+  StringRef order = valueOf(header, "fortran_order");
+  bool isFortran = order.starts_with("True");
+  if (!isFortran && !order.starts_with("False"))
+    return fail("does not say in which order its elements are");
 
   HostTensor tensor;
   tensor.dtype = type->dtype;
@@ -99,7 +122,13 @@ llvm::Expected<HostTensor> hone::parseNpy(StringRef bytes) {
       return fail("has a shape that is too large");
   if (elements.size() != uint64_t(size))
     return fail("has " + Twine(elements.size()) + " bytes of elements, its shape needs " + Twine(size));
-  tensor.bytes.assign(elements.begin(), elements.end());
+  if (isFortran)
+    tensor.bytes = fromFortranOrder(elements, tensor.dims, type->bytes);
+  else
+    tensor.bytes.assign(elements.begin(), elements.end());
+  if (isBigEndian)
+    for (size_t at = 0; at < tensor.bytes.size(); at += type->bytes)
+      std::reverse(tensor.bytes.begin() + at, tensor.bytes.begin() + at + type->bytes);
   return tensor;
 }
 

@@ -27,8 +27,9 @@ unsigned elementBytes(int32_t dtype);
 /// Whether `bytes` begin as a .npy file does.
 bool isNpy(llvm::StringRef bytes);
 
-/// Reads the .npy file that `bytes` are. Errors, to stand behind the file's name: not of version 1 to 3; Fortran order;
-/// an element type that ONNX or the format does not have; a size that does not fit the shape.
+/// Reads the .npy file that `bytes` are. Fortran order and big-endian elements become what a
+/// HostTensor has. Errors, to stand behind the file's name: not of version 1 to 3; an element type that ONNX or the
+/// format does not have; a size that does not fit the shape.
 llvm::Expected<HostTensor> parseNpy(llvm::StringRef bytes);
 
 /// Writes `bytes` as the file `path`, which appears when it is complete.

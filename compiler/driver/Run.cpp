@@ -19,6 +19,7 @@
 #include "llvm/Support/Path.h"
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <random>
 
 using namespace hone;
@@ -182,6 +183,12 @@ static ExitCode makeInputs(const Options &options, const LoadedLibrary &library,
       made.dims.push_back(dim >= 0 ? dim : size == sizes.end() ? 1 : size->second);
       if (llvm::MulOverflow(bytes, made.dims.back(), bytes) || bytes > int64_t(1) << 40)
         return usage(console, "input '" + Twine(input.name) + "' is too large");
+    }
+    if (void *room = std::malloc(bytes); room || !bytes) {
+      std::free(room);
+    } else {
+      console.error("input '" + Twine(input.name) + "' takes " + Twine(bytes) + " bytes, for which there is no memory");
+      return ExitInput;
     }
     made.bytes.resize(bytes);
     fillRandom(made, random);
