@@ -128,7 +128,7 @@ class Session:
         options = _interface.sized(_interface.Options)
         options.threads = threads
         if options.threads != threads:  # ctypes wraps
-            raise Error(f"options: threads is {threads}, which is beyond any machine")
+            raise Error(f"options: threads is {threads}, expected 0 to 1024")
         handle = ctypes.c_void_p()
         functions = library._functions
         _check(functions.session_create, library._descriptor, options, handle)

@@ -131,5 +131,7 @@ int32_t hone_rt_allowed_cores(void) {
     for (int i = 0; i < 128; ++i)
       cores += __builtin_popcountll(mask[i]);
   }
+  if (cores > HONE_RT_MAX_THREADS)
+    cores = HONE_RT_MAX_THREADS;
   return hone_rt_quota("/proc/self/cgroup", "/sys/fs/cgroup", cores ? cores : 1);
 }

@@ -25,15 +25,16 @@ typedef struct hone_rt_session {
   hone_session base;
   const hone_program *program;
   hone_allocator allocator;
-  const int32_t *cancel;
-  hone_pool *pool; /* NULL with one thread */
+  const int32_t *cancel; /* not NULL */
+  hone_pool *pool;       /* NULL with one thread */
   bool owns_pool;
   int32_t threads;
   _Atomic bool in_use;
   hone_error *error; /* of the call under way */
   int64_t bytes;     /* of this structure and the arrays behind it */
 
-  hone_rt_block staging; /* contiguous copies of strided inputs */
+  /* Contiguous copies of strided inputs: of those that the plan reads, which are small, and of the others. */
+  hone_rt_block planning, staging;
   hone_rt_block arena;   /* arena, then scratch of each thread, then outputs that the session owns */
   char *scratch;
   int64_t scratch_stride;
@@ -47,6 +48,8 @@ typedef struct hone_rt_session {
   int64_t *symbols;       /* [symbol_count]: sizes */
   int32_t *origins;       /* [symbol_count]: the input that set it, -1: none yet */
 } hone_rt_session;
+
+static inline bool hone_rt_is_set(const int32_t *cancel) { return __atomic_load_n(cancel, __ATOMIC_RELAXED); }
 
 /* error.c */
 
@@ -62,11 +65,11 @@ int64_t hone_rt_element_bytes(int32_t dtype);
 /* Bytes of a contiguous tensor of the type of `value`; -1 if they do not fit or a dim is negative. A dim of 0 counts as
  * one in that check, so that no product of some of the dims overflows either. */
 int64_t hone_rt_tensor_bytes(const hone_program_value *value, const int64_t *dims);
-/* True if row-major and without gaps. */
-bool hone_rt_is_contiguous(const hone_tensor *tensor);
-/* Copies a strided tensor to contiguous memory. */
+/* True if row-major and without gaps; `strides` may be NULL. */
+bool hone_rt_is_contiguous(const int64_t *dims, const int64_t *strides, int32_t rank);
+/* Copies a strided tensor to contiguous memory; leaves early, part of it copied, once *cancel is not 0. */
 void hone_rt_copy_strided(char *to, const char *from, const int64_t *dims, const int64_t *strides, int32_t rank,
-                          int64_t element_bytes);
+                          int64_t element_bytes, const int32_t *cancel);
 
 /* memory.c */
 
@@ -83,10 +86,9 @@ void hone_rt_read_ahead(const hone_program *program);
 
 /* validate.c */
 
-/* Checks inputs against the program, sets the session's inputs, input_dims and symbols, and *staging_bytes to the room
- * that copies of strided inputs need; those inputs keep NULL in session->inputs. */
-hone_status hone_rt_validate(hone_rt_session *session, const hone_tensor *inputs, int32_t input_count,
-                             int64_t *staging_bytes);
+/* Checks inputs against the program and sets the session's inputs, input_dims and symbols. Inputs that must be copied
+ * (strided or unaligned ones) keep NULL in session->inputs. */
+hone_status hone_rt_validate(hone_rt_session *session, const hone_tensor *inputs, int32_t input_count);
 /* Checks and sets session->outputs from the caller's buffers; those that the session owns become NULL. */
 hone_status hone_rt_bind_outputs(hone_rt_session *session, const hone_output *outputs);
 
@@ -110,6 +112,9 @@ hone_status hone_rt_run(hone_session *session, const hone_tensor *inputs, int32_
 
 /* pool.c: likewise */
 
+/* The most threads of a session or pool: fits the fields of a task's state. */
+enum { HONE_RT_MAX_THREADS = 1024 };
+
 hone_status hone_rt_pool_create(int32_t threads, hone_pool **pool, hone_error *error);
 
 /* cpu.c */
@@ -121,7 +126,7 @@ hone_status hone_rt_check_cpu(uint32_t needed, uint32_t present, hone_error *err
 
 /* cores.c */
 
-/* Cores that the process may use: affinity and cgroup CPU quota. At least 1. */
+/* Cores that the process may use: affinity and cgroup CPU quota. At least 1, at most HONE_RT_MAX_THREADS. */
 int32_t hone_rt_allowed_cores(void);
 /* The tightest CPU quota of the process's cgroup and its parents in whole cores, at least 1; `most` if there is none.
  * `membership` is /proc/self/cgroup and `root` the mount point, /sys/fs/cgroup; tests pass others. */

@@ -7,6 +7,10 @@
  * were up to 15 times slower than one thread, chunks 1.2 to 1.3 times faster (docs/design/threads.md). */
 enum { CHUNKS_PER_THREAD = 8 };
 
+/* Grains of a chunk at most, so that cancellation is seen soon on one thread as well: a grain is about 10 us of work.
+ * An iteration that takes longer looks at the flag itself. */
+enum { GRAINS_PER_CHUNK = 64 };
+
 typedef struct job {
   const hone_rt_session *session;
   const hone_launch *launch;
@@ -15,18 +19,15 @@ typedef struct job {
   _Alignas(HONE_RT_ALIGNMENT) _Atomic int64_t next;
 } job;
 
-static bool is_cancelled(const hone_rt_session *session) {
-  return session->cancel && __atomic_load_n(session->cancel, __ATOMIC_RELAXED);
-}
-
 static void work(void *argument, int32_t thread) {
   job *j = argument;
   const hone_launch *launch = j->launch;
   hone_kernel_context context = {.buffers = launch->buffers,
                                  .sizes = launch->sizes,
                                  .scratch = j->session->scratch + thread * j->session->scratch_stride,
-                                 .failure = &j->failure};
-  while (!is_cancelled(j->session)) {
+                                 .failure = &j->failure,
+                                 .cancel = j->session->cancel};
+  while (!hone_rt_is_set(context.cancel)) {
     int64_t begin = atomic_fetch_add_explicit(&j->next, j->chunk, memory_order_relaxed);
     if (begin >= launch->count)
       return;
@@ -39,16 +40,18 @@ int32_t hone_rt_launch(hone_frame *frame, const hone_launch *launch) {
   hone_rt_session *session = (hone_rt_session *)frame->session;
   if (launch->scratch > session->scratch_stride)
     return hone_rt_error(session->error, HONE_INTERNAL, "%s: its scratch was not planned", launch->node);
-  job j = {.session = session, .launch = launch, .chunk = launch->count};
-  int64_t units = (launch->count - 1) / launch->grain + 1;
+  job j = {.session = session, .launch = launch};
+  int64_t units = launch->count ? (launch->count - 1) / launch->grain + 1 : 0;
   int64_t threads = units < session->threads ? units : session->threads;
-  if (threads > 1) {
-    int64_t chunks = threads * CHUNKS_PER_THREAD;
-    j.chunk = (units < chunks ? 1 : units / chunks) * launch->grain;
+  int64_t chunks = threads > 1 ? threads * CHUNKS_PER_THREAD : 1;
+  int64_t grains = units < chunks ? 1 : units / chunks;
+  if (grains > GRAINS_PER_CHUNK)
+    grains = GRAINS_PER_CHUNK;
+  j.chunk = grains * launch->grain;
+  if (threads > 1)
     session->pool->parallel(session->pool, (int32_t)threads, work, &j);
-  }
   work(&j, 0); /* all of it with one thread, else what a pool has left undone: as a rule nothing */
-  if (is_cancelled(session))
+  if (hone_rt_is_set(session->cancel))
     return hone_rt_error(session->error, HONE_CANCELLED, "%s: cancelled", launch->node);
   if (j.failure)
     return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "%s: an index is outside its dim, or a divisor is zero",

@@ -17,9 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Tasks at the same time in one pool; a caller that finds no slot works alone. MAX_THREADS fits the fields of a state.
- */
-enum { SLOTS = 16, MAX_THREADS = 1024 };
+/* Tasks at the same time in one pool; a caller that finds no slot works alone. */
+enum { SLOTS = 16 };
 /* How long an idle thread spins. Waking one that sleeps costs the caller 2 to 15 us, and the worker comes 20 us later;
  * the gaps between the launches of a run are shorter. */
 enum { SPIN_NANOSECONDS = 50000 };
@@ -222,12 +221,13 @@ static void start_workers(pool *p) {
 
 hone_status hone_rt_pool_create(int32_t threads, hone_pool **result, hone_error *error) {
   int32_t cores = hone_rt_allowed_cores();
-  if (threads < 0)
-    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "threads is %ld, expected 0 or more", (long)threads);
+  if (!result)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "pool is NULL: nowhere to put the new pool");
+  if (threads < 0 || threads > HONE_RT_MAX_THREADS)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "threads is %ld, expected 0 to %ld", (long)threads,
+                         (long)HONE_RT_MAX_THREADS);
   if (threads == 0)
     threads = cores;
-  if (threads > MAX_THREADS)
-    threads = MAX_THREADS;
   int64_t bytes = (int64_t)sizeof(pool) + (threads - 1) * (int64_t)sizeof(pthread_t);
   pool *p = hone_rt_allocate(&system_memory, bytes);
   if (!p)

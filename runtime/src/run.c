@@ -4,7 +4,7 @@
 #include "internal.h"
 #include <string.h>
 
-static hone_status out_of_memory(hone_rt_session *session, const char *what, int64_t bytes) {
+static hone_status out_of_memory(const hone_rt_session *session, const char *what, int64_t bytes) {
   return hone_rt_error(session->error, HONE_OUT_OF_MEMORY, "no memory for %s (%ld bytes)", what, (long)bytes);
 }
 
@@ -23,37 +23,59 @@ static hone_status leave(hone_rt_session *session, hone_status status) {
   return status;
 }
 
-/* Copies the inputs that validation found strided or unaligned. */
-static hone_status stage(hone_rt_session *session, const hone_tensor *inputs, int64_t staging_bytes) {
-  int64_t used = 0;
+/* Whether input `index` is one of those, planned with or not, that have no place yet: where it lies it cannot be read.
+ */
+static bool needs_copy(const hone_rt_session *session, int32_t index, bool planned_with) {
+  return !session->inputs[index] && session->program->inputs[index].is_planned_with == planned_with;
+}
+
+static int64_t input_bytes(const hone_rt_session *session, int32_t index) {
+  return hone_rt_tensor_bytes(&session->program->inputs[index], session->input_dims[index]);
+}
+
+/* The room for copies of such inputs; 0: there are none. */
+static hone_status staging_bytes(const hone_rt_session *session, bool planned_with, int64_t *bytes) {
+  bool fits = true;
+  *bytes = 0;
+  for (int32_t i = 0; i < session->program->input_count; ++i)
+    if (fits && needs_copy(session, i, planned_with))
+      fits = hone_rt_add_aligned(*bytes, input_bytes(session, i), bytes);
+  return fits ? HONE_OK : out_of_memory(session, "copies of strided inputs", INT64_MAX);
+}
+
+/* Copies such inputs. Ends early where the run is cancelled, which its first launch will say. */
+static hone_status stage(hone_rt_session *session, const hone_tensor *inputs, bool planned_with) {
+  hone_rt_block *block = planned_with ? &session->planning : &session->staging;
+  int64_t bytes, used = 0;
+  hone_status status = staging_bytes(session, planned_with, &bytes);
+  if (status || !bytes)
+    return status;
+  if (!hone_rt_grow(&session->allocator, block, bytes))
+    return out_of_memory(session, "copies of strided inputs", bytes);
   for (int32_t i = 0; i < session->program->input_count; ++i) {
-    if (session->inputs[i])
+    if (!needs_copy(session, i, planned_with))
       continue;
-    if (!hone_rt_grow(&session->allocator, &session->staging, staging_bytes))
-      return out_of_memory(session, "copies of strided inputs", staging_bytes);
     const hone_tensor *input = &inputs[i];
-    int64_t bytes = hone_rt_tensor_bytes(&session->program->inputs[i], input->shape);
-    session->inputs[i] = session->staging.data + used;
-    if (!bytes)
-      continue;
-    const char *from = (const char *)input->data + input->byte_offset;
-    if (hone_rt_is_contiguous(input))
-      memcpy(session->inputs[i], from, (size_t)bytes);
-    else
-      hone_rt_copy_strided(session->inputs[i], from, input->shape, input->strides, input->ndim, input->dtype.bits / 8);
-    hone_rt_add_aligned(used, bytes, &used);
+    const int64_t *dims = session->input_dims[i]; /* the plan may have written over the caller's */
+    session->inputs[i] = block->data + used;
+    /* One that is only not aligned is one element of all its bytes. */
+    bool contiguous = hone_rt_is_contiguous(dims, input->strides, input->ndim);
+    hone_rt_copy_strided(session->inputs[i], (const char *)input->data + input->byte_offset, dims, input->strides,
+                         contiguous ? 0 : input->ndim, contiguous ? input_bytes(session, i) : input->dtype.bits / 8,
+                         session->cancel);
+    hone_rt_add_aligned(used, input_bytes(session, i), &used);
   }
   return HONE_OK;
 }
 
-/* Validation, staging and the program's plan. On success `frame` lacks only memory. */
+/* Validation and the program's plan. On success `frame` lacks only memory, and inputs that must be copied are not yet,
+ * but for those that the plan reads. */
 static hone_status prepare(hone_rt_session *session, const hone_tensor *inputs, int32_t input_count,
                            hone_frame *frame) {
   const hone_program *program = session->program;
-  int64_t staging_bytes;
-  hone_status status = hone_rt_validate(session, inputs, input_count, &staging_bytes);
+  hone_status status = hone_rt_validate(session, inputs, input_count);
   if (!status)
-    status = stage(session, inputs, staging_bytes);
+    status = stage(session, inputs, /*planned_with=*/true);
   if (status)
     return status;
   *frame = (hone_frame){.inputs = session->inputs,
@@ -130,6 +152,7 @@ hone_status hone_rt_session_plan(hone_session *base, const hone_tensor *inputs, 
   hone_rt_session *session = (hone_rt_session *)base;
   hone_frame frame;
   layout l;
+  int64_t copies;
   hone_status status = enter(session, error);
   if (status)
     return status;
@@ -138,15 +161,22 @@ hone_status hone_rt_session_plan(hone_session *base, const hone_tensor *inputs, 
   status = prepare(session, inputs, input_count, &frame);
   if (!status)
     status = lay_out(session, &frame, &l);
+  if (!status)
+    status = staging_bytes(session, /*planned_with=*/false, &copies);
   if (status)
     return leave(session, status);
+  if (copies < session->staging.bytes)
+    copies = session->staging.bytes;
+  int64_t memory = session->bytes + session->planning.bytes;
+  if (!hone_rt_add(memory, l.total, &memory) || !hone_rt_add(memory, copies, &memory))
+    return leave(session, out_of_memory(session, "the session", INT64_MAX));
   for (int32_t i = 0; i < session->program->output_count; ++i)
     session->planned[i] = describe(&session->program->outputs[i], NULL, session->planned_dims[i]);
   hone_plan full = {.size = sizeof(full),
                     .output_count = session->program->output_count,
                     .outputs = session->planned,
                     .arena_bytes = frame.arena_bytes,
-                    .memory_bytes = session->bytes + session->staging.bytes + l.total};
+                    .memory_bytes = memory};
   hone_rt_fill(plan, &full, sizeof(full));
   return leave(session, HONE_OK);
 }
@@ -163,6 +193,8 @@ hone_status hone_rt_session_reserve(hone_session *base, const hone_tensor *input
   status = prepare(session, inputs, input_count, &frame);
   if (!status)
     status = place(session, &frame);
+  if (!status)
+    status = stage(session, inputs, /*planned_with=*/false);
   /* Touch every page, so that the first run meets no page faults. */
   for (int64_t i = 0; !status && i < session->arena.bytes; i += 4096)
     *(volatile char *)(session->arena.data + i) = 0;
@@ -185,6 +217,8 @@ hone_status hone_rt_run(hone_session *base, const hone_tensor *inputs, int32_t i
     status = hone_rt_bind_outputs(session, outputs);
   if (!status)
     status = place(session, &frame);
+  if (!status)
+    status = stage(session, inputs, /*planned_with=*/false);
   if (!status)
     status = (hone_status)program->run(&frame);
   for (int32_t i = 0; !status && i < output_count; ++i) {

@@ -19,9 +19,9 @@ static hone_status read_options(const hone_options *options, hone_options *known
       return hone_rt_error(error, HONE_UNSUPPORTED,
                            "options: one is set that this library does not know; compile the model again");
   hone_rt_fill(known, options, options->size);
-  if (known->threads < 0)
-    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "options: threads is %ld, expected 0 or more",
-                         (long)known->threads);
+  if (known->threads < 0 || known->threads > HONE_RT_MAX_THREADS)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "options: threads is %ld, expected 0 to %ld",
+                         (long)known->threads, (long)HONE_RT_MAX_THREADS);
   if (!known->allocator.allocate != !known->allocator.release)
     return hone_rt_error(error, HONE_INVALID_ARGUMENT, "options: an allocator needs both allocate and release");
   if (known->pool && (known->pool->threads < 1 || !known->pool->parallel))
@@ -92,6 +92,8 @@ static hone_status start_threads(hone_rt_session *session, const hone_options *o
 hone_status hone_rt_session_create(const hone_library *library, const hone_options *options, hone_session **result,
                                    hone_error *error) {
   hone_options known;
+  if (!result)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "session is NULL: nowhere to put the new session");
   hone_status status = read_options(options, &known, error);
   const hone_program *program = library->program;
   if (!status)
@@ -107,7 +109,8 @@ hone_status hone_rt_session_create(const hone_library *library, const hone_optio
   session->base.library = library;
   session->program = program;
   session->allocator = known.allocator;
-  session->cancel = known.cancel;
+  static const int32_t never;
+  session->cancel = known.cancel ? known.cancel : &never;
   session->bytes = bytes;
   status = start_threads(session, &known, error);
   if (status) {
@@ -124,6 +127,7 @@ void hone_rt_session_destroy(hone_session *base) {
   if (session->owns_pool)
     session->pool->destroy(session->pool);
   hone_allocator allocator = session->allocator;
+  hone_rt_release(&allocator, session->planning.data, session->planning.bytes);
   hone_rt_release(&allocator, session->staging.data, session->staging.bytes);
   hone_rt_release(&allocator, session->arena.data, session->arena.bytes);
   hone_rt_release(&allocator, session, session->bytes);

@@ -48,18 +48,21 @@ int64_t hone_rt_tensor_bytes(const hone_program_value *value, const int64_t *dim
   return empty ? 0 : bytes;
 }
 
-bool hone_rt_is_contiguous(const hone_tensor *tensor) {
-  if (!tensor->strides)
+bool hone_rt_is_contiguous(const int64_t *dims, const int64_t *strides, int32_t rank) {
+  if (!strides)
     return true;
   int64_t expected = 1;
   bool contiguous = true;
-  for (int32_t i = tensor->ndim; i-- > 0; expected *= tensor->shape[i]) {
-    if (tensor->shape[i] == 0)
+  for (int32_t i = rank; i-- > 0; expected *= dims[i]) {
+    if (dims[i] == 0)
       return true; /* there is nothing to step over */
-    contiguous &= tensor->shape[i] == 1 || tensor->strides[i] == expected;
+    contiguous &= dims[i] == 1 || strides[i] == expected;
   }
   return contiguous;
 }
+
+/* Elements, or bytes of a contiguous run, that are copied between two looks at the cancellation flag: below 1 ms. */
+enum { ELEMENTS_PER_LOOK = 1 << 16, BYTES_PER_LOOK = 1 << 20 };
 
 static void copy_elements(char *to, const char *from, int64_t count, int64_t step, int64_t element_bytes) {
   for (int64_t i = 0; i < count; ++i, to += element_bytes, from += step) {
@@ -81,26 +84,31 @@ static void copy_elements(char *to, const char *from, int64_t count, int64_t ste
 
 /* The dims above contiguous runs of `run` bytes. */
 static void copy_runs(char *to, const char *from, const int64_t *dims, const int64_t *strides, int32_t rank,
-                      int64_t run, int64_t element_bytes) {
+                      int64_t run, int64_t element_bytes, const int32_t *cancel) {
   if (rank == 0) {
-    memcpy(to, from, (size_t)run);
+    for (int64_t at = 0; at < run && !hone_rt_is_set(cancel); at += BYTES_PER_LOOK)
+      memcpy(to + at, from + at, (size_t)(run - at < BYTES_PER_LOOK ? run - at : BYTES_PER_LOOK));
     return;
   }
   int64_t from_step = strides[0] * element_bytes, to_step = run;
   if (rank == 1 && run == element_bytes) {
-    copy_elements(to, from, dims[0], from_step, element_bytes);
+    for (int64_t at = 0; at < dims[0] && !hone_rt_is_set(cancel); at += ELEMENTS_PER_LOOK) {
+      int64_t left = dims[0] - at;
+      copy_elements(to + at * element_bytes, from + at * from_step, left < ELEMENTS_PER_LOOK ? left : ELEMENTS_PER_LOOK,
+                    from_step, element_bytes);
+    }
     return;
   }
   for (int32_t i = 1; i < rank; ++i)
     to_step *= dims[i];
-  for (int64_t i = 0; i < dims[0]; ++i)
-    copy_runs(to + i * to_step, from + i * from_step, dims + 1, strides + 1, rank - 1, run, element_bytes);
+  for (int64_t i = 0; i < dims[0] && !hone_rt_is_set(cancel); ++i)
+    copy_runs(to + i * to_step, from + i * from_step, dims + 1, strides + 1, rank - 1, run, element_bytes, cancel);
 }
 
 void hone_rt_copy_strided(char *to, const char *from, const int64_t *dims, const int64_t *strides, int32_t rank,
-                          int64_t element_bytes) {
+                          int64_t element_bytes, const int32_t *cancel) {
   int64_t run = element_bytes;
   for (; rank && (dims[rank - 1] == 1 || strides[rank - 1] * element_bytes == run); --rank)
     run *= dims[rank - 1];
-  copy_runs(to, from, dims, strides, rank, run, element_bytes);
+  copy_runs(to, from, dims, strides, rank, run, element_bytes, cancel);
 }

@@ -84,9 +84,8 @@ static hone_status check_dims(hone_rt_session *session, int32_t index, const hon
   return HONE_OK;
 }
 
-/* The bytes that a non-empty tensor reaches from its data pointer: [*low, *high). False on overflow. */
+/* The bytes that a non-empty strided tensor reaches from its data pointer: [*low, *high). False on overflow. */
 static bool reach(const hone_tensor *tensor, int64_t element_bytes, int64_t *low, int64_t *high) {
-  *low = 0;
   *high = element_bytes;
   for (int32_t i = 0; i < tensor->ndim; ++i) {
     int64_t step, *end;
@@ -100,12 +99,18 @@ static bool reach(const hone_tensor *tensor, int64_t element_bytes, int64_t *low
   return true;
 }
 
+/* Whether [at + low, at + high) may be addresses, with low <= 0 <= high. A process has 2^56 at most, with five levels
+ * of page tables. */
+static bool are_addresses(uintptr_t at, int64_t low, int64_t high) {
+  const int64_t most = (int64_t)1 << 56;
+  return low >= -most && high <= most && (uintptr_t)-low <= at && (uintptr_t)high <= UINTPTR_MAX - at;
+}
+
 static bool overlaps(uintptr_t a, int64_t a_bytes, uintptr_t b, int64_t b_bytes) {
   return a_bytes && b_bytes && a < b + (uintptr_t)b_bytes && b < a + (uintptr_t)a_bytes;
 }
 
-static hone_status check_memory(hone_rt_session *session, int32_t index, const hone_tensor *tensor,
-                                int64_t *staging_bytes) {
+static hone_status check_memory(hone_rt_session *session, int32_t index, const hone_tensor *tensor) {
   const hone_program_value *value = &session->program->inputs[index];
   hone_error *error = session->error;
   int64_t element = hone_rt_element_bytes(value->dtype);
@@ -118,9 +123,11 @@ static hone_status check_memory(hone_rt_session *session, int32_t index, const h
                          (long)bytes);
   uintptr_t data = tensor->data ? (uintptr_t)tensor->data + tensor->byte_offset : 0;
   int64_t low = 0, high = bytes;
-  bool contiguous = hone_rt_is_contiguous(tensor);
-  if (!contiguous && !reach(tensor, element, &low, &high))
-    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "input '%s': its strides overflow", value->name);
+  bool contiguous = hone_rt_is_contiguous(tensor->shape, tensor->strides, tensor->ndim);
+  if ((!contiguous && !reach(tensor, element, &low, &high)) || !are_addresses(data, low, high))
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT,
+                         "input '%s': its elements would lie outside the address space; check strides and byte_offset",
+                         value->name);
   if (overlaps(data + (uintptr_t)low, high - low, (uintptr_t)session->arena.data, session->arena.bytes))
     return hone_rt_error(error, HONE_INVALID_ARGUMENT,
                          "input '%s': is an output that this session owns and will overwrite; copy it, or bind the "
@@ -128,15 +135,14 @@ static hone_status check_memory(hone_rt_session *session, int32_t index, const h
                          value->name);
   /* Generated code loads whole elements: what is not aligned to them is copied as well. */
   bool direct = contiguous && data % (uintptr_t)element == 0;
-  session->inputs[index] = direct ? (void *)data : NULL;
-  if (!direct && !hone_rt_add_aligned(*staging_bytes, bytes, staging_bytes))
-    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "input '%s': its size in bytes overflows; check the dims",
-                         value->name);
+  if (!bytes)
+    session->inputs[index] = session; /* any address: nothing is read there */
+  else
+    session->inputs[index] = direct ? (void *)data : NULL;
   return HONE_OK;
 }
 
-hone_status hone_rt_validate(hone_rt_session *session, const hone_tensor *inputs, int32_t input_count,
-                             int64_t *staging_bytes) {
+hone_status hone_rt_validate(hone_rt_session *session, const hone_tensor *inputs, int32_t input_count) {
   const hone_program *program = session->program;
   if (input_count != program->input_count) {
     if (input_count >= 0 && input_count < program->input_count)
@@ -149,7 +155,6 @@ hone_status hone_rt_validate(hone_rt_session *session, const hone_tensor *inputs
   if (!inputs && input_count)
     return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "inputs is NULL, expected %ld tensors",
                          (long)input_count);
-  *staging_bytes = 0;
   for (int32_t i = 0; i < program->symbol_count; ++i)
     session->origins[i] = -1;
   for (int32_t i = 0; i < input_count; ++i) {
@@ -157,7 +162,7 @@ hone_status hone_rt_validate(hone_rt_session *session, const hone_tensor *inputs
     if (!status)
       status = check_dims(session, i, &inputs[i]);
     if (!status)
-      status = check_memory(session, i, &inputs[i], staging_bytes);
+      status = check_memory(session, i, &inputs[i]);
     if (status)
       return status;
     if (inputs[i].ndim)

@@ -4,6 +4,7 @@
 #include "dialects/hone/Hone.h"
 #include "hone/abi.h"
 #include "hone/hone.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 
 using namespace mlir;
 using namespace hone;
@@ -46,9 +47,9 @@ void ProgramData::addNumbers(StringRef name, SmallVector<int64_t> numbers) {
                          LLVM::Linkage::Internal, name, top.getI64TensorAttr(numbers));
 }
 
-void ProgramData::addValues(StringRef name, ArrayRef<DictionaryAttr> attrs, TypeRange types, bool declaresSymbols) {
+void ProgramData::addValues(StringRef name, ArrayRef<DictionaryAttr> attrs, ValueRange values, bool declaresSymbols) {
   SmallVector<std::string> names;
-  for (auto [i, type] : llvm::enumerate(types)) {
+  for (auto [i, type] : llvm::enumerate(values.getTypes())) {
     auto nameAttr = attrs[i].getAs<StringAttr>(kNameAttr);
     names.push_back(addString(nameAttr ? nameAttr.getValue() : "").str());
     auto dimNames = attrs[i].getAs<ArrayAttr>(kDimsAttr);
@@ -68,15 +69,18 @@ void ProgramData::addValues(StringRef name, ArrayRef<DictionaryAttr> attrs, Type
     }
     addNumbers((name + ".dims." + Twine(i)).str(), dims);
   }
-  auto valueType = LLVM::LLVMStructType::getLiteral(top.getContext(), {pointer, pointer, i32, i32});
-  addConstant(name, LLVM::LLVMArrayType::get(valueType, types.size()), [&](OpBuilder &b, Set set) {
-    for (auto [i, type] : llvm::enumerate(types)) {
+  auto valueType = LLVM::LLVMStructType::getLiteral(top.getContext(), {pointer, pointer, i32, i32, i32, i32});
+  addConstant(name, LLVM::LLVMArrayType::get(valueType, values.size()), [&](OpBuilder &b, Set set) {
+    for (auto [i, value] : llvm::enumerate(values)) {
       int64_t at = i;
-      auto memory = cast<MemRefType>(type);
+      auto memory = cast<MemRefType>(value.getType());
+      // Elements that the host program reads decide on shapes.
+      bool isPlannedWith = llvm::any_of(value.getUsers(), llvm::IsaPred<memref::LoadOp>);
       set({at, 0}, address(b, names[i]));
       set({at, 1}, address(b, (name + ".dims." + Twine(at)).str()));
-      set({at, 2}, LLVM::ConstantOp::create(b, loc, i32, onnxDataType(memory.getElementType())));
-      set({at, 3}, LLVM::ConstantOp::create(b, loc, i32, int32_t(memory.getRank())));
+      int64_t numbers[] = {onnxDataType(memory.getElementType()), memory.getRank(), isPlannedWith, 0};
+      for (auto [field, number] : llvm::enumerate(numbers))
+        set({at, 2 + int64_t(field)}, LLVM::ConstantOp::create(b, loc, i32, int32_t(number)));
     }
   });
 }
@@ -84,17 +88,17 @@ void ProgramData::addValues(StringRef name, ArrayRef<DictionaryAttr> attrs, Type
 void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef name, StringRef manifest,
                              int64_t weightBytes, uint32_t cpuFeatures) {
   SmallVector<DictionaryAttr> inputAttrs, outputAttrs;
-  SmallVector<Type> inputTypes, outputTypes;
+  SmallVector<Value> inputs, outputs;
   // The last argument is the arena.
-  for (auto [i, type] : llvm::enumerate(main.getArgumentTypes().drop_back())) {
-    DictionaryAttr attrs = main.getArgAttrDict(i);
+  for (BlockArgument argument : main.getArguments().drop_back()) {
+    DictionaryAttr attrs = main.getArgAttrDict(argument.getArgNumber());
     attrs = attrs ? attrs : top.getDictionaryAttr({});
     bool isOutput = attrs.contains("hone.output");
     (isOutput ? outputAttrs : inputAttrs).push_back(attrs);
-    (isOutput ? outputTypes : inputTypes).push_back(type);
+    (isOutput ? outputs : inputs).push_back(argument);
   }
-  addValues("inputs", inputAttrs, inputTypes, /*declaresSymbols=*/true);
-  addValues("outputs", outputAttrs, outputTypes, /*declaresSymbols=*/false);
+  addValues("inputs", inputAttrs, inputs, /*declaresSymbols=*/true);
+  addValues("outputs", outputAttrs, outputs, /*declaresSymbols=*/false);
   addConstant("symbols", LLVM::LLVMArrayType::get(pointer, symbols.size()), [&](OpBuilder &b, Set set) {
     for (auto [i, symbol] : llvm::enumerate(symbols))
       set({int64_t(i)}, address(b, addString(symbol)));
@@ -121,8 +125,8 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
     set({5}, weightBytes ? address(b, weights) : LLVM::ZeroOp::create(b, loc, pointer));
     set({6}, number(b, i64, weightBytes));
     set({7}, number(b, i64, manifest.size()));
-    set({8}, number(b, i32, inputTypes.size()));
-    set({9}, number(b, i32, outputTypes.size()));
+    set({8}, number(b, i32, inputs.size()));
+    set({9}, number(b, i32, outputs.size()));
     set({10}, number(b, i32, symbols.size()));
     set({11}, number(b, i32, cpuFeatures));
     set({12}, address(b, "plan"));

@@ -32,8 +32,8 @@ private:
   void addConstant(llvm::StringRef name, mlir::Type type, llvm::function_ref<void(mlir::OpBuilder &, Set)> fill);
   /// A table of int64_t; never empty, so that its address means something.
   void addNumbers(llvm::StringRef name, llvm::SmallVector<int64_t> numbers);
-  /// A table of hone_program_value for `types` (memrefs); `attrs` carry names and dim symbols.
-  void addValues(llvm::StringRef name, llvm::ArrayRef<mlir::DictionaryAttr> attrs, mlir::TypeRange types,
+  /// A table of hone_program_value for `values` of @main; `attrs` carry names and dim symbols.
+  void addValues(llvm::StringRef name, llvm::ArrayRef<mlir::DictionaryAttr> attrs, mlir::ValueRange values,
                  bool declaresSymbols);
 
   mlir::ModuleOp module;

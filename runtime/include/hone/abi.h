@@ -42,6 +42,8 @@ typedef struct hone_kernel_context {
   const int64_t *sizes; /* the kernel's index arguments */
   void *scratch;        /* this thread's, 64-byte aligned, hone_launch.scratch bytes */
   int32_t *failure;     /* a kernel that meets bad data (an index out of range) stores 1 here and goes on safely */
+  const int32_t *cancel; /* not NULL; a kernel that works for long looks here (atomically, relaxed) and may return, its
+                            results unfinished, once it finds something other than 0 */
 } hone_kernel_context;
 
 /* Computes the part [begin, end) of the kernel's iteration range [0, count). */
@@ -60,7 +62,7 @@ typedef struct hone_launch {
 
 /* One call of `plan` or `run`. Field order is fixed: generated code loads by offset. */
 typedef struct hone_frame {
-  void *const *inputs;              /*  0: data of each input, contiguous, row-major */
+  void *const *inputs;              /*  0: data of each input, contiguous, row-major; plan: is_planned_with ones only */
   const int64_t *const *input_dims; /*  8: dims of each input */
   void *const *outputs;             /* 16: data of each output (run only) */
   int64_t *const *output_dims;      /* 24: room for each output's rank dims; filled by plan */
@@ -85,6 +87,8 @@ typedef struct hone_program_value {
   const int64_t *dims;
   int32_t dtype;
   int32_t rank;
+  int32_t is_planned_with; /* inputs: 1 if `plan` reads the data (a shape, an axis), not the dims alone */
+  int32_t reserved;
 } hone_program_value;
 
 typedef struct hone_program {

@@ -126,7 +126,9 @@ typedef struct hone_options {
   int32_t threads;          /* 0: all of the pool, or as many as the cores that the process may use */
   hone_pool *pool;          /* lent, must outlive the session; NULL: the session starts its own threads - 1 workers */
   hone_allocator allocator; /* called in create, reserve, plan, run and destroy, on the calling thread */
-  const int32_t *cancel; /* a run that sees a value other than 0 here (write it atomically) ends with HONE_CANCELLED */
+  /* A run that sees a value other than 0 here (write it atomically) ends with HONE_CANCELLED, within 100 ms as a rule.
+   * It stays set until the run has returned. */
+  const int32_t *cancel;
 } hone_options;
 
 typedef struct hone_plan {
@@ -163,20 +165,34 @@ struct hone_functions {
                      int32_t output_count, hone_error *error);
 };
 
-/* HONE_OK if this program can use `library`, else HONE_UNSUPPORTED. Sessions and pools check it when they are made; to
- * be called first by a program that looks at a library without making one. */
-static inline hone_status hone_library_check(const hone_library *library, hone_error *error) {
-  const char *text = "the library and this program were built for different versions of Hone's interface: compile the "
-                     "model and the program with the same release";
+/* Fills in `error` (may be NULL) for the calls below and returns `code`. */
+static inline hone_status hone_error_set(hone_error *error, hone_status code, const char *text) {
   size_t i = 0;
-  if (library && library->abi_version == HONE_ABI_VERSION)
-    return HONE_OK;
   if (error) {
-    for (error->code = HONE_UNSUPPORTED; text[i]; ++i)
+    for (error->code = code; text[i] && i + 1 < sizeof(error->message); ++i)
       error->message[i] = text[i];
     error->message[i] = 0;
   }
-  return HONE_UNSUPPORTED;
+  return code;
+}
+
+/* HONE_OK if this program can use `library`, HONE_INVALID_ARGUMENT if it is NULL, else HONE_UNSUPPORTED. Sessions and
+ * pools check it when they are made; to be called first by a program that looks at a library without making one. */
+static inline hone_status hone_library_check(const hone_library *library, hone_error *error) {
+  if (!library)
+    return hone_error_set(error, HONE_INVALID_ARGUMENT,
+                          "library is NULL; pass what the model's NAME_library() returns");
+  if (library->abi_version != HONE_ABI_VERSION)
+    return hone_error_set(error, HONE_UNSUPPORTED,
+                          "the library and this program were built for different versions of Hone's interface: compile "
+                          "the model and the program with the same release");
+  return HONE_OK;
+}
+
+static inline hone_status hone_session_check(const hone_session *session, hone_error *error) {
+  return session ? HONE_OK
+                 : hone_error_set(error, HONE_INVALID_ARGUMENT,
+                                  "session is NULL; make one with hone_session_create, and look at what it returns");
 }
 
 /* Name, manifest and the number of inputs and outputs. All that it points to lives as long as the library is loaded. */
@@ -238,9 +254,15 @@ static inline void hone_session_destroy(hone_session *session) {
     session->library->functions->session_destroy(session);
 }
 
-/* Validates the inputs and computes shapes and sizes, without running and without touching outputs of the last run. */
+/* Validates the inputs and computes shapes and sizes, without running and without touching outputs of the last run.
+ * Copies no input but those, of at most a few kilobytes, whose data decide on shapes. */
 static inline hone_status hone_session_plan(hone_session *session, const hone_tensor *inputs, int32_t input_count,
                                             hone_plan *plan, hone_error *error) {
+  hone_status status = hone_session_check(session, error);
+  if (status)
+    return status;
+  if (!plan)
+    return hone_error_set(error, HONE_INVALID_ARGUMENT, "plan is NULL: nowhere to put the plan");
   plan->size = (uint32_t)sizeof(*plan);
   return session->library->functions->session_plan(session, inputs, input_count, plan, error);
 }
@@ -249,7 +271,8 @@ static inline hone_status hone_session_plan(hone_session *session, const hone_te
  * life of outputs that the session owns. */
 static inline hone_status hone_session_reserve(hone_session *session, const hone_tensor *inputs, int32_t input_count,
                                                hone_error *error) {
-  return session->library->functions->session_reserve(session, inputs, input_count, error);
+  hone_status status = hone_session_check(session, error);
+  return status ? status : session->library->functions->session_reserve(session, inputs, input_count, error);
 }
 
 /* Runs the model. Inputs are only read: they may be strided, may be shared between threads, and may not overlap
@@ -257,7 +280,8 @@ static inline hone_status hone_session_reserve(hone_session *session, const hone
  * error. After an error in the run itself (a bad index in the data, cancellation) what outputs hold is unspecified. */
 static inline hone_status hone_run(hone_session *session, const hone_tensor *inputs, int32_t input_count,
                                    hone_output *outputs, int32_t output_count, hone_error *error) {
-  return session->library->functions->run(session, inputs, input_count, outputs, output_count, error);
+  hone_status status = hone_session_check(session, error);
+  return status ? status : session->library->functions->run(session, inputs, input_count, outputs, output_count, error);
 }
 
 /* A scalar type: hone_dtype_make(HONE_CODE_FLOAT, 32). */

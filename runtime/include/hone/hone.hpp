@@ -170,6 +170,7 @@ public:
 
   /// Runs the model. The outputs are the session's until its next call.
   std::vector<Tensor> run(const std::vector<Tensor> &inputs) {
+    check([&](hone_error *error) { return hone_session_check(handle.get(), error); }); // it may have been moved from
     std::vector<hone_output> outputs(size_t(hone_library_describe(handle->library).output_count));
     run(inputs, outputs);
     std::vector<Tensor> result;

@@ -98,8 +98,8 @@ CompiledKernel::~CompiledKernel() { dlclose(library); }
 
 int32_t CompiledKernel::run(llvm::ArrayRef<void *> buffers, llvm::ArrayRef<int64_t> sizes, int64_t begin, int64_t end,
                             void *scratch) const {
-  int32_t failure = 0;
-  hone_kernel_context context = {buffers.data(), sizes.data(), scratch, &failure};
+  int32_t failure = 0, cancel = 0;
+  hone_kernel_context context = {buffers.data(), sizes.data(), scratch, &failure, &cancel};
   entry(&context, begin, end);
   return failure;
 }

@@ -89,7 +89,7 @@ std::vector<Trace::Chunk> traceLaunch(int32_t threads, int64_t count, int64_t gr
 TEST(Launch, SmallWorkIsOneCall) {
   EXPECT_EQ(traceLaunch(4, 16, 16).size(), 1u);
   EXPECT_EQ(traceLaunch(4, 1, 16).size(), 1u);
-  EXPECT_EQ(traceLaunch(1, 100000, 1).size(), 1u);
+  EXPECT_EQ(traceLaunch(1, 1024, 16).size(), 1u);
 }
 
 TEST(Launch, NothingToDo) { EXPECT_EQ(traceLaunch(4, 0, 16).size(), 0u); }
@@ -103,9 +103,16 @@ TEST(Launch, ChunksAreMultiplesOfTheGrain) {
 }
 
 TEST(Launch, EightChunksPerThread) {
-  EXPECT_GE(traceLaunch(3, 100000, 16).size(), 24u);
-  EXPECT_LE(traceLaunch(3, 100000, 16).size(), 48u);
+  EXPECT_GE(traceLaunch(3, 20000, 16).size(), 24u);
+  EXPECT_LE(traceLaunch(3, 20000, 16).size(), 48u);
   EXPECT_EQ(traceLaunch(3, 96, 16).size(), 6u); // as many as there are grains
+}
+
+// So that cancellation is seen between them, on one thread as on several.
+TEST(Launch, ChunksAreBounded) {
+  for (int32_t threads : {1, 3})
+    for (auto &chunk : traceLaunch(threads, 100000, 16))
+      EXPECT_LE(chunk.end - chunk.begin, 64 * 16);
 }
 
 TEST(Launch, ScratchIsApartAndAligned) {
@@ -152,6 +159,17 @@ TEST(Launch, Cancel) {
     EXPECT_EQ(launch(makeLauncher(cancelAtOnce), threads, 10000, 1, &error, &cancelFlag), HONE_CANCELLED);
     EXPECT_EQ(done, 0) << "cancelled before it began";
   }
+  // A kernel that is at work sees the flag too.
+  done = cancelFlag = 0;
+  auto *waits = +[](const hone_kernel_context *context, int64_t, int64_t) {
+    cancelAtOnce(context, 0, 0);
+    done += __atomic_load_n(context->cancel, __ATOMIC_RELAXED);
+  };
+  EXPECT_EQ(launch(makeLauncher(waits), 1, 1, 1, &error, &cancelFlag), HONE_CANCELLED);
+  EXPECT_EQ(done, 1);
+  done = 0;
+  EXPECT_EQ(launch(makeLauncher(waits), 1, 1, 1, &error), HONE_OK);
+  EXPECT_EQ(done, 0) << "no flag is a flag that is never set";
 }
 
 TEST(Launch, PoolOfTheUser) {
@@ -168,6 +186,22 @@ TEST(Launch, PoolOfTheUser) {
     EXPECT_EQ(session.check(Inputs(4, 500)), "");
   }
   hone_pool_destroy(&lazy);
+}
+
+TEST(Launch, ThreadsByUnits) {
+  static int32_t limit;
+  hone_pool pool = {sizeof(hone_pool), 4, [](hone_pool *, int32_t most, hone_task *, void *) { limit = most; },
+                    nullptr};
+  struct {
+    int64_t count;
+    int32_t limit;
+  } rows[] = {{16, 0}, {17, 2}, {32, 2}, {33, 3}, {1000, 4}};
+  for (auto &row : rows) { // grains of 16; what is left over is a unit too
+    Session session(0, &pool);
+    limit = 0;
+    EXPECT_EQ(session.check(Inputs(1, row.count)), "");
+    EXPECT_EQ(limit, row.limit) << row.count;
+  }
 }
 
 TEST(Launch, ThreadsOfALentPool) {

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <sys/wait.h>
 #include <thread>
+#include <time.h>
 #include <unistd.h>
 
 using namespace test;
@@ -64,6 +65,28 @@ TEST(Pool, EachUnitOnce) {
       ASSERT_TRUE(work.isRight()) << threads << " threads, round " << round;
     }
   }
+}
+
+// The caller announces that it waits and sleeps, in place of spinning until a slow worker has finished.
+TEST(Pool, CallerSleepsWhileAWorkerWorks) {
+  Pool pool(2);
+  std::atomic<int> calls{0};
+  auto used = [] {
+    timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  };
+  auto *task = +[](void *argument, int32_t thread) {
+    auto &calls = *static_cast<std::atomic<int> *>(argument);
+    ++calls;
+    if (thread)
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    while (calls < 2)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  };
+  auto before = used();
+  pool.handle->parallel(pool.handle, 2, task, &calls);
+  EXPECT_LT(used() - before, std::chrono::milliseconds(20));
 }
 
 TEST(Pool, WorkersWakeUp) {
@@ -173,11 +196,16 @@ TEST(Pool, WorkersTakeNoSignals) {
   std::signal(SIGUSR1, before);
 }
 
-TEST(Pool, NegativeThreads) {
+TEST(Pool, WrongArguments) {
   hone_pool *pool = nullptr;
   hone_error error;
   EXPECT_EQ(hone_pool_create(&library, -2, &pool, &error), HONE_INVALID_ARGUMENT);
-  EXPECT_STREQ(error.message, "threads is -2, expected 0 or more");
+  EXPECT_STREQ(error.message, "threads is -2, expected 0 to 1024");
+  EXPECT_EQ(hone_pool_create(&library, 1025, &pool, &error), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(error.message, "threads is 1025, expected 0 to 1024");
+  EXPECT_EQ(pool, nullptr);
+  EXPECT_EQ(hone_pool_create(&library, 2, nullptr, &error), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(error.message, "pool is NULL: nowhere to put the new pool");
 }
 
 #if !defined(__SANITIZE_THREAD__) // it does not follow a process that forks with threads

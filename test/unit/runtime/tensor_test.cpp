@@ -7,7 +7,7 @@
 extern "C" {
 #include "hone/abi.h"
 void hone_rt_copy_strided(char *to, const char *from, const int64_t *dims, const int64_t *strides, int32_t rank,
-                          int64_t element_bytes);
+                          int64_t element_bytes, const int32_t *cancel);
 hone_dtype hone_rt_dtype(int32_t dtype);
 }
 #include <gtest/gtest.h>
@@ -40,8 +40,19 @@ TEST(Tensor, StridedCopyMatchesIndexArithmetic) {
       for (int64_t b = 0; b < element; ++b)
         expected[size_t(flat * element + b)] = origin[offset * element + b];
     }
-    hone_rt_copy_strided(to.data(), origin, dims, strides, rank, element);
+    int32_t never = 0;
+    hone_rt_copy_strided(to.data(), origin, dims, strides, rank, element, &never);
     ASSERT_EQ(to, expected) << "seed " << seed << ", round " << round;
+  }
+}
+
+TEST(Tensor, CancelledCopiesEnd) {
+  const int32_t cancelled = 1;
+  std::vector<char> from(64, 'x'), to(64);
+  int64_t dims[] = {4, 4}, strides[] = {16, 2};
+  for (int32_t rank : {0, 1, 2}) { // of a run of bytes, of elements, of rows of them
+    hone_rt_copy_strided(to.data(), from.data(), dims, strides, rank, 4, &cancelled);
+    EXPECT_EQ(to, std::vector<char>(64)) << rank;
   }
 }
 

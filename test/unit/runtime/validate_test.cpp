@@ -6,6 +6,7 @@
 #include "TestModel.h"
 #include <functional>
 #include <gtest/gtest.h>
+#include <utility>
 
 using namespace test;
 
@@ -74,6 +75,7 @@ TEST(Validate, Device) {
 TEST(Validate, Dims) {
   expectError("input 'table': dim 0 is 7, expected 8", [](Inputs &i) { i.tableShape[0] = 7; });
   expectError("input 'ids': dim 1 is -3, expected 0 or more", [](Inputs &i) { i.idShape[1] = -3; });
+  expectError("input 'ids': dim 1 is -1, expected 0 or more", [](Inputs &i) { i.idShape[1] = -1; });
   expectError("input 'mask': dim 1 is 7, but symbol 'sequence' is 9 from input 'ids'; give both the same size",
               [](Inputs &i) { i.maskShape[1] = 7; });
 }
@@ -111,10 +113,19 @@ TEST(Validate, Data) {
 }
 
 TEST(Validate, Strides) {
+  const char *text = "input 'ids': its elements would lie outside the address space; check strides and byte_offset";
   static int64_t strides[2];
-  strides[0] = INT64_MAX / 2;
-  strides[1] = 1;
-  expectError("input 'ids': its strides overflow", [](Inputs &i) { i.tensors[0].strides = strides; });
+  for (auto [first, second] :
+       std::initializer_list<std::pair<int64_t, int64_t>>{{INT64_MAX / 2, 1},
+                                                          {int64_t(1) << 59, 1},
+                                                          {int64_t(1) << 59, -(int64_t(1) << 56)},
+                                                          {-(int64_t(1) << 59), int64_t(1) << 56},
+                                                          {-(int64_t(1) << 45), 1}}) {
+    strides[0] = first;
+    strides[1] = second;
+    expectError(text, [](Inputs &i) { i.tensors[0].strides = strides; });
+  }
+  expectError(text, [](Inputs &i) { i.tensors[0].byte_offset = UINT64_MAX - uintptr_t(i.ids.data()) - 8; });
 }
 
 TEST(Validate, OwnedOutputAsInput) {
