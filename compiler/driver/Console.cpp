@@ -4,9 +4,11 @@
 
 #include "compiler/driver/Console.h"
 #include "dialects/hone/Hone.h"
+#include "mlir/IR/BuiltinAttributes.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/ErrorHandling.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
@@ -49,12 +51,19 @@ void Console::clearLine() {
   lineShown = false;
 }
 
-void Console::print(StringRef kind, const llvm::Twine &text) {
+void Console::print(StringRef kind, const llvm::Twine &text, llvm::json::Object details) {
   std::string message = text.str(), prefix = (kind + ": ").str();
   if (!subject.empty() && kind != "note")
     prefix += subject + ": ";
   std::lock_guard<std::mutex> lock(mutex);
   clearLine();
+  if (collects) {
+    details["severity"] = kind;
+    details["file"] = llvm::json::fixUTF8(subject);
+    details.try_emplace("message", llvm::json::fixUTF8(message));
+    messages.push_back(std::move(details));
+    return;
+  }
   // Further lines are indented: none can pass for a message of its own.
   llvm::errs() << printable(prefix);
   llvm::interleave(
@@ -104,23 +113,67 @@ static std::string thingOf(Location loc, StringRef text) {
   return node;
 }
 
+/// What importOnnx() says of a problem, as JSON.
+static llvm::json::Object detailsOf(Diagnostic &diagnostic) {
+  llvm::json::Object details;
+  auto text = [](Attribute attribute) { return llvm::json::fixUTF8(cast<StringAttr>(attribute).getValue()); };
+  for (const DiagnosticArgument &argument : diagnostic.getMetadata()) {
+    if (argument.getKind() != DiagnosticArgument::DiagnosticArgumentKind::Attribute)
+      continue;
+    for (NamedAttribute entry : cast<DictionaryAttr>(argument.getAsAttribute())) {
+      llvm::json::Value &value = details[entry.getName().getValue()];
+      if (auto list = dyn_cast<ArrayAttr>(entry.getValue()))
+        value = llvm::json::Array(llvm::map_range(list, text));
+      else if (auto number = dyn_cast<IntegerAttr>(entry.getValue()))
+        value = number.getInt();
+      else
+        value = text(entry.getValue());
+    }
+  }
+  if (const llvm::json::Array *names = details.getArray("names"))
+    details["more"] = int64_t(names->size()) - 1;
+  return details;
+}
+
+static std::string joined(const llvm::json::Array &texts) {
+  return llvm::join(llvm::map_range(texts, [](const llvm::json::Value &text) { return *text.getAsString(); }), ", ");
+}
+
 void Console::diagnose(Diagnostic &diagnostic) {
   if (diagnostic.getSeverity() == DiagnosticSeverity::Remark)
     return;
+  llvm::json::Object details = detailsOf(diagnostic);
   std::string text = diagnostic.str(), where = placeOf(diagnostic.getLocation());
-  if (where.empty())
+  details["message"] = llvm::json::fixUTF8(text);
+  if (std::optional<StringRef> node = details.getString("node"))
+    where = llvm::formatv("node '{0}' ({1}, {2} opset {3})", *node, *details.getString("operator"),
+                          *details.getString("domain"), *details.getInteger("opset"));
+  else if (where.empty())
     where = thingOf(diagnostic.getLocation(), text);
   if (!where.empty())
     text = where + ": " + text;
+  if (int64_t more = details.getInteger("more").value_or(0)) {
+    text += " (and " + std::to_string(more) + " more like it)";
+    leftNamesOut |= !namesAll;
+  }
+  if (const llvm::json::Array *inputs = details.getArray("inputs"))
+    text += "\ntypes: (" + joined(*inputs) + ") -> (" + joined(*details.getArray("outputs")) + ")";
+  else if (std::optional<StringRef> type = details.getString("type"))
+    text += ("\ntype: " + *type).str();
+  if (const llvm::json::Array *names = details.getArray("names"); names && namesAll && names->size() > 1)
+    text += "\nnames: " + joined(*names);
+  if (std::optional<StringRef> wayOut = details.getString("try"))
+    text += ("\ntry: " + *wayOut).str();
   switch (diagnostic.getSeverity()) {
   case DiagnosticSeverity::Error:
-    error(text);
+    ++errors;
+    print("error", text, std::move(details));
     break;
   case DiagnosticSeverity::Warning:
-    warning(text);
+    print("warning", text, std::move(details));
     break;
   default:
-    print("note", text);
+    print("note", text, std::move(details));
   }
   for (Diagnostic &note : diagnostic.getNotes())
     print("note", note.str());

@@ -7,6 +7,7 @@
 
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/Support/Error.h"
+#include "llvm/Support/JSON.h"
 #include <atomic>
 #include <chrono>
 #include <mutex>
@@ -42,9 +43,17 @@ public:
   /// Prints a fault of Hone with what to do about it.
   void fault(const llvm::Twine &text);
 
-  /// Prints an MLIR diagnostic with the model's node, or the place in the stage file, that it is about. Remarks are
-  /// left out.
+  /// Prints an MLIR diagnostic with the model's node, or the place in the stage file, that it is about, and with what
+  /// importOnnx() says more of it. Remarks are left out.
   void diagnose(mlir::Diagnostic &diagnostic);
+
+  /// From now on, errors, warnings and notes go into a list, as objects, instead of to stderr.
+  void collectMessages() { collects = true; }
+  llvm::json::Array takeMessages() { return std::move(messages); }
+  /// From now on, an error that several nodes share names all of them.
+  void nameAllNodes() { namesAll = true; }
+  /// Whether an error has left names out.
+  bool hasMoreNames() const { return leftNamesOut; }
 
   /// Says what is being done, the `step`th of `stepCount` steps: on a terminal in one line that the next call replaces;
   /// elsewhere, and on a terminal that cannot do that, lines, one every ten seconds.
@@ -56,13 +65,14 @@ public:
   unsigned errorCount() const { return errors; }
 
 private:
-  void print(llvm::StringRef kind, const llvm::Twine &text);
+  void print(llvm::StringRef kind, const llvm::Twine &text, llvm::json::Object details = {});
   void clearLine(); ///< with the mutex held
 
   std::string subject;
   std::mutex mutex;
   std::chrono::steady_clock::time_point lastLine = std::chrono::steady_clock::now();
-  bool terminal, lineShown = false;
+  bool terminal, lineShown = false, collects = false, namesAll = false, leftNamesOut = false;
+  llvm::json::Array messages;
   std::atomic<unsigned> errors = 0;
 };
 

@@ -50,11 +50,14 @@ Examples:
   hone compile model.onnx --emit=hone -o model.mlir && hone compile model.mlir -o model.so
 )"},
     {Command::Check, "check", "MODEL", "lists everything in a model that cannot be compiled",
-     R"(Every problem is printed, each with the node it is in. Exit code 0: the model compiles; 1: it does not.
+     R"(Every problem is printed, each with its node, operator, domain, version and types, and with a way out where one is
+known; also behind nodes that cannot be compiled, and in the bodies of control flow and functions. Exit code 0: the
+model compiles; 1: it does not.
 
 Examples:
   hone check model.onnx
   hone check model.onnx --dim batch=1                     with a dim pinned, as compile would
+  hone check model.onnx --json                            a list of objects, [] where nothing is in the way
 )"},
     {Command::Inspect, "inspect", "MODEL|LIB", "shows inputs, outputs, operators and weights",
      R"(Of a model: what it takes and gives, its operators, opsets, weights and digest. Of a compiled library: the same
@@ -122,7 +125,8 @@ struct Rows {
                             cl::desc("Threads to compile with (default: all cores). The result is the same")};
   cl::opt<bool> printPipeline{"print-pipeline", cl::sub(compile),
                               cl::desc("Print the passes that would run, for hone-opt --pass-pipeline, and stop")};
-  cl::opt<bool> json{"json", cl::sub(inspect), cl::desc("Print JSON")};
+  cl::opt<bool> json{"json", cl::sub(inspect), cl::sub(check), cl::desc("Print JSON")};
+  cl::opt<bool> all{"all", cl::sub(check), cl::desc("Name every node, also where several have one problem")};
   cl::list<std::string> inputs{"input", cl::value_desc("NAME=FILE"), cl::sub(run), cl::desc("Value of an input")};
   cl::opt<bool> random{"random", cl::sub(run), cl::desc("Make up the inputs that are not given")};
   cl::opt<std::string> threads{"threads", cl::value_desc("N"), cl::sub(run),
@@ -337,6 +341,7 @@ bool hone::parseOptions(int argc, char **argv, Options &options, int &exitCode) 
   options.inputs = rows.inputs;
   options.printPipeline = rows.printPipeline;
   options.json = rows.json;
+  options.all = rows.all;
   options.random = rows.random;
   if (parseCount("--jobs", rows.jobs, options.jobs) && parseCount("--threads", rows.threads, options.threads))
     return true;

@@ -30,6 +30,7 @@ struct Options {
   unsigned threads = 0;            ///< --threads; 0: the library's default
   bool printPipeline = false;
   bool json = false;
+  bool all = false; ///< --all: every node's name
   bool random = false;
 };
 

@@ -4,11 +4,14 @@
 
 #include "frontends/onnx/Import.h"
 #include "frontends/onnx/OnnxLibrary.h"
+#include "frontends/onnx/Problems.h"
+#include "frontends/onnx/WaysOut.h"
 #include "frontends/onnx/ops/Ops.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Verifier.h"
 #include "support/Identifier.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Path.h"
 
@@ -23,7 +26,9 @@ public:
   /// `positive`: symbols of dims that no run may have 0 of.
   GraphImporter(const OnnxModel &model, ModuleOp module, const PositiveSymbols &positive, KeepOutput keep)
       : model(model), module(module), positive(positive), keep(keep), builder(module.getContext()),
-        importer(builder, [this](const OnnxTensor &tensor, StringRef name) { return importTensor(tensor, name); }) {}
+        importer(
+            builder, [this](const OnnxTensor &tensor, StringRef name) { return importTensor(tensor, name); },
+            [this](const Twine &text, StringRef wayOut) { report(text, wayOut); }) {}
 
   LogicalResult run();
   PositiveSymbols latePositive() const { return importer.latePositive(); }
@@ -35,14 +40,16 @@ private:
   KeepOutput keep;
   OpBuilder builder;
   Importer importer;
+  ProblemList problems;
   func::FuncOp function;
 
   llvm::StringMap<SmallVector<const OperatorRow *>> operators;
-  /// What names stand for: in the graph, or in a function's body.
+  /// What names stand for: in the graph, in a function's body, or in one of control flow.
   struct Scope {
+    Scope *outer = nullptr; ///< whose names a body of control flow sees, too
     llvm::StringMap<const OnnxTensor *> initializers;
     llvm::StringMap<const OnnxValueType *> declared;
-    /// Null where an error was reported.
+    /// Null where an error was reported and nothing can be assumed.
     llvm::StringMap<Value> values;
   };
   Scope scope;
@@ -60,34 +67,98 @@ private:
     Location loc;
   };
   std::vector<Kept> kept;
+  /// Before the names of nodes: the control flow that they are in, "loop::body::".
+  std::string path;
+
+  /// What is being imported, for reports: a node or, if null, a value of `subjectKind`.
+  const OnnxNode *subjectNode = nullptr;
+  StringRef subjectKind;
+  std::string subjectName;
+  /// A node whose operator the standard defines by others, while those are imported, and what they lack: users know the
+  /// operator, not its definition.
+  std::optional<ProblemPlace> definedPlace;
+  std::vector<std::string> lacking;
 
   Location named(const Twine &name, StringRef kind) {
     return NameLoc::get(builder.getStringAttr(name + " (" + kind + ")"));
   }
+  void begin(const OnnxNode &node) {
+    importer.loc = named(path + node.name, node.op);
+    subjectNode = &node;
+  }
+  void begin(StringRef name, StringRef kind) {
+    importer.loc = named(name, kind);
+    subjectNode = nullptr;
+    subjectKind = kind;
+    subjectName = name;
+  }
+  void report(const Twine &text, StringRef wayOut);
+  ProblemPlace placeOf(const OnnxNode &node);
   void collectTables();
   void importInputs();
+  /// Imports `node`; what it could not build is assumed.
+  void visit(const OnnxNode &node, unsigned depth);
   void importNode(const OnnxNode &node, unsigned depth);
   void importOperator(const OnnxNode &node, unsigned depth);
   void importCall(const OnnxFunction &body, const OnnxNode &call, unsigned depth);
   void keepOutputs(const OnnxNode &node);
   void tapKept(ArrayRef<Value> results);
+  void refuse(const OnnxNode &node, unsigned depth);
+  /// Looks for problems in the bodies of an operator of control flow.
+  void checkBodies(const OnnxNode &node, unsigned depth);
+  void checkOutputs();
   void finish();
 
   Value lookUp(StringRef name);
   Value importTensor(const OnnxTensor &tensor, StringRef name);
   const OperatorRow *rowFor(const OnnxNode &node) const;
+  std::string wayOutOf(const OnnxNode &node) const;
+  OnnxValueType declaredType(StringRef name) const;
   OnnxValueType typeOf(StringRef name);
+  std::string typeText(StringRef name);
+  /// A stand-in for a value that could not be built; null if too little is known of its type.
+  Value assume(StringRef name);
   ArrayAttr dimNames(StringRef name, const OnnxValueType &type, Value value);
 };
 
 } // namespace
+
+/// Types whose values are assumed to be float: every operator that takes the ones takes the other.
+static bool isHalf(OnnxDataType type) { return type == OnnxDataType::Float16 || type == OnnxDataType::BFloat16; }
+
+//===-- Problems ------------------------------------------------------------------------------------------------===//
+
+ProblemPlace GraphImporter::placeOf(const OnnxNode &node) {
+  std::string name = path + node.name;
+  ProblemPlace place{named(name, node.op), "node", name, node.op, node.domain, node.opset, {}, {}};
+  for (const std::string &input : node.inputs)
+    place.inputs.push_back(typeText(input));
+  for (const std::string &output : node.outputs)
+    place.outputs.push_back(typeText(output));
+  return place;
+}
+
+void GraphImporter::report(const Twine &text, StringRef wayOut) {
+  if (definedPlace)
+    return problems.add(*definedPlace,
+                        ("its definition by the standard is not supported: " +
+                         (subjectNode ? subjectNode->op : subjectName) + ": " + text)
+                            .str(),
+                        wayOut);
+  if (subjectNode)
+    return problems.add(placeOf(*subjectNode), text.str(), wayOut);
+  ProblemPlace place{importer.loc, subjectKind, subjectName, "", "", 0, {}, {}};
+  if (OnnxValueType type = declaredType(subjectName); type.kind != OnnxValueType::Unknown)
+    place.outputs.push_back(toString(type));
+  problems.add(std::move(place), text.str(), wayOut);
+}
 
 //===-- Values --------------------------------------------------------------------------------------------------===//
 
 Value GraphImporter::importTensor(const OnnxTensor &tensor, StringRef name) {
   Type elementType = elementTypeFor(builder.getContext(), tensor.type);
   if (!elementType)
-    return importer.failValue(Twine("tensors of type ") + toString(tensor.type) + " are not supported");
+    return importer.reportType("tensors of type", tensor.type), nullptr;
   auto type = RankedTensorType::get(tensor.dims, elementType);
   if (tensor.file < 0 && tensor.bytes.size() <= onnxInlineLimit)
     return importer.constant(denseElements(tensor, elementType));
@@ -109,24 +180,41 @@ Value GraphImporter::importTensor(const OnnxTensor &tensor, StringRef name) {
 }
 
 Value GraphImporter::lookUp(StringRef name) {
-  if (auto found = scope.values.find(name); found != scope.values.end())
-    return found->second;
-  auto initializer = scope.initializers.find(name);
-  if (initializer == scope.initializers.end())
-    return {}; // libonnx has checked that names are defined: by a node that failed
-  Location before = importer.loc;
-  importer.loc = named(name, "initializer");
-  Value value = importTensor(*initializer->second, name);
-  importer.loc = before;
-  return scope.values[name] = value;
+  for (Scope *at = &scope; at; at = at->outer) {
+    if (auto found = at->values.find(name); found != at->values.end())
+      return found->second;
+    auto initializer = at->initializers.find(name);
+    if (initializer == at->initializers.end())
+      continue;
+    Location loc = importer.loc;
+    auto subject = std::make_tuple(subjectNode, subjectKind, subjectName);
+    begin(name, "initializer");
+    Value value = importTensor(*initializer->second, name);
+    importer.loc = loc;
+    std::tie(subjectNode, subjectKind, subjectName) = subject;
+    return at->values[name] = value ? value : assume(name);
+  }
+  return {}; // libonnx has checked that names are defined: by a node that failed
+}
+
+OnnxValueType GraphImporter::declaredType(StringRef name) const {
+  for (const Scope *at = &scope; at; at = at->outer) {
+    if (auto found = at->declared.find(name); found != at->declared.end())
+      return *found->second;
+    if (auto found = at->initializers.find(name); found != at->initializers.end()) {
+      OnnxValueType type{OnnxValueType::Tensor, found->second->type, /*hasShape=*/true, {}, {}};
+      for (int64_t dim : found->second->dims)
+        type.dims.push_back({dim, ""});
+      return type;
+    }
+  }
+  return {};
 }
 
 OnnxValueType GraphImporter::typeOf(StringRef name) {
   Value value = name.empty() ? Value() : lookUp(name);
-  if (!value) {
-    auto found = scope.declared.find(name);
-    return found == scope.declared.end() ? OnnxValueType() : *found->second;
-  }
+  if (!value)
+    return declaredType(name);
   OnnxValueType result;
   result.kind = OnnxValueType::Tensor;
   result.hasShape = true;
@@ -137,6 +225,37 @@ OnnxValueType GraphImporter::typeOf(StringRef name) {
   for (int64_t size : type.getShape())
     result.dims.push_back({ShapedType::isDynamic(size) ? -1 : size, ""});
   return result;
+}
+
+std::string GraphImporter::typeText(StringRef name) {
+  if (name.empty())
+    return "none";
+  OnnxValueType declared = declaredType(name);
+  return toString(declared.hasShape ? declared : typeOf(name));
+}
+
+Value GraphImporter::assume(StringRef name) {
+  OnnxValueType type = declaredType(name);
+  if (type.kind != OnnxValueType::Tensor || !type.hasShape || int64_t(type.dims.size()) > maxOnnxRank)
+    return {};
+  Type elementType = elementTypeFor(builder.getContext(), type.elementType);
+  // What the model would have, once it is exported without the types that are refused.
+  if (isHalf(type.elementType))
+    elementType = builder.getF32Type();
+  if (!elementType)
+    return {};
+  // Neither its elements nor its dims tell anything: a weight that is not there, expanded to sizes from nowhere.
+  auto symbol = FlatSymbolRefAttr::get(builder.getContext(), "assumed");
+  Value value = UseWeightOp::create(builder, importer.loc, RankedTensorType::get({}, elementType), symbol);
+  SmallVector<Value> sizes;
+  for (size_t i = 0; i < type.dims.size(); ++i)
+    sizes.push_back(
+        UnrealizedConversionCastOp::create(builder, importer.loc, builder.getIndexType(), ValueRange()).getResult(0));
+  if (!sizes.empty())
+    value = importer.create<ExpandOp>(elementType, sizes.size(), value, sizes);
+  if (value)
+    importer.assumed.insert(value);
+  return value;
 }
 
 /// The symbols of a value's dims, "" for fixed ones. A dim of an input always has one, so that its size can be given by
@@ -189,15 +308,16 @@ void GraphImporter::importInputs() {
   SmallVector<Type> types;
   SmallVector<const OnnxValueInfo *> inputs;
   for (const OnnxValueInfo &input : model.graph.inputs) {
-    importer.loc = named(input.name, "input");
+    begin(input.name, "input");
     scope.values[input.name] = nullptr;
     Type elementType = input.type.kind == OnnxValueType::Tensor
                            ? elementTypeFor(builder.getContext(), input.type.elementType)
                            : Type();
     if (!elementType) {
-      importer.report(input.type.kind == OnnxValueType::Tensor
-                          ? Twine("inputs of type ") + toString(input.type.elementType) + " are not supported"
-                          : Twine("inputs that are no tensors are not supported"));
+      if (input.type.kind == OnnxValueType::Tensor)
+        importer.reportType("inputs of type", input.type.elementType);
+      else
+        importer.report("inputs that are no tensors are not supported", wayOutOfKind(input.type.kind));
       continue;
     }
     if (int64_t(input.type.dims.size()) > maxOnnxRank) {
@@ -205,7 +325,9 @@ void GraphImporter::importInputs() {
       continue;
     }
     if (!input.type.hasShape) {
-      importer.report("the input's number of dims is not given; export the model with it (dims may be symbols)");
+      importer.report("the input's number of dims is not given",
+                      "give its dims with --shape " + input.name +
+                          "=... (? leaves one open), or export the model with them (they may be symbols)");
       continue;
     }
     SmallVector<int64_t> sizes;
@@ -224,9 +346,12 @@ void GraphImporter::importInputs() {
     argument.setLoc(named(input->name, "input"));
     function.setArgAttr(i, kNameAttr, builder.getStringAttr(input->name));
     function.setArgAttr(i, kDimsAttr, dimNames(input->name, input->type, argument));
-    importer.loc = argument.getLoc();
+    begin(input->name, "input");
     scope.values[input->name] = importer.checkSize(argument);
   }
+  for (const OnnxValueInfo &input : model.graph.inputs)
+    if (Value &value = scope.values[input.name]; !value)
+      value = assume(input.name);
   if (positive.empty())
     return;
   for (Value argument : entry->getArguments())
@@ -266,12 +391,12 @@ void GraphImporter::importCall(const OnnxFunction &body, const OnnxNode &call, u
   std::swap(scope, inner);
   FunctionCall binding(body, call);
   for (const OnnxNode &node : body.nodes)
-    importNode(binding.bind(node), depth + 1);
+    visit(binding.bind(node), depth + 1);
   std::swap(scope, inner);
   for (auto [i, name] : llvm::enumerate(body.outputs)) {
     if (!call.hasOutput(i))
       continue;
-    importer.loc = named(call.name, call.op);
+    begin(call);
     auto found = inner.values.find(name);
     if (found == inner.values.end())
       importer.report("output '" + Twine(name) + "' is an input that is left out");
@@ -280,14 +405,78 @@ void GraphImporter::importCall(const OnnxFunction &body, const OnnxNode &call, u
   }
 }
 
+std::string GraphImporter::wayOutOf(const OnnxNode &node) const {
+  if (auto found = operators.find(node.op); found != operators.end() && node.domain.empty() && node.sinceVersion > 0) {
+    int64_t first = INT64_MAX;
+    for (const OperatorRow *row : found->second)
+      if (row->domain == node.domain)
+        first = std::min(first, row->sinceVersion);
+    if (first > node.sinceVersion && first < INT64_MAX)
+      return ("convert the model to opset " + Twine(first) + " or newer with onnx.version_converter").str();
+  }
+  if (StringRef known = wayOutOfOperator(node.domain, node.op); !known.empty() || node.sinceVersion > 0)
+    return known.str();
+  for (int64_t opset = node.opset + 1; opset <= latestOpset(); ++opset)
+    if (node.domain.empty() && lookUpSchema(node.op, node.domain, opset).sinceVersion > 0)
+      return ("the standard has this operator as of opset " + Twine(opset) + ": let the model import that").str();
+  return wayOutOfOperator("?", node.op).str();
+}
+
+void GraphImporter::refuse(const OnnxNode &node, unsigned depth) {
+  std::string version =
+      " (" + (node.domain.empty() ? "ai.onnx" : node.domain) + " version " + std::to_string(node.opset) + ")";
+  if (definedPlace) {
+    if (!llvm::is_contained(lacking, node.op + version))
+      lacking.push_back(node.op + version);
+    return;
+  }
+  importer.report("operator " + (node.domain.empty() ? "" : node.domain + "::") + node.op + " is not supported" +
+                      version,
+                  wayOutOf(node));
+  checkBodies(node, depth);
+}
+
+void GraphImporter::checkBodies(const OnnxNode &node, unsigned depth) {
+  constexpr size_t maxPath = 500; // every name in a body repeats it
+  std::string around = path;
+  for (const OnnxAttribute &attribute : node.attributes)
+    for (auto [i, body] : llvm::enumerate(attribute.graphs)) {
+      path = around + node.name + "::" + attribute.name +
+             (attribute.kind == OnnxAttribute::Graphs ? "[" + std::to_string(i) + "]" : "") + "::";
+      if (path.size() > maxPath)
+        path.replace(0, path.size() - maxPath, "...");
+      Scope inner;
+      std::swap(scope, inner);
+      scope.outer = &inner;
+      for (const OnnxTensor &tensor : body.initializers)
+        scope.initializers[tensor.name] = &tensor;
+      for (const auto *list : {&body.inputs, &body.values, &body.outputs})
+        for (const OnnxValueInfo &value : *list)
+          scope.declared[value.name] = &value.type;
+      for (const OnnxValueInfo &input : body.inputs)
+        scope.values[input.name] = assume(input.name);
+      for (const OnnxNode &each : body.nodes)
+        visit(each, depth);
+      std::swap(scope, inner);
+    }
+  path = around;
+}
+
+void GraphImporter::visit(const OnnxNode &node, unsigned depth) {
+  for (const std::string &output : node.outputs)
+    if (!output.empty())
+      scope.values[output] = nullptr;
+  importNode(node, depth);
+  for (const std::string &output : node.outputs)
+    if (!output.empty() && !scope.values[output])
+      scope.values[output] = assume(output);
+}
+
 void GraphImporter::importNode(const OnnxNode &onnx, unsigned depth) {
   // Functions that call each other may stand for any number of nodes.
   constexpr unsigned maxDepth = 32;
   constexpr uint64_t maxNodes = 1 << 20;
-  importer.loc = named(onnx.name, onnx.op);
-  for (const std::string &output : onnx.outputs)
-    if (!output.empty())
-      scope.values[output] = nullptr;
+  begin(onnx);
   if (depth > maxDepth || ++nodeCount > maxNodes) {
     importer.report("functions call each other too deeply or too often");
     return;
@@ -302,38 +491,56 @@ void GraphImporter::importNode(const OnnxNode &onnx, unsigned depth) {
 
 void GraphImporter::importOperator(const OnnxNode &onnx, unsigned depth) {
   const OperatorRow *row = rowFor(onnx);
-  if (!row) {
-    std::vector<OnnxValueType> types;
-    for (const std::string &input : onnx.inputs)
-      types.push_back(typeOf(input));
-    if (auto body = standardFunction(onnx, types))
-      return importCall(*body, onnx, depth);
-    importer.report("operator " + (onnx.domain.empty() ? Twine() : onnx.domain + Twine("::")) + onnx.op +
-                    " is not supported (" + (onnx.domain.empty() ? Twine("ai.onnx") : Twine(onnx.domain)) +
-                    " version " + Twine(onnx.opset) + ")");
-    return;
-  }
-
-  Node node{onnx, {}, {}};
-  for (const std::string &input : onnx.inputs) {
-    node.inputs.push_back(input.empty() ? Value() : lookUp(input));
-    if (!input.empty() && !node.inputs.back())
-      return; // what it comes from was reported
-  }
-  node.outputs.resize(onnx.outputs.size());
-  importer.loc = named(onnx.name, onnx.op);
   std::vector<OnnxValueType> types;
   for (const std::string &input : onnx.inputs)
     types.push_back(typeOf(input));
+  for (OnnxValueType &type : types)
+    if (isHalf(type.elementType)) // like the values that are assumed
+      type.elementType = OnnxDataType::Float;
+  if (!row) {
+    bool isTyped = llvm::all_of(llvm::zip_equal(onnx.inputs, types), [](auto each) {
+      return std::get<0>(each).empty() || std::get<1>(each).kind != OnnxValueType::Unknown;
+    });
+    auto body = standardFunction(onnx, types);
+    if (!body && !isTyped && isDefinedByTypes(onnx))
+      return; // why the types are not known was reported
+    if (!body)
+      return refuse(onnx, depth);
+    if (definedPlace)
+      return importCall(*body, onnx, depth);
+    definedPlace = placeOf(onnx);
+    importCall(*body, onnx, depth);
+    definedPlace.reset();
+    begin(onnx);
+    if (!lacking.empty()) {
+      importer.report("operator " + onnx.op + " is not supported: the standard defines it by " +
+                          llvm::join(std::exchange(lacking, {}), ", ") + ", which Hone does not take",
+                      wayOutOf(onnx));
+      checkBodies(onnx, depth);
+    }
+    return;
+  }
+
   if (std::string problem = checkInputs(onnx, types); !problem.empty()) {
     importer.report(problem);
     return;
   }
-  size_t before = importer.problemCount();
+  Node node{onnx, {}, {}};
+  bool isAssumed = false;
+  for (const std::string &input : onnx.inputs) {
+    node.inputs.push_back(input.empty() ? Value() : lookUp(input));
+    if (!input.empty() && !node.inputs.back())
+      return; // what it comes from was reported
+    isAssumed |= importer.assumed.contains(node.inputs.back());
+  }
+  node.outputs.resize(onnx.outputs.size());
+  size_t before = importer.reportCount();
   if (failed(row->import(node, importer)))
     return;
   for (auto [i, name, value] : llvm::enumerate(onnx.outputs, node.outputs))
     if (!name.empty()) {
+      if (isAssumed && llvm::is_contained(node.inputs, value))
+        continue; // of one type with an input only as far as is assumed
       scope.values[name] = value;
       // Several ops give several outputs: hone-insert-taps must tell them apart.
       Operation *definition = value ? value.getDefiningOp() : nullptr;
@@ -341,8 +548,11 @@ void GraphImporter::importOperator(const OnnxNode &onnx, unsigned depth) {
           definition->getLoc() == importer.loc)
         definition->setLoc(
             NameLoc::get(cast<NameLoc>(importer.loc).getName(), NameLoc::get(builder.getStringAttr(Twine(i)))));
-      if (!value && importer.problemCount() == before)
-        importer.report("output '" + Twine(name) + "' of operator " + onnx.op + " is not supported");
+      if (isAssumed && value)
+        importer.assumed.insert(value);
+      if (!value && importer.reportCount() == before)
+        importer.report("output '" + Twine(name) + "' of operator " + onnx.op + " is not supported",
+                        "export the model for inference, without this output");
     }
 }
 
@@ -378,21 +588,27 @@ static void eraseDeadOps(Block &block) {
       op.erase();
 }
 
-void GraphImporter::finish() {
-  SmallVector<Value> results;
+void GraphImporter::checkOutputs() {
+  bool isComplete = problems.empty();
   for (const OnnxValueInfo &output : model.graph.outputs) {
-    importer.loc = named(output.name, "output");
+    begin(output.name, "output");
     Value value = lookUp(output.name);
-    if (!value) {
+    if (!value && isComplete)
       importer.report("nothing computes this output");
-      return;
-    }
+    if (!value || importer.assumed.contains(value))
+      continue;
     Type elementType = elementTypeFor(builder.getContext(), output.type.elementType);
     if (output.type.kind == OnnxValueType::Tensor && elementType && elementType != elementTypeOf(value))
       importer.report(Twine("declared to be of type ") + toString(output.type.elementType) + ", but computed as " +
-                      toString(typeOf(output.name).elementType));
-    results.push_back(value);
+                          toString(typeOf(output.name).elementType),
+                      "change the type of the output in the model, or add a Cast before it");
   }
+}
+
+void GraphImporter::finish() {
+  SmallVector<Value> results;
+  for (const OnnxValueInfo &output : model.graph.outputs)
+    results.push_back(lookUp(output.name));
   tapKept(results);
   func::ReturnOp::create(builder, function.getLoc(), results);
   function.setType(builder.getFunctionType(function.getArgumentTypes(), ValueRange(results).getTypes()));
@@ -407,11 +623,12 @@ LogicalResult GraphImporter::run() {
   collectTables();
   importInputs();
   for (const OnnxNode &node : model.graph.nodes)
-    importNode(node, 0);
-  if (importer.problemCount() == 0)
+    visit(node, 0);
+  checkOutputs();
+  if (problems.empty())
     finish();
-  importer.emitProblems();
-  return success(importer.problemCount() == 0);
+  problems.emit();
+  return success(problems.empty());
 }
 
 OwningOpRef<ModuleOp> hone::importOnnx(const OnnxModel &model, StringRef name, StringRef digest, MLIRContext &context,

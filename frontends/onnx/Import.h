@@ -21,8 +21,10 @@ using KeepOutput = llvm::function_ref<bool(llvm::StringRef node, llvm::StringRef
 /// `hone.model = {name, digest}`. `name` (a C identifier) is the module's too; `digest` is digestModel()'s.
 ///
 /// Everything that Hone cannot translate is reported as an error diagnostic at the node's location, all in one go and
-/// each thing once; the result is null then. To check a model, import it and drop the module. The dialects hone, func,
-/// arith and tensor must be registered with `context`.
+/// each thing once; the result is null then. To check a model, import it and drop the module. The diagnostics' metadata
+/// are a dictionary: "node" (with "operator", "domain", "opset", and the types in "inputs" and "outputs"), or "input",
+/// "output" or "initializer" (with "type"), is the name of what it is about, the first of "names"; "try" says what to
+/// do about it, if anything. The dialects hone, func, arith and tensor must be registered with `context`.
 mlir::OwningOpRef<mlir::ModuleOp> importOnnx(const OnnxModel &model, llvm::StringRef name, llvm::StringRef digest,
                                              mlir::MLIRContext &context, KeepOutput keep = nullptr);
 

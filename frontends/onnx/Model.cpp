@@ -367,13 +367,13 @@ const OnnxAttribute *FunctionCall::valueOf(StringRef attribute) const {
 }
 
 OnnxNode FunctionCall::bind(OnnxNode node) const {
+  node.name = shortened(prefix + node.name);
+  node.madeUpName = true;
   bindInPlace(node);
   return node;
 }
 
 void FunctionCall::bindInPlace(OnnxNode &node) const {
-  node.name = shortened(prefix + node.name);
-  node.madeUpName = true;
   for (std::string &name : node.inputs)
     if (leftOut.contains(name))
       name.clear();

@@ -266,8 +266,9 @@ public:
   FunctionCall(const OnnxFunction &function, const OnnxNode &call);
 
   /// A node of the body as it is in this call: attributes that refer to the function's are the call's, inputs that the
-  /// call leaves out are "", and the name is "<call>::<inner>", also in the graphs of attributes. Values keep the
-  /// function's names, which are a scope of their own: any of them may be the name of another value around the call.
+  /// call leaves out are "", and the name is "<call>::<inner>" (not in the graphs of attributes, which have a path of
+  /// their own). Values keep the function's names, which are a scope of their own: any of them may be the name of
+  /// another value around the call.
   OnnxNode bind(OnnxNode node) const;
 
 private:

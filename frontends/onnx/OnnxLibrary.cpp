@@ -190,7 +190,7 @@ void Loader::checkPolicy() {
     OnnxOpsetMap seen;
     for (const auto &opset : opsets) {
       if (seen.emplace(opset.domain(), opset.version()).first->second != opset.version())
-        error(where + " imports the domain " + quote(opset.domain()) + " in two versions");
+        error(where + " imports the domain " + quote(opset.domain()) + " in two versions; keep one of them");
       if (opset.domain().empty() && (opset.version() < oldestOnnxOpset || opset.version() > newestOnnxOpset))
         error(where + " uses ONNX operator set " + std::to_string(opset.version()) + "; Hone reads " +
               std::to_string(oldestOnnxOpset) + " to " + std::to_string(newestOnnxOpset) +
@@ -203,7 +203,8 @@ void Loader::checkPolicy() {
     checkOpsets(function.opset_import(), "function " + quote(function.name()));
   // Before this version functions are not checked by libonnx, nor do other tools know them.
   if (proto.functions_size() && proto.ir_version() < 8)
-    error("the model has functions, but its IR version is " + std::to_string(proto.ir_version()) + "; they need 8");
+    error("the model has functions, but its IR version is " + std::to_string(proto.ir_version()) +
+          "; they need 8: set ir_version to that or more");
   for (const auto &input : proto.graph().input()) {
     const auto &type = input.type();
     if (type.has_tensor_type() && toDataType(type.tensor_type().elem_type()) == OnnxDataType::Undefined)
@@ -245,7 +246,8 @@ void Loader::resolve(onnx::GraphProto &graph) {
   for (auto &tensor : *graph.mutable_initializer())
     resolve(tensor, "initializer " + quote(tensor.name()));
   for (const auto &tensor : graph.sparse_initializer())
-    error("initializer " + quote(tensor.values().name()) + " is sparse; Hone reads dense tensors");
+    error("initializer " + quote(tensor.values().name()) +
+          " is sparse; Hone reads dense tensors: write its values as one");
   graph.clear_sparse_initializer();
   resolve(*graph.mutable_node());
 }
@@ -269,7 +271,7 @@ void Loader::resolve(onnx::AttributeProto &attribute, const std::string &where) 
   for (auto &graph : *attribute.mutable_graphs())
     resolve(graph);
   if (attribute.has_sparse_tensor() || attribute.sparse_tensors_size()) {
-    error(name + " is sparse; Hone reads dense tensors");
+    error(name + " is sparse; Hone reads dense tensors: write its values as one");
     attribute.clear_sparse_tensor();
     attribute.clear_sparse_tensors();
   }
@@ -710,6 +712,11 @@ static int newestVersion(const std::vector<int> &versions, int64_t opset) {
     if (version <= opset)
       newest = std::max(newest, version);
   return newest;
+}
+
+bool hone::isDefinedByTypes(const OnnxNode &node) noexcept {
+  const onnx::OpSchema *schema = findSchema(node.op, node.domain, node.opset);
+  return schema && schema->HasContextDependentFunction();
 }
 
 std::optional<OnnxFunction> hone::standardFunction(const OnnxNode &node,

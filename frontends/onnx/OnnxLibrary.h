@@ -53,6 +53,9 @@ void addDefaultAttributes(OnnxNode &node) noexcept;
 /// infer them.
 std::string checkInputs(const OnnxNode &node, const std::vector<OnnxValueType> &inputTypes) noexcept;
 
+/// Whether the standard defines the operator by a function that depends on the types of its inputs.
+bool isDefinedByTypes(const OnnxNode &node) noexcept;
+
 /// The function that the standard defines `node` by (FunctionCall binds it), or nothing if it defines it otherwise.
 /// Some definitions depend on the types of the inputs (one each; Unknown for an absent one) and do not exist for
 /// unknown types.

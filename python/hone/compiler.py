@@ -33,7 +33,8 @@ def compile(model, output=None, *, program=None, **flags):
     flags:   `target="x86-64-v3"` becomes --target=x86-64-v3, `dim=["batch=1", "sequence=128"]` gives --dim twice,
              True gives the flag alone, False and None leave it out; underscores become dashes
 
-    Raises CompileError with the diagnostics, also where nothing was written, FileNotFoundError where there is no compiler.
+    Raises CompileError with the diagnostics, also where nothing was written; FileNotFoundError where there is no
+    compiler.
     """
     output = pathlib.Path(output) if output is not None else pathlib.Path(pathlib.Path(model).stem + ".so")
     command = [find_program(program), "compile", os.fspath(model), "-o", os.fspath(output)]

@@ -66,7 +66,7 @@ static LogicalResult importCast(Node &node, Importer &importer) {
   auto type = OnnxDataType(node.getInt("to", 0));
   Type elementType = elementTypeFor(importer.builder.getContext(), type);
   if (!elementType)
-    return importer.fail(Twine("casts to ") + toString(type) + " are not supported");
+    return importer.reportType("casts to", type), failure();
   return node.set(0, importer.cast(node.input(0), elementType));
 }
 static LogicalResult importCastLike(Node &node, Importer &importer) {

@@ -275,8 +275,10 @@ static LogicalResult importPad(Node &node, Importer &importer) {
   if (pads->size() % 2 || (!node.input(3) && int64_t(count) != rank))
     return importer.fail("has " + Twine(pads->size()) + " paddings for " + Twine(rank) + " dims");
   Value value = node.input(2);
-  if (value && ShapeBuilder::getConstant(importer.shapes.elementCount(value)) != 1)
-    return importer.fail("input 2 ('" + node.onnx.inputs[2] + "') must have one element");
+  if (value && ShapeBuilder::getConstant(importer.shapes.elementCount(value)) != 1) {
+    importer.reportUnknown(value, "input 2 ('" + node.onnx.inputs[2] + "') must have one element");
+    return failure();
+  }
   value = value ? importer.reshape(value, {}) : importer.like(node.input(0), 0);
   OpFoldResult zero = importer.shapes.constant(0);
   return node.set(0, pad(node, importer, perDim(importer, ArrayRef(*pads).take_front(count), *axes, rank, zero),
@@ -357,8 +359,12 @@ static std::optional<int64_t> tupleLength(Importer &importer, Value indices, int
   auto length = ShapeBuilder::getConstant(importer.shapes.dim(indices, rankOf(indices) - 1));
   if (length && *length <= rank)
     return length;
-  importer.report(length ? "index tuples are longer than the data has dims"
-                         : "the last dim of the indices must be fixed: the result's number of dims depends on it");
+  if (length)
+    importer.report("index tuples are longer than the data has dims");
+  else
+    importer.reportUnknown(indices,
+                           "the last dim of the indices must be fixed: the result's number of dims depends on it",
+                           "pin the dim with --dim or --shape");
   return std::nullopt;
 }
 

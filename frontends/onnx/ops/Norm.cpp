@@ -57,9 +57,10 @@ static LogicalResult importLayerNorm(Node &node, Importer &importer) {
     return success();
   // The statistics are outputs in training graphs only, in the type that the standard computes in.
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(*axis, rankOf(x)));
-  Type stash = elementTypeFor(importer.builder.getContext(), OnnxDataType(node.getInt("stash_type", 1)));
+  auto stashType = OnnxDataType(node.getInt("stash_type", 1));
+  Type stash = elementTypeFor(importer.builder.getContext(), stashType);
   if (!stash)
-    return importer.fail("attribute stash_type asks for a type that is not supported");
+    return importer.reportType("statistics (attribute stash_type) of type", stashType), failure();
   Value mean = importer.mean(x, axes), centered = importer.binary<SubOp>(x, mean);
   Value variance = importer.mean(importer.binary<MulOp>(centered, centered), axes);
   Value deviation = importer.unary<SqrtOp>(importer.binary<AddOp>(variance, importer.like(x, epsilon)));

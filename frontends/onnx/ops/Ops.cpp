@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "frontends/onnx/ops/Ops.h"
+#include "frontends/onnx/WaysOut.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Diagnostics.h"
@@ -23,17 +24,8 @@ LogicalResult Node::set(size_t output, Value value) {
   return success(value != nullptr);
 }
 
-void Importer::report(const Twine &text) {
-  auto [entry, isNew] = problems.insert({text.str(), Problem{loc, 0}});
-  ++entry->second.count;
-}
-
-void Importer::emitProblems() {
-  for (auto &[text, problem] : problems) {
-    InFlightDiagnostic diagnostic = emitError(problem.loc) << text;
-    if (problem.count > 1)
-      diagnostic << " (and " << problem.count - 1 << " more like it)";
-  }
+void Importer::reportType(const Twine &what, OnnxDataType type) {
+  report(what + " " + toString(type) + " are not supported", wayOutOfType(type));
 }
 
 //===-- Tensors -------------------------------------------------------------------------------------------------===//
@@ -350,12 +342,15 @@ std::optional<HostVector> Importer::hostInput(const Node &node, size_t i, int64_
   }
   auto result = host.indices(node.input(i));
   if (!result && host.isExhausted())
-    report(what + " decides on shapes, but takes more than " + Twine(HostElements::maxWork) +
-           " steps to compute; fold what is constant when exporting");
+    reportUnknown(node.input(i),
+                  what + " decides on shapes, but takes more than " + Twine(HostElements::maxWork) +
+                      " steps to compute",
+                  "fold what is constant when exporting");
   else if (!result)
-    report(what +
-           " decides on shapes, but is computed from data; it must be constant, computed from dims, or an input of the "
-           "model with a fixed number of elements");
+    reportUnknown(node.input(i),
+                  what +
+                      " decides on shapes, but is computed from data; it must be constant, computed from dims, or an "
+                      "input of the model with a fixed number of elements");
   return result;
 }
 

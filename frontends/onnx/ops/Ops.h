@@ -43,8 +43,10 @@ using HostVector = llvm::SmallVector<mlir::OpFoldResult>;
 class Importer {
 public:
   using TensorImporter = std::function<mlir::Value(const OnnxTensor &, llvm::StringRef name)>;
-  Importer(mlir::OpBuilder &builder, TensorImporter tensor)
-      : builder(builder), shapes(builder), host(shapes), loc(builder.getUnknownLoc()), tensor(std::move(tensor)) {}
+  using Reporter = std::function<void(const llvm::Twine &text, llvm::StringRef wayOut)>;
+  Importer(mlir::OpBuilder &builder, TensorImporter tensor, Reporter reporter)
+      : builder(builder), shapes(builder), host(shapes), loc(builder.getUnknownLoc()), tensor(std::move(tensor)),
+        reporter(std::move(reporter)) {}
 
   mlir::OpBuilder &builder;
   ShapeBuilder shapes;
@@ -54,15 +56,25 @@ public:
   /// The value of a constant of the model.
   TensorImporter tensor;
 
-  /// Reports, at the node being imported, what is not supported or wrong and what to do about it. Equal texts are shown
-  /// once.
-  void report(const llvm::Twine &text);
-  mlir::LogicalResult fail(const llvm::Twine &text) { return report(text), mlir::failure(); }
-  mlir::Value failValue(const llvm::Twine &text) { return report(text), nullptr; }
-  /// Problems reported so far.
-  size_t problemCount() const { return problems.size(); }
-  /// Emits all problems as diagnostics.
-  void emitProblems();
+  /// Reports, at the node being imported, what is not supported or wrong, and what to try, if anything.
+  void report(const llvm::Twine &text, llvm::StringRef wayOut = {}) { ++reports, reporter(text, wayOut); }
+  mlir::LogicalResult fail(const llvm::Twine &text, llvm::StringRef wayOut = {}) {
+    return report(text, wayOut), mlir::failure();
+  }
+  mlir::Value failValue(const llvm::Twine &text, llvm::StringRef wayOut = {}) { return report(text, wayOut), nullptr; }
+  /// The same for a type that Hone has no elements of: "casts to float16 are not supported".
+  void reportType(const llvm::Twine &what, OnnxDataType type);
+  /// The same where `value` would have to be known more exactly: not if it is assumed, and may be so in the end.
+  void reportUnknown(mlir::Value value, const llvm::Twine &text, llvm::StringRef wayOut = {}) {
+    if (!assumed.contains(value))
+      report(text, wayOut);
+  }
+  /// How often something was reported.
+  size_t reportCount() const { return reports; }
+
+  /// Stand-ins for values that could not be built, and values computed from them: of the type that the model says, with
+  /// all dims open, so that what is wrong behind a problem is found, too. No module with any is handed out.
+  llvm::DenseSet<mlir::Value> assumed;
 
   //===-- Tensors ---===//
 
@@ -163,11 +175,8 @@ public:
                       size_t count);
 
 private:
-  struct Problem {
-    mlir::Location loc;
-    unsigned count;
-  };
-  llvm::MapVector<std::string, Problem, llvm::StringMap<unsigned>> problems;
+  Reporter reporter;
+  size_t reports = 0;
   /// Pairs of dims that a check was built for.
   llvm::DenseSet<std::pair<void *, void *>> checkedPairs;
   /// Symbols of dims that checkPositive and hidePositive were told of.

@@ -2,6 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "frontends/onnx/WaysOut.h"
 #include "frontends/onnx/ops/Ops.h"
 
 using namespace mlir;
@@ -31,7 +32,9 @@ static LogicalResult importConstant(Node &node, Importer &importer) {
       return node.set(0, importer.constant(DenseElementsAttr::get(type, ArrayRef<float>(attribute.floats))));
     }
     default:
-      return importer.fail("attribute " + attribute.name + " of Constant is of a kind that is not supported");
+      return importer.fail("attribute " + attribute.name + " of Constant is of a kind that is not supported",
+                           StringRef(attribute.name).starts_with("value_string") ? wayOutOfType(OnnxDataType::String)
+                                                                                 : "");
     }
   }
   return importer.fail("Constant has no value");
@@ -47,7 +50,7 @@ static LogicalResult importConstantOfShape(Node &node, Importer &importer) {
     const OnnxTensor &tensor = attribute->tensors.front();
     Type elementType = elementTypeFor(importer.builder.getContext(), tensor.type);
     if (!elementType)
-      return importer.fail(Twine("tensors of type ") + toString(tensor.type) + " are not supported");
+      return importer.reportType("tensors of type", tensor.type), failure();
     if (tensor.numElements() != 1)
       return importer.fail("attribute value must have one element");
     value = DenseElementsAttr::get(RankedTensorType::get({}, elementType),
@@ -241,8 +244,11 @@ static LogicalResult importSqueeze(Node &node, Importer &importer) {
   if (!axes) {
     axes.emplace();
     for (auto [i, dim] : llvm::enumerate(dims)) {
-      if (!ShapeBuilder::getConstant(dim))
-        return importer.fail("the result's number of dims depends on dim " + Twine(i) + "; give axes when exporting");
+      if (!ShapeBuilder::getConstant(dim)) {
+        importer.reportUnknown(x, "the result's number of dims depends on dim " + Twine(i),
+                               "give axes when exporting, or pin the dim with --dim or --shape");
+        return failure();
+      }
       if (dim == one)
         axes->push_back(importer.shapes.constant(i));
     }

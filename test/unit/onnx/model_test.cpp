@@ -333,7 +333,7 @@ TEST(OnnxTensor, MustNotBeSparse) {
   Wire sparse = Wire().bytes(1, wireTensor("s", OnnxDataType::Float, {300}, std::string(1200, 0))).integer(3, 1000);
   ReadResult read = readBytes(
       wireModel().bytes(7, wireAddGraph(wireTensor("w", OnnxDataType::Float, {1}, "abcd")).bytes(15, sparse)).out);
-  EXPECT_EQ(read.errors(), "initializer 's' is sparse; Hone reads dense tensors\n");
+  EXPECT_EQ(read.errors(), "initializer 's' is sparse; Hone reads dense tensors: write its values as one\n");
   Wire constant =
       wireNode("Constant", {}, {"c"}, "n").bytes(5, Wire().bytes(1, "sparse_value").bytes(22, sparse).integer(20, 11));
   read = readBytes(
