@@ -681,7 +681,8 @@ def sum_of(random, count, target, is_wild):
     if is_wild and count > 2 and random.random() < 0.6:
         parts = [random.randint(0, 30) for _ in range(count - 2)]
         rest = 2**64 + target - sum(parts)
-        large = random.randint(rest - 2**63 + 1, 2**63 - 1) if rest > 2**63 else rest // 2
+        most = 2**63 - 1
+        large = random.randint(rest - most, most) if most < rest <= 2 * most else rest // 2
         parts += [large, rest - large]
     else:
         parts = []
