@@ -7,7 +7,7 @@
 #   python        the Python package                    examples      the commands of the examples' READMEs
 #   docs          the commands and snippets of README and docs, and of the generated reference
 #   sanitizers    of `unit`, the runtime's tests under ASan, UBSan and TSan
-#   fuzz          every parser for a minute             demo          scripts/demo.sh
+#   fuzz          test/fuzz, each for a minute          demo          scripts/demo.sh
 #   bench         the benchmark, briefly                check         scripts/check.sh
 #   operators     docs/operators.md against the compiler
 # Without arguments: the first seven, which is what continuous integration runs. `all`: also fuzz, demo, bench, check and
@@ -81,8 +81,11 @@ fuzz() {
   scripts/build.sh fuzz fuzzers || return 1
   for target in build-fuzz/test/fuzz/fuzz-*; do
     [[ -x $target && -f $target ]] || continue
-    plain "fuzz-$(basename "$target")" "$target" -max_total_time=60 -rss_limit_mb=4096 || code=1
+    plain "fuzz-$(basename "$target")" "$target" -max_total_time=60 -rss_limit_mb=4096 -timeout=60 \
+      -artifact_prefix="$results/" || code=1
   done
+  "$python" test/fuzz/shape_data.py --seed "$(date +%Y%m%d)" --seconds 60 --keep "$results/shape-data" \
+    --junit "$results/fuzz-shape-data.xml" || code=1
   return $code
 }
 
