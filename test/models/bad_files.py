@@ -35,7 +35,9 @@ g (float[n, 4] x) => (float[n, 4] y) {
 
 def hone(*arguments, prefix=()):
     """Runs `hone`: (exit code, what it printed)."""
-    result = subprocess.run([*prefix, "hone", *arguments], capture_output=True, text=True, timeout=120)
+    result = subprocess.run(
+        [*prefix, "hone", *arguments], capture_output=True, text=True, errors="replace", timeout=120
+    )
     return result.returncode, result.stdout + result.stderr
 
 
