@@ -10,7 +10,7 @@ _SHN_UNDEF = 0
 
 
 def exported_names(path):
-    """The names that a 64-bit little-endian ELF shared library defines for others. ValueError: it is none, or cut off."""
+    """The names that a 64-bit little-endian ELF shared library defines for others. ValueError: none, or cut off."""
     with open(path, "rb") as file:
         try:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:

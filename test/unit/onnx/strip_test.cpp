@@ -4,6 +4,7 @@
 #include "frontends/onnx/Strip.h"
 #include "test/unit/onnx/Wire.h"
 #include "gtest/gtest.h"
+#include <cstdio>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -80,10 +81,9 @@ TEST(OnnxStrip, LimitsFields) {
 // A node with a long text and a tensor with long strings: neither alone is too much. The file is sparse.
 TEST(OnnxStrip, LimitsWhatIsLeft) {
   const uint64_t leaf = 600 << 20;
-  char path[] = "/tmp/hone-strip-XXXXXX";
-  int fd = mkstemp(path);
-  ASSERT_GE(fd, 0);
-  unlink(path);
+  FILE *file = tmpfile();
+  ASSERT_TRUE(file);
+  int fd = fileno(file);
   uint64_t size = 0;
   auto add = [&](const Wire &bytes, uint64_t zeros) {
     EXPECT_EQ(pwrite(fd, bytes.out.data(), bytes.out.size(), off_t(size)), ssize_t(bytes.out.size()));
@@ -98,7 +98,7 @@ TEST(OnnxStrip, LimitsWhatIsLeft) {
   }
   ASSERT_EQ(ftruncate(fd, off_t(size)), 0);
   void *mapped = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-  close(fd);
+  fclose(file);
   ASSERT_NE(mapped, MAP_FAILED);
   std::string error = errorOf(StringRef(static_cast<const char *>(mapped), size));
   EXPECT_NE(error.find("more than 1 GiB apart from weights"), std::string::npos) << error;
