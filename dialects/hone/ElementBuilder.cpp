@@ -111,6 +111,15 @@ void ElementBuilder::when(Value condition, function_ref<void()> body) {
       [&] { return constant(type, int64_t(0)); });
 }
 
+SmallVector<Value> ElementBuilder::loopBounds(SmallVector<Value> sizes) {
+  if (sizes.empty())
+    return sizes;
+  Value zero = index(0);
+  for (Value size : llvm::drop_begin(sizes))
+    sizes[0] = select(compare(arith::CmpIPredicate::eq, size, zero), zero, sizes[0]);
+  return sizes;
+}
+
 SmallVector<Value> ElementBuilder::delinearize(Value linear, ArrayRef<Value> dims) {
   SmallVector<Value> indices(dims.size());
   for (size_t i = dims.size(); i-- > 1;) {

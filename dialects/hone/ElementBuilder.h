@@ -60,6 +60,9 @@ public:
   mlir::Value checkedIndex(mlir::Value scalar, mlir::Value size);
   /// Runs `body`, which stores, where `condition` holds.
   void when(mlir::Value condition, llvm::function_ref<void()> body);
+  /// Bounds of nested loops, outermost first, over a box of these sizes. An empty box takes no iterations, however
+  /// large its other sizes are: no memory bounds them.
+  llvm::SmallVector<mlir::Value> loopBounds(llvm::SmallVector<mlir::Value> sizes);
   /// Row-major position -> indices, and back.
   llvm::SmallVector<mlir::Value> delinearize(mlir::Value linear, llvm::ArrayRef<mlir::Value> dims);
   mlir::Value linearize(mlir::ValueRange indices, llvm::ArrayRef<mlir::Value> dims);

@@ -98,13 +98,15 @@ Value ReduceOp::emitElement(ElementBuilder &e, ValueRange indices) {
       at[i] = kept[next];
     next += !reduced || getKeepdims();
   }
+  SmallVector<Value> bounds =
+      e.loopBounds(llvm::map_to_vector(getAxes(), [&](int64_t axis) { return e.dim(getInput(), axis); }));
   std::function<Value(unsigned, Value)> nest = [&](unsigned depth, Value accumulator) -> Value {
     if (depth == getAxes().size())
       return emitCombined(e, accumulator, e.load(getInput(), at));
     int64_t axis = getAxes()[depth];
     bool innermost = depth + 1 == getAxes().size();
     return e.loop(
-        e.index(0), e.dim(getInput(), axis), {accumulator},
+        e.index(0), bounds[depth], {accumulator},
         [&](Value i, ValueRange carried) {
           at[axis] = i;
           return SmallVector<Value>{nest(depth + 1, carried[0])};
@@ -312,6 +314,7 @@ void TopKOp::emitIteration(ElementBuilder &e, Value iteration) {
   };
   // Puts x in place of the root of the subtree at `root`, in a heap of `end` entries, and below all that come after it.
   Value levels = e.sub(e.index(63), e.builder.createOrFold<math::CountLeadingZerosOp>(e.loc, k));
+  levels = e.builder.createOrFold<arith::MinUIOp>(e.loc, levels, e.index(63)); // which says that this loop is short
   auto sift = [&](Value root, Value end, Entry x) {
     put(root, x);
     e.loop(zero, levels, {root}, [&](Value, ValueRange carried) {

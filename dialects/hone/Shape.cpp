@@ -498,12 +498,12 @@ static Value combine(ElementBuilder &e, StringRef reduction, Type elementType, V
 }
 
 /// Calls body(indices) for every position of `tensor`, in row-major order.
-static void forEach(ElementBuilder &e, Value tensor, int64_t leading, function_ref<void(ValueRange)> body) {
-  SmallVector<Value> indices;
+static void forEach(ElementBuilder &e, Value tensor, function_ref<void(ValueRange)> body) {
+  SmallVector<Value> indices, bounds = e.loopBounds(e.dims(tensor));
   std::function<void()> nest = [&] {
-    if (int64_t(indices.size()) == leading)
+    if (indices.size() == bounds.size())
       return body(indices);
-    e.loop(e.index(0), e.dim(tensor, indices.size()), {}, [&](Value i, ValueRange) {
+    e.loop(e.index(0), bounds[indices.size()], {}, [&](Value i, ValueRange) {
       indices.push_back(i);
       nest();
       indices.pop_back();
@@ -549,8 +549,8 @@ void ScatterElementsOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorIm
 // Updates may meet in one element, so their order is the semantics: one iteration.
 OpFoldResult ScatterElementsOp::iterationCount(ShapeBuilder &shapes) { return shapes.constant(1); }
 void ScatterElementsOp::emitIteration(ElementBuilder &e, Value) {
-  forEach(e, getData(), rankOf(getData()), [&](ValueRange at) { e.store(0, at, e.load(getData(), at)); });
-  forEach(e, getIndices(), rankOf(getIndices()), [&](ValueRange at) {
+  forEach(e, getData(), [&](ValueRange at) { e.store(0, at, e.load(getData(), at)); });
+  forEach(e, getIndices(), [&](ValueRange at) {
     Value size = e.dim(getData(), getAxis());
     SmallVector<Value> target(at);
     target[getAxis()] = e.checkedIndex(e.load(getIndices(), at), size);
@@ -578,10 +578,10 @@ void ScatterNDOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpF
 }
 OpFoldResult ScatterNDOp::iterationCount(ShapeBuilder &shapes) { return shapes.constant(1); }
 void ScatterNDOp::emitIteration(ElementBuilder &e, Value) {
-  forEach(e, getData(), rankOf(getData()), [&](ValueRange at) { e.store(0, at, e.load(getData(), at)); });
+  forEach(e, getData(), [&](ValueRange at) { e.store(0, at, e.load(getData(), at)); });
   int64_t lead = rankOf(getIndices()) - 1;
   int64_t depth = cast<RankedTensorType>(getIndices().getType()).getShape().back();
-  forEach(e, getUpdates(), rankOf(getUpdates()), [&](ValueRange at) {
+  forEach(e, getUpdates(), [&](ValueRange at) {
     SmallVector<Value> target, sizes, tuple(at.take_front(lead));
     for (int64_t i = 0; i < depth; ++i) {
       tuple.push_back(e.index(i));

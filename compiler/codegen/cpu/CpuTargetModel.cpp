@@ -3,6 +3,7 @@
 #include "compiler/codegen/cpu/CpuTargetModel.h"
 #include "compiler/codegen/cpu/Families.h"
 #include "compiler/codegen/generic/Generic.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 using namespace hone;
@@ -44,12 +45,36 @@ public:
     OpBuilder shapeOps(copy->getBody().front().getTerminator());
     ShapeBuilder shapes(shapeOps);
     auto size = [&](OpFoldResult value) { return translator.translate(value); };
+    LaunchParameters parameters;
     if (auto [family, op] = familyOf(*copy); family) {
       LaunchRange range = family->range(builder, cpuTarget(target), op, shapes, size);
-      return {range.count, range.grain, range.scratchBytes};
+      parameters = {range.count, range.grain, range.scratchBytes};
+    } else {
+      GenericRange range = genericRange(*copy, shapes);
+      parameters = {size(range.count), size(range.grain), size(range.scratch)};
     }
-    GenericRange range = genericRange(*copy, shapes);
-    return {size(range.count), size(range.grain), size(range.scratch)};
+    // The one iteration of a scatter bounds its loops itself, and into nothing it still has indices to check.
+    Operation *last = copy->getBody().front().getTerminator()->getOperand(0).getDefiningOp();
+    if (!isa_and_nonnull<LoopOpInterface>(last) || getConstantIntValue(parameters.count) != 1)
+      skipIfEmpty(builder, *copy, shapes, size, parameters);
+    return parameters;
+  }
+
+private:
+  /// A launch without a result element does nothing. Its other dims, which no memory bounds, would keep it busy.
+  static void skipIfEmpty(OpBuilder &builder, KernelOp kernel, ShapeBuilder &shapes,
+                          function_ref<Value(OpFoldResult)> size, LaunchParameters &parameters) {
+    // Sizes of values that a run has are checked to fit into memory, so the product of dims above 0 is not 0.
+    OpFoldResult elements = shapes.constant(0);
+    for (Value result : kernel.getBody().front().getTerminator()->getOperands())
+      elements = shapes.max(elements, shapes.product(SmallVector<OpFoldResult>(shapes.dims(result))));
+    if (ShapeBuilder::getConstant(elements).value_or(0) > 0)
+      return;
+    Location loc = kernel.getLoc();
+    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+    Value isEmpty = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, size(elements), zero);
+    for (Value *value : {&parameters.count, &parameters.scratch})
+      *value = builder.createOrFold<arith::SelectOp>(loc, isEmpty, zero, *value);
   }
 };
 } // namespace

@@ -195,47 +195,74 @@ void Schedule::chooseKept(KernelOp kernel, ShapeBuilder &shapes) {
   }
 }
 
+/// Elements that an element of a map goes over: the longest of the reductions in it.
+static OpFoldResult summedByElement(KernelOp kernel, ShapeBuilder &shapes) {
+  OpFoldResult longest = shapes.constant(1);
+  for (Operation &op : kernel.getBody().front()) {
+    SmallVector<OpFoldResult> summed;
+    if (auto reduce = dyn_cast<ReduceOp>(op))
+      for (int64_t axis : reduce.getAxes())
+        summed.push_back(shapes.dim(reduce.getInput(), axis));
+    else if (auto arg = dyn_cast<ArgReduceOp>(op))
+      summed.push_back(shapes.dim(arg.getInput(), arg.getAxis()));
+    else if (auto matmul = dyn_cast<MatmulOp>(op))
+      summed.push_back(shapes.dim(matmul.getLhs(), rankOf(matmul.getLhs()) - 1));
+    longest = shapes.max(longest, shapes.product(summed));
+  }
+  return longest;
+}
+
 GenericRange hone::genericRange(KernelOp kernel, ShapeBuilder &shapes) {
   Schedule schedule(kernel, shapes);
   OpFoldResult one = shapes.constant(1), zero = shapes.constant(0);
-  if (schedule.loopOp)
-    return {schedule.loopOp.iterationCount(shapes), one, zero};
-  OpFoldResult row = shapes.product(schedule.row());
   // About 10 us of work a chunk: handing it to another thread costs below 1 us.
-  OpFoldResult elements = shapes.constant(schedule.isExpensive ? 8192 : 32768);
+  OpFoldResult elements = shapes.constant(schedule.isExpensive || schedule.loopOp ? 8192 : 32768);
+  auto grainOf = [&](OpFoldResult iteration) {
+    return shapes.max(shapes.floorDiv(elements, shapes.max(iteration, one)), one);
+  };
+  if (schedule.loopOp) {
+    OpFoldResult count = schedule.loopOp.iterationCount(shapes);
+    OpFoldResult all = shapes.product(SmallVector<OpFoldResult>(shapes.dims(schedule.loopOp->getOperand(0))));
+    return {count, grainOf(shapes.floorDiv(all, shapes.max(count, one))), zero};
+  }
+  OpFoldResult row = shapes.product(schedule.row());
+  OpFoldResult element = schedule.isMap() ? summedByElement(kernel, shapes) : one;
   if (schedule.isMap() && schedule.space.size() <= 1)
-    return {schedule.space.empty() ? one : row, elements, zero};
+    return {schedule.space.empty() ? one : row, grainOf(element), zero};
   OpFoldResult scratch = zero;
   if (schedule.isColumns()) {
     OpFoldResult columns = shapes.constant(kBlockColumns);
     SmallVector<OpFoldResult> outer = schedule.outer();
     outer.back() = shapes.ceilDiv(outer.back(), columns);
     row = shapes.mul(row, shapes.min(columns, schedule.space.back()));
-    OpFoldResult grain = shapes.max(shapes.floorDiv(elements, shapes.max(row, one)), one);
-    return {shapes.product(outer), grain, shapes.mul(row, shapes.constant(4 * int64_t(schedule.kept.size())))};
+    OpFoldResult kept = shapes.constant(4 * int64_t(schedule.kept.size()));
+    return {shapes.product(outer), grainOf(row), shapes.mul(row, kept)};
   }
   row = shapes.mul(row, shapes.mul(shapes.product(schedule.summed), shapes.constant(schedule.rowsPerStep)));
   if (!schedule.kept.empty()) {
     OpFoldResult lines = shapes.ceilDiv(shapes.mul(row, shapes.constant(4)), shapes.constant(64));
     scratch = shapes.mul(lines, shapes.constant(64 * int64_t(schedule.kept.size())));
   }
-  OpFoldResult grain = shapes.max(shapes.floorDiv(elements, shapes.max(row, one)), one);
-  return {shapes.product(schedule.outerSteps(shapes)), grain, scratch};
+  return {shapes.product(schedule.outerSteps(shapes)), grainOf(shapes.mul(row, element)), scratch};
 }
 
 /// Calls body with indices over the dims `axes`, other positions of `indices` being set already.
 static void overDims(KernelEmitter &e, ArrayRef<int64_t> axes, ArrayRef<OpFoldResult> space,
                      SmallVectorImpl<Value> &indices, function_ref<void()> body) {
-  if (axes.empty())
-    return body();
-  e.loop(
-      e.index(0), e.size(space[axes.front()]), {},
-      [&](Value i, ValueRange) {
-        indices[axes.front()] = i;
-        overDims(e, axes.drop_front(), space, indices, body);
-        return SmallVector<Value>();
-      },
-      /*vectorize=*/axes.size() == 1);
+  SmallVector<Value> bounds = e.loopBounds(llvm::map_to_vector(axes, [&](int64_t axis) { return e.size(space[axis]); }));
+  std::function<void(size_t)> nest = [&](size_t depth) {
+    if (depth == axes.size())
+      return body();
+    e.loop(
+        e.index(0), bounds[depth], {},
+        [&](Value i, ValueRange) {
+          indices[axes[depth]] = i;
+          nest(depth + 1);
+          return SmallVector<Value>();
+        },
+        /*vectorize=*/depth + 1 == axes.size());
+  };
+  nest(0);
 }
 
 static void storeResults(KernelEmitter &e, ValueRange indices) {
@@ -373,7 +400,7 @@ static void buildColumns(KernelEmitter &e, Schedule &schedule) {
 static void buildOuterSum(KernelEmitter &e, Schedule &schedule) {
   Value sum = schedule.outerSum, result = e.kernel.getBody().front().getTerminator()->getOperand(0);
   int64_t inner = schedule.space.size() - 1;
-  SmallVector<Value> indices(inner + 1), positions, counts = e.sizes(schedule.summed);
+  SmallVector<Value> indices(inner + 1), positions, counts = e.loopBounds(e.sizes(schedule.summed));
   auto over = [&](Value from, Value to, function_ref<void(Value)> body) {
     e.loop(
         from, to, {},
