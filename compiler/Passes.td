@@ -40,6 +40,23 @@ def GenerateKernels : Pass<"hone-generate-kernels", "mlir::ModuleOp"> {
                            "mlir::scf::SCFDialect", "mlir::vector::VectorDialect"];
 }
 
+def PollCancellation : Pass<"hone-poll-cancellation", "mlir::ModuleOp"> {
+  let summary = "Loops of kernels that may take long look at the cancellation flag once in a while";
+  let description = [{
+    The runtime looks at the flag between chunks of a launch; what is long within one iteration is cut into strips here. Loops that
+    are known to be short (integer range analysis) stay as they are, and so does the inner loop of a strip, to be vectorised.
+    ```mlir
+    %sum = scf.for %i = %c0 to %n step %c1 iter_args(%x = %zero) -> f32 { … }
+    ```
+    becomes, with `%high = min(%low + 65536, %n)`,
+    ```mlir
+    %end, %sum = scf.while (%low = %c0, %high = …, %x = %zero) { %next = scf.for %i = %low to %high … } do { … }
+    ```
+    where the condition loads the flag, and holds while strips are left and it is 0.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::scf::SCFDialect", "mlir::LLVM::LLVMDialect"];
+}
+
 def ExpandMath : Pass<"hone-expand-math", "mlir::ModuleOp"> {
   let summary = "Math functions become polynomials, conversions to bf16 integer arithmetic, the rest calls of libm";
   let description = [{

@@ -62,7 +62,7 @@ units() { # units CTEST-ARGUMENT…: the tests that CMake knows
 
 models() {
   local program code=0
-  for program in compare_minilm bad_inputs bad_files stages keep kernels numerics dims old_versions; do
+  for program in compare_minilm bad_inputs bad_files stages keep kernels numerics dims runs old_versions; do
     "$python" "test/models/$program.py" --junit "$results/models-$program.xml" || code=1
   done
   return $code

@@ -22,6 +22,8 @@ using namespace hone;
 static constexpr int64_t KeyVectors = 2;
 /// Heads times batch entries from which on threads get whole heads, so that no head is packed twice.
 static constexpr int64_t ManyHeads = 16;
+/// Keys whose values one call packs at most: there may be very many, and a call does not look at the cancellation flag.
+static constexpr int64_t KeysPerPacking = 1024;
 /// Row strides in scratch are no powers of two, which would put the rows of a tile into the same cache sets.
 static constexpr int64_t LineFloats = 16;
 
@@ -58,7 +60,7 @@ static AttentionPlan choosePlan(KernelBuilder &b, const CpuTarget &target, const
   plan.valueWidth = valueVectors(target, shape.valueDepth) * target.lanes;
   plan.scoreStride = target.attentionKeys + LineFloats;
   plan.queryBlocks = b.ceilDiv(shape.queries, target.attentionRows);
-  plan.queryRows = b.ceilDiv(shape.queries, b.max(plan.queryBlocks, b.index(1)));
+  plan.queryRows = b.min(b.ceilDiv(shape.queries, b.max(plan.queryBlocks, b.index(1))), b.index(target.attentionRows));
   plan.queryStride = b.add(b.roundUp(shape.depth, LineFloats), LineFloats);
   plan.valuePanels = b.ceilDiv(shape.valueDepth, plan.valueWidth);
   plan.outputStride = b.add(b.mul(plan.valuePanels, plan.valueWidth), LineFloats);
@@ -155,11 +157,15 @@ private:
     });
     b.loop(zero, plan.valuePanels, 1, [&](Value panel) {
       Value first = b.mul(panel, plan.valueWidth);
-      TileMatrix source = {operands.value.pointer, b.add(offsetOf(operands.value, keyHead, zero), first),
-                           operands.value.sequenceStride};
-      TileMatrix packed = {operands.scratch, b.add(plan.valuesOffset, b.mul(first, shape.keys)), {}};
       Value count = b.min(b.sub(shape.valueDepth, first), b.index(plan.valueWidth));
-      emitPackPanel(b, target, plan.valueWidth / target.lanes, /*transposed=*/false, source, count, shape.keys, packed);
+      Value panelOffset = b.add(plan.valuesOffset, b.mul(first, shape.keys));
+      b.loop(zero, shape.keys, KeysPerPacking, [&](Value key) {
+        TileMatrix source = {operands.value.pointer, b.add(offsetOf(operands.value, keyHead, key), first),
+                             operands.value.sequenceStride};
+        TileMatrix packed = {operands.scratch, b.add(panelOffset, b.mul(key, plan.valueWidth)), {}};
+        Value keys = b.min(b.sub(shape.keys, key), b.index(KeysPerPacking));
+        emitPackPanel(b, target, plan.valueWidth / target.lanes, /*transposed=*/false, source, count, keys, packed);
+      });
     });
   }
 

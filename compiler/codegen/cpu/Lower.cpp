@@ -52,6 +52,7 @@ KernelBody hone::createKernelBody(OpBuilder &builder, Location loc, StringRef na
   types.append(sizeCount, index);
   types.push_back(MemRefType::get({1}, builder.getF32Type()));
   types.push_back(MemRefType::get({1}, builder.getI32Type()));
+  types.push_back(LLVM::LLVMPointerType::get(builder.getContext()));
   types.append(2, index);
 
   auto func = func::FuncOp::create(builder, loc, (name + "_body").str(), builder.getFunctionType(types, {}));
@@ -85,10 +86,13 @@ KernelBody hone::createKernelBody(OpBuilder &builder, Location loc, StringRef na
   arguments = arguments.drop_front(sizeCount);
   body.scratch = arguments[0];
   body.failure = arguments[1];
-  body.begin = arguments[2];
-  body.end = arguments[3];
+  body.cancel = arguments[2];
+  body.begin = arguments[3];
+  body.end = arguments[4];
   return body;
 }
+
+bool hone::isKernelBody(func::FuncOp func) { return func->hasAttr(KernelAttr); }
 
 Value hone::flatView(OpBuilder &builder, Location loc, Value pointer) {
   // The size says nothing: bounds are not checked here, and a 48-bit address space has no more bytes.
@@ -213,6 +217,7 @@ struct FinishKernels : hone::impl::FinishKernelsBase<FinishKernels> {
       arguments.push_back(load(sizes, 8 * i, i64));
     arguments.push_back(load(context, offsetof(hone_kernel_context, scratch), pointer));
     arguments.push_back(load(context, offsetof(hone_kernel_context, failure), pointer));
+    arguments.push_back(load(context, offsetof(hone_kernel_context, cancel), pointer));
     arguments.push_back(block->getArgument(1));
     arguments.push_back(block->getArgument(2));
     LLVM::CallOp::create(b, loc, body, arguments);
@@ -225,6 +230,7 @@ struct FinishKernels : hone::impl::FinishKernelsBase<FinishKernels> {
 void hone::addKernelLoweringPasses(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addPass(createPollCancellation());
   pm.addPass(createExpandMath());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -32,6 +32,7 @@ struct KernelBody {
   llvm::SmallVector<mlir::Value> sizes;   ///< index, in the order of hone_kernel_context.sizes
   mlir::Value scratch;                    ///< memref<1xf32>: this thread's scratch
   mlir::Value failure;                    ///< memref<1xi32>: storing 1 makes the launch fail
+  mlir::Value cancel;                     ///< !llvm.ptr to an i32: other than 0 once nobody wants the results
   mlir::Value begin, end;                 ///< index: the part of the iteration range to compute
 };
 
@@ -40,6 +41,9 @@ struct KernelBody {
 /// for both.
 KernelBody createKernelBody(mlir::OpBuilder &builder, mlir::Location loc, llvm::StringRef name,
                             llvm::ArrayRef<KernelBuffer> buffers, unsigned sizeCount);
+
+/// Whether `func` is such a body.
+bool isKernelBody(mlir::func::FuncOp func);
 
 /// Views `pointer` (memref<1xT>) as a memref of rank 1 without a bound, to be indexed by flat element offsets.
 mlir::Value flatView(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value pointer);

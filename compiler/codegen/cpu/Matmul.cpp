@@ -33,6 +33,9 @@ constexpr int64_t MaxGroups = 4;
 constexpr int64_t WantedUnits = 64, WantedUnitsAtLeast = 16;
 /// Rows below which cutting M costs more than it gives.
 constexpr int64_t MinRows = 24;
+/// Values of k that one call of a tile goes through at most: half a millisecond, between two looks at the cancellation
+/// flag.
+constexpr int64_t LongestDepth = 1 << 18;
 
 } // namespace
 
@@ -43,6 +46,7 @@ static Blocks chooseBlocks(KernelBuilder &b, const CpuTarget &target, const Matm
   Value rowBlocks = b.max(b.ceilDiv(shape.m, target.rowBlock), b.min(b.ceilDiv(shape.m, MinRows), wanted));
   Blocks blocks;
   blocks.rows = b.roundUp(b.ceilDiv(b.max(shape.m, one), b.max(rowBlocks, one)), target.tileRows);
+  blocks.rows = b.min(blocks.rows, b.roundUp(b.index(target.rowBlock), target.tileRows)); // for who reads bounds
   blocks.rowBlocks = b.ceilDiv(shape.m, blocks.rows);
   Value spread = b.div(b.mul(groups, blocks.rowBlocks), WantedUnits);
   int64_t streamedGroups = std::max<int64_t>(target.streamedPanels * target.panelColumns() / GroupColumns, 1);
@@ -50,10 +54,11 @@ static Blocks chooseBlocks(KernelBuilder &b, const CpuTarget &target, const Matm
   blocks.groups = b.min(b.max(spread, least), b.index(MaxGroups));
   blocks.columnBlocks = b.ceilDiv(groups, blocks.groups);
 
-  // One tile of rows reads B once: no reason to cut k, unless B is packed into scratch.
+  // One tile of rows reads B once: no reason to cut k, unless B is packed into scratch, or a tile takes too long.
   Value depthBlocks = b.max(b.ceilDiv(shape.k, target.depthBlock), one);
   if (right == MatmulRight::Packed)
-    depthBlocks = b.select(b.less(b.index(target.tileRows), shape.m), depthBlocks, one);
+    depthBlocks =
+        b.select(b.less(b.index(target.tileRows), shape.m), depthBlocks, b.max(b.ceilDiv(shape.k, LongestDepth), one));
   blocks.depth = b.roundUp(b.ceilDiv(shape.k, depthBlocks), 4);
   blocks.depthBlocks = depthBlocks;
   return blocks;
@@ -79,7 +84,7 @@ LaunchRange hone::matmulRange(OpBuilder &builder, Location loc, const CpuTarget 
     range.count = b.mul(range.count, shape.batch);
   // About 5 us of work: 2^18 multiply-adds, where reading B counts like 8 rows.
   Value cost = b.mul(b.mul(b.add(b.min(blocks.rows, shape.m), 8), columns), b.max(shape.k, b.index(1)));
-  range.grain = b.ceilDiv(b.index(1 << 18), cost);
+  range.grain = b.ceilDiv(b.index(1 << 18), b.max(cost, b.index(1))); // dims of an empty product may wrap
   Value floats = sumsFloats(b, target, shape, blocks, hasEpilogue);
   if (right != MatmulRight::Packed)
     floats = b.add(floats, b.mul(columns, blocks.depth));

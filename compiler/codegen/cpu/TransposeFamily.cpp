@@ -134,7 +134,7 @@ static void build(KernelEmitter &e, const CpuTarget &, Operation *op) {
           resultBase = e.add(resultBase, e.mul(index, resultStrides[dim]));
         }
         Value first = e.mul(block, e.index(kRowsPerIteration));
-        Value last = least(e.add(first, e.index(kRowsPerIteration)), rows);
+        Value last = e.add(first, least(e.sub(rows, first), e.index(kRowsPerIteration)));
         auto inputAt = [&](Value row, Value column) {
           return e.add(e.add(inputBase, row), e.mul(column, acrossStride));
         };
