@@ -35,7 +35,7 @@ typedef struct hone_rt_session {
 
   /* Contiguous copies of strided inputs: of those that the plan reads, which are small, and of the others. */
   hone_rt_block planning, staging;
-  hone_rt_block arena;   /* arena, then scratch of each thread, then outputs that the session owns */
+  hone_rt_block arena; /* arena, then scratch of each thread, then outputs that the session owns */
   char *scratch;
   int64_t scratch_stride;
 

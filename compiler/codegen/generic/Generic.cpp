@@ -249,7 +249,8 @@ GenericRange hone::genericRange(KernelOp kernel, ShapeBuilder &shapes) {
 /// Calls body with indices over the dims `axes`, other positions of `indices` being set already.
 static void overDims(KernelEmitter &e, ArrayRef<int64_t> axes, ArrayRef<OpFoldResult> space,
                      SmallVectorImpl<Value> &indices, function_ref<void()> body) {
-  SmallVector<Value> bounds = e.loopBounds(llvm::map_to_vector(axes, [&](int64_t axis) { return e.size(space[axis]); }));
+  SmallVector<Value> bounds =
+      e.loopBounds(llvm::map_to_vector(axes, [&](int64_t axis) { return e.size(space[axis]); }));
   std::function<void(size_t)> nest = [&](size_t depth) {
     if (depth == axes.size())
       return body();

@@ -38,10 +38,10 @@ enum { HONE_CPU_V3 = 1, HONE_CPU_V4 = 2, HONE_CPU_AVX512_VNNI = 4 };
 /* What a kernel receives. One per thread and launch; everything in it is constant while the kernel runs except
  * *failure. */
 typedef struct hone_kernel_context {
-  void *const *buffers; /* the kernel's tensor arguments, then its results: contiguous, row-major */
-  const int64_t *sizes; /* the kernel's index arguments */
-  void *scratch;        /* this thread's, 64-byte aligned, hone_launch.scratch bytes */
-  int32_t *failure;     /* a kernel that meets bad data (an index out of range) stores 1 here and goes on safely */
+  void *const *buffers;  /* the kernel's tensor arguments, then its results: contiguous, row-major */
+  const int64_t *sizes;  /* the kernel's index arguments */
+  void *scratch;         /* this thread's, 64-byte aligned, hone_launch.scratch bytes */
+  int32_t *failure;      /* a kernel that meets bad data (an index out of range) stores 1 here and goes on safely */
   const int32_t *cancel; /* not NULL; a kernel that works for long looks here (atomically, relaxed) and may return, its
                             results unfinished, once it finds something other than 0 */
 } hone_kernel_context;
