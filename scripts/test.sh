@@ -81,8 +81,9 @@ fuzz() {
   scripts/build.sh fuzz fuzzers || return 1
   for target in build-fuzz/test/fuzz/fuzz-*; do
     [[ -x $target && -f $target ]] || continue
-    plain "fuzz-$(basename "$target")" "$target" -max_total_time=60 -rss_limit_mb=4096 -timeout=60 \
-      -artifact_prefix="$results/" || code=1
+    # Seeds are put in by mutators, which need room for them from the start.
+    plain "fuzz-$(basename "$target")" "$target" -max_total_time=60 -rss_limit_mb=4096 -timeout=60 -len_control=0 \
+      -max_len=16384 -artifact_prefix="$results/" || code=1
   done
   "$python" test/fuzz/shape_data.py --seed "$(date +%Y%m%d)" --seconds 60 --keep "$results/shape-data" \
     --junit "$results/fuzz-shape-data.xml" || code=1

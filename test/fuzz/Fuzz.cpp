@@ -6,7 +6,6 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cstdlib>
-#include <filesystem>
 #include <unistd.h>
 
 using namespace hone;
@@ -31,19 +30,22 @@ void hone::fail(const llvm::Twine &text) {
   std::abort();
 }
 
-static std::string folder() {
-  static const std::string path = [] {
-    llvm::SmallString<128> made;
-    if (llvm::sys::fs::createUniqueDirectory("hone-fuzz", made))
+namespace {
+/// A temporary folder, removed at the end of the process.
+struct Folder {
+  llvm::SmallString<128> path;
+
+  Folder() {
+    if (llvm::sys::fs::createUniqueDirectory("hone-fuzz", path))
       fail("no temporary folder");
-    std::atexit([] { std::filesystem::remove_all(folder()); });
-    return std::string(made);
-  }();
-  return path;
-}
+  }
+  ~Folder() { llvm::sys::fs::remove_directories(path); }
+};
+} // namespace
 
 std::string hone::fileOf(StringRef bytes, StringRef name) {
-  std::string path = folder() + "/" + name.str();
+  static const Folder folder;
+  std::string path = (folder.path + "/" + name).str();
   std::error_code error;
   llvm::raw_fd_ostream stream(path, error);
   stream << bytes;

@@ -8,6 +8,7 @@
 #include "test/fuzz/Fuzz.h"
 #include "test/fuzz/ModelBuilder.h"
 #include "llvm/Support/raw_ostream.h"
+#include <random>
 
 using namespace hone;
 
@@ -15,6 +16,18 @@ extern "C" int LLVMFuzzerInitialize(int *argc, char ***argv) {
   if (!std::getenv("HONE_FUZZ_SHOW"))
     muteDiagnostics(argc, argv);
   return 0;
+}
+
+extern "C" size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t maxSize);
+
+/// Starts from random decisions, enough for some nodes.
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t maxSize, unsigned random) {
+  if (size >= 16 && random % 16)
+    return LLVMFuzzerMutate(data, size, std::min<size_t>(maxSize, 512));
+  std::mt19937 numbers(random);
+  size = std::min<size_t>(maxSize, 16 + numbers() % 128);
+  std::generate(data, data + size, [&] { return uint8_t(numbers()); });
+  return size;
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
