@@ -13,6 +13,10 @@ using llvm::StringRef;
 
 static int terminal = 2;
 
+/// LLVM's allocators mark what they have not given out yet. Its libraries, which come without the sanitizer, give out
+/// of the same blocks and take no mark away.
+extern "C" const char *__asan_default_options() { return "allow_user_poisoning=0"; }
+
 void hone::muteDiagnostics(int *argc, char ***argv) {
   // libFuzzer keeps a way to stderr for its own messages and the sanitizers', as this does.
   static char mute[] = "-close_fd_mask=2";
