@@ -16,7 +16,9 @@ static constexpr unsigned maxRangeDepth = 64;
 /// The name of a dynamic dim of an entry argument: its symbol, or one that no other dim has.
 static std::string symbolOf(FunctionOpInterface function, BlockArgument argument, int64_t index) {
   std::string symbol;
-  if (auto names = function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), kDimsAttr))
+  // Upstream's verifier takes a tensor.dim beyond the rank.
+  auto names = function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), kDimsAttr);
+  if (names && index >= 0 && uint64_t(index) < names.size())
     symbol = cast<StringAttr>(names[index]).getValue().str();
   if (symbol.empty())
     symbol = (Twine("#") + Twine(argument.getArgNumber()) + "." + Twine(index)).str();
