@@ -201,6 +201,7 @@ TEST(TargetsTest, Lookup) {
   }
   auto unknown = lookupTarget("x86-64-v9");
   ASSERT_FALSE(bool(unknown));
-  EXPECT_EQ(llvm::toString(unknown.takeError()), "target 'x86-64-v9' is not known; expected one of host, x86-64-v3 (AVX2), "
-                                                 "x86-64-v4 (AVX-512), x86-64-v4+avx512vnni (AVX-512 with VNNI)");
+  EXPECT_EQ(llvm::toString(unknown.takeError()),
+            "target 'x86-64-v9' is not known; expected one of host, x86-64-v3 (AVX2), "
+            "x86-64-v4 (AVX-512), x86-64-v4+avx512vnni (AVX-512 with VNNI)");
 }
