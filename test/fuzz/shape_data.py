@@ -60,6 +60,8 @@ REFUSALS = [
     (r"CumSum.*axis is", "something is empty", "ONNX Runtime looks at the axis only if there are elements"),
     (r"too large for any memory|expected at most 140737488355328|product of its dims is more", "", "a limit of Hone's"),
     (r"a 0 beside -1", "", "the standard has no such shape with allowzero"),
+    (r"Concat.*dims \d+ of inputs must be equal", "something is empty", "ONNX Runtime leaves empty inputs out"),
+    (r"dim \d+ of the shape is 0, which copies", "something is empty", "docs/design/contracts.md, «on the host»"),
 ]
 
 # What explains that Hone computes what ONNX Runtime refuses: (ONNX Runtime's message, condition, why).
@@ -69,7 +71,7 @@ RUNTIME_REFUSALS = [
         "something is empty",
         "where there are no elements no index is looked at",
     ),
-    (r"input_shape_size % size", "something is empty", "beside a 0, -1 may be anything: Hone infers 0"),
+    (r"input_shape_(non_zero_)?size % size", "something is empty", "beside a 0, -1 may be anything: Hone infers 0"),
     (r"OneHot.*Depth is negative", "something is empty", "ONNX Runtime refuses a depth of 0"),
     (r"Split sizes would produce a negative final split", "", "the last parts of num_outputs may be empty"),
     (r"narrowing_error", "", "ONNX Runtime's Split takes dims below 2^31 only"),
