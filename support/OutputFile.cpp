@@ -127,9 +127,10 @@ llvm::Expected<OutputFile> OutputFile::create(llvm::StringRef path, unsigned mod
     return cannotWrite(path, error.message());
   if (!error && !fs::is_regular_file(status))
     return cannotWrite(path, fs::is_directory(status) ? "it is a folder" : "it is not a regular file");
-  // What killed compiles have left; names are taken in order.
-  for (unsigned i = 0; i < maxNames && fs::exists(temporaryName(*goal, i)); ++i)
-    removeStale(temporaryName(*goal, i));
+  // What killed compiles have left.
+  for (unsigned i = 0; i < maxNames; ++i)
+    if (fs::exists(temporaryName(*goal, i)))
+      removeStale(temporaryName(*goal, i));
 
   OutputFile file(path, std::move(*goal));
   file.fd = ::open(folderOf(file.goal).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, mode);

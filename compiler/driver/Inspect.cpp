@@ -9,6 +9,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include <map>
@@ -140,8 +141,10 @@ static json::Array namesOfValues(const OnnxModel &model) {
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   mlir::ScopedDiagnosticHandler silence(&context, [](mlir::Diagnostic &) { return mlir::success(); });
   json::Array names;
+  llvm::StringSet<> known; // one that the importer asks for again is no other
   importOnnx(model, "model", "", context, [&](StringRef, StringRef label) {
-    names.push_back(json::fixUTF8(label));
+    if (known.insert(label).second)
+      names.push_back(json::fixUTF8(label));
     return false;
   });
   return names;

@@ -65,10 +65,12 @@ llvm::Error checkComplete(StringRef file) {
 namespace {
 /// A library's file, taken apart.
 struct Parts {
-  StringRef linked;   ///< in front of the weights, padding included
-  StringRef weights;  ///< empty if there are none
-  StringRef rest;     ///< behind them: an archive's padding
-  std::string digest; ///< of the weights, in hexadecimal digits, as the manifest has it; empty without weights
+  StringRef linked;  ///< in front of the weights, padding included
+  StringRef weights; ///< empty if there are none
+  StringRef rest;    ///< behind them: an archive's padding
+  /// Of the weights, in hexadecimal digits, as the manifest has it; none without weights. Names of nodes may look like
+  /// the manifest, so that there are several to choose from.
+  std::vector<std::string> digests;
 };
 } // namespace
 
@@ -94,13 +96,13 @@ static llvm::Expected<Parts> takeApart(StringRef file) {
     parts.weights = file.substr(section.sh_offset, section.sh_size);
     parts.rest = file.drop_front(section.sh_offset + section.sh_size);
   }
-  if (size_t at = parts.linked.find(digestKey); at != StringRef::npos)
-    parts.digest = parts.linked.substr(at + digestKey.size(), weightDigestField.size()).str();
+  for (size_t at = 0; (at = parts.linked.find(digestKey, at)) != StringRef::npos; at += digestKey.size())
+    parts.digests.push_back(parts.linked.substr(at + digestKey.size(), weightDigestField.size()).str());
   return parts;
 }
 
-/// Whether the part that was linked is what its build-id says.
-static bool matchesBuildId(const Parts &parts) {
+/// Whether the part that was linked is what its build-id says, if `digest` is the weights' (empty if there are none).
+static bool matchesBuildId(const Parts &parts, StringRef digest) {
   // As it was before anything was filled in; lld writes the section headers last.
   FileBytes image(parts.linked.begin(), parts.linked.end());
   llvm::Expected<ElfFile> elf = parse({image.data(), image.size()});
@@ -118,12 +120,12 @@ static bool matchesBuildId(const Parts &parts) {
   std::string expected(id.begin(), id.end());
   llvm::fill(id, '\0');
   Digest weights = digestOf("");
-  if (!parts.digest.empty()) {
+  if (!digest.empty()) {
     std::string bytes;
-    if (!llvm::tryGetFromHex(parts.digest, bytes) || bytes.size() != sizeof weights)
+    if (!llvm::tryGetFromHex(digest, bytes) || bytes.size() != sizeof weights)
       return false;
     llvm::copy(bytes, weights.begin());
-    for (size_t at = 0; (at = StringRef(image.data(), image.size()).find(parts.digest, at)) != StringRef::npos; ++at)
+    for (size_t at = 0; (at = StringRef(image.data(), image.size()).find(digest, at)) != StringRef::npos; ++at)
       llvm::copy(weightDigestField, image.begin() + at);
   }
   return llvm::toStringRef(buildIdFor({image.data(), image.size()}, weights)) == expected;
@@ -133,7 +135,8 @@ bool isUnchanged(StringRef file) {
   llvm::Expected<Parts> parts = takeApart(file);
   if (!parts)
     return consumeError(parts.takeError()), false;
-  return parts->rest.empty() && matchesBuildId(*parts);
+  auto matches = [&](StringRef digest) { return matchesBuildId(*parts, digest); };
+  return parts->rest.empty() && (parts->digests.empty() ? matches("") : llvm::any_of(parts->digests, matches));
 }
 
 /// The digest of the weights, a window at a time.
@@ -183,16 +186,17 @@ llvm::Expected<Verified> verifyLibrary(const FileView &file) {
   llvm::Expected<Parts> parts = takeApart(bytes);
   if (!parts)
     return llvm::createStringError("is damaged: " + toString(parts.takeError()));
-  if (!isShared && parts->digest.empty())
+  if (!isShared && parts->digests.empty())
     return llvm::createStringError("has nothing to compare with: object files carry the digest of their weights alone, "
                                    "and this one has none; verify the shared library");
-  if (!parts->digest.empty() || !parts->weights.empty())
-    if (std::string actual = digestOfWeights(file, parts->weights); actual != parts->digest)
+  std::string actual;
+  if (!parts->digests.empty() || !parts->weights.empty())
+    if (actual = digestOfWeights(file, parts->weights); !llvm::is_contained(parts->digests, actual))
       return llvm::createStringError("its weights have changed: their BLAKE3 is " + actual + ", the manifest has " +
-                                     (parts->digest.empty() ? "none" : parts->digest));
+                                     (parts->digests.empty() ? "none" : parts->digests.front()));
   if (!isShared)
     return Verified::Weights;
-  if (!parts->rest.empty() || !matchesBuildId(*parts))
+  if (!parts->rest.empty() || !matchesBuildId(*parts, actual))
     return llvm::createStringError("its code or its manifest have changed: they do not fit the build-id (strip and "
                                    "the like change it, too)");
   return Verified::WeightsAndCode;

@@ -54,9 +54,9 @@ std::optional<int64_t> HostElementBuilder::positionOf(RankedTensorType type, Val
   for (auto [i, index] : llvm::enumerate(indices)) {
     auto number = getConstantIntValue(index);
     bool isInside = number && *number >= 0 && (type.isDynamicDim(i) ? i == 0 : *number < type.getDimSize(i));
-    if (!isInside)
+    if (!isInside || (i && llvm::MulOverflow(position, type.getDimSize(i), position)) ||
+        llvm::AddOverflow(position, *number, position))
       return std::nullopt;
-    position = i == 0 ? *number : position * type.getDimSize(i) + *number;
   }
   return position;
 }
@@ -183,6 +183,14 @@ Value HostElements::evaluate(Value tensor, int64_t position) {
     if (!isEntry || type.getElementType() != scalarType(type)) // host arithmetic has signless types only
       return {};
     return tensor::ExtractOp::create(builder, argument.getLoc(), tensor, at);
+  }
+  if (auto weight = tensor.getDefiningOp<UseWeightOp>()) {
+    bool isSmall = type.getElementType().isInteger() && type.getNumElements() <= maxElements;
+    DenseElementsAttr elements = isSmall && readWeight ? readWeight(weight) : DenseElementsAttr();
+    if (!elements)
+      return {};
+    APInt value = elements.getValues<APInt>()[position];
+    return arith::ConstantOp::create(builder, weight.getLoc(), builder.getIntegerAttr(scalarType(type), value));
   }
   if (auto loops = dyn_cast<LoopOpInterface>(tensor.getDefiningOp()))
     return evaluateLoops(loops) ? known.lookup({tensor, position}) : Value();
@@ -450,8 +458,12 @@ Value HostElements::normalize(Value scalar, bool isUnsigned) {
       return arith::ConstantOp::create(builder, scalar.getLoc(), builder.getBoolAttr(*known));
     return cast<Value>(simple);
   }
-  if (!type.isInteger(64) || isUnsigned || matchPattern(scalar, m_Constant()))
+  if (!type.isInteger(64) || matchPattern(scalar, m_Constant()))
     return scalar;
+  if (isUnsigned) {
+    toIndex(scalar, isUnsigned); // remembered level by level: a walk over the whole chain would be as deep as it
+    return scalar;
+  }
   OpFoldResult index = toIndex(scalar);
   if (auto number = getConstantIntValue(index))
     return arith::ConstantOp::create(builder, scalar.getLoc(), builder.getI64IntegerAttr(*number));

@@ -21,7 +21,7 @@ public:
   /// Tensors of more elements are data, not shapes.
   static constexpr int64_t maxElements = 4096;
   /// Elements and iterations of loops that one tensor may cost, with all that it is computed from.
-  static constexpr int64_t maxWork = 1 << 20;
+  static constexpr int64_t maxWork = 1 << 17;
 
   /// With `mayCheck`, ops that can fail (an index outside, a division by zero) become hone.check.
   explicit HostElements(ShapeBuilder &shapes, bool mayCheck = true, int64_t workPerTensor = maxWork)
@@ -53,6 +53,9 @@ public:
   /// nothing if it always does. False if it never does.
   bool check(mlir::Location loc, mlir::OpFoldResult condition, const llvm::Twine &message, mlir::OpFoldResult first,
              mlir::OpFoldResult second);
+
+  /// The elements of a weight, which are not in the program; null where they cannot be had.
+  std::function<mlir::DenseElementsAttr(UseWeightOp)> readWeight;
 
   ShapeBuilder &shapes;
 

@@ -159,8 +159,6 @@ Value ArgReduceOp::emitElement(ElementBuilder &e, ValueRange indices) {
   if (!getKeepdims())
     at.insert(at.begin() + axis, Value());
   Value size = e.dim(getInput(), axis), zero = e.index(0);
-  // A run over an empty axis has no answer and reads nothing.
-  e.failIf(e.compare(arith::CmpIPredicate::eq, size, zero));
   // Two loops, because both vectorise: the value, then its first or last position.
   bool plain = isUnsigned(getInput()), isLast = getSelectLast();
   Value best = e.loop(

@@ -46,16 +46,24 @@ static IndexRange combined(Overflowing overflows, std::pair<int64_t, int64_t> lo
 /// value = coefficient · factors, by walking products. False if the coefficient is too large or the product too long;
 /// nothing is said then.
 static bool collectFactors(OpFoldResult value, int64_t &coefficient, SmallVectorImpl<Value> &factors) {
-  constexpr unsigned maxFactors = 32; // powers by squaring would have thousands
-  if (auto number = ShapeBuilder::getConstant(value))
-    return !llvm::MulOverflow(coefficient, *number, coefficient);
-  auto product = cast<Value>(value).getDefiningOp<arith::MulIOp>();
-  if (!product) {
-    factors.push_back(cast<Value>(value));
-    return factors.size() <= maxFactors;
+  constexpr unsigned maxFactors = 32; // powers by squaring would have thousands, and chains are as long as the model
+  SmallVector<OpFoldResult> rest{value};
+  for (unsigned products = 0; !rest.empty();) {
+    OpFoldResult next = rest.pop_back_val();
+    if (auto number = ShapeBuilder::getConstant(next)) {
+      if (llvm::MulOverflow(coefficient, *number, coefficient))
+        return false;
+      continue;
+    }
+    auto product = cast<Value>(next).getDefiningOp<arith::MulIOp>();
+    if (!product)
+      factors.push_back(cast<Value>(next));
+    else
+      rest.append({product.getRhs(), product.getLhs()});
+    if (factors.size() > maxFactors || (product && ++products > 2 * maxFactors))
+      return false;
   }
-  return collectFactors(product.getLhs(), coefficient, factors) &&
-         collectFactors(product.getRhs(), coefficient, factors);
+  return true;
 }
 
 /// The symbol of a dynamic dim of an entry argument, or "".
@@ -92,7 +100,7 @@ std::optional<int64_t> ShapeBuilder::greatestProduct(int64_t coefficient, ArrayR
     std::string symbol = entrySymbol(factor);
     if (symbol.empty()) {
       IndexRange own = rangeOf(factor, depth);
-      if (own.least < 0 || !multiply(own.greatest))
+      if (own.least < 0 || !multiply(std::max<int64_t>(own.greatest, 1))) // zeros count as one
         return std::nullopt;
       continue;
     }

@@ -20,7 +20,7 @@ namespace hone {
 /// compute. What is proven from it is true of every run.
 constexpr int64_t kMaxDim = HONE_MAX_DIM;
 /// The greatest product of a tensor's dims, zeros counted as one. Counts of elements, and of parts of them, never wrap.
-constexpr int64_t kMaxExtent = int64_t(1) << 60;
+constexpr int64_t kMaxExtent = int64_t(1) << 59;
 
 /// What is proven of an index value: least <= value <= greatest.
 struct IndexRange {

@@ -59,6 +59,10 @@ private:
   /// Weights by their tensor's data and type: a function's constant is one, however often the function is called. The
   /// data are held, so that no others come to lie there.
   std::map<std::pair<const void *, const void *>, std::pair<SharedBytes, FlatSymbolRefAttr>> weights;
+  /// Weights that shapes may be computed from, and their elements once somebody has asked.
+  llvm::DenseMap<Attribute, OnnxTensor> smallWeights;
+  llvm::DenseMap<Attribute, DenseElementsAttr> readWeights;
+  DenseElementsAttr readWeight(UseWeightOp use);
   /// Nodes imported, those of functions' bodies included.
   uint64_t nodeCount = 0;
   struct Kept {
@@ -176,7 +180,26 @@ Value GraphImporter::importTensor(const OnnxTensor &tensor, StringRef name) {
     WeightOp::create(builder, importer.loc, symbol.getValue(), type,
                      source ? source : denseElements(tensor, elementType));
   }
+  if (elementType.isInteger() && type.getNumElements() <= HostElements::maxElements)
+    smallWeights.try_emplace(symbol, tensor);
   return UseWeightOp::create(builder, importer.loc, type, symbol);
+}
+
+DenseElementsAttr GraphImporter::readWeight(UseWeightOp use) {
+  auto found = smallWeights.find(use.getWeightAttr());
+  if (found == smallWeights.end())
+    return {};
+  DenseElementsAttr &elements = readWeights[use.getWeightAttr()];
+  if (elements)
+    return elements;
+  OnnxTensor tensor = found->second;
+  llvm::Expected<std::string> bytes = readBytes(model, tensor);
+  if (!bytes) {
+    importer.report(llvm::toString(bytes.takeError()));
+    return {};
+  }
+  tensor.bytes = SharedBytes(std::move(*bytes));
+  return elements = denseElements(tensor, elementTypeOf(use.getOutput()));
 }
 
 Value GraphImporter::lookUp(StringRef name) {
@@ -620,6 +643,7 @@ void GraphImporter::finish() {
 }
 
 LogicalResult GraphImporter::run() {
+  importer.host.readWeight = [this](UseWeightOp use) { return readWeight(use); };
   collectTables();
   importInputs();
   for (const OnnxNode &node : model.graph.nodes)

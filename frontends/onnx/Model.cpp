@@ -341,6 +341,19 @@ Expected<std::string> hone::digestModel(const OnnxModel &model) {
   return llvm::toHex(hasher.final<32>(), /*LowerCase=*/true);
 }
 
+Expected<std::string> hone::readBytes(const OnnxModel &model, const OnnxTensor &tensor) {
+  if (tensor.file < 0)
+    return StringRef(tensor.bytes).str();
+  const OnnxFile &file = model.files[tensor.file];
+  Expected<Handle> handle = openAgain(file);
+  if (!handle)
+    return handle.takeError();
+  auto slice = llvm::MemoryBuffer::getOpenFileSlice(handle->fd, file.path, tensor.length, tensor.offset);
+  if (!slice)
+    return fileError(file.path, slice.getError().message());
+  return (*slice)->getBuffer().str();
+}
+
 /// `text`, or its beginning and its end with a hash between them.
 static std::string shortened(StringRef text) {
   if (text.size() <= maxExpandedName)

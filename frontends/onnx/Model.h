@@ -254,6 +254,9 @@ OnnxModel readModel(llvm::MemoryBufferRef file, std::vector<OnnxProblem> &proble
 /// cannot be read, or is not the one that the model was read from.
 llvm::Expected<std::string> digestModel(const OnnxModel &model);
 
+/// The bytes of a tensor of the model, wherever they lie.
+llvm::Expected<std::string> readBytes(const OnnxModel &model, const OnnxTensor &tensor);
+
 /// Names of nodes that stand in functions are no longer than this: what is between their beginning and end becomes a
 /// hash. They begin with the names of calls, which would repeat in every node otherwise.
 constexpr size_t maxExpandedName = 512;

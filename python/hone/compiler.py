@@ -37,6 +37,7 @@ def compile(model, output=None, *, program=None, **flags):
     compiler.
     """
     output = pathlib.Path(output) if output is not None else pathlib.Path(pathlib.Path(model).stem + ".so")
+    before = _identity(output)
     command = [find_program(program), "compile", os.fspath(model), "-o", os.fspath(output)]
     for name, value in flags.items():
         command += _arguments("--" + name.replace("_", "-"), value)
@@ -48,9 +49,18 @@ def compile(model, output=None, *, program=None, **flags):
         except BaseException:
             child.terminate()  # not kill: the compiler takes away what it has begun to write
             raise
-    if child.returncode != 0 or not output.exists():  # --help and the like end well and write nothing
+    if child.returncode != 0 or _identity(output) in (None, before):  # --help and the like end well and write nothing
         raise CompileError(text, child.returncode)
     return output
+
+
+def _identity(path):
+    """What tells a file from the one that was under its name before; None where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_ctime_ns
 
 
 def find_program(program=None):

@@ -43,7 +43,7 @@ static hone_status staging_bytes(const hone_rt_session *session, bool planned_wi
   return fits ? HONE_OK : out_of_memory(session, "copies of strided inputs", INT64_MAX);
 }
 
-/* Copies such inputs. Ends early where the run is cancelled, which its first launch will say. */
+/* Copies such inputs. Ends early where the run is cancelled, which its first launch will say; a plan has none. */
 static hone_status stage(hone_rt_session *session, const hone_tensor *inputs, bool planned_with) {
   hone_rt_block *block = planned_with ? &session->planning : &session->staging;
   int64_t bytes, used = 0;
@@ -65,6 +65,8 @@ static hone_status stage(hone_rt_session *session, const hone_tensor *inputs, bo
                          session->cancel);
     hone_rt_add_aligned(used, input_bytes(session, i), &used);
   }
+  if (planned_with && hone_rt_is_set(session->cancel))
+    return hone_rt_error(session->error, HONE_CANCELLED, "cancelled while inputs were copied that decide on shapes");
   return HONE_OK;
 }
 

@@ -467,6 +467,14 @@ def check_far_positions(checks, folder):
               (least, least + 3, 1), (0, greatest, least), (-(2**60), 2**60, 2**59))  # fmt: skip
     model.run(checks, [[np.array(value) for value in each] for each in ranges])
 
+    model = Model(folder, "float_range", {"start": ("f4", []), "limit": ("f4", []), "delta": ("f4", [])})
+    model.node("float-range", "Range", ["start", "limit", "delta"], lambda a, b, c: np.arange(a, b, c, "f4"))
+    model.run(checks, [[np.array(value, "f4") for value in each] for each in ((0, 3, 1), (3, 0, 1), (1, 0, -0.25))])
+    session, nan, infinity = model.session, np.nan, np.inf
+    for i, each in enumerate(((0, 1e30, 1e-3), (0, nan, 1), (0, 5, nan), (0, 5, 1e-30), (0, infinity, 1), (0, 3, 0))):
+        wrong = dict(zip(("start", "limit", "delta"), (np.array(value, "f4") for value in each), strict=True))
+        checks.add(f"float-range-{i}", no_error(session, wrong, "node 'float-range'"))
+
 
 def check_zeros_in_shapes(checks, folder):
     """A 0 in Reshape's shape copies the input's dim, also where it is computed."""
@@ -526,6 +534,58 @@ def check_host_functions(checks, folder):
     model.run(
         checks, [[np.zeros(shape, "f4"), np.ones(1, "f4")] for shape in ((2, 3, 4), (5, 1, 2), (0, 3, 3), (1, 1, 1))]
     )
+
+    # Constants that are too large to stand in the program, and positions in inputs whose inner dims are open.
+    inputs = {"x": ("f4", ["m"]), "t": ("i8", ["a", "b"]), "u": ("i1", ["a", "b", 2]), "v": ("?", ["a", "b"])}
+    model = Model(folder, "host_tables", {**inputs, "one": ("f4", [1])})
+    table = np.arange(300) % 7 + 1
+    model.nodes.append(helper.make_node("Expand", ["one", "chosen"], ["host-table:0"]))
+    model.nodes.insert(0, helper.make_node("Gather", [model.constant(table), model.constant([5, 290])], ["chosen"]))
+    model.cases["host-table"] = (["one"], lambda one: np.broadcast_to(one, table[[5, 290]]), 0, True)
+    parts = np.ones(200, "i8")
+    model.node("host-parts", "Split", ["x", model.constant(parts)],
+               lambda x, _: tuple(x[i : i + 1] for i in range(200)), outputs=200, axis=0)  # fmt: skip
+    for name, places in (("t", [[1, 0], [0, 1]]), ("u", [[1, 0, 1], [0, 2, 0]]), ("v", [[1, 2], [0, 0]])):
+        model.nodes.append(helper.make_node("GatherND", [name, model.constant(places)], [f"read-{name}"]))
+        model.nodes.append(helper.make_node("Cast", [f"read-{name}"], [f"size-{name}"], to=onnx.TensorProto.INT64))
+        model.nodes.append(helper.make_node("Expand", ["one", f"size-{name}"], [f"host-of-{name}:0"]))
+        model.cases[f"host-of-{name}"] = (
+            [name, "one"],
+            lambda t, one, p=places: np.broadcast_to(one, [int(t[tuple(place)]) for place in p]),
+            0,
+            True,
+        )
+    model.run(
+        checks,
+        [
+            [
+                np.zeros(200, "f4"),
+                np.arange(a * b).reshape(a, b),
+                np.arange(a * b * 2, dtype="i1").reshape(a, b, 2),
+                np.arange(a * b).reshape(a, b) % 2 == 0,
+                np.ones(1, "f4"),
+            ]
+            for a, b in ((2, 3), (3, 5), (4, 3))
+        ],
+    )
+
+    # Unsigned arithmetic is remembered level by level, too; products of many factors are no deep recursion.
+    for dtype, op in (("u8", "Add"), ("i8", "Mul"), ("i4", "Add")):
+        model = Model(folder, f"chain_{dtype}_{op}", {"b": ("i8", [1]), "one": ("f4", [1])})
+        names = ["typed"] + [f"n{i}" for i in range(3000)]
+        to = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        model.nodes.append(helper.make_node("Cast", ["b"], ["typed"], to=to))
+        for before, after in zip(names, names[1:], strict=False):
+            model.nodes.append(helper.make_node(op, [before, "typed"], [after]))
+        model.nodes.append(helper.make_node("Cast", [names[-1]], ["wide"], to=onnx.TensorProto.INT64))
+        model.nodes.append(helper.make_node("Expand", ["one", "wide"], [f"chain-{dtype}-{op}:0"]))
+        model.cases[f"chain-{dtype}-{op}"] = (
+            ["b", "one"],
+            lambda b, one, op=op: np.broadcast_to(one, [int(b[0]) * 3001 if op == "Add" else int(b[0])]),
+            0,
+            True,
+        )
+        model.run(checks, [[np.array([b]), np.ones(1, "f4")] for b in (0, 1)])
 
     # The longest chain and the largest host tensors, and what lies beyond.
     model = Model(folder, "long_chain", {"x": ("f4", ["a"]), "b": ("i8", [1]), "one": ("f4", [1])})

@@ -158,11 +158,16 @@ void ProgramLowering::lower(Operation *op) {
     return;
   }
   if (auto load = dyn_cast<memref::LoadOp>(op)) {
-    // A host value: an element of an input of static shape.
-    Value position = number(i64, 0);
-    for (auto [index, size] : llvm::zip_equal(load.getIndices(), load.getMemRefType().getShape()))
-      position = LLVM::AddOp::create(builder, loc, LLVM::MulOp::create(builder, loc, position, number(i64, size)),
-                                     mapping.lookup(index));
+    // A host value: an element of an input.
+    Value position = number(i64, 0), dims;
+    for (auto [i, index, size] : llvm::enumerate(load.getIndices(), load.getMemRefType().getShape())) {
+      bool isDynamic = ShapedType::isDynamic(size);
+      if (isDynamic && !dims)
+        dims = dimsOfInput(cast<BlockArgument>(load.getMemRef()).getArgNumber());
+      Value length = isDynamic ? loadField(dims, 8 * int64_t(i), i64) : number(i64, size);
+      position =
+          LLVM::AddOp::create(builder, loc, LLVM::MulOp::create(builder, loc, position, length), mapping.lookup(index));
+    }
     Type element = scalarType(load.getType());
     Type memory = element.isInteger(1) ? Type(builder.getI8Type()) : element;
     int64_t bytes = memory.getIntOrFloatBitWidth() / 8;

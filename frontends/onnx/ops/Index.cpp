@@ -310,23 +310,6 @@ static bool checkInside(Importer &importer, Value indices, Value data, int64_t a
   return true;
 }
 
-/// `gathered`, after making sure that `count` dims of `data` from `first` on, into which it indexes, are not empty
-/// unless it is empty itself: no position would be safe to read.
-static Value checkIndexed(Importer &importer, Value gathered, Value data, int64_t first, int64_t count = 1) {
-  for (int64_t i = first; gathered && i < first + count; ++i) {
-    OpFoldResult size = importer.shapes.dim(data, i), zero = importer.shapes.constant(0);
-    if (ShapeBuilder::getConstant(size).value_or(0) != 0)
-      continue;
-    OpFoldResult elements = importer.shapes.elementCount(gathered);
-    OpFoldResult fits = importer.host.logicalOr(importer.host.compare(CmpIPredicate::ne, size, zero),
-                                                importer.host.compare(CmpIPredicate::eq, elements, zero));
-    std::string what = ("dim " + Twine(i) + " of the data is empty, so no index lies inside").str();
-    if (!importer.host.check(importer.loc, fits, nodeText(importer.loc) + ": " + what, size, elements))
-      return importer.failValue(what);
-  }
-  return gathered;
-}
-
 static LogicalResult importGather(Node &node, Importer &importer) {
   Value data = node.input(0), indices = node.input(1);
   auto axis = importer.axis(node.getInt("axis", 0), rankOf(data));
@@ -334,7 +317,7 @@ static LogicalResult importGather(Node &node, Importer &importer) {
     return failure();
   Value gathered =
       importer.create<GatherOp>(elementTypeOf(data), rankOf(data) - 1 + rankOf(indices), data, indices, *axis);
-  return node.set(0, checkIndexed(importer, gathered, data, *axis));
+  return node.set(0, importer.checkIndexed(gathered, data, *axis));
 }
 
 static LogicalResult importGatherElements(Node &node, Importer &importer) {
@@ -347,7 +330,7 @@ static LogicalResult importGatherElements(Node &node, Importer &importer) {
   if (!checkInside(importer, indices, data, *axis))
     return failure();
   Value gathered = importer.create<GatherElementsOp>(elementTypeOf(data), rankOf(data), data, indices, *axis);
-  return node.set(0, checkIndexed(importer, gathered, data, *axis));
+  return node.set(0, importer.checkIndexed(gathered, data, *axis));
 }
 
 /// The length of index tuples; nothing (and an error) if it is not fixed or longer than `rank`.
@@ -381,7 +364,7 @@ static LogicalResult importGatherND(Node &node, Importer &importer) {
       return failure();
   int64_t rank = rankOf(indices) - 1 + rankOf(data) - batch - *length;
   Value gathered = importer.create<GatherNDOp>(elementTypeOf(data), rank, data, indices, batch);
-  return node.set(0, checkIndexed(importer, gathered, data, batch, *length));
+  return node.set(0, importer.checkIndexed(gathered, data, batch, *length));
 }
 
 //===-- Scatters ------------------------------------------------------------------------------------------------===//

@@ -295,6 +295,21 @@ std::optional<OpFoldResult> Importer::sum(ArrayRef<OpFoldResult> dims) {
   return std::nullopt;
 }
 
+Value Importer::checkIndexed(Value chosen, Value data, int64_t first, int64_t count) {
+  for (int64_t i = first; chosen && i < first + count; ++i) {
+    OpFoldResult size = shapes.dim(data, i), zero = shapes.constant(0);
+    if (ShapeBuilder::getConstant(size).value_or(0) != 0)
+      continue;
+    OpFoldResult elements = shapes.elementCount(chosen);
+    OpFoldResult fits =
+        host.logicalOr(host.compare(CmpIPredicate::ne, size, zero), host.compare(CmpIPredicate::eq, elements, zero));
+    std::string what = ("dim " + Twine(i) + " of the data is empty, so no index lies inside").str();
+    if (!host.check(loc, fits, nodeText(loc) + ": " + what, size, elements))
+      return failValue(what);
+  }
+  return chosen;
+}
+
 std::optional<bool> Importer::flag(const Node &node, StringRef attribute) {
   int64_t value = node.getInt(attribute, 0);
   if (value == 0 || value == 1)

@@ -154,6 +154,9 @@ public:
   /// Symbols of entry dims that no run may have 0 of, found too late for what was built before, with the node that
   /// says so and what it says.
   llvm::StringMap<std::pair<mlir::Location, std::string>> latePositive() const;
+  /// `chosen`, after making sure that `count` dims of `data` from `first` on, among whose positions it chooses, are not
+  /// empty unless it is empty itself: no position would be safe to read.
+  mlir::Value checkIndexed(mlir::Value chosen, mlir::Value data, int64_t first, int64_t count = 1);
   /// An attribute that is 0 (also if it is left out) or 1; nothing (and an error) if it is another number.
   std::optional<bool> flag(const Node &node, llvm::StringRef attribute);
   /// An axis as a position in [0, rank); nothing (and an error) if it is outside [-rank, rank).

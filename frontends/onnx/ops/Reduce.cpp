@@ -155,8 +155,9 @@ template <ReduceKind kind> static LogicalResult importArgReduce(Node &node, Impo
   if (!axis)
     return failure();
   bool keepdims = node.isOne("keepdims", true), selectsLast = node.getInt("select_last_index", 0) != 0;
-  return node.set(0, importer.create<ArgReduceOp>(importer.builder.getI64Type(), rankOf(x) - !keepdims, kind, x, *axis,
-                                                  keepdims, selectsLast));
+  Value found = importer.create<ArgReduceOp>(importer.builder.getI64Type(), rankOf(x) - !keepdims, kind, x, *axis,
+                                             keepdims, selectsLast);
+  return node.set(0, importer.checkIndexed(found, x, *axis));
 }
 
 static LogicalResult importTopK(Node &node, Importer &importer) {
@@ -175,6 +176,7 @@ static LogicalResult importTopK(Node &node, Importer &importer) {
   auto op = TopKOp::create(importer.builder, importer.loc, types, x, importer.shapes.materialize(*k), *axis,
                            node.isOne("largest", true));
   refineResultTypes(importer.shapes, op);
+  importer.shapes.assume(*k, {0, kMaxDim});
   return success(succeeded(node.set(0, op.getValues())) && succeeded(node.set(1, op.getPositions())));
 }
 

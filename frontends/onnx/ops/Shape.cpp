@@ -91,7 +91,7 @@ static LogicalResult importRange(Node &node, Importer &importer) {
     if (!importer.hostScalar(node, i))
       return failure();
   if (isa<FloatType>(elementTypeOf(start))) {
-    // size = max(ceil((limit - start) / delta), 0), in f64; huge and NaN become 0, for which no memory is asked.
+    // size = max(ceil((limit - start) / delta), 0), in f64.
     OpBuilder &b = importer.builder;
     Location loc = importer.loc;
     auto wide = [&](Value tensor) -> Value {
@@ -104,10 +104,13 @@ static LogicalResult importRange(Node &node, Importer &importer) {
       return importer.fail("delta is 0");
     Value steps =
         b.createOrFold<arith::DivFOp>(loc, b.createOrFold<arith::SubFOp>(loc, wide(limit), wide(start)), wide(delta));
-    Value usable = b.createOrFold<arith::AndIOp>(
-        loc, b.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::OGT, steps, number(0)),
-        b.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::OLT, steps, number(1e15)));
-    steps = b.createOrFold<arith::SelectOp>(loc, usable, steps, number(0));
+    // No memory has room for more than 1e15, and NaN is no number of elements.
+    std::string problem = "start, limit and delta give no number of elements that fits any memory";
+    Value fits = b.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::OLT, steps, number(1e15));
+    if (!host.check(loc, host.simplifyCondition(fits), nodeText(loc) + ": " + problem, zero, zero))
+      return importer.fail(problem);
+    Value isSome = b.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::OGT, steps, number(0));
+    steps = b.createOrFold<arith::SelectOp>(loc, isSome, steps, number(0));
     Value whole = b.createOrFold<arith::FPToSIOp>(loc, b.getI64Type(), steps);
     Value isMore = b.createOrFold<arith::CmpFOp>(loc, arith::CmpFPredicate::OGT, steps,
                                                  b.createOrFold<arith::SIToFPOp>(loc, b.getF64Type(), whole));
