@@ -186,6 +186,8 @@ Value HostElements::evaluate(Value tensor, int64_t position) {
   }
   if (auto weight = tensor.getDefiningOp<UseWeightOp>()) {
     bool isSmall = type.getElementType().isInteger() && type.getNumElements() <= maxElements;
+    if (!isSmall)
+      tooMany = std::max(tooMany, type.getNumElements());
     DenseElementsAttr elements = isSmall && readWeight ? readWeight(weight) : DenseElementsAttr();
     if (!elements)
       return {};
@@ -211,8 +213,10 @@ Value HostElements::evaluate(Value tensor, int64_t position) {
 }
 
 bool HostElements::evaluateLoops(LoopOpInterface op) {
-  auto isStatic = [](Type type) {
+  auto isStatic = [&](Type type) {
     auto tensor = cast<RankedTensorType>(type);
+    if (tensor.hasStaticShape() && tensor.getNumElements() > maxElements)
+      tooMany = std::max(tooMany, tensor.getNumElements());
     return tensor.hasStaticShape() && tensor.getNumElements() <= maxElements;
   };
   auto iterations = ShapeBuilder::getConstant(op.iterationCount(shapes));
@@ -232,6 +236,7 @@ bool HostElements::evaluateLoops(LoopOpInterface op) {
 
 std::optional<SmallVector<Value>> HostElements::elements(Value tensor) {
   work = std::min(workPerTensor, workOfProgram);
+  tooMany = 0;
   auto type = cast<RankedTensorType>(tensor.getType());
   if (!type.hasStaticShape() || type.getNumElements() > maxElements)
     return std::nullopt;

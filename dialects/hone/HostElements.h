@@ -35,6 +35,8 @@ public:
   std::optional<llvm::SmallVector<mlir::Value>> elements(mlir::Value tensor);
   /// Whether the last tensor that was asked for took too much work.
   bool isExhausted() const { return work <= 0; }
+  /// The elements of a tensor that it needs and that has more than maxElements; 0 if there is none.
+  int64_t tooManyElements() const { return tooMany; }
   /// The same as index values; floats are truncated.
   std::optional<llvm::SmallVector<mlir::OpFoldResult>> indices(mlir::Value tensor);
 
@@ -78,6 +80,7 @@ private:
   int64_t workPerTensor;
   /// What is left for the tensor at hand, and for the whole program.
   int64_t work, workOfProgram = 8 * maxWork;
+  int64_t tooMany = 0;
   unsigned depth = 0;
   /// What lies too deep for the stack: it is evaluated by itself, then what needs it anew.
   std::optional<Key> pending;

@@ -356,7 +356,10 @@ std::optional<HostVector> Importer::hostInput(const Node &node, size_t i, int64_
     return std::nullopt;
   }
   auto result = host.indices(node.input(i));
-  if (!result && host.isExhausted())
+  if (!result && host.tooManyElements())
+    report(what + " decides on shapes, but is computed from a tensor of " + Twine(host.tooManyElements()) +
+           " elements; at most " + Twine(HostElements::maxElements) + " are supported");
+  else if (!result && host.isExhausted())
     reportUnknown(node.input(i),
                   what + " decides on shapes, but takes more than " + Twine(HostElements::maxWork) +
                       " steps to compute",
