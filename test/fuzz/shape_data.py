@@ -60,6 +60,7 @@ REFUSALS = [
     (r"CumSum.*axis is", "something is empty", "ONNX Runtime looks at the axis only if there are elements"),
     (r"too large for any memory|expected at most 140737488355328|product of its dims is more", "", "a limit of Hone's"),
     (r"a 0 beside -1", "", "the standard has no such shape with allowzero"),
+    (r"", "a Slice ends at 2^31 - 1 or 2^63 - 1", "ONNX Runtime reads these ends as the dim's"),
     (r"Concat.*dims \d+ of inputs must be equal", "something is empty", "ONNX Runtime leaves empty inputs out"),
     (r"dim \d+ of the shape is 0, which copies", "something is empty", "docs/design/contracts.md, «on the host»"),
 ]
@@ -72,6 +73,9 @@ RUNTIME_REFUSALS = [
         "where there are no elements no index is looked at",
     ),
     (r"input_shape_(non_zero_)?size % size", "something is empty", "beside a 0, -1 may be anything: Hone infers 0"),
+    (r"Dimension could not be inferred: incompat", "something is empty", "beside a 0, -1 may be anything"),
+    (r"Tile output tensor would require more", "", "ONNX Runtime makes no tensor of more than 4 GiB by Tile"),
+    (r"", "ReduceProd or ReduceSum beyond 2^53", "ONNX Runtime reduces int64 in floats"),
     (r"OneHot.*Depth is negative", "something is empty", "ONNX Runtime refuses a depth of 0"),
     (r"Split sizes would produce a negative final split", "", "the last parts of num_outputs may be empty"),
     (r"narrowing_error", "", "ONNX Runtime's Split takes dims below 2^31 only"),
@@ -91,7 +95,9 @@ RUNTIME_REFUSALS = [
 DIFFERENCES = [
     ("the reference agrees", "the standard's reference implementation agrees with Hone"),
     ("Pad wraps by negative amounts", "the standard does not say what wraps where a side is cut off"),
-    ("a Slice ends at 2^31 - 1", "ONNX Runtime reads this end as the dim's, though the dim is larger"),
+    ("a Slice ends at 2^31 - 1 or 2^63 - 1", "ONNX Runtime reads these ends as the dim's"),
+    ("a Reshape with allowzero has 0 and -1", "the standard has no such shape"),
+    ("a mean of nothing", "0 / 0 is NaN, as in numpy.mean; ONNX Runtime gives 0"),
     ("TopK's k is beyond 2^31", "ONNX Runtime takes k modulo 2^32"),
     ("ReduceProd or ReduceSum beyond 2^53", "ONNX Runtime reduces int64 in floats"),
 ]
@@ -323,8 +329,14 @@ class Case:
             return reference.kind == "ok" and not all_differences(self.mine, reference)
         if condition == "Pad wraps by negative amounts":
             return any((pads < 0).any() for pads in self.values(lambda n: n.op_type == "Pad" and is_wrap(n), 1))
-        if condition == "a Slice ends at 2^31 - 1":
-            return any((ends == 2**31 - 1).any() for ends in self.values(lambda n: n.op_type == "Slice", 2))
+        if condition == "a Slice ends at 2^31 - 1 or 2^63 - 1":
+            all_ends = self.values(lambda n: n.op_type == "Slice", 2)
+            return any(np.isin(ends, (2**31 - 1, 2**63 - 1)).any() for ends in all_ends)
+        if condition == "a Reshape with allowzero has 0 and -1":
+            shapes = self.values(lambda n: n.op_type == "Reshape" and allows_zero(n), 1)
+            return any((shape == 0).any() and (shape == -1).any() for shape in shapes)
+        if condition == "a mean of nothing":
+            return any(0 in a.shape for a in self.inputs_of(lambda n: n.op_type == "ReduceMean", 0))
         if condition == "TopK's k is beyond 2^31":
             return any((k >= 2**31).any() for k in self.values(lambda n: n.op_type == "TopK", 1))
         if condition == "ReduceProd or ReduceSum beyond 2^53":
@@ -336,16 +348,27 @@ class Case:
         return condition == ""
 
     def values(self, is_wanted, i):
-        """What ONNX Runtime computes for input `i` of some nodes."""
+        """What ONNX Runtime computes for input `i` of some nodes, where it has elements."""
+        return [array for array in self.inputs_of(is_wanted, i) if not isinstance(array, Dims)]
+
+    def inputs_of(self, is_wanted, i):
+        """The same, also where only the dims are known."""
         model = onnx.load(self.model)
         names = {n.input[i] for n in model.graph.node if is_wanted(n)}
         constants = {c.name: onnx.numpy_helper.to_array(c) for c in model.graph.initializer} | self.arrays
         inner = [name for name in names if name not in constants]
         del model.graph.output[:]
         model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in inner)
+        needed, nodes = set(inner), []
+        for node in reversed(model.graph.node):  # what does not lead there may fail
+            if needed.intersection(node.output):
+                needed.update(node.input)
+                nodes.insert(0, node)
+        del model.graph.node[:]
+        model.graph.node.extend(nodes)
         known = [constants[name] for name in names if name in constants]
         known += run_runtime(model.SerializeToString(), [self.arrays])[0].arrays if inner else []
-        return [array for array in known if not isinstance(array, Dims)]
+        return known
 
     def judge(self):
         """(class, finding): how the run counts, and what is wrong with it, or ""."""
@@ -371,6 +394,10 @@ class Case:
     def explain(self, kind, finding, rows):
         why = next((why for condition, why in rows if self.holds(condition)), None)
         return (f"{kind}: {why}", "") if why else (kind, finding)
+
+
+def allows_zero(node):
+    return any(attribute.name == "allowzero" and attribute.i for attribute in node.attribute)
 
 
 def is_wrap(node):
