@@ -99,13 +99,15 @@ public:
 private:
   void compare(StringRef label) {
     // A pattern need not match the whole name: its last part is compared, too.
-    StringRef last = label.substr(label.find_last_of("/:.") + 1);
+    StringRef node = label.rsplit(':').first;
+    auto lastOf = [](StringRef name) { return name.substr(name.find_last_of("/:.") + 1); };
     size_t distance = farthest + 1;
-    for (StringRef name : {label, last})
+    for (StringRef name : {label, lastOf(label), node, lastOf(node)})
       if (name.size() <= text.size() + farthest)
         distance =
             std::min<size_t>(distance, text.edit_distance_insensitive(name, /*AllowReplacements=*/true, farthest));
-    if (distance > farthest)
+    bool isKnown = llvm::any_of(nearest, [&](const auto &known) { return known.second == label; });
+    if (distance > farthest || isKnown)
       return;
     nearest.emplace_back(distance, label);
     llvm::stable_sort(nearest, llvm::less_first());

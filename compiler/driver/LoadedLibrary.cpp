@@ -100,10 +100,14 @@ llvm::Expected<LoadedLibrary> LoadedLibrary::open(StringRef path) {
   if (!file)
     return file.takeError();
   llvm::Expected<std::string> symbol = findSymbol(file->bytes(), path);
+  // A file that lost its end may have lost its symbols with it.
+  if (symbol || file->bytes().starts_with(llvm::ELF::ElfMagic))
+    if (llvm::Error error = checkComplete(file->bytes())) {
+      consumeError(symbol.takeError());
+      return error;
+    }
   if (!symbol)
     return symbol.takeError();
-  if (llvm::Error error = checkComplete(file->bytes()))
-    return error;
   // A path without a slash would be looked up in the system's folders.
   llvm::SmallString<128> absolute(path);
   if (std::error_code error = llvm::sys::fs::make_absolute(absolute))

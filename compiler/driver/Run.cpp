@@ -157,8 +157,13 @@ static ExitCode readSizes(const Options &options, const LoadedLibrary &library, 
   for (auto [input, tensor] : llvm::zip(inputs, tensors))
     if (tensor)
       for (auto [dim, size] : llvm::zip(llvm::ArrayRef(input.dims, input.rank), tensor->dims))
-        if (const char *symbol = hone_library_symbol(library.get(), dim))
-          sizes.try_emplace(symbol, size);
+        if (const char *symbol = hone_library_symbol(library.get(), dim)) {
+          auto [known, isNew] = sizes.try_emplace(symbol, size);
+          if (!isNew && known->second != size && !options.dims.empty())
+            return usage(console, "input '" + llvm::Twine(input.name) + "' has " + llvm::Twine(size) + " for dim '" +
+                                      symbol + "', which is " + llvm::Twine(known->second) +
+                                      " by --dim or another input");
+        }
   return ExitDone;
 }
 

@@ -49,6 +49,19 @@ private:
 
 } // namespace hone
 
+static bool isEntry(BlockArgument argument) {
+  return isa_and_nonnull<FunctionOpInterface>(argument.getOwner()->getParentOp());
+}
+
+/// An element of an input, as a signless scalar.
+static Value readEntry(OpBuilder &builder, BlockArgument argument, ValueRange indices) {
+  Type signless = scalarType(argument.getType());
+  Value element = tensor::ExtractOp::create(builder, argument.getLoc(), argument, indices);
+  if (element.getType() == signless)
+    return element;
+  return UnrealizedConversionCastOp::create(builder, argument.getLoc(), signless, element).getResult(0);
+}
+
 std::optional<int64_t> HostElementBuilder::positionOf(RankedTensorType type, ValueRange indices) {
   int64_t position = 0;
   for (auto [i, index] : llvm::enumerate(indices)) {
@@ -86,8 +99,8 @@ Value HostElementBuilder::load(Value tensor, ValueRange indices) {
     return element ? element : giveUp(scalar);
   }
   // The op has seen to it that the indices lie inside: an entry argument can be read anywhere.
-  if (isa<BlockArgument>(tensor) && type.getElementType() == scalar)
-    return tensor::ExtractOp::create(builder, loc, tensor, indices);
+  if (auto argument = dyn_cast<BlockArgument>(tensor); argument && isEntry(argument))
+    return readEntry(builder, argument, indices);
   return giveUp(scalar);
 }
 
@@ -178,12 +191,8 @@ Value HostElements::evaluate(Value tensor, int64_t position) {
     at[i] = shapes.materialize(shapes.constant(rest % size));
     rest /= size;
   }
-  if (auto argument = dyn_cast<BlockArgument>(tensor)) {
-    bool isEntry = isa_and_nonnull<FunctionOpInterface>(argument.getOwner()->getParentOp());
-    if (!isEntry || type.getElementType() != scalarType(type)) // host arithmetic has signless types only
-      return {};
-    return tensor::ExtractOp::create(builder, argument.getLoc(), tensor, at);
-  }
+  if (auto argument = dyn_cast<BlockArgument>(tensor))
+    return isEntry(argument) ? readEntry(builder, argument, at) : Value();
   if (auto weight = tensor.getDefiningOp<UseWeightOp>()) {
     bool isSmall = type.getElementType().isInteger() && type.getNumElements() <= maxElements;
     if (!isSmall)

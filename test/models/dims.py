@@ -569,6 +569,22 @@ def check_host_functions(checks, folder):
         ],
     )
 
+    model = Model(folder, "unsigned_shapes", {"s": ("u8", [2]), "t": ("u1", [1]), "one": ("f4", [1])})
+    model.nodes.append(helper.make_node("Div", ["s", model.constant(np.array([3], "u8"))], ["third"]))
+    model.nodes.append(helper.make_node("Min", ["third", model.constant(np.array([7], "u8"))], ["few"]))
+    for name in ("few", "t"):
+        model.nodes.append(helper.make_node("Cast", [name], [f"{name}-size"], to=onnx.TensorProto.INT64))
+        model.nodes.append(helper.make_node("Expand", ["one", f"{name}-size"], [f"unsigned-{name}:0"]))
+    model.cases["unsigned-few"] = (
+        ["s", "one"],
+        lambda s, one: np.broadcast_to(one, np.minimum(s // np.uint64(3), np.uint64(7)).astype("i8")),
+        0,
+        True,
+    )
+    model.cases["unsigned-t"] = (["t", "one"], lambda t, one: np.broadcast_to(one, t.astype("i8")), 0, True)
+    model.run(checks, [[np.array(s, "u8"), np.array([t], "u1"), np.ones(1, "f4")]
+                       for s, t in (([9, 4], 200), ([2**64 - 1, 1], 0), ([2**63, 2**63 + 1], 255))])  # fmt: skip
+
     # Unsigned arithmetic is remembered level by level, too; products of many factors are no deep recursion.
     for dtype, op in (("u8", "Add"), ("i8", "Mul"), ("i4", "Add")):
         model = Model(folder, f"chain_{dtype}_{op}", {"b": ("i8", [1]), "one": ("f4", [1])})

@@ -179,6 +179,10 @@ void ProgramLowering::lower(Operation *op) {
     mapping.map(load.getResult(), scalar);
     return;
   }
+  if (auto sign = dyn_cast<UnrealizedConversionCastOp>(op)) { // an unsigned host value, in LLVM's types as any other
+    mapping.map(sign.getResult(0), mapping.lookup(sign.getOperand(0)));
+    return;
+  }
   copyConverted(op);
 }
 
