@@ -61,6 +61,10 @@ static Value rootOf(Value value) {
 static LogicalResult checkIsDispatched(func::FuncOp main) {
   auto isTensor = llvm::IsaPred<RankedTensorType>;
   for (Operation &op : main.getBody().front().without_terminator()) {
+    if (auto dim = dyn_cast<tensor::DimOp>(op))
+      if (auto index = dim.getConstantIndex();
+          !index || *index < 0 || *index >= cast<RankedTensorType>(dim.getSource().getType()).getRank())
+        return op.emitOpError("asks for a dim that ") << dim.getSource().getType() << " does not have";
     bool asksArgument = isa<tensor::DimOp, tensor::ExtractOp>(op) && isa<BlockArgument>(op.getOperand(0));
     bool touchesTensors = llvm::any_of(op.getOperandTypes(), isTensor) || llvm::any_of(op.getResultTypes(), isTensor);
     if (touchesTensors && !asksArgument && !isa<LaunchOp, ReshapeOp, UseWeightOp>(op))

@@ -111,7 +111,12 @@ LogicalResult ReshapeOp::verify() {
   return verifyCount(*this, "sizes", getSizes().size(), to.getRank());
 }
 OpFoldResult ReshapeOp::fold(FoldAdaptor) {
-  if (auto inner = getInput().getDefiningOp<ReshapeOp>()) {
+  auto inner = getInput().getDefiningOp<ReshapeOp>();
+  // Where a check in front of this op fails every run, the counts differ; they meet in the verifier only if it folds.
+  auto from = inner ? cast<RankedTensorType>(inner.getInput().getType()) : RankedTensorType();
+  auto to = cast<RankedTensorType>(getOutput().getType());
+  bool differs = inner && from.hasStaticShape() && to.hasStaticShape() && from.getNumElements() != to.getNumElements();
+  if (inner && !differs) {
     getInputMutable().assign(inner.getInput());
     return getOutput();
   }

@@ -307,6 +307,12 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
       module.emitError("wants a planned function @main (hone-plan-memory)");
       return signalPassFailure();
     }
+    for (auto dim : main.getOps<memref::DimOp>()) // upstream's verifier takes any
+      if (auto index = dim.getConstantIndex();
+          !index || *index < 0 || *index >= cast<MemRefType>(dim.getSource().getType()).getRank()) {
+        dim.emitOpError("asks for a dim that ") << dim.getSource().getType() << " does not have";
+        return signalPassFailure();
+      }
     auto targetAttr = module->getAttrOfType<TargetAttr>(kTargetAttr);
     llvm::Expected<const CpuTarget &> target = lookupTarget(targetAttr ? targetAttr.getLevel() : "");
     if (!target) {

@@ -77,3 +77,13 @@ func.func @chains(%x: tensor<2x3x4xf32>, %i: index) -> (tensor<4x6xf32>, tensor<
   %6 = hone.expand %5 [%i, %c2, %c3, %c4] : tensor<1x2x3x4xf32> -> tensor<?x2x3x4xf32>
   return %1, %3, %4, %6 : tensor<4x6xf32>, tensor<4x2x3xf32>, tensor<2x3x4xf32>, tensor<?x2x3x4xf32>
 }
+
+// Of 4 elements 3 cannot be made, which a check has to say; folding would leave an op that is wrong by itself.
+// CHECK-LABEL: func.func @reshape_of_other_count
+func.func @reshape_of_other_count(%x: tensor<4xf32>, %n: index) -> tensor<3xf32> {
+  // CHECK: hone.reshape %{{.*}}[%{{.*}}] : tensor<?xf32> -> tensor<3xf32>
+  %c3 = arith.constant 3 : index
+  %0 = hone.reshape %x[%n] : tensor<4xf32> -> tensor<?xf32>
+  %1 = hone.reshape %0[%c3] : tensor<?xf32> -> tensor<3xf32>
+  return %1 : tensor<3xf32>
+}
