@@ -104,19 +104,22 @@ Value FromElementsOp::emitElement(ElementBuilder &e, ValueRange indices) {
 
 //===-- Views ---------------------------------------------------------------------------------------------------===//
 
+/// Whether a reshape of `from` cannot be `to`, whatever the dynamic dims.
+static bool differInCount(Type from, Type to) {
+  auto a = cast<RankedTensorType>(from), b = cast<RankedTensorType>(to);
+  return a.hasStaticShape() && b.hasStaticShape() && a.getNumElements() != b.getNumElements();
+}
+
 LogicalResult ReshapeOp::verify() {
-  auto from = cast<RankedTensorType>(getInput().getType()), to = cast<RankedTensorType>(getOutput().getType());
-  if (from.hasStaticShape() && to.hasStaticShape() && from.getNumElements() != to.getNumElements())
+  Type from = getInput().getType(), to = getOutput().getType();
+  if (differInCount(from, to))
     return emitOpError("cannot make ") << to << " of " << from;
-  return verifyCount(*this, "sizes", getSizes().size(), to.getRank());
+  return verifyCount(*this, "sizes", getSizes().size(), rankOf(getOutput()));
 }
 OpFoldResult ReshapeOp::fold(FoldAdaptor) {
   auto inner = getInput().getDefiningOp<ReshapeOp>();
-  // Where a check in front of this op fails every run, the counts differ; they meet in the verifier only if it folds.
-  auto from = inner ? cast<RankedTensorType>(inner.getInput().getType()) : RankedTensorType();
-  auto to = cast<RankedTensorType>(getOutput().getType());
-  bool differs = inner && from.hasStaticShape() && to.hasStaticShape() && from.getNumElements() != to.getNumElements();
-  if (inner && !differs) {
+  // Where a check in front of this op fails every run, the counts may differ: folded, it would be wrong by itself.
+  if (inner && !differInCount(inner.getInput().getType(), getOutput().getType())) {
     getInputMutable().assign(inner.getInput());
     return getOutput();
   }

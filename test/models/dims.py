@@ -356,8 +356,8 @@ def check_wrapping(checks, folder):
     """Sizes that come to fit because 64 bits wrap: an error that names the node, never elements of other memory."""
     large, greatest = 2**62, 2**63 - 1
 
-    def case(name, inputs, nodes, good, bad, rank=1, outputs=("y",)):
-        """nodes: (op, inputs, outputs, attributes); the first output named `bad` fails on each of the bad inputs."""
+    def case(name, inputs, nodes, good, bad, rank=1):
+        """nodes: (op, inputs, outputs, attributes), the last with the output; each change of `bad` to `good` fails."""
         model = Model(folder, f"wrap_{name}", inputs)
         for i, (op, names, results, attributes) in enumerate(nodes):
             names = [each if isinstance(each, str) else model.constant(each) for each in names]
