@@ -44,7 +44,7 @@ def PollCancellation : Pass<"hone-poll-cancellation", "mlir::ModuleOp"> {
   let summary = "Loops of kernels that may take long look at the cancellation flag once in a while";
   let description = [{
     The runtime looks at the flag between chunks of a launch; what is long within one iteration is cut into strips here. Loops that
-    are known to be short (integer range analysis) stay as they are, and so does the inner loop of a strip, to be vectorised.
+    are known to be short (by the ranges of their bounds) stay as they are, and so does the inner loop of a strip, to be vectorised.
     ```mlir
     %sum = scf.for %i = %c0 to %n step %c1 iter_args(%x = %zero) -> f32 { … }
     ```
@@ -67,6 +67,18 @@ def ExpandMath : Pass<"hone-expand-math", "mlir::ModuleOp"> {
     ```
     becomes `%y = func.call @tanh(%x) : (f64) -> f64`.
   }];
+}
+
+def ConvertToLlvm : Pass<"hone-convert-to-llvm", "mlir::ModuleOp"> {
+  let summary = "What is left of arith, cf, func, math, memref and ub becomes the LLVM dialect, in one conversion";
+  let description = [{
+    One walk instead of the six passes of MLIR, each of which would leave casts to the next. Memrefs are passed as bare pointers.
+    ```mlir
+    func.func private @k_body(%x: memref<1xf32>, %n: index) { … }
+    ```
+    becomes `llvm.func @k_body(%x: !llvm.ptr, %n: i64) { … }`.
+  }];
+  let dependentDialects = ["mlir::LLVM::LLVMDialect"];
 }
 
 def FinishKernels : Pass<"hone-finish-kernels", "mlir::ModuleOp"> {

@@ -33,14 +33,15 @@ typedef struct hone_rt_session {
   hone_error *error; /* of the call under way */
   int64_t bytes;     /* of this structure and the arrays behind it */
 
-  /* Contiguous copies of strided inputs: of those that the plan reads, which are small, and of the others. */
-  hone_rt_block planning, staging;
-  hone_rt_block arena; /* arena, then scratch of each thread, then outputs that the session owns */
+  hone_rt_block staging; /* contiguous copies of strided inputs */
+  hone_rt_block arena;   /* arena, then scratch of each thread, then outputs that the session owns */
   char *scratch;
   int64_t scratch_stride;
 
   void **inputs;          /* [input_count] */
   int64_t **input_dims;   /* [input_count]: copies, since a caller's may be in what plan fills in */
+  const char **sources;   /* [input_count]: hone_frame.sources */
+  int64_t **steps;        /* [input_count]: hone_frame.steps */
   void **outputs;         /* [output_count] */
   int64_t **planned_dims; /* [output_count]: what plan fills in */
   int64_t **result_dims;  /* [output_count]: the last run's */
@@ -67,6 +68,9 @@ int64_t hone_rt_element_bytes(int32_t dtype);
 int64_t hone_rt_tensor_bytes(const hone_program_value *value, const int64_t *dims);
 /* True if row-major and without gaps; `strides` may be NULL. */
 bool hone_rt_is_contiguous(const int64_t *dims, const int64_t *strides, int32_t rank);
+/* Sets the bytes between elements along each dim; `strides`, in elements, may be NULL: row-major without gaps. */
+void hone_rt_set_steps(int64_t *steps, const int64_t *dims, const int64_t *strides, int32_t rank,
+                       int64_t element_bytes);
 /* Copies a strided tensor to contiguous memory; leaves early, part of it copied, once *cancel is not 0. */
 void hone_rt_copy_strided(char *to, const char *from, const int64_t *dims, const int64_t *strides, int32_t rank,
                           int64_t element_bytes, const int32_t *cancel);
@@ -86,8 +90,8 @@ void hone_rt_read_ahead(const hone_program *program);
 
 /* validate.c */
 
-/* Checks inputs against the program and sets the session's inputs, input_dims and symbols. Inputs that must be copied
- * (strided or unaligned ones) keep NULL in session->inputs. */
+/* Checks inputs against the program and sets the session's inputs, input_dims, sources, steps and symbols. Inputs that
+ * must be copied (strided or unaligned ones) keep NULL in session->inputs. */
 hone_status hone_rt_validate(hone_rt_session *session, const hone_tensor *inputs, int32_t input_count);
 /* Checks and sets session->outputs from the caller's buffers; those that the session owns become NULL. */
 hone_status hone_rt_bind_outputs(hone_rt_session *session, const hone_output *outputs);

@@ -23,65 +23,60 @@ static hone_status leave(hone_rt_session *session, hone_status status) {
   return status;
 }
 
-/* Whether input `index` is one of those, planned with or not, that have no place yet: where it lies it cannot be read.
- */
-static bool needs_copy(const hone_rt_session *session, int32_t index, bool planned_with) {
-  return !session->inputs[index] && session->program->inputs[index].is_planned_with == planned_with;
-}
-
 static int64_t input_bytes(const hone_rt_session *session, int32_t index) {
   return hone_rt_tensor_bytes(&session->program->inputs[index], session->input_dims[index]);
 }
 
-/* The room for copies of such inputs; 0: there are none. */
-static hone_status staging_bytes(const hone_rt_session *session, bool planned_with, int64_t *bytes) {
+/* The room for copies of inputs that kernels cannot read where they lie; 0: there are none. */
+static hone_status staging_bytes(const hone_rt_session *session, int64_t *bytes) {
   bool fits = true;
   *bytes = 0;
-  for (int32_t i = 0; i < session->program->input_count; ++i)
-    if (fits && needs_copy(session, i, planned_with))
+  for (int32_t i = 0; fits && i < session->program->input_count; ++i)
+    if (!session->inputs[i])
       fits = hone_rt_add_aligned(*bytes, input_bytes(session, i), bytes);
   return fits ? HONE_OK : out_of_memory(session, "copies of strided inputs", INT64_MAX);
 }
 
-/* Copies such inputs. Ends early where the run is cancelled, which its first launch will say; a plan has none. */
-static hone_status stage(hone_rt_session *session, const hone_tensor *inputs, bool planned_with) {
-  hone_rt_block *block = planned_with ? &session->planning : &session->staging;
+/* Copies such inputs. Ends early where the run is cancelled, which its first launch will say. */
+static hone_status stage(hone_rt_session *session, const hone_tensor *inputs) {
   int64_t bytes, used = 0;
-  hone_status status = staging_bytes(session, planned_with, &bytes);
+  hone_status status = staging_bytes(session, &bytes);
   if (status || !bytes)
     return status;
-  if (!hone_rt_grow(&session->allocator, block, bytes))
+  if (!hone_rt_grow(&session->allocator, &session->staging, bytes))
     return out_of_memory(session, "copies of strided inputs", bytes);
   for (int32_t i = 0; i < session->program->input_count; ++i) {
-    if (!needs_copy(session, i, planned_with))
+    if (session->inputs[i])
       continue;
     const hone_tensor *input = &inputs[i];
     const int64_t *dims = session->input_dims[i]; /* the plan may have written over the caller's */
-    session->inputs[i] = block->data + used;
+    char *copy = session->staging.data + used;
     /* One that is only not aligned is one element of all its bytes. */
     bool contiguous = hone_rt_is_contiguous(dims, input->strides, input->ndim);
-    hone_rt_copy_strided(session->inputs[i], (const char *)input->data + input->byte_offset, dims, input->strides,
-                         contiguous ? 0 : input->ndim, contiguous ? input_bytes(session, i) : input->dtype.bits / 8,
-                         session->cancel);
+    int64_t element = input->dtype.bits / 8;
+    hone_rt_copy_strided(copy, session->sources[i], dims, input->strides, contiguous ? 0 : input->ndim,
+                         contiguous ? input_bytes(session, i) : element, session->cancel);
     hone_rt_add_aligned(used, input_bytes(session, i), &used);
+    session->inputs[i] = copy;
+    /* An output may lie over the original: what the plan has read is read again from the copy. */
+    session->sources[i] = copy;
+    hone_rt_set_steps(session->steps[i], dims, NULL, input->ndim, element);
   }
-  if (planned_with && hone_rt_is_set(session->cancel))
-    return hone_rt_error(session->error, HONE_CANCELLED, "cancelled while inputs were copied that decide on shapes");
   return HONE_OK;
 }
 
-/* Validation and the program's plan. On success `frame` lacks only memory, and inputs that must be copied are not yet,
- * but for those that the plan reads. */
+/* Validation and the program's plan. On success `frame` lacks only memory, and inputs that must be copied are not yet.
+ */
 static hone_status prepare(hone_rt_session *session, const hone_tensor *inputs, int32_t input_count,
                            hone_frame *frame) {
   const hone_program *program = session->program;
   hone_status status = hone_rt_validate(session, inputs, input_count);
-  if (!status)
-    status = stage(session, inputs, /*planned_with=*/true);
   if (status)
     return status;
   *frame = (hone_frame){.inputs = session->inputs,
                         .input_dims = (const int64_t *const *)session->input_dims,
+                        .sources = session->sources,
+                        .steps = (const int64_t *const *)session->steps,
                         .outputs = session->outputs,
                         .output_dims = session->planned_dims,
                         .weights = program->weights,
@@ -164,12 +159,12 @@ hone_status hone_rt_session_plan(hone_session *base, const hone_tensor *inputs, 
   if (!status)
     status = lay_out(session, &frame, &l);
   if (!status)
-    status = staging_bytes(session, /*planned_with=*/false, &copies);
+    status = staging_bytes(session, &copies);
   if (status)
     return leave(session, status);
   if (copies < session->staging.bytes)
     copies = session->staging.bytes;
-  int64_t memory = session->bytes + session->planning.bytes;
+  int64_t memory = session->bytes;
   if (!hone_rt_add(memory, l.total, &memory) || !hone_rt_add(memory, copies, &memory))
     return leave(session, out_of_memory(session, "the session", INT64_MAX));
   for (int32_t i = 0; i < session->program->output_count; ++i)
@@ -196,7 +191,7 @@ hone_status hone_rt_session_reserve(hone_session *base, const hone_tensor *input
   if (!status)
     status = place(session, &frame);
   if (!status)
-    status = stage(session, inputs, /*planned_with=*/false);
+    status = stage(session, inputs);
   /* Touch every page, so that the first run meets no page faults. */
   for (int64_t i = 0; !status && i < session->arena.bytes; i += 4096)
     *(volatile char *)(session->arena.data + i) = 0;
@@ -220,7 +215,7 @@ hone_status hone_rt_run(hone_session *base, const hone_tensor *inputs, int32_t i
   if (!status)
     status = place(session, &frame);
   if (!status)
-    status = stage(session, inputs, /*planned_with=*/false);
+    status = stage(session, inputs);
   if (!status)
     status = (hone_status)program->run(&frame);
   for (int32_t i = 0; !status && i < output_count; ++i) {

@@ -58,6 +58,8 @@ static int64_t lay_out(char *base, const hone_program *program) {
     session = &local;
   session->inputs = carve(&c, program->input_count, sizeof(void *));
   session->input_dims = carve(&c, program->input_count, sizeof(void *));
+  session->sources = carve(&c, program->input_count, sizeof(void *));
+  session->steps = carve(&c, program->input_count, sizeof(void *));
   session->outputs = carve(&c, program->output_count, sizeof(void *));
   session->planned_dims = carve(&c, program->output_count, sizeof(void *));
   session->result_dims = carve(&c, program->output_count, sizeof(void *));
@@ -65,6 +67,7 @@ static int64_t lay_out(char *base, const hone_program *program) {
   session->symbols = carve(&c, program->symbol_count, sizeof(int64_t));
   session->origins = carve(&c, program->symbol_count, sizeof(int64_t));
   carve_dims(&c, session->input_dims, program->inputs, program->input_count);
+  carve_dims(&c, session->steps, program->inputs, program->input_count);
   carve_dims(&c, session->planned_dims, program->outputs, program->output_count);
   carve_dims(&c, session->result_dims, program->outputs, program->output_count);
   return c.used;
@@ -127,7 +130,6 @@ void hone_rt_session_destroy(hone_session *base) {
   if (session->owns_pool)
     session->pool->destroy(session->pool);
   hone_allocator allocator = session->allocator;
-  hone_rt_release(&allocator, session->planning.data, session->planning.bytes);
   hone_rt_release(&allocator, session->staging.data, session->staging.bytes);
   hone_rt_release(&allocator, session->arena.data, session->arena.bytes);
   hone_rt_release(&allocator, session, session->bytes);

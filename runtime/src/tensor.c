@@ -61,6 +61,13 @@ bool hone_rt_is_contiguous(const int64_t *dims, const int64_t *strides, int32_t 
   return contiguous;
 }
 
+void hone_rt_set_steps(int64_t *steps, const int64_t *dims, const int64_t *strides, int32_t rank,
+                       int64_t element_bytes) {
+  int64_t next = element_bytes;
+  for (int32_t i = rank; i-- > 0; next *= dims[i])
+    steps[i] = strides ? strides[i] * element_bytes : next;
+}
+
 /* Elements, or bytes of a contiguous run, that are copied between two looks at the cancellation flag: below 1 ms. */
 enum { ELEMENTS_PER_LOOK = 1 << 16, BYTES_PER_LOOK = 1 << 20 };
 

@@ -139,6 +139,8 @@ static hone_status check_memory(hone_rt_session *session, int32_t index, const h
     session->inputs[index] = session; /* any address: nothing is read there */
   else
     session->inputs[index] = direct ? (void *)data : NULL;
+  session->sources[index] = bytes ? (const char *)data : (const char *)session;
+  hone_rt_set_steps(session->steps[index], tensor->shape, contiguous ? NULL : tensor->strides, tensor->ndim, element);
   return HONE_OK;
 }
 

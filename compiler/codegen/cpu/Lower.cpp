@@ -8,8 +8,16 @@
 #include "compiler/Passes.h"
 #include "compiler/codegen/cpu/Math.h"
 #include "hone/abi.h"
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVM.h"
+#include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
+#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
 #include "mlir/Conversion/MathToLibm/MathToLibm.h"
+#include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -31,6 +39,7 @@
 #include <limits>
 
 namespace hone {
+#define GEN_PASS_DEF_CONVERTTOLLVM
 #define GEN_PASS_DEF_EXPANDMATH
 #define GEN_PASS_DEF_FINISHKERNELS
 #include "compiler/Passes.h.inc"
@@ -165,6 +174,26 @@ struct ExpandMath : hone::impl::ExpandMathBase<ExpandMath> {
   }
 };
 
+struct ConvertToLlvm : hone::impl::ConvertToLlvmBase<ConvertToLlvm> {
+  void runOnOperation() override {
+    LowerToLLVMOptions options(&getContext());
+    // A memref descriptor would be several arguments and drop noalias without a word.
+    options.useBarePtrCallConv = true;
+    LLVMTypeConverter converter(&getContext(), options);
+    RewritePatternSet patterns(&getContext());
+    arith::populateCeilFloorDivExpandOpsPatterns(patterns);
+    arith::populateArithToLLVMConversionPatterns(converter, patterns);
+    cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
+    populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns);
+    populateFuncToLLVMConversionPatterns(converter, patterns);
+    populateMathToLLVMConversionPatterns(converter, patterns);
+    ub::populateUBToLLVMConversionPatterns(converter, patterns);
+    LLVMConversionTarget target(getContext());
+    if (failed(applyPartialConversion(getOperation(), target, std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
 struct FinishKernels : hone::impl::FinishKernelsBase<FinishKernels> {
   void runOnOperation() override {
     getOperation().walk([](Operation *op) {
@@ -232,24 +261,14 @@ void hone::addKernelLoweringPasses(OpPassManager &pm) {
   pm.addPass(createCSEPass());
   pm.addPass(createPollCancellation());
   pm.addPass(createExpandMath());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(createLoopInvariantCodeMotionPass());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createSCFToControlFlowPass());
-  pm.addPass(createConvertMathToLLVMPass());
   pm.addPass(createConvertVectorToLLVMPass());
-  pm.addPass(createUBToLLVMConversionPass());
-  pm.addPass(createArithToLLVMConversionPass());
-  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
-  // Bare pointers: a memref descriptor would be several arguments and drop noalias without a word.
-  ConvertFuncToLLVMPassOptions options;
-  options.useBarePtrCallConv = true;
-  pm.addPass(createConvertFuncToLLVMPass(options));
-  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createConvertToLlvm());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createReconcileUnrealizedCastsPass());

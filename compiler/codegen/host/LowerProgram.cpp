@@ -61,8 +61,9 @@ private:
   void copyConverted(Operation *op);
   /// Goes on in a new block unless `status` is not 0, which is returned at once.
   void returnIfFailed(Value status);
-  Value dimsOfInput(int64_t input) {
-    return loadField(loadField(frame, offsetof(hone_frame, input_dims), pointer), input * 8, pointer);
+  /// The entry of `input` in one of the frame's tables.
+  Value ofInput(int64_t table, int64_t input) {
+    return loadField(loadField(frame, table, pointer), input * 8, pointer);
   }
   bool isInput(int64_t argument) { return !main.getArgAttr(argument, "hone.output"); }
 
@@ -154,26 +155,21 @@ void ProgramLowering::lower(Operation *op) {
   }
   if (auto dim = dyn_cast<memref::DimOp>(op)) {
     int64_t input = cast<BlockArgument>(dim.getSource()).getArgNumber();
-    mapping.map(dim.getResult(), loadField(dimsOfInput(input), 8 * *dim.getConstantIndex(), i64));
+    mapping.map(dim.getResult(),
+                loadField(ofInput(offsetof(hone_frame, input_dims), input), 8 * *dim.getConstantIndex(), i64));
     return;
   }
   if (auto load = dyn_cast<memref::LoadOp>(op)) {
     // A host value: an element of an input.
-    Value position = number(i64, 0), dims;
-    for (auto [i, index, size] : llvm::enumerate(load.getIndices(), load.getMemRefType().getShape())) {
-      bool isDynamic = ShapedType::isDynamic(size);
-      if (isDynamic && !dims)
-        dims = dimsOfInput(cast<BlockArgument>(load.getMemRef()).getArgNumber());
-      Value length = isDynamic ? loadField(dims, 8 * int64_t(i), i64) : number(i64, size);
-      position =
-          LLVM::AddOp::create(builder, loc, LLVM::MulOp::create(builder, loc, position, length), mapping.lookup(index));
-    }
+    int64_t input = cast<BlockArgument>(load.getMemRef()).getArgNumber();
+    Value address = ofInput(offsetof(hone_frame, sources), input);
+    Value steps = load.getIndices().empty() ? Value() : ofInput(offsetof(hone_frame, steps), input);
+    for (auto [i, index] : llvm::enumerate(load.getIndices()))
+      address =
+          at(address, LLVM::MulOp::create(builder, loc, mapping.lookup(index), loadField(steps, 8 * int64_t(i), i64)));
     Type element = scalarType(load.getType());
     Type memory = element.isInteger(1) ? Type(builder.getI8Type()) : element;
-    int64_t bytes = memory.getIntOrFloatBitWidth() / 8;
-    Value scalar = LLVM::LoadOp::create(
-        builder, loc, memory,
-        at(mapping.lookup(load.getMemRef()), LLVM::MulOp::create(builder, loc, position, number(i64, bytes))));
+    Value scalar = LLVM::LoadOp::create(builder, loc, memory, address, /*alignment=*/1);
     if (element.isInteger(1))
       scalar = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, scalar, number(memory, 0));
     mapping.map(load.getResult(), scalar);
@@ -345,10 +341,7 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
     if (hasMath)
       conversions.addPass(createExpandMath());
     conversions.addPass(createSCFToControlFlowPass());
-    conversions.addPass(createConvertMathToLLVMPass());
-    conversions.addPass(createArithToLLVMConversionPass());
-    conversions.addPass(createConvertFuncToLLVMPass()); // calls of libm
-    conversions.addPass(createConvertControlFlowToLLVMPass());
+    conversions.addPass(createConvertToLlvm());
     conversions.addPass(createReconcileUnrealizedCastsPass());
     if (failed(runPipeline(conversions, program)))
       signalPassFailure();

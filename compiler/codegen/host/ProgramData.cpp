@@ -69,16 +69,14 @@ void ProgramData::addValues(StringRef name, ArrayRef<DictionaryAttr> attrs, Valu
     }
     addNumbers((name + ".dims." + Twine(i)).str(), dims);
   }
-  auto valueType = LLVM::LLVMStructType::getLiteral(top.getContext(), {pointer, pointer, i32, i32, i32, i32});
+  auto valueType = LLVM::LLVMStructType::getLiteral(top.getContext(), {pointer, pointer, i32, i32});
   addConstant(name, LLVM::LLVMArrayType::get(valueType, values.size()), [&](OpBuilder &b, Set set) {
     for (auto [i, value] : llvm::enumerate(values)) {
       int64_t at = i;
       auto memory = cast<MemRefType>(value.getType());
-      // Elements that the host program reads decide on shapes.
-      bool isPlannedWith = llvm::any_of(value.getUsers(), llvm::IsaPred<memref::LoadOp>);
       set({at, 0}, address(b, names[i]));
       set({at, 1}, address(b, (name + ".dims." + Twine(at)).str()));
-      int64_t numbers[] = {onnxDataType(memory.getElementType()), memory.getRank(), isPlannedWith, 0};
+      int64_t numbers[] = {onnxDataType(memory.getElementType()), memory.getRank()};
       for (auto [field, number] : llvm::enumerate(numbers))
         set({at, 2 + int64_t(field)}, LLVM::ConstantOp::create(b, loc, i32, int32_t(number)));
     }

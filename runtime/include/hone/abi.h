@@ -62,7 +62,7 @@ typedef struct hone_launch {
 
 /* One call of `plan` or `run`. Field order is fixed: generated code loads by offset. */
 typedef struct hone_frame {
-  void *const *inputs;              /*  0: data of each input, contiguous, row-major; plan: is_planned_with ones only */
+  void *const *inputs;              /*  0: data of each input, contiguous, row-major (run only) */
   const int64_t *const *input_dims; /*  8: dims of each input */
   void *const *outputs;             /* 16: data of each output (run only) */
   int64_t *const *output_dims;      /* 24: room for each output's rank dims; filled by plan */
@@ -71,6 +71,9 @@ typedef struct hone_frame {
   int64_t scratch_bytes;            /* 48: largest scratch of any launch, filled by plan */
   const char *weights;              /* 56: base of the weights (set by the runtime from hone_program) */
   struct hone_session *session;     /* 64: for hone_rt_launch */
+  const char *const *sources;       /* 72: where each input's first element lies, maybe not aligned: host values are
+                                           read there, so that nothing is copied for `plan` */
+  const int64_t *const *steps;      /* 80: bytes from there to the next element along each dim */
 } hone_frame;
 
 /* Called by generated code; defined by the runtime. Both return 0 or a hone_status that generated code hands on at
@@ -87,8 +90,6 @@ typedef struct hone_program_value {
   const int64_t *dims;
   int32_t dtype;
   int32_t rank;
-  int32_t is_planned_with; /* inputs: 1 if `plan` reads the data (a shape, an axis), not the dims alone */
-  int32_t reserved;
 } hone_program_value;
 
 typedef struct hone_program {

@@ -255,7 +255,7 @@ static inline void hone_session_destroy(hone_session *session) {
 }
 
 /* Validates the inputs and computes shapes and sizes, without running and without touching outputs of the last run.
- * Copies no input but strided and unaligned ones whose data decide on shapes. */
+ * Copies no input. */
 static inline hone_status hone_session_plan(hone_session *session, const hone_tensor *inputs, int32_t input_count,
                                             hone_plan *plan, hone_error *error) {
   hone_status status = hone_session_check(session, error);
