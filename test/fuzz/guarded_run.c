@@ -25,7 +25,7 @@ enum { PAGE = 4096, POISON = 0x7E, CANCEL_MS = 1000, END_MS = 1000, MAX_TENSORS 
 /* What is written instead of a hone_status. */
 enum { TOO_LARGE = 100, BAD_PLAN = 101, WROTE_OUTSIDE = 102, OTHER_DIMS = 103 };
 /* Flags of a run. */
-enum { AT_BEGIN = 1, OUTPUTS_AT_BEGIN = 2, SESSION_OWNS_OUTPUTS = 4, TWO_THREADS = 8 };
+enum { AT_BEGIN = 1, OUTPUTS_AT_BEGIN = 2, SESSION_OWNS_OUTPUTS = 4, TWO_THREADS = 8, STRIDED = 16 };
 
 static _Noreturn void die(const char *what) {
   fprintf(stderr, "guarded_run: %s\n", what);
@@ -150,9 +150,24 @@ static void put64(int64_t number) { put(&number, sizeof(number)); }
 typedef struct job {
   int32_t flags, input_count;
   hone_tensor inputs[MAX_TENSORS];
-  int64_t shapes[MAX_TENSORS][8];
+  int64_t shapes[MAX_TENSORS][8], strides[MAX_TENSORS][8];
   guarded memory[MAX_TENSORS];
 } job;
+
+/* Turns a tensor's elements around in memory, and gives it strides that turn them back. */
+static void turn(hone_tensor *tensor, int64_t bytes, int64_t *strides) {
+  int64_t element = tensor->dtype.bits / 8, stride = -1;
+  char *low = tensor->data, *high = low + bytes - element, swapped[8];
+  tensor->data = high;
+  for (; low < high; low += element, high -= element) {
+    memcpy(swapped, low, (size_t)element);
+    memcpy(low, high, (size_t)element);
+    memcpy(high, swapped, (size_t)element);
+  }
+  for (int32_t i = tensor->ndim; i-- > 0; stride *= tensor->shape[i])
+    strides[i] = stride;
+  tensor->strides = strides;
+}
 
 static void read_job(job *j) {
   j->flags = get32();
@@ -164,8 +179,10 @@ static void read_job(job *j) {
     j->memory[i] = guard((size_t)bytes, (size_t)bits / 8, j->flags & AT_BEGIN);
     char *data = j->memory[i].pages + j->memory[i].offset;
     get(data, (size_t)bytes);
-    mprotect(j->memory[i].pages, j->memory[i].page_bytes, PROT_READ);
     j->inputs[i] = hone_tensor_make(data, hone_dtype_make(code, bits), rank, j->shapes[i]);
+    if (j->flags & STRIDED && bytes)
+      turn(&j->inputs[i], bytes, j->strides[i]);
+    mprotect(j->memory[i].pages, j->memory[i].page_bytes, PROT_READ);
   }
 }
 

@@ -45,10 +45,11 @@ CRASHES = 8  # of one library, then its other data sets are left out: each costs
 
 CODES = {"i": 0, "u": 1, "f": 2, "b": 6}
 KINDS = {code: kind for kind, code in CODES.items()}
-AT_BEGIN, OUTPUTS_AT_BEGIN, SESSION_OWNS_OUTPUTS, TWO_THREADS = 1, 2, 4, 8
+AT_BEGIN, OUTPUTS_AT_BEGIN, SESSION_OWNS_OUTPUTS, TWO_THREADS, STRIDED = 1, 2, 4, 8, 16
 STATUSES = {0: "ok", 4: "cancelled", 6: "internal error", 100: "too large", 101: "dims beyond memory"}
 STATUSES |= {102: "wrote outside", 103: "other dims than planned", 1: "refused", 2: "out of memory", 3: "unsupported"}
-FAULTS = {"crashed", "hangs", "internal error", "dims beyond memory", "wrote outside", "other dims than planned"}
+FAULTS = {"crashed", "hangs", "cancelled", "internal error"}
+FAULTS |= {"dims beyond memory", "wrote outside", "other dims than planned"}
 
 # What explains that Hone refuses what ONNX Runtime computes: (Hone's message, condition, why).
 REFUSALS = [
@@ -452,6 +453,7 @@ class Campaign:
     def flags(random_):
         """End of the pages more often than their begin: most mistakes run over the end."""
         choices = [(AT_BEGIN, 0.4), (OUTPUTS_AT_BEGIN, 0.4), (SESSION_OWNS_OUTPUTS, 0.2), (TWO_THREADS, 0.1)]
+        choices.append((STRIDED, 0.2))
         return sum(flag for flag, share in choices if random_.random() < share)
 
     def report(self, index, title, text, run=0):

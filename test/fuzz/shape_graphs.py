@@ -17,6 +17,9 @@ TYPES = {
     "f64": (TensorProto.DOUBLE, np.float64),
     "i32": (TensorProto.INT32, np.int32),
     "i64": (TensorProto.INT64, np.int64),
+    "i8": (TensorProto.INT8, np.int8),
+    "u8": (TensorProto.UINT8, np.uint8),
+    "u64": (TensorProto.UINT64, np.uint64),
     "bool": (TensorProto.BOOL, np.bool_),
 }
 MAX_RANK = 4
@@ -160,7 +163,8 @@ class Graph:
             return self.constant(np.zeros(0))
         if depth <= 0 or len(self.nodes) >= MAX_NODES:
             return self.leaf(length, hint)
-        result = self.random.choice(ARITHMETIC)(self, length, hint, depth - 1)
+        arithmetic = ARITHMETIC if self.random.random() < 0.995 else [chain]
+        result = self.random.choice(arithmetic)(self, length, hint, depth - 1)
         assert result.length == length and result.type == "i64", result
         if self.random.random() < 0.2:
             self.vectors.append(result)
@@ -169,9 +173,10 @@ class Graph:
     def leaf(self, length, hint):
         choice = self.random.random()
         if choice < 0.45 and sum(i.hint != "data" for i in self.inputs) < MAX_DATA_INPUTS:
-            if self.random.random() < 0.1:
-                narrow = self.input(f"s{len(self.inputs)}", "i32", (length,), hint)
-                return self.node("Cast", [narrow], "i64", 1, length, to=TensorProto.INT64)
+            if self.random.random() < 0.2:
+                type_ = self.random.choice(["i32", "i32", "i8", "u8", "u64", "bool"])
+                other = self.input(f"s{len(self.inputs)}", type_, (length,), hint)
+                return self.node("Cast", [other], "i64", 1, length, to=TensorProto.INT64)
             return self.input(f"s{len(self.inputs)}", "i64", (length,), hint)
         tensors = [t for t in self.tensors if t.rank]
         if choice < 0.85 and tensors:
@@ -357,9 +362,37 @@ def along(g, length, hint, depth):
     return g.node("ScatterND", [value, indices, g.vector(1, hint, depth - 1)], like=value)
 
 
+def from_matrix(g, length, hint, depth):
+    """One row of an input of rank 2."""
+    if sum(i.hint != "data" for i in g.inputs) >= MAX_DATA_INPUTS:
+        return g.leaf(length, hint)
+    rows = g.random.choice([1, 2, 3, "n"])
+    matrix = g.input(f"s{len(g.inputs)}", "i64", (rows, length), hint)
+    return g.node("Gather", [matrix, g.scalar("index", 0)], "i64", 1, length, axis=0)
+
+
+def from_table(g, length, hint, depth):
+    """Elements of a constant of a few KiB, at positions from data."""
+    table = g.constant([g.number(hint, 0.05) for _ in range(g.random.choice([130, 500, 4096]))])
+    indices = g.vector(length, "index", depth)
+    if g.random.random() < 0.5:
+        indices = g.node("Mod", [indices, g.constant([table.length])], like=indices)
+    return g.node("Gather", [table, indices], "i64", 1, length, axis=0)
+
+
+def chain(g, length, hint, depth):
+    """Hundreds of operators, each on the one before."""
+    value = g.vector(length, hint, depth)
+    for i in range(g.random.choice([100, 300])):
+        op = g.random.choice(["Add", "Sub", "Mul", "Max", "Min"])
+        other = {"Mul": -1, "Max": -(2**62), "Min": 2**62}.get(op, g.random.randint(-1, 1))
+        value = g.node(op, [value, g.constant([other])], like=value)
+    return value
+
+
 ARITHMETIC = [binary] * 4 + [bounded] * 3 + [scaled] * 3 + [concat] * 3
 ARITHMETIC += [there_and_back, times_inverse, unary, narrow, through_floats, where, where, part, part, from_scalar]
-ARITHMETIC += [reduced, along]
+ARITHMETIC += [reduced, along, from_matrix, from_table]
 
 
 # -- Operators on tensors. Each takes (graph, tensor) and appends what it makes to graph.tensors.
@@ -724,6 +757,14 @@ def symbol_sizes(random, graph):
     return symbols
 
 
+def as_integer(number, dtype):
+    """`number` modulo the range of an integer type; of other types, as it is."""
+    if np.dtype(dtype).kind not in "iu":
+        return number
+    least, count = int(np.iinfo(dtype).min), 2 ** (8 * np.dtype(dtype).itemsize)
+    return (number - least) % count + least
+
+
 def data_set(random, graph):
     """Arrays for the graph's inputs, by name."""
     is_wild = random.random() < 0.55
@@ -745,9 +786,7 @@ def data_set(random, graph):
                 values = [edge(random) if random.random() < 0.2 else value for value in values]
         else:
             values = elements(random, i.hint, counts[i.name], sizes, is_wild)
-        if i.type == "i32":
-            values = [(value + 2**31) % 2**32 - 2**31 for value in values]
-        array = np.array(values, dtype)
+        array = np.array(values if i.type == "bool" else [as_integer(value, dtype) for value in values], dtype)
         # Also shapes of empty arrays that NumPy itself would not make.
         arrays[i.name] = array.reshape(shape) if array.size else np.lib.stride_tricks.as_strided(array, shape)
     return arrays
