@@ -296,11 +296,11 @@ void Outliner::outline(KernelGroup &group) {
   }
   for (Operation *op : group.ops) {
     Operation *copy = body.clone(*op, mapping);
-    if (!collapse.isActive())
-      continue;
+    // Dims may be known by now that the type does not say yet.
     for (auto [before, after] : llvm::zip_equal(op->getResults(), copy->getResults()))
-      after.setType(typeOf(collapse.dims(before), elementTypeOf(before)));
-    if (auto axis = op->getAttrOfType<IntegerAttr>("axis"); axis && isa<DecomposeOpInterface>(op))
+      after.setType(typeOf(dimsInKernel(before), elementTypeOf(before)));
+    auto axis = op->getAttrOfType<IntegerAttr>("axis");
+    if (axis && collapse.isActive() && isa<DecomposeOpInterface>(op))
       copy->setAttr("axis", builder.getI64IntegerAttr(collapse.axis(axis.getInt())));
   }
   SmallVector<Value> returned;

@@ -64,6 +64,7 @@ REFUSALS = [
     (r"", "a Slice ends at 2^31 - 1 or 2^63 - 1", "ONNX Runtime reads these ends as the dim's"),
     (r"Concat.*dims \d+ of inputs must be equal", "something is empty", "ONNX Runtime leaves empty inputs out"),
     (r"dim \d+ of the shape is 0, which copies", "something is empty", "docs/design/contracts.md, «on the host»"),
+    (r"", "ReduceProd or ReduceSum beyond 2^53", "ONNX Runtime reduces int64 in floats"),
 ]
 
 # What explains that Hone computes what ONNX Runtime refuses: (ONNX Runtime's message, condition, why).

@@ -728,7 +728,7 @@ def sum_of(random, count, target, is_wild):
 
 def elements(random, hint, count, sizes, is_wild):
     """`count` numbers for `hint`; `sizes` are numbers of elements and dims of the tensors."""
-    if hint in ("product", "sum"):
+    if hint in ("product", "sum") and count:
         target = random.choice(sizes)
         if random.random() < 0.75:
             if hint == "sum":

@@ -30,7 +30,7 @@ namespace {
 class ProgramLowering {
 public:
   ProgramLowering(ModuleOp top, ModuleOp program, func::FuncOp main, ProgramData &data)
-      : top(top), program(program), main(main), data(data), builder(main.getContext()), loc(main.getLoc()),
+      : symbols(top), program(program), main(main), data(data), builder(main.getContext()), loc(main.getLoc()),
         pointer(LLVM::LLVMPointerType::get(main.getContext())), i32(builder.getI32Type()), i64(builder.getI64Type()) {}
 
   void declareRuntime();
@@ -67,7 +67,8 @@ private:
   }
   bool isInput(int64_t argument) { return !main.getArgAttr(argument, "hone.output"); }
 
-  ModuleOp top, program;
+  SymbolTable symbols; // of the module
+  ModuleOp program;
   func::FuncOp main;
   ProgramData &data;
   OpBuilder builder;
@@ -146,8 +147,13 @@ void ProgramLowering::lower(Operation *op) {
       mapping.map(view.getResult(), at(arena, mapping.lookup(view.getByteShift())));
     return;
   }
+  if (auto cast = dyn_cast<memref::CastOp>(op)) { // of a view whose dims have become known
+    if (!isPlan)
+      mapping.map(cast.getDest(), mapping.lookup(cast.getSource()));
+    return;
+  }
   if (auto use = dyn_cast<UseWeightOp>(op)) {
-    auto weight = top.lookupSymbol<WeightOp>(use.getWeight());
+    auto weight = symbols.lookup<WeightOp>(use.getWeight());
     if (!isPlan)
       mapping.map(use.getOutput(),
                   at(weights, number(i64, weight->getAttrOfType<IntegerAttr>("hone.offset").getInt())));
