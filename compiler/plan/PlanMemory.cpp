@@ -11,6 +11,9 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/MapVector.h"
 
+#include <map>
+#include <set>
+
 namespace hone {
 #define GEN_PASS_DEF_PLANMEMORY
 #include "compiler/Passes.h.inc"
@@ -182,26 +185,28 @@ LogicalResult Planner::checkSizes() {
 }
 
 void Planner::assignSlots() {
-  SmallVector<int64_t> freeAfter; // slot -> last launch that uses it
+  // Free ones, all and by their bytes; used ones by the last launch that does.
+  std::set<int> free;
+  llvm::DenseMap<void *, std::set<int>> freeOfSize;
+  std::multimap<int64_t, int> used;
   for (auto &[tensor, value] : values) {
-    int best = -1;
-    for (int slot = 0, count = slotBytes.size(); slot < count; ++slot) {
-      if (freeAfter[slot] >= value.firstUse)
-        continue;
-      if (best < 0 || slotBytes[slot] == value.bytes)
-        best = slot;
-      if (slotBytes[slot] == value.bytes)
-        break;
+    for (; !used.empty() && used.begin()->first < value.firstUse; used.erase(used.begin())) {
+      int slot = used.begin()->second;
+      free.insert(slot);
+      freeOfSize[slotBytes[slot].getOpaqueValue()].insert(slot);
     }
-    if (best < 0) {
-      best = slotBytes.size();
+    if (free.empty()) {
+      value.slot = slotBytes.size();
       slotBytes.push_back(value.bytes);
-      freeAfter.push_back(value.lastUse);
     } else {
-      slotBytes[best] = shapes.max(slotBytes[best], value.bytes);
-      freeAfter[best] = value.lastUse;
+      const std::set<int> &fitting = freeOfSize[value.bytes.getOpaqueValue()];
+      value.slot = fitting.empty() ? *free.begin() : *fitting.begin();
+      OpFoldResult &bytes = slotBytes[value.slot];
+      free.erase(value.slot);
+      freeOfSize[bytes.getOpaqueValue()].erase(value.slot);
+      bytes = shapes.max(bytes, value.bytes);
     }
-    value.slot = best;
+    used.emplace(value.lastUse, value.slot);
   }
 }
 
@@ -226,6 +231,7 @@ Value Planner::memoryOf(Value value) {
 LogicalResult Planner::run() {
   Block &block = main.getBody().front();
   OpBuilder &builder = shapes.builder;
+  ShapeBuilder::DeferredPlacement placement(shapes, block);
   auto terminator = cast<func::ReturnOp>(block.getTerminator());
   // All sizes are functions of entry dims and host values: computed ahead of the first launch, in program order.
   for (Operation &op : llvm::make_early_inc_range(block)) {
@@ -269,8 +275,9 @@ LogicalResult Planner::run() {
     outputTypes.push_back(memoryType(result.getType()));
   }
   SmallVector<Value> launchParameters;
+  SymbolTable symbols(main->getParentOfType<ModuleOp>());
   for (LaunchOp launch : main.getOps<LaunchOp>()) {
-    auto kernel = SymbolTable::lookupNearestSymbolFrom<KernelOp>(launch, launch.getKernelAttr());
+    auto kernel = symbols.lookup<KernelOp>(launch.getKernel());
     LaunchParameters parameters = model.launchParameters(builder, target, kernel, launch.getSizes());
     launchParameters.append({parameters.count, parameters.grain, parameters.scratch});
     OpFoldResult scratch = parameters.scratch;

@@ -414,8 +414,36 @@ OpFoldResult ShapeBuilder::memoized(Kind kind, OpFoldResult a, OpFoldResult b) {
   if (kind == Broadcast || kind == Div)
     operands.append({materialize(constant(0)), materialize(constant(1))}); // what build() compares with
   OpBuilder::InsertionGuard guard(builder);
-  setInsertionPointAfterAll(builder, operands);
+  if (builder.getInsertionBlock() == placeLaterIn)
+    builder.setInsertionPointToEnd(&deferred);
+  else
+    setInsertionPointAfterAll(builder, operands);
   return entry = build(kind, lhs, rhs);
+}
+
+void ShapeBuilder::placeDeferred() {
+  Block *block = std::exchange(placeLaterIn, nullptr);
+  if (deferred.empty())
+    return;
+  SmallVector<Operation *> standing{nullptr};
+  llvm::DenseMap<Operation *, size_t> place; // of `standing`, and behind which of them the others go
+  for (Operation &op : *block) {
+    place[&op] = standing.size();
+    standing.push_back(&op);
+  }
+  SmallVector<SmallVector<Operation *, 1>> behind(standing.size());
+  for (Operation &op : deferred) {
+    size_t last = 0;
+    for (Value operand : op.getOperands())
+      last = std::max(last, place.lookup(operand.getDefiningOp()));
+    place[&op] = last;
+    behind[last].push_back(&op);
+  }
+  for (auto [before, ops] : llvm::zip_equal(standing, behind)) {
+    Block::iterator next = before ? std::next(before->getIterator()) : block->begin();
+    for (Operation *op : ops)
+      op->moveBefore(block, next);
+  }
 }
 
 static bool isConstant(OpFoldResult value, int64_t number) {

@@ -80,6 +80,18 @@ public:
   mlir::Value materialize(mlir::OpFoldResult value);
   llvm::SmallVector<mlir::Value> materialize(llvm::ArrayRef<mlir::OpFoldResult> values);
 
+  /// While one lives, arithmetic for `block` is built apart and gets its places at the end, in one walk: asking for
+  /// each value which of its operands is the last one would number the ops of the block again and again.
+  class DeferredPlacement {
+  public:
+    DeferredPlacement(ShapeBuilder &shapes, mlir::Block &block) : shapes(shapes) { shapes.placeLaterIn = &block; }
+    ~DeferredPlacement() { shapes.placeDeferred(); }
+    DeferredPlacement(const DeferredPlacement &) = delete;
+
+  private:
+    ShapeBuilder &shapes;
+  };
+
   mlir::OpBuilder &builder;
 
 private:
@@ -87,6 +99,8 @@ private:
   static bool commutes(Kind kind) { return kind == Add || kind == Mul || kind == Min || kind == Max; }
   mlir::OpFoldResult memoized(Kind kind, mlir::OpFoldResult a, mlir::OpFoldResult b);
   mlir::Value build(Kind kind, mlir::Value a, mlir::Value b);
+  /// Puts each deferred op behind the last of its operands.
+  void placeDeferred();
   /// The same arithmetic where it stands already, before the builder's place; null if there is none.
   mlir::Value find(Kind kind, mlir::Value a, mlir::Value b) const;
   mlir::Value argumentDim(mlir::BlockArgument argument, int64_t index);
@@ -106,6 +120,8 @@ private:
   llvm::DenseMap<mlir::Value, unsigned> factorOrder;
   llvm::DenseMap<mlir::Value, IndexRange> ranges;
   std::optional<llvm::SmallVector<llvm::StringMap<unsigned>>> entries;
+  mlir::Block *placeLaterIn = nullptr;
+  mlir::Block deferred; // in the order in which they were built
 };
 
 /// Sets the static dims of a freshly built op's results from its shape function (they were built all-dynamic).

@@ -646,6 +646,7 @@ LogicalResult GraphImporter::run() {
   importer.host.readWeight = [this](UseWeightOp use) { return readWeight(use); };
   collectTables();
   importInputs();
+  ShapeBuilder::DeferredPlacement placement(importer.shapes, function.getBody().front());
   for (const OnnxNode &node : model.graph.nodes)
     visit(node, 0);
   checkOutputs();

@@ -119,20 +119,32 @@ static void isolateResults(func::FuncOp main, ShapeBuilder &shapes) {
   }
 }
 
+/// Erases weights that neither the program nor, through recipes, a weight that it uses needs.
+static void eraseDeadWeights(ModuleOp module) {
+  SymbolTableCollection tables;
+  SymbolUserMap users(tables, module);
+  SmallVector<WeightOp> weights(module.getOps<WeightOp>()), pending;
+  llvm::DenseMap<Operation *, SmallVector<WeightOp>> sources; // of the recipe of a weight
+  llvm::SmallDenseSet<Operation *> live;
+  auto need = [&](WeightOp weight) {
+    if (live.insert(weight).second)
+      pending.push_back(weight);
+  };
+  for (WeightOp weight : weights)
+    for (Operation *user : users.getUsers(weight))
+      isa<WeightOp>(user) ? sources[user].push_back(weight) : need(weight);
+  while (!pending.empty())
+    llvm::for_each(sources.lookup(pending.pop_back_val()), need);
+  for (WeightOp weight : weights)
+    if (!live.contains(weight))
+      weight.erase();
+}
+
 static void eraseDead(ModuleOp module, func::FuncOp main) {
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(main.getBody().front())))
     if (isOpTriviallyDead(&op))
       op.erase();
-  // A weight may be the source of another one's recipe: repeat until nothing changes.
-  bool changed = true;
-  while (changed) {
-    changed = false;
-    for (WeightOp weight : llvm::make_early_inc_range(module.getOps<WeightOp>()))
-      if (SymbolTable::symbolKnownUseEmpty(weight, module)) {
-        weight.erase();
-        changed = true;
-      }
-  }
+  eraseDeadWeights(module);
 }
 
 namespace {
@@ -154,18 +166,21 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
     moveConstantsToWeights(module, main, *model, target);
     packWeights(module, main, *model, target);
     eraseDead(module, main);
-    for (Operation &op : llvm::make_early_inc_range(block)) {
-      if (!isa<ShapeOpInterface>(op))
-        continue;
-      builder.setInsertionPoint(&op);
-      for (Value result : op.getResults())
-        (void)shapes.dims(result); // built here, for whoever asks later
-    }
-    isolateResults(main, shapes);
+    {
+      ShapeBuilder::DeferredPlacement placement(shapes, block);
+      for (Operation &op : llvm::make_early_inc_range(block)) {
+        if (!isa<ShapeOpInterface>(op))
+          continue;
+        builder.setInsertionPoint(&op);
+        for (Value result : op.getResults())
+          (void)shapes.dims(result); // built here, for whoever asks later
+      }
+      isolateResults(main, shapes);
 
-    Outliner outliner(module, shapes);
-    for (KernelGroup &group : groupOps(block, shapes, *model, target))
-      outliner.outline(group);
+      Outliner outliner(module, shapes);
+      for (KernelGroup &group : groupOps(block, shapes, *model, target))
+        outliner.outline(group);
+    }
     eraseDead(module, main);
   }
 };
