@@ -289,7 +289,14 @@ ArrayRef<OpFoldResult> ShapeBuilder::dims(Value tensor) {
       dims.push_back(type.isDynamicDim(i) ? OpFoldResult(argumentDim(argument, i)) : constant(type.getDimSize(i)));
   } else {
     auto result = cast<OpResult>(tensor);
-    cast<ShapeOpInterface>(result.getOwner()).reifyShape(*this, result.getResultNumber(), dims);
+    if (auto op = dyn_cast<ShapeOpInterface>(result.getOwner())) {
+      op.reifyShape(*this, result.getResultNumber(), dims);
+    } else { // of another dialect, or a launch whose dims nobody has set
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointAfter(result.getOwner());
+      for (int64_t i = 0; i < type.getRank(); ++i)
+        dims.push_back(tensor::DimOp::create(builder, result.getLoc(), result, i).getResult());
+    }
     // The type may know more than the shape function.
     for (int64_t i = 0; i < type.getRank(); ++i)
       if (!type.isDynamicDim(i))

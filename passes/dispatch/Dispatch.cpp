@@ -147,6 +147,15 @@ static void eraseDead(ModuleOp module, func::FuncOp main) {
   eraseDeadWeights(module);
 }
 
+/// Whether each tensor is computed by an op that a kernel can hold.
+static LogicalResult checkIsNotDispatched(func::FuncOp main) {
+  for (Operation &op : main.getBody().front())
+    if (llvm::any_of(op.getResultTypes(), llvm::IsaPred<RankedTensorType>) && !isa<ShapeOpInterface>(op))
+      return op.emitOpError("computes a tensor in no way that a kernel can: hone-dispatch wants operations of the "
+                            "dialect hone, before any launch");
+  return success();
+}
+
 namespace {
 struct Dispatch : hone::impl::DispatchBase<Dispatch> {
   using DispatchBase::DispatchBase;
@@ -154,7 +163,7 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     FailureOr<TargetedProgram> program = TargetedProgram::find(module);
-    if (failed(program))
+    if (failed(program) || failed(checkIsNotDispatched(program->main)))
       return signalPassFailure();
     auto [main, target, model] = *program;
     returnTaps(main);
