@@ -104,7 +104,7 @@ static llvm::Expected<std::vector<SmallVector<char, 0>>> emitAll(Compilation &co
 static SmallVector<ModuleOp> nestedModules(ModuleOp module) {
   SmallVector<ModuleOp> modules(module.getOps<ModuleOp>());
   std::stable_partition(modules.begin(), modules.end(),
-                        [](ModuleOp nested) { return nested.getSymName() != "program"; });
+                        [](ModuleOp nested) { return nested.getSymName() != kHostProgram; });
   return modules;
 }
 

@@ -71,21 +71,22 @@ static std::string problemOf(llvm::Module &module) {
   return (what + ": " + rest.split('\n').first.trim()).str();
 }
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine, bool isHostProgram) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager components;
   llvm::ModuleAnalysisManager modules;
   llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = true;
-  tuning.SLPVectorization = true;
+  tuning.LoopVectorization = tuning.SLPVectorization = !isHostProgram;
   llvm::PassBuilder builder(&machine, tuning);
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(components);
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, components, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module, modules);
+  // A host program is straight code, as long as the model, that runs once for each call.
+  auto level = isHostProgram ? llvm::OptimizationLevel::O1 : llvm::OptimizationLevel::O2;
+  builder.buildPerModuleDefaultPipeline(level).run(module, modules);
 }
 
 llvm::Expected<llvm::SmallVector<char, 0>> hone::emitCode(mlir::ModuleOp module, const CpuTarget &target,
@@ -96,9 +97,10 @@ llvm::Expected<llvm::SmallVector<char, 0>> hone::emitCode(mlir::ModuleOp module,
   if (!backend)
     return llvm::createStringError("kernel '%s': LLVM has no code generator for %s: %s", name.str().c_str(),
                                    triple.str().c_str(), message.c_str());
-  std::unique_ptr<llvm::TargetMachine> machine(
-      backend->createTargetMachine(triple, target.cpu, target.features, llvm::TargetOptions(), llvm::Reloc::PIC_,
-                                   std::nullopt, llvm::CodeGenOptLevel::Default));
+  bool isHostProgram = module.getSymName() == kHostProgram;
+  std::unique_ptr<llvm::TargetMachine> machine(backend->createTargetMachine(
+      triple, target.cpu, target.features, llvm::TargetOptions(), llvm::Reloc::PIC_, std::nullopt,
+      isHostProgram ? llvm::CodeGenOptLevel::Less : llvm::CodeGenOptLevel::Default));
 
   llvm::LLVMContext context;
   std::string errors;
@@ -124,7 +126,7 @@ llvm::Expected<llvm::SmallVector<char, 0>> hone::emitCode(mlir::ModuleOp module,
     if (target.lanes == 16) // x86-64-v4's default tuning is 256 bits
       function.addFnAttr("prefer-vector-width", "512");
   }
-  optimize(*translated, *machine);
+  optimize(*translated, *machine, isHostProgram);
 
   llvm::SmallVector<char, 0> code;
   llvm::raw_svector_ostream stream(code);

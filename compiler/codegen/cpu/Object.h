@@ -18,9 +18,12 @@ enum class CodeForm { Object, Assembly, LlvmIr };
 /// Initialises LLVM's code generators. Call once, before any thread calls emitCode.
 void initializeCodeGenerators();
 
-/// Translates `module` (LLVM dialect only) to LLVM IR, optimises it (O2) and generates position-independent code for
-/// `target`. `name` becomes the module's name and source file name, so the bytes depend on nothing else. Safe to call
-/// at once for different nested modules of one context with multithreading enabled and all dialects loaded
+/// The nested module of the host program; the others hold a kernel each.
+constexpr llvm::StringLiteral kHostProgram = "program";
+
+/// Translates `module` (LLVM dialect only) to LLVM IR, optimises it (kernels: O2) and generates position-independent
+/// code for `target`. `name` becomes the module's name and source file name, so the bytes depend on nothing else. Safe
+/// to call at once for different nested modules of one context with multithreading enabled and all dialects loaded
 /// (registerKernelDialects).
 llvm::Expected<llvm::SmallVector<char, 0>> emitCode(mlir::ModuleOp module, const CpuTarget &target,
                                                     llvm::StringRef name, CodeForm form = CodeForm::Object);

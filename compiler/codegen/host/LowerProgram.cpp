@@ -7,6 +7,7 @@
 
 #include "compiler/Passes.h"
 #include "compiler/codegen/cpu/Lower.h"
+#include "compiler/codegen/cpu/Object.h"
 #include "compiler/codegen/cpu/Targets.h"
 #include "compiler/codegen/host/ProgramData.h"
 #include "dialects/hone/Hone.h"
@@ -325,7 +326,7 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
     auto nameAttr = model ? model.getAs<StringAttr>("name") : StringAttr();
     StringRef name = nameAttr ? nameAttr.getValue() : "model";
     OpBuilder builder(main);
-    auto program = ModuleOp::create(builder, module.getLoc(), "program");
+    auto program = ModuleOp::create(builder, module.getLoc(), kHostProgram);
     ProgramData data(program);
     ProgramLowering lowering(module, program, main, data);
     lowering.declareRuntime();
