@@ -39,6 +39,19 @@ std::string hone::relativePath(StringRef to, StringRef folder) {
   return std::string(result);
 }
 
+/// In a module's body nothing has an order: arithmetic there may read itself, and is never done being simplified.
+static LogicalResult checkModuleBodies(ModuleOp module) {
+  WalkResult result = module.walk([](ModuleOp nested) {
+    for (Operation &op : *nested.getBody())
+      if (!isa<SymbolOpInterface, ModuleOp>(op)) {
+        op.emitError("stands outside of any function or kernel: a module holds functions, kernels and weights");
+        return WalkResult::interrupt();
+      }
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
 OwningOpRef<ModuleOp> hone::readStage(StringRef file, MLIRContext &context) {
   auto sources = std::make_shared<llvm::SourceMgr>();
   auto buffer = llvm::MemoryBuffer::getFile(file, /*IsText=*/false, /*RequiresNullTerminator=*/true);
@@ -48,7 +61,7 @@ OwningOpRef<ModuleOp> hone::readStage(StringRef file, MLIRContext &context) {
   }
   sources->AddNewSourceBuffer(std::move(*buffer), {});
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
-  if (!module)
+  if (!module || failed(checkModuleBodies(*module)))
     return {};
 
   SmallString<128> folder;

@@ -19,6 +19,9 @@
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Triple.h"
+#include "llvm/Transforms/Scalar/ADCE.h"
+#include "llvm/Transforms/Scalar/EarlyCSE.h"
+#include "llvm/Transforms/Scalar/SimplifyCFG.h"
 
 using namespace hone;
 using llvm::StringRef;
@@ -71,22 +74,35 @@ static std::string problemOf(llvm::Module &module) {
   return (what + ": " + rest.split('\n').first.trim()).str();
 }
 
+/// Of a host program, which is straight code as long as the model and runs once for each call: the default passes
+/// take more than linear time, and MLIR has simplified it.
+static llvm::ModulePassManager hostPipeline() {
+  llvm::FunctionPassManager functions;
+  functions.addPass(llvm::EarlyCSEPass());
+  functions.addPass(llvm::ADCEPass());
+  functions.addPass(llvm::SimplifyCFGPass());
+  llvm::ModulePassManager modules;
+  modules.addPass(llvm::createModuleToFunctionPassAdaptor(std::move(functions)));
+  return modules;
+}
+
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine, bool isHostProgram) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager components;
   llvm::ModuleAnalysisManager modules;
   llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = tuning.SLPVectorization = !isHostProgram;
+  tuning.LoopVectorization = true;
+  tuning.SLPVectorization = true;
   llvm::PassBuilder builder(&machine, tuning);
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(components);
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, components, modules);
-  // A host program is straight code, as long as the model, that runs once for each call.
-  auto level = isHostProgram ? llvm::OptimizationLevel::O1 : llvm::OptimizationLevel::O2;
-  builder.buildPerModuleDefaultPipeline(level).run(module, modules);
+  llvm::ModulePassManager pipeline =
+      isHostProgram ? hostPipeline() : builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2);
+  pipeline.run(module, modules);
 }
 
 llvm::Expected<llvm::SmallVector<char, 0>> hone::emitCode(mlir::ModuleOp module, const CpuTarget &target,
@@ -100,7 +116,7 @@ llvm::Expected<llvm::SmallVector<char, 0>> hone::emitCode(mlir::ModuleOp module,
   bool isHostProgram = module.getSymName() == kHostProgram;
   std::unique_ptr<llvm::TargetMachine> machine(backend->createTargetMachine(
       triple, target.cpu, target.features, llvm::TargetOptions(), llvm::Reloc::PIC_, std::nullopt,
-      isHostProgram ? llvm::CodeGenOptLevel::Less : llvm::CodeGenOptLevel::Default));
+      isHostProgram ? llvm::CodeGenOptLevel::None : llvm::CodeGenOptLevel::Default));
 
   llvm::LLVMContext context;
   std::string errors;

@@ -310,6 +310,12 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
       module.emitError("wants a planned function @main (hone-plan-memory)");
       return signalPassFailure();
     }
+    SymbolTable symbols(module);
+    for (auto use : main.getOps<UseWeightOp>())
+      if (auto weight = symbols.lookup<WeightOp>(use.getWeight()); !weight->getAttrOfType<IntegerAttr>("hone.offset")) {
+        weight.emitOpError("has no hone.offset, its place among the weights, which hone-plan-memory gives it");
+        return signalPassFailure();
+      }
     for (auto dim : main.getOps<memref::DimOp>()) // upstream's verifier takes any
       if (auto index = dim.getConstantIndex();
           !index || *index < 0 || *index >= cast<MemRefType>(dim.getSource().getType()).getRank()) {
