@@ -103,15 +103,18 @@ LogicalResult hone::nameEntry(ModuleOp module) {
              isOutput ? outputs : inputs);
     if (failed(found))
       return failure();
-    main.setArgAttr(i, kNameAttr, *found);
+    if (!attrs || attrs.get(kNameAttr) != *found) // each time it copies all attributes
+      main.setArgAttr(i, kNameAttr, *found);
   }
   for (auto [i, type] : llvm::enumerate(main.getResultTypes())) {
     if (!isa<TensorType>(type))
       continue;
-    FailureOr<StringAttr> found = name(main.getResultAttrDict(i), ("result" + Twine(i)).str(), outputs);
+    DictionaryAttr attrs = main.getResultAttrDict(i);
+    FailureOr<StringAttr> found = name(attrs, ("result" + Twine(i)).str(), outputs);
     if (failed(found))
       return failure();
-    main.setResultAttr(i, kNameAttr, *found);
+    if (!attrs || attrs.get(kNameAttr) != *found)
+      main.setResultAttr(i, kNameAttr, *found);
   }
   return success();
 }

@@ -84,7 +84,10 @@ public:
   /// each value which of its operands is the last one would number the ops of the block again and again.
   class DeferredPlacement {
   public:
-    DeferredPlacement(ShapeBuilder &shapes, mlir::Block &block) : shapes(shapes) { shapes.placeLaterIn = &block; }
+    DeferredPlacement(ShapeBuilder &shapes, mlir::Block &block) : shapes(shapes) {
+      assert(!shapes.placeLaterIn && "one at a time");
+      shapes.placeLaterIn = &block;
+    }
     ~DeferredPlacement() { shapes.placeDeferred(); }
     DeferredPlacement(const DeferredPlacement &) = delete;
 

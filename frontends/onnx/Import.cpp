@@ -123,6 +123,10 @@ private:
   /// A stand-in for a value that could not be built; null if too little is known of its type.
   Value assume(StringRef name);
   ArrayAttr dimNames(StringRef name, const OnnxValueType &type, Value value);
+  DictionaryAttr entryAttrs(const OnnxValueInfo &info, Value value) {
+    return builder.getDictionaryAttr({builder.getNamedAttr(kNameAttr, builder.getStringAttr(info.name)),
+                                      builder.getNamedAttr(kDimsAttr, dimNames(info.name, info.type, value))});
+  }
 };
 
 } // namespace
@@ -364,11 +368,12 @@ void GraphImporter::importInputs() {
   function = func::FuncOp::create(builder, module.getLoc(), "main", builder.getFunctionType(types, {}));
   Block *entry = function.addEntryBlock();
   builder.setInsertionPointToEnd(entry);
-  for (auto [i, input] : llvm::enumerate(inputs)) {
-    Value argument = entry->getArgument(i);
+  SmallVector<DictionaryAttr> attrs;
+  for (auto [input, argument] : llvm::zip_equal(inputs, entry->getArguments()))
+    attrs.push_back(entryAttrs(*input, argument));
+  function.setAllArgAttrs(attrs); // one by one takes quadratic time
+  for (auto [input, argument] : llvm::zip_equal(inputs, entry->getArguments())) {
     argument.setLoc(named(input->name, "input"));
-    function.setArgAttr(i, kNameAttr, builder.getStringAttr(input->name));
-    function.setArgAttr(i, kDimsAttr, dimNames(input->name, input->type, argument));
     begin(input->name, "input");
     scope.values[input->name] = importer.checkSize(argument);
   }
@@ -635,23 +640,26 @@ void GraphImporter::finish() {
   tapKept(results);
   func::ReturnOp::create(builder, function.getLoc(), results);
   function.setType(builder.getFunctionType(function.getArgumentTypes(), ValueRange(results).getTypes()));
-  for (auto [i, output] : llvm::enumerate(model.graph.outputs)) {
-    function.setResultAttr(i, kNameAttr, builder.getStringAttr(output.name));
-    function.setResultAttr(i, kDimsAttr, dimNames(output.name, output.type, results[i]));
-  }
-  eraseDeadOps(function.getBody().front());
+  SmallVector<DictionaryAttr> attrs;
+  for (auto [output, result] : llvm::zip_equal(model.graph.outputs, results))
+    attrs.push_back(entryAttrs(output, result));
+  function.setAllResultAttrs(attrs);
 }
 
 LogicalResult GraphImporter::run() {
   importer.host.readWeight = [this](UseWeightOp use) { return readWeight(use); };
   collectTables();
   importInputs();
-  ShapeBuilder::DeferredPlacement placement(importer.shapes, function.getBody().front());
-  for (const OnnxNode &node : model.graph.nodes)
-    visit(node, 0);
-  checkOutputs();
+  {
+    ShapeBuilder::DeferredPlacement placement(importer.shapes, function.getBody().front());
+    for (const OnnxNode &node : model.graph.nodes)
+      visit(node, 0);
+    checkOutputs();
+    if (problems.empty())
+      finish();
+  }
   if (problems.empty())
-    finish();
+    eraseDeadOps(function.getBody().front());
   problems.emit();
   return success(problems.empty());
 }

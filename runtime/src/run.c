@@ -53,14 +53,10 @@ static hone_status stage(hone_rt_session *session, const hone_tensor *inputs) {
     char *copy = session->staging.data + used;
     /* One that is only not aligned is one element of all its bytes. */
     bool contiguous = hone_rt_is_contiguous(dims, input->strides, input->ndim);
-    int64_t element = input->dtype.bits / 8;
     hone_rt_copy_strided(copy, session->sources[i], dims, input->strides, contiguous ? 0 : input->ndim,
-                         contiguous ? input_bytes(session, i) : element, session->cancel);
+                         contiguous ? input_bytes(session, i) : input->dtype.bits / 8, session->cancel);
     hone_rt_add_aligned(used, input_bytes(session, i), &used);
     session->inputs[i] = copy;
-    /* An output may lie over the original: what the plan has read is read again from the copy. */
-    session->sources[i] = copy;
-    hone_rt_set_steps(session->steps[i], dims, NULL, input->ndim, element);
   }
   return HONE_OK;
 }

@@ -128,6 +128,9 @@ static hone_status check_memory(hone_rt_session *session, int32_t index, const h
     return hone_rt_error(error, HONE_INVALID_ARGUMENT,
                          "input '%s': its elements would lie outside the address space; check strides and byte_offset",
                          value->name);
+  if (overlaps(data + (uintptr_t)low, high - low, (uintptr_t)session, session->bytes))
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT,
+                         "input '%s': is a shape that this session owns and will overwrite; copy it", value->name);
   if (overlaps(data + (uintptr_t)low, high - low, (uintptr_t)session->arena.data, session->arena.bytes))
     return hone_rt_error(error, HONE_INVALID_ARGUMENT,
                          "input '%s': is an output that this session owns and will overwrite; copy it, or bind the "
@@ -173,16 +176,29 @@ hone_status hone_rt_validate(hone_rt_session *session, const hone_tensor *inputs
   return HONE_OK;
 }
 
+/* The bytes that input `index` reaches, from *begin on. */
+static int64_t extent(const hone_rt_session *session, int32_t index, uintptr_t *begin) {
+  const hone_program_value *value = &session->program->inputs[index];
+  const int64_t *dims = session->input_dims[index], *steps = session->steps[index];
+  int64_t low = 0, high = hone_rt_tensor_bytes(value, dims) ? hone_rt_element_bytes(value->dtype) : 0;
+  for (int32_t i = 0; high && i < value->rank; ++i)
+    *(steps[i] < 0 ? &low : &high) += (dims[i] - 1) * steps[i];
+  *begin = (uintptr_t)session->sources[index] + (uintptr_t)low;
+  return high - low;
+}
+
 /* A caller's buffer may overlap neither an input nor another one. */
 static hone_status check_apart(hone_rt_session *session, int32_t index, int64_t bytes) {
   const hone_program *program = session->program;
   uintptr_t data = (uintptr_t)session->outputs[index];
   const char *text = "output '%s': its buffer overlaps %s '%s'; give each memory of its own";
   const char *name = program->outputs[index].name;
-  for (int32_t i = 0; i < program->input_count; ++i)
-    if (overlaps(data, bytes, (uintptr_t)session->inputs[i],
-                 hone_rt_tensor_bytes(&program->inputs[i], session->input_dims[i])))
+  for (int32_t i = 0; i < program->input_count; ++i) {
+    uintptr_t begin;
+    int64_t reached = extent(session, i, &begin);
+    if (overlaps(data, bytes, begin, reached))
       return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, text, name, "input", program->inputs[i].name);
+  }
   for (int32_t i = 0; i < index; ++i)
     if (overlaps(data, bytes, (uintptr_t)session->outputs[i],
                  hone_rt_tensor_bytes(&program->outputs[i], session->planned_dims[i])))

@@ -1,6 +1,6 @@
 // The planned @main becomes two functions over hone_frame: `plan` computes sizes and checks, `run` launches.
 //
-// Arithmetic is copied with index as i64 and lowered by the upstream conversions; memory and launches are a few loads,
+// Arithmetic is copied with index as i64 and lowered by hone-convert-to-llvm; memory and launches are a few loads,
 // stores and calls each. In `run` LLVM drops what only `plan` needs.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -28,11 +28,20 @@ using namespace hone;
 
 namespace {
 
+/// How many of the arguments of a planned @main are inputs: outputs follow, and the arena is the last.
+int64_t countInputs(func::FuncOp main) {
+  int64_t count = 0, last = int64_t(main.getNumArguments()) - 1;
+  while (count < last && !main.getArgAttr(count, "hone.output"))
+    ++count;
+  return count;
+}
+
 class ProgramLowering {
 public:
   ProgramLowering(ModuleOp top, ModuleOp program, func::FuncOp main, ProgramData &data)
-      : symbols(top), program(program), main(main), data(data), builder(main.getContext()), loc(main.getLoc()),
-        pointer(LLVM::LLVMPointerType::get(main.getContext())), i32(builder.getI32Type()), i64(builder.getI64Type()) {}
+      : symbols(top), program(program), main(main), data(data), inputCount(countInputs(main)),
+        builder(main.getContext()), loc(main.getLoc()), pointer(LLVM::LLVMPointerType::get(main.getContext())),
+        i32(builder.getI32Type()), i64(builder.getI64Type()) {}
 
   void declareRuntime();
   /// Writes one of the two functions.
@@ -56,6 +65,8 @@ private:
     LLVM::StoreOp::create(builder, loc, value, at(base, byteOffset));
   }
   void lower(Operation *op);
+  /// Where a launch finds `buffer`: computed at the launch, so that nothing is kept on the stack from one to the next.
+  Value addressOf(Value buffer);
   void lowerLaunch(LaunchOp launch);
   void lowerCheck(CheckOp check);
   void lowerReturn(func::ReturnOp op);
@@ -66,12 +77,13 @@ private:
   Value ofInput(int64_t table, int64_t input) {
     return loadField(loadField(frame, table, pointer), input * 8, pointer);
   }
-  bool isInput(int64_t argument) { return !main.getArgAttr(argument, "hone.output"); }
+  bool isInput(int64_t argument) { return argument < inputCount; }
 
   SymbolTable symbols; // of the module
   ModuleOp program;
   func::FuncOp main;
   ProgramData &data;
+  int64_t inputCount; // of the arguments: inputs, outputs, the arena
   OpBuilder builder;
   Location loc;
   Type pointer, i32, i64;
@@ -121,16 +133,6 @@ void ProgramLowering::write(StringRef name, bool plan) {
     weights = loadField(frame, offsetof(hone_frame, weights), pointer);
     arena = loadField(frame, offsetof(hone_frame, arena), pointer);
   }
-  Value inputTable = loadField(frame, offsetof(hone_frame, inputs), pointer);
-  Value outputTable = isPlan ? Value() : loadField(frame, offsetof(hone_frame, outputs), pointer);
-  int64_t inputs = 0, outputs = 0;
-  for (BlockArgument argument : main.getArguments().drop_back()) {
-    bool input = isInput(argument.getArgNumber());
-    if (input)
-      mapping.map(argument, loadField(inputTable, 8 * inputs++, pointer));
-    else if (!isPlan)
-      mapping.map(argument, loadField(outputTable, 8 * outputs++, pointer));
-  }
   for (Operation &op : main.getBody().front())
     lower(&op);
 }
@@ -143,23 +145,8 @@ void ProgramLowering::lower(Operation *op) {
     return isPlan ? lowerCheck(check) : void();
   if (auto result = dyn_cast<func::ReturnOp>(op))
     return lowerReturn(result);
-  if (auto view = dyn_cast<memref::ViewOp>(op)) {
-    if (!isPlan)
-      mapping.map(view.getResult(), at(arena, mapping.lookup(view.getByteShift())));
-    return;
-  }
-  if (auto cast = dyn_cast<memref::CastOp>(op)) { // of a view whose dims have become known
-    if (!isPlan)
-      mapping.map(cast.getDest(), mapping.lookup(cast.getSource()));
-    return;
-  }
-  if (auto use = dyn_cast<UseWeightOp>(op)) {
-    auto weight = symbols.lookup<WeightOp>(use.getWeight());
-    if (!isPlan)
-      mapping.map(use.getOutput(),
-                  at(weights, number(i64, weight->getAttrOfType<IntegerAttr>("hone.offset").getInt())));
-    return;
-  }
+  if (isa<memref::ViewOp, memref::CastOp, UseWeightOp>(op))
+    return; // addressOf
   if (auto dim = dyn_cast<memref::DimOp>(op)) {
     int64_t input = cast<BlockArgument>(dim.getSource()).getArgNumber();
     mapping.map(dim.getResult(),
@@ -245,9 +232,24 @@ void ProgramLowering::returnIfFailed(Value status) {
   builder.setInsertionPointToEnd(next);
 }
 
+Value ProgramLowering::addressOf(Value buffer) {
+  while (auto cast = buffer.getDefiningOp<memref::CastOp>()) // of a view whose dims have become known
+    buffer = cast.getSource();
+  if (auto view = buffer.getDefiningOp<memref::ViewOp>())
+    return at(arena, mapping.lookup(view.getByteShift()));
+  if (auto use = buffer.getDefiningOp<UseWeightOp>()) {
+    auto weight = symbols.lookup<WeightOp>(use.getWeight());
+    return at(weights, number(i64, weight->getAttrOfType<IntegerAttr>("hone.offset").getInt()));
+  }
+  int64_t argument = cast<BlockArgument>(buffer).getArgNumber();
+  return isInput(argument) ? ofInput(offsetof(hone_frame, inputs), argument)
+                           : loadField(loadField(frame, offsetof(hone_frame, outputs), pointer),
+                                       8 * (argument - inputCount), pointer);
+}
+
 void ProgramLowering::lowerLaunch(LaunchOp launch) {
   for (auto [i, buffer] : llvm::enumerate(launch.getBuffers()))
-    storeField(bufferTable, 8 * i, mapping.lookup(buffer));
+    storeField(bufferTable, 8 * i, addressOf(buffer));
   for (auto [i, size] : llvm::enumerate(launch.getSizes()))
     storeField(sizeTable, 8 * i, mapping.lookup(size));
   storeField(launchRecord, offsetof(hone_launch, kernel), data.address(builder, launch.getKernel()));
@@ -299,6 +301,54 @@ void ProgramLowering::lowerReturn(func::ReturnOp op) {
   LLVM::ReturnOp::create(builder, loc, number(i32, 0));
 }
 
+/// What hone-plan-memory gives and a stage file may have lost. The verifiers of other dialects have seen the rest.
+LogicalResult checkIsPlanned(ModuleOp module, func::FuncOp main) {
+  SymbolTable symbols(module);
+  int64_t inputs = countInputs(main), arguments = main.getNumArguments();
+  if (!arguments || !llvm::all_of(main.getArgumentTypes(), llvm::IsaPred<MemRefType>) || !main.getBody().hasOneBlock())
+    return main.emitOpError(
+        "wants one block, and memory as arguments: hone-plan-memory comes before hone-lower-program");
+  int64_t sizes = 2; // of arena and scratch, then the outputs' dims
+  for (int64_t i = inputs; i + 1 < arguments; ++i) {
+    if (!main.getArgAttr(i, "hone.output"))
+      return main.emitOpError("wants inputs, then outputs (hone.output), then the arena as arguments");
+    sizes += cast<MemRefType>(main.getArgumentTypes()[i]).getRank();
+  }
+  if (int64_t(main.getNumResults()) != sizes || !llvm::all_of(main.getResultTypes(), llvm::IsaPred<IndexType>))
+    return main.emitOpError("wants to return ")
+           << sizes << " index values: bytes of arena and scratch, dims of outputs";
+  auto argumentOf = [](Value memory) {
+    while (auto cast = memory.getDefiningOp<memref::CastOp>())
+      memory = cast.getSource();
+    auto argument = dyn_cast<BlockArgument>(memory);
+    return argument ? int64_t(argument.getArgNumber()) : -1;
+  };
+  for (Operation &op : main.getBody().front()) {
+    if (auto use = dyn_cast<UseWeightOp>(op)) {
+      auto weight = symbols.lookup<WeightOp>(use.getWeight());
+      if (!weight->getAttrOfType<IntegerAttr>("hone.offset"))
+        return weight.emitOpError("has no hone.offset, its place among the weights, which hone-plan-memory gives it");
+    } else if (auto dim = dyn_cast<memref::DimOp>(op)) { // upstream's verifier takes any index
+      auto index = dim.getConstantIndex();
+      if (!index || *index < 0 || *index >= cast<MemRefType>(dim.getSource().getType()).getRank())
+        return dim.emitOpError("asks for a dim that ") << dim.getSource().getType() << " does not have";
+    }
+    bool readsInput = isa<memref::LoadOp, memref::DimOp>(op);
+    if (readsInput && (!isa<BlockArgument>(op.getOperand(0)) || argumentOf(op.getOperand(0)) >= inputs))
+      return op.emitOpError("reads what is no input: before the first launch there is nothing else");
+    if (isa<memref::ViewOp>(op) && argumentOf(op.getOperand(0)) != arguments - 1)
+      return op.emitOpError("views what is not the arena, the last argument of @main");
+    bool isPlace = isa<memref::ViewOp, memref::CastOp, UseWeightOp, LaunchOp>(op);
+    if (!readsInput && !isPlace && llvm::any_of(op.getOperandTypes(), llvm::IsaPred<BaseMemRefType>))
+      return op.emitOpError("touches memory, which only launches do in a planned program");
+    if (auto launch = dyn_cast<LaunchOp>(op))
+      for (Value buffer : launch.getBuffers())
+        if (argumentOf(buffer) == arguments - 1)
+          return op.emitOpError("takes the whole arena: memref.view gives a buffer its place in it");
+  }
+  return success();
+}
+
 struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
   using LowerProgramBase::LowerProgramBase;
 
@@ -310,18 +360,8 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
       module.emitError("wants a planned function @main (hone-plan-memory)");
       return signalPassFailure();
     }
-    SymbolTable symbols(module);
-    for (auto use : main.getOps<UseWeightOp>())
-      if (auto weight = symbols.lookup<WeightOp>(use.getWeight()); !weight->getAttrOfType<IntegerAttr>("hone.offset")) {
-        weight.emitOpError("has no hone.offset, its place among the weights, which hone-plan-memory gives it");
-        return signalPassFailure();
-      }
-    for (auto dim : main.getOps<memref::DimOp>()) // upstream's verifier takes any
-      if (auto index = dim.getConstantIndex();
-          !index || *index < 0 || *index >= cast<MemRefType>(dim.getSource().getType()).getRank()) {
-        dim.emitOpError("asks for a dim that ") << dim.getSource().getType() << " does not have";
-        return signalPassFailure();
-      }
+    if (failed(checkIsPlanned(module, main)))
+      return signalPassFailure();
     auto targetAttr = module->getAttrOfType<TargetAttr>(kTargetAttr);
     llvm::Expected<const CpuTarget &> target = lookupTarget(targetAttr ? targetAttr.getLevel() : "");
     if (!target) {

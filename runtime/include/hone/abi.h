@@ -104,8 +104,9 @@ typedef struct hone_program {
   int32_t input_count;
   int32_t output_count;
   int32_t symbol_count;
-  uint32_t cpu_features;         /* HONE_CPU_*: what the kernels need */
-  int32_t (*plan)(hone_frame *); /* inputs, input_dims -> output_dims, arena_bytes, scratch_bytes; launches nothing */
+  uint32_t cpu_features; /* HONE_CPU_*: what the kernels need */
+  int32_t (*plan)(
+      hone_frame *); /* sources, steps, input_dims -> output_dims, arena_bytes, scratch_bytes; launches nothing */
   int32_t (*run)(hone_frame *);
 } hone_program;
 

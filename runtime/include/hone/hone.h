@@ -275,9 +275,10 @@ static inline hone_status hone_session_reserve(hone_session *session, const hone
   return status ? status : session->library->functions->session_reserve(session, inputs, input_count, error);
 }
 
-/* Runs the model. Inputs are only read: they may be strided, may be shared between threads, and may not overlap
- * outputs. Everything that can be wrong with an input is found before anything runs; the session is usable after every
- * error. After an error in the run itself (a bad index in the data, cancellation) what outputs hold is unspecified. */
+/* Runs the model. Inputs are only read: they may be strided, may be shared between threads, may not overlap
+ * outputs, and nobody may write to them until the call is over. Everything that can be wrong with an input is found
+ * before anything runs; the session is usable after every error. After an error in the run itself (a bad index in the
+ * data, cancellation) what outputs hold is unspecified. */
 static inline hone_status hone_run(hone_session *session, const hone_tensor *inputs, int32_t input_count,
                                    hone_output *outputs, int32_t output_count, hone_error *error) {
   hone_status status = hone_session_check(session, error);

@@ -204,8 +204,8 @@ TEST(Session, HostValuesAreReadWhereTheyLie) {
   Session session(allocator.options(), of);
   for (int64_t length : {6, 60}) { // grows
     Inputs inputs(2, length);
-    // Turned around, and at odd addresses, in memory that the output is written to as well.
-    std::vector<char> memory(size_t(length) * 2 * 2 * sizeof(int64_t) + 16);
+    // Turned around, and at odd addresses.
+    std::vector<char> memory(size_t(length) * 2 * sizeof(int64_t) + 1);
     char *first = memory.data() + 1, *last = first + (2 * length - 1) * int64_t(sizeof(int64_t));
     for (int64_t i = 0; i < 2 * length; ++i)
       memcpy(last - i * int64_t(sizeof(int64_t)), &inputs.ids[size_t(i)], sizeof(int64_t));
@@ -218,11 +218,30 @@ TEST(Session, HostValuesAreReadWhereTheyLie) {
     EXPECT_EQ(planned, inputs.ids);
     EXPECT_EQ(allocator.taken, taken);
     hone_output outputs[2] = {};
-    outputs[0].data = memory.data();
-    outputs[0].capacity = memory.size();
     EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_OK) << session.error.message;
     EXPECT_EQ(ran, inputs.ids);
+    // Where all of them lie, no output may be written to: `run` reads them again.
+    std::vector<char> over(memory.size() + size_t(length) * 2 * 2 * sizeof(float));
+    std::copy(memory.begin(), memory.end(), over.end() - std::ptrdiff_t(memory.size()));
+    inputs.tensors[0].data = over.data() + over.size() - sizeof(int64_t);
+    outputs[0].data = over.data() + 64 - reinterpret_cast<uintptr_t>(over.data()) % 64;
+    outputs[0].capacity = over.size() - 64;
+    EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_INVALID_ARGUMENT);
+    EXPECT_STREQ(session.error.message,
+                 "output 'picked': its buffer overlaps input 'ids'; give each memory of its own");
   }
+}
+
+TEST(Session, PlannedShapeAsDataOfAnInput) {
+  // The next plan would overwrite what it reads.
+  Session session;
+  Inputs inputs(1, 3);
+  hone_plan plan;
+  ASSERT_EQ(hone_session_plan(session.handle, inputs.tensors.data(), 3, &plan, nullptr), HONE_OK);
+  inputs.tensors[0].data = plan.outputs[0].shape;
+  hone_output outputs[2] = {};
+  EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(session.error.message, "input 'ids': is a shape that this session owns and will overwrite; copy it");
 }
 
 TEST(Session, PlannedShapeAsTheShapeOfAnInput) {

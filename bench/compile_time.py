@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Time of compiling against the size of the model: CPU seconds, and how they grow when the model doubles.
+
+    compile_time.py [--hone FILE]... [--kinds NAMES] [--sizes N,N,...] [--repeat N] [--limit RATIO] [--json FILE]
+
+Kinds of models: `layers` (MatMul, Add, Relu, Add, LayerNormalization, with weights of their own), `chain` (element-wise
+operators, one after the other), `shapes` (arithmetic on a dim), `concats` (each result a dim longer), `wide` (as many
+inputs and outputs as operators), `initializers` (constants of different sizes, each used once), `functions` (each calls
+the next one). Sizes are numbers of nodes. Several --hone are measured in turn. A figure is the least of --repeat runs,
+user time of all threads. With --limit it exits 1 where twice the nodes take more than RATIO times as long.
+
+SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+WIDTH = 8
+MAX_CALL_DEPTH = 30  # of functions that call each other; the importer takes 32
+
+
+def tensor(name, dims):
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, dims)
+
+
+def model(nodes, inputs, outputs, initializers=(), functions=()):
+    graph = helper.make_graph(nodes, "g", inputs, outputs, list(initializers))
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("local", 1)]
+    result = helper.make_model(graph, ir_version=9, opset_imports=opsets[: 1 + bool(functions)])
+    result.functions.extend(functions)
+    return result
+
+
+def in_a_row(count, make):
+    """`count` nodes, of which make(i, input, output) makes each."""
+    nodes = [make(i, f"v{i - 1}" if i else "x", f"v{i}") for i in range(count)]
+    return model(nodes, [tensor("x", ["n", WIDTH])], [tensor(nodes[-1].output[0], ["m", WIDTH])])
+
+
+def chain(count):
+    return in_a_row(count, lambda i, x, y: helper.make_node("Neg" if i % 2 else "Relu", [x], [y]))
+
+
+def concats(count):
+    return in_a_row(count, lambda i, x, y: helper.make_node("Concat", [x, "x"], [y], axis=0))
+
+
+def layers(count):
+    random = np.random.default_rng(0)
+    nodes, weights, x = [], [], "x"
+    for i in range(count // 5):
+        for name, shape in (("w", (WIDTH, WIDTH)), ("b", (WIDTH,)), ("s", (WIDTH,))):
+            weights.append(numpy_helper.from_array(random.standard_normal(shape).astype(np.float32), f"{name}{i}"))
+        nodes += [
+            helper.make_node("MatMul", [x, f"w{i}"], [f"m{i}"]),
+            helper.make_node("Add", [f"m{i}", f"b{i}"], [f"a{i}"]),
+            helper.make_node("Relu", [f"a{i}"], [f"r{i}"]),
+            helper.make_node("Add", [f"r{i}", x], [f"d{i}"]),
+            helper.make_node("LayerNormalization", [f"d{i}", f"s{i}"], [f"n{i}"]),
+        ]
+        x = f"n{i}"
+    return model(nodes, [tensor("x", ["n", WIDTH])], [tensor(x, ["n", WIDTH])], weights)
+
+
+def shapes(count):
+    nodes = [helper.make_node("Shape", ["x"], ["v"])]
+    for i in range(count - 2):
+        x = f"v{i - 1}" if i else "v"
+        nodes.append(helper.make_node("Add" if i % 2 else "Mul", [x, "three"], [f"v{i}"]))
+    nodes.append(helper.make_node("Expand", ["x", nodes[-1].output[0]], ["y"]))
+    three = numpy_helper.from_array(np.array([3]), "three")
+    return model(nodes, [tensor("x", ["n"])], [tensor("y", ["m"])], [three])
+
+
+def wide(count):
+    nodes = [helper.make_node("Relu", [f"x{i}"], [f"y{i}"]) for i in range(count)]
+    dims = [["n", WIDTH]] * count
+    inputs, outputs = ([tensor(f"{letter}{i}", d) for i, d in enumerate(dims)] for letter in "xy")
+    return model(nodes, inputs, outputs)
+
+
+def initializers(count):
+    random = np.random.default_rng(0)
+    constants = [random.standard_normal((1 + i % 7, WIDTH)).astype(np.float32) for i in range(count)]
+    nodes = []
+    for i in range(0, count, 10):
+        names = [f"c{j}" for j in range(i, min(i + 10, count))]
+        nodes.append(helper.make_node("Concat", ["x", *names], [f"y{i}"], axis=0))
+    outputs = [tensor(node.output[0], [f"m{i}", WIDTH]) for i, node in enumerate(nodes)]
+    weights = [numpy_helper.from_array(constant, f"c{i}") for i, constant in enumerate(constants)]
+    return model(nodes, [tensor("x", ["n", WIDTH])], outputs, weights)
+
+
+def functions(count):
+    """Function i computes and calls function i + 1, up to the depth that is allowed."""
+    depth = min(count, MAX_CALL_DEPTH)
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("local", 1)]
+    made = []
+    for i in range(depth):
+        body = [helper.make_node("Relu", ["a"], ["b"])]
+        body.append(helper.make_node(f"F{i + 1}", ["b"], ["c"], domain="local") if i + 1 < depth else
+                    helper.make_node("Neg", ["b"], ["c"]))  # fmt: skip
+        made.append(helper.make_function("local", f"F{i}", ["a"], ["c"], body, opsets))
+    result = in_a_row(max(count // depth, 1), lambda i, x, y: helper.make_node("F0", [x], [y], domain="local"))
+    result.opset_import.append(helper.make_opsetid("local", 1))
+    result.functions.extend(made)
+    return result
+
+
+KINDS = {make.__name__: make for make in (layers, chain, shapes, concats, wide, initializers, functions)}
+
+
+def seconds(hone, path, folder):
+    """User time of one compile."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    done = subprocess.run([hone, "compile", path, "-o", f"{folder}/m.so"], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{path}: {done.stderr[:1000]}")
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+
+
+def measure(kind, sizes, compilers, repeat):
+    """[[seconds of each compiler] for each size]"""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [f"{folder}/{kind}-{size}.onnx" for size in sizes]
+        for path, size in zip(paths, sizes):
+            onnx.save(KINDS[kind](size), path)
+        runs = [[[seconds(hone, path, folder) for hone in compilers] for path in paths] for _ in range(repeat)]
+    return np.min(runs, axis=0).tolist()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hone", action="append", help="compiler; default: the one in PATH")
+    parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument("--sizes", default="100,1000,2500,5000,10000,20000")
+    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--limit", type=float, help="most that twice the nodes may take, as a ratio")
+    parser.add_argument("--json", help="write the figures there, too")
+    options = parser.parse_args()
+    compilers = options.hone or [shutil.which("hone") or "hone"]
+    sizes = [int(size) for size in options.sizes.split(",")]
+    rows, failed = [], False
+    for kind in options.kinds.split(","):
+        figures = measure(kind, sizes, compilers, options.repeat)
+        for i, (size, own) in enumerate(zip(sizes, figures)):
+            rows.append({"kind": kind, "nodes": size, "seconds": own})
+            grown = ""
+            if i:
+                # What a doubling costs, where the sizes are further apart than that.
+                doublings = np.log2(size / sizes[i - 1])
+                ratio = (own[-1] / figures[i - 1][-1]) ** (1 / doublings)
+                grown = f"  x{ratio:.2f} for twice the nodes"
+                if options.limit and ratio > options.limit:
+                    failed, grown = True, grown + f", more than {options.limit}"
+            print(f"{kind:13}{size:7} nodes" + "".join(f"{t:9.2f} s" for t in own) + grown, flush=True)
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump({"compilers": [os.path.basename(hone) for hone in compilers], "rows": rows}, file, indent=1)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+// RUN: hone-opt %s --hone-lower-program --split-input-file --verify-diagnostics
+
+// Planned programs that hands have changed.
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  func.func @main(%x: memref<?xi64> {hone.dims = ["n"], hone.name = "x"}, %y: memref<?xi64> {hone.name = "y", hone.output}, %arena: memref<?xi8>) -> (index, index, index) {
+    %c0 = arith.constant 0 : index
+    // expected-error@+1 {{reads what is no input: before the first launch there is nothing else}}
+    %0 = memref.load %y[%c0] : memref<?xi64>
+    %n = arith.index_cast %0 : i64 to index
+    return %c0, %c0, %n : index, index, index
+  }
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  func.func @main(%x: memref<?xi64> {hone.dims = ["n"], hone.name = "x"}, %y: memref<?xi64> {hone.name = "y", hone.output}, %arena: memref<?xi8>) -> (index, index, index) {
+    %c0 = arith.constant 0 : index
+    %cast = memref.cast %x : memref<?xi64> to memref<4xi64>
+    // expected-error@+1 {{reads what is no input: before the first launch there is nothing else}}
+    %0 = memref.load %cast[%c0] : memref<4xi64>
+    %n = arith.index_cast %0 : i64 to index
+    return %c0, %c0, %n : index, index, index
+  }
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  func.func @main(%x: memref<?xi64> {hone.dims = ["n"], hone.name = "x"}, %y: memref<?xi64> {hone.name = "y", hone.output}, %arena: memref<?xi8>) -> (index, index, index) {
+    %c0 = arith.constant 0 : index
+    // expected-error@+1 {{reads what is no input: before the first launch there is nothing else}}
+    %n = memref.dim %y, %c0 : memref<?xi64>
+    return %c0, %c0, %n : index, index, index
+  }
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  func.func @main(%x: memref<?xi8> {hone.dims = ["n"], hone.name = "x"}, %y: memref<?xi64> {hone.name = "y", hone.output}, %arena: memref<?xi8>) -> (index, index, index) {
+    %c0 = arith.constant 0 : index
+    // expected-error@+1 {{views what is not the arena, the last argument of @main}}
+    %view = memref.view %x[%c0][%c0] : memref<?xi8> to memref<?xi64>
+    return %c0, %c0, %c0 : index, index, index
+  }
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  // expected-error@+1 {{wants inputs, then outputs (hone.output), then the arena as arguments}}
+  func.func @main(%y: memref<?xi64> {hone.name = "y", hone.output}, %x: memref<?xi64> {hone.dims = ["n"], hone.name = "x"}, %arena: memref<?xi8>) -> (index, index, index) {
+    %c0 = arith.constant 0 : index
+    return %c0, %c0, %c0 : index, index, index
+  }
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  func.func @main(%x: memref<?xi64> {hone.dims = ["n"], hone.name = "x"}, %y: memref<?xi64> {hone.name = "y", hone.output}, %arena: memref<?xi8>) -> (index, index, index) {
+    %c0 = arith.constant 0 : index
+    %one = arith.constant 1 : i64
+    // expected-error@+1 {{touches memory, which only launches do in a planned program}}
+    memref.store %one, %y[%c0] : memref<?xi64>
+    return %c0, %c0, %c0 : index, index, index
+  }
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  // expected-error@+1 {{wants to return 3 index values: bytes of arena and scratch, dims of outputs}}
+  func.func @main(%x: memref<?xi64> {hone.dims = ["n"], hone.name = "x"}, %y: memref<?xi64> {hone.name = "y", hone.output}, %arena: memref<?xi8>) -> index {
+    %c0 = arith.constant 0 : index
+    return %c0 : index
+  }
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  // expected-error@+1 {{wants one block, and memory as arguments: hone-plan-memory comes before hone-lower-program}}
+  func.func @main(%x: tensor<?xi64>, %arena: memref<?xi8>) -> (index, index) {
+    %c0 = arith.constant 0 : index
+    return %c0, %c0 : index, index
+  }
+}
