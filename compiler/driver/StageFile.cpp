@@ -4,6 +4,7 @@
 
 #include "compiler/driver/StageFile.h"
 #include "dialects/hone/Hone.h"
+#include "dialects/hone/TargetModel.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/SmallString.h"
@@ -62,6 +63,8 @@ OwningOpRef<ModuleOp> hone::readStage(StringRef file, MLIRContext &context) {
   sources->AddNewSourceBuffer(std::move(*buffer), {});
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
   if (!module || failed(checkModuleBodies(*module)))
+    return {};
+  if (auto main = module->lookupSymbol<func::FuncOp>("main"); main && failed(checkHostProgram(main)))
     return {};
 
   SmallString<128> folder;

@@ -151,6 +151,44 @@ const hone::TargetModel *hone::TargetModel::get(MLIRContext *context) {
   return dialect ? dialect->getRegisteredInterface<TargetModel>() : nullptr;
 }
 
+static bool isHostArithmetic(Operation *op) {
+  return llvm::is_contained({"arith", "math", "scf"}, op->getName().getDialectNamespace());
+}
+
+/// A sign that is put on or taken off.
+static bool isSignCast(Operation *op) {
+  if (!isa<UnrealizedConversionCastOp>(op) || op->getNumOperands() != 1 || op->getNumResults() != 1)
+    return false;
+  auto from = dyn_cast<IntegerType>(op->getOperand(0).getType()),
+       to = dyn_cast<IntegerType>(op->getResult(0).getType());
+  return from && to && from.getWidth() == to.getWidth();
+}
+
+static bool isElementType(Type type) {
+  auto integer = dyn_cast<IntegerType>(type);
+  return type.isF32() || type.isF64() || (integer && llvm::is_contained({1, 8, 16, 32, 64}, integer.getWidth()));
+}
+
+LogicalResult hone::checkHostProgram(func::FuncOp main) {
+  for (Type type : llvm::concat<const Type>(main.getArgumentTypes(), main.getResultTypes()))
+    if (auto shaped = dyn_cast<ShapedType>(type); shaped && !isElementType(shaped.getElementType()))
+      return main.emitOpError("has no elements of ")
+             << shaped.getElementType() << ": there are f32, f64, i1, i8 to i64 and ui8 to ui64";
+  WalkResult result = main.getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {
+    StringRef dialect = op->getName().getDialectNamespace();
+    bool isNested = op->getParentOp() != main;
+    bool isKnown =
+        dialect == "hone" || dialect == "tensor" || dialect == "memref" || isa<func::ReturnOp>(op) || isSignCast(op);
+    if (isHostArithmetic(op) || (isKnown && !isNested))
+      return WalkResult::advance();
+    op->emitOpError(isNested && isKnown ? "stands in a region, where only arithmetic may (arith, math, scf)"
+                                        : "is no operation of a host program: arithmetic (arith, math, scf), elements "
+                                          "and dims of inputs, and operations of hone are");
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
+}
+
 FailureOr<hone::TargetedProgram> hone::TargetedProgram::find(ModuleOp module) {
   TargetedProgram program{module.lookupSymbol<func::FuncOp>("main"), module->getAttrOfType<TargetAttr>(kTargetAttr),
                           TargetModel::get(module.getContext())};
@@ -166,5 +204,7 @@ FailureOr<hone::TargetedProgram> hone::TargetedProgram::find(ModuleOp module) {
   if (!llvm::hasSingleElement(program.main.getBody()) || !areTensors(program.main.getArgumentTypes()) ||
       !areTensors(program.main.getResultTypes()))
     return emitError(program.main.getLoc(), "wants one block, and tensors as arguments and results");
+  if (failed(checkHostProgram(program.main)))
+    return failure();
   return program;
 }

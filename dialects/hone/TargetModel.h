@@ -36,6 +36,9 @@ public:
   static const TargetModel *get(mlir::MLIRContext *context);
 };
 
+/// Whether the host program holds operations and element types that its passes know. If it does not, that was reported.
+llvm::LogicalResult checkHostProgram(mlir::func::FuncOp main);
+
 /// A program in tensor form and what its code is generated for.
 struct TargetedProgram {
   mlir::func::FuncOp main;

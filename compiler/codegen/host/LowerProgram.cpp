@@ -11,6 +11,7 @@
 #include "compiler/codegen/cpu/Targets.h"
 #include "compiler/codegen/host/ProgramData.h"
 #include "dialects/hone/Hone.h"
+#include "dialects/hone/TargetModel.h"
 #include "hone/abi.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -303,6 +304,8 @@ void ProgramLowering::lowerReturn(func::ReturnOp op) {
 
 /// What hone-plan-memory gives and a stage file may have lost. The verifiers of other dialects have seen the rest.
 LogicalResult checkIsPlanned(ModuleOp module, func::FuncOp main) {
+  if (failed(checkHostProgram(main)))
+    return failure();
   SymbolTable symbols(module);
   int64_t inputs = countInputs(main), arguments = main.getNumArguments();
   if (!arguments || !llvm::all_of(main.getArgumentTypes(), llvm::IsaPred<MemRefType>) || !main.getBody().hasOneBlock())
@@ -339,7 +342,9 @@ LogicalResult checkIsPlanned(ModuleOp module, func::FuncOp main) {
     if (isa<memref::ViewOp>(op) && argumentOf(op.getOperand(0)) != arguments - 1)
       return op.emitOpError("views what is not the arena, the last argument of @main");
     bool isPlace = isa<memref::ViewOp, memref::CastOp, UseWeightOp, LaunchOp>(op);
-    if (!readsInput && !isPlace && llvm::any_of(op.getOperandTypes(), llvm::IsaPred<BaseMemRefType>))
+    bool touchesMemory = isa<memref::MemRefDialect>(op.getDialect()) ||
+                         llvm::any_of(op.getOperandTypes(), llvm::IsaPred<BaseMemRefType>);
+    if (touchesMemory && !readsInput && !isPlace)
       return op.emitOpError("touches memory, which only launches do in a planned program");
     if (auto launch = dyn_cast<LaunchOp>(op))
       for (Value buffer : launch.getBuffers())
