@@ -211,9 +211,16 @@ static void destroy(hone_pool *base) {
 
 /* A process may run without some or all of the workers, so a thread that the system refuses is no error. */
 static void start_workers(pool *p) {
-  sigset_t all, before;
-  memset(&all, 0xff, sizeof(all)); /* the program's signal handlers run on its own threads */
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  /* The program's signal handlers run on its own threads. A fault belongs to the thread that made it: blocked there, it
+   * would end the process without a word. */
+  static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
+  unsigned long first = ~0ul; /* signal n is bit n - 1 */
+  for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); ++i)
+    first &= ~(1ul << (faults[i] - 1));
+  sigset_t blocked, before;
+  memset(&blocked, 0xff, sizeof(blocked));
+  memcpy(&blocked, &first, sizeof(first));
+  pthread_sigmask(SIG_SETMASK, &blocked, &before);
   while (p->workers < p->base.threads - 1 && !pthread_create(&p->threads[p->workers], NULL, run_worker, p))
     ++p->workers;
   pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -196,6 +196,28 @@ TEST(Pool, WorkersTakeNoSignals) {
   std::signal(SIGUSR1, before);
 }
 
+TEST(Pool, WorkersHandleTheirOwnFaults) {
+  // Blocked, a fault would end the process without the program's handler.
+  static std::atomic<bool> wasOnWorker, isHandled;
+  static pthread_t owner;
+  wasOnWorker = isHandled = false;
+  owner = pthread_self();
+  auto before = std::signal(SIGFPE, [](int) { isHandled = true; });
+  Pool pool(4);
+  while (!wasOnWorker)
+    pool.handle->parallel(
+        pool.handle, 4,
+        [](void *, int32_t) {
+          if (pthread_equal(pthread_self(), owner))
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+          else if (!wasOnWorker.exchange(true))
+            raise(SIGFPE); // of this thread
+        },
+        nullptr);
+  EXPECT_TRUE(isHandled);
+  std::signal(SIGFPE, before);
+}
+
 TEST(Pool, WrongArguments) {
   hone_pool *pool = nullptr;
   hone_error error;
