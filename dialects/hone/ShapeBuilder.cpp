@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -85,8 +86,11 @@ ArrayRef<llvm::StringMap<unsigned>> ShapeBuilder::symbolsOfEntries(FunctionOpInt
       for (int64_t i = 0; i < type.getRank(); ++i)
         if (type.isDynamicDim(i))
           ++counts[symbolOf(function, argument, i)];
-    if (counts.size() > 1 || (counts.size() == 1 && counts.begin()->second > 1))
+    if (counts.size() > 1 || (counts.size() == 1 && counts.begin()->second > 1)) {
+      for (const auto &each : counts)
+        entriesOf[each.first()].push_back(entries->size());
       entries->push_back(std::move(counts));
+    }
   }
   return *entries;
 }
@@ -111,7 +115,13 @@ std::optional<int64_t> ShapeBuilder::greatestProduct(int64_t coefficient, ArrayR
   while (!symbols.empty()) {
     llvm::StringMap<unsigned> covered;
     unsigned most = 0;
-    for (const llvm::StringMap<unsigned> &own : symbolsOfEntries(cast<FunctionOpInterface>(entry))) {
+    auto known = symbolsOfEntries(cast<FunctionOpInterface>(entry));
+    SmallVector<unsigned> numbers;
+    for (const auto &each : symbols)
+      llvm::append_range(numbers, entriesOf[each.first()]);
+    llvm::sort(numbers);
+    for (unsigned number : numbers) {
+      const llvm::StringMap<unsigned> &own = known[number];
       llvm::StringMap<unsigned> shared;
       unsigned count = 0;
       for (const auto &each : symbols)
@@ -244,17 +254,19 @@ void ShapeBuilder::setDims(Value tensor, ArrayRef<OpFoldResult> dims) {
 }
 
 Value ShapeBuilder::findDim(FunctionOpInterface function, Block &entry, StringRef symbol) {
-  for (BlockArgument argument : entry.getArguments())
-    for (Operation *user : argument.getUsers()) {
-      auto dim = dyn_cast<tensor::DimOp>(user);
-      if (!dim || dim->getBlock() != &entry || !dim.getConstantIndex() ||
-          symbolOf(function, argument, *dim.getConstantIndex()) != symbol)
-        continue;
-      bool precedes = builder.getInsertionBlock() != &entry || builder.getInsertionPoint() == entry.end() ||
-                      dim->isBeforeInBlock(&*builder.getInsertionPoint());
-      if (precedes)
-        return dim;
-    }
+  if (!standingDims) {
+    standingDims.emplace();
+    for (BlockArgument argument : entry.getArguments())
+      for (Operation *user : argument.getUsers())
+        if (auto dim = dyn_cast<tensor::DimOp>(user); dim && dim->getBlock() == &entry && dim.getConstantIndex())
+          (*standingDims)[symbolOf(function, argument, *dim.getConstantIndex())].push_back(dim);
+  }
+  for (Value dim : standingDims->lookup(symbol)) {
+    bool precedes = builder.getInsertionBlock() != &entry || builder.getInsertionPoint() == entry.end() ||
+                    dim.getDefiningOp()->isBeforeInBlock(&*builder.getInsertionPoint());
+    if (precedes)
+      return dim;
+  }
   return {};
 }
 
@@ -377,43 +389,50 @@ static void setInsertionPointAfterAll(OpBuilder &builder, ArrayRef<Value> values
     builder.setInsertionPointToStart(block);
 }
 
+std::optional<ShapeBuilder::Kind> ShapeBuilder::kindOf(Operation *op) {
+  return llvm::TypeSwitch<Operation *, std::optional<Kind>>(op)
+      .Case([](arith::AddIOp) { return Add; })
+      .Case([](arith::SubIOp) { return Sub; })
+      .Case([](arith::MulIOp) { return Mul; })
+      .Case([](arith::MinSIOp) { return Min; })
+      .Case([](arith::MaxSIOp) { return Max; })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+ShapeBuilder::Key ShapeBuilder::keyOf(Kind kind, Value a, Value b) {
+  void *lhs = a.getAsOpaquePointer(), *rhs = b.getAsOpaquePointer();
+  return commutes(kind) && rhs < lhs ? Key(kind, rhs, lhs) : Key(kind, lhs, rhs);
+}
+
+void ShapeBuilder::deferIn(Block &block) {
+  assert(!placeLaterIn && "one at a time");
+  placeLaterIn = &block;
+  for (Operation &op : block)
+    if (auto kind = kindOf(&op))
+      standing[keyOf(*kind, op.getOperand(0), op.getOperand(1))].push_back(&op);
+}
+
 Value ShapeBuilder::find(Kind kind, Value a, Value b) const {
-  auto isOfKind = [&](Operation *op) {
-    switch (kind) {
-    case Add:
-      return isa<arith::AddIOp>(op);
-    case Sub:
-      return isa<arith::SubIOp>(op);
-    case Mul:
-      return isa<arith::MulIOp>(op);
-    case Min:
-      return isa<arith::MinSIOp>(op);
-    case Max:
-      return isa<arith::MaxSIOp>(op);
-    case Div:
-    case Broadcast: // of several ops
-      return false;
-    }
-    llvm_unreachable("all kinds handled");
-  };
   Block *block = builder.getInsertionBlock();
-  for (Operation *user : (getConstant(a) ? b : a).getUsers()) {
-    if (user->getBlock() != block || !isOfKind(user))
-      continue;
-    Value lhs = user->getOperand(0), rhs = user->getOperand(1);
-    bool isSame = (lhs == a && rhs == b) || (commutes(kind) && lhs == b && rhs == a);
-    if (isSame && (builder.getInsertionPoint() == block->end() || user->isBeforeInBlock(&*builder.getInsertionPoint())))
-      return user->getResult(0);
+  auto precedes = [&](Operation *op) {
+    return builder.getInsertionPoint() == block->end() || op->isBeforeInBlock(&*builder.getInsertionPoint());
+  };
+  if (block == placeLaterIn && !standing.empty()) {
+    for (Operation *op : standing.lookup(keyOf(kind, a, b)))
+      if (precedes(op))
+        return op->getResult(0);
+    return {};
   }
+  for (Operation *user : (getConstant(a) ? b : a).getUsers())
+    if (user->getBlock() == block && kindOf(user) == kind &&
+        keyOf(kind, user->getOperand(0), user->getOperand(1)) == keyOf(kind, a, b) && precedes(user))
+      return user->getResult(0);
   return {};
 }
 
 OpFoldResult ShapeBuilder::memoized(Kind kind, OpFoldResult a, OpFoldResult b) {
   Value lhs = materialize(a), rhs = materialize(b);
-  if (commutes(kind))
-    if (Value swapped = memo.lookup({unsigned(kind), rhs.getAsOpaquePointer(), lhs.getAsOpaquePointer()}))
-      return swapped;
-  Value &entry = memo[{unsigned(kind), lhs.getAsOpaquePointer(), rhs.getAsOpaquePointer()}];
+  Value &entry = memo[keyOf(kind, lhs, rhs)];
   if (entry || (entry = find(kind, lhs, rhs)))
     return entry;
   // As early as the operands allow: who asks next for the same value may stand further up.
@@ -430,6 +449,7 @@ OpFoldResult ShapeBuilder::memoized(Kind kind, OpFoldResult a, OpFoldResult b) {
 
 void ShapeBuilder::placeDeferred() {
   Block *block = std::exchange(placeLaterIn, nullptr);
+  standing.clear();
   if (deferred.empty())
     return;
   SmallVector<Operation *> standing{nullptr};

@@ -84,10 +84,7 @@ public:
   /// each value which of its operands is the last one would number the ops of the block again and again.
   class DeferredPlacement {
   public:
-    DeferredPlacement(ShapeBuilder &shapes, mlir::Block &block) : shapes(shapes) {
-      assert(!shapes.placeLaterIn && "one at a time");
-      shapes.placeLaterIn = &block;
-    }
+    DeferredPlacement(ShapeBuilder &shapes, mlir::Block &block) : shapes(shapes) { shapes.deferIn(block); }
     ~DeferredPlacement() { shapes.placeDeferred(); }
     DeferredPlacement(const DeferredPlacement &) = delete;
 
@@ -99,9 +96,14 @@ public:
 
 private:
   enum Kind { Add, Sub, Mul, Div, Min, Max, Broadcast };
+  using Key = std::tuple<unsigned, void *, void *>;
+  static std::optional<Kind> kindOf(mlir::Operation *op);
+  /// The same for both orders of operands where the order does not matter.
+  static Key keyOf(Kind kind, mlir::Value a, mlir::Value b);
   static bool commutes(Kind kind) { return kind == Add || kind == Mul || kind == Min || kind == Max; }
   mlir::OpFoldResult memoized(Kind kind, mlir::OpFoldResult a, mlir::OpFoldResult b);
   mlir::Value build(Kind kind, mlir::Value a, mlir::Value b);
+  void deferIn(mlir::Block &block);
   /// Puts each deferred op behind the last of its operands.
   void placeDeferred();
   /// The same arithmetic where it stands already, before the builder's place; null if there is none.
@@ -117,14 +119,18 @@ private:
   mlir::Value findDim(mlir::FunctionOpInterface function, mlir::Block &entry, llvm::StringRef symbol);
 
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::OpFoldResult, 4>> known;
-  llvm::DenseMap<std::tuple<unsigned, void *, void *>, mlir::Value> memo;
+  llvm::DenseMap<Key, mlir::Value> memo;
   std::map<int64_t, mlir::Value> constants; // any number may be a key, which DenseMap does not allow
   llvm::StringMap<mlir::Value> symbols;
   llvm::DenseMap<mlir::Value, unsigned> factorOrder;
   llvm::DenseMap<mlir::Value, IndexRange> ranges;
   std::optional<llvm::SmallVector<llvm::StringMap<unsigned>>> entries;
+  llvm::StringMap<llvm::SmallVector<unsigned>> entriesOf; // which of `entries` have a symbol
+  /// Dims of the entry's arguments that stood there before, by symbol.
+  std::optional<llvm::StringMap<llvm::SmallVector<mlir::Value>>> standingDims;
   mlir::Block *placeLaterIn = nullptr;
-  mlir::Block deferred; // in the order in which they were built
+  llvm::DenseMap<Key, llvm::SmallVector<mlir::Operation *, 1>> standing; // arithmetic that it had before
+  mlir::Block deferred;                                                  // in the order in which they were built
 };
 
 /// Sets the static dims of a freshly built op's results from its shape function (they were built all-dynamic).

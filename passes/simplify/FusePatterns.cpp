@@ -29,8 +29,9 @@ bool hone::isNearly(double value, double wanted) { return std::abs(value - wante
 bool hone::isScalar(Value value, double wanted) { return getScalar(value) == wanted; }
 
 static void collectFactors(Value value, bool isRoot, Product &product) {
+  constexpr size_t maxOperations = 16; // no pattern has as many, and a chain of products is read from each of its links
   Operation *op = value.getDefiningOp();
-  if (isa_and_present<MulOp, DivOp>(op) && (isRoot || op->hasOneUse())) {
+  if (isa_and_present<MulOp, DivOp>(op) && (isRoot || op->hasOneUse()) && product.operations.size() < maxOperations) {
     Value a = op->getOperand(0), b = op->getOperand(1);
     if (isa<MulOp>(op) && getScalar(a))
       std::swap(a, b);
