@@ -452,13 +452,13 @@ void ShapeBuilder::placeDeferred() {
   standing.clear();
   if (deferred.empty())
     return;
-  SmallVector<Operation *> standing{nullptr};
-  llvm::DenseMap<Operation *, size_t> place; // of `standing`, and behind which of them the others go
+  SmallVector<Operation *> placed{nullptr};
+  llvm::DenseMap<Operation *, size_t> place; // of `placed`, and behind which of them the others go
   for (Operation &op : *block) {
-    place[&op] = standing.size();
-    standing.push_back(&op);
+    place[&op] = placed.size();
+    placed.push_back(&op);
   }
-  SmallVector<SmallVector<Operation *, 1>> behind(standing.size());
+  SmallVector<SmallVector<Operation *, 1>> behind(placed.size());
   for (Operation &op : deferred) {
     size_t last = 0;
     for (Value operand : op.getOperands())
@@ -466,7 +466,7 @@ void ShapeBuilder::placeDeferred() {
     place[&op] = last;
     behind[last].push_back(&op);
   }
-  for (auto [before, ops] : llvm::zip_equal(standing, behind)) {
+  for (auto [before, ops] : llvm::zip_equal(placed, behind)) {
     Block::iterator next = before ? std::next(before->getIterator()) : block->begin();
     for (Operation *op : ops)
       op->moveBefore(block, next);
