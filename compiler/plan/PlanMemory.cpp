@@ -54,8 +54,8 @@ static void placeWeights(ModuleOp module, func::FuncOp main) {
 
 /// The launch result, weight or argument whose memory `value` shows.
 static Value rootOf(Value value) {
-  while (auto reshape = value.getDefiningOp<ReshapeOp>())
-    value = reshape->getOperand(0); // an input may be a memref already
+  while (value.getDefiningOp() && isView(value.getDefiningOp()))
+    value = value.getDefiningOp()->getOperand(0); // an input may be a memref already
   return value;
 }
 
@@ -70,7 +70,7 @@ static LogicalResult checkIsDispatched(func::FuncOp main) {
         return op.emitOpError("asks for a dim that ") << dim.getSource().getType() << " does not have";
     bool asksArgument = isa<tensor::DimOp, tensor::ExtractOp>(op) && isa<BlockArgument>(op.getOperand(0));
     bool touchesTensors = llvm::any_of(op.getOperandTypes(), isTensor) || llvm::any_of(op.getResultTypes(), isTensor);
-    if (touchesTensors && !asksArgument && !isa<LaunchOp, ReshapeOp, UseWeightOp>(op))
+    if (touchesTensors && !asksArgument && !isView(&op) && !isa<LaunchOp, UseWeightOp>(op))
       return op.emitOpError("has no place in memory: hone-dispatch comes before hone-plan-memory");
   }
   llvm::SmallDenseSet<Value> returned;
@@ -325,7 +325,7 @@ LogicalResult Planner::run() {
   terminator.erase();
   llvm::SmallPtrSet<Operation *, 16> replaced(launches.begin(), launches.end());
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (isa<ReshapeOp>(op) || replaced.contains(&op))
+    if (isView(&op) || replaced.contains(&op))
       op.erase();
 
   // Last, because the shape builder holds these values until here.

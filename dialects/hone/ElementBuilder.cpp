@@ -175,6 +175,25 @@ Value hone::broadcastIndex(ElementBuilder &elements, Value operand, int64_t dim,
   return elements.select(isOne, elements.index(0), index);
 }
 
+Value hone::emitAccumulated(AccumulateOpInterface op, ElementBuilder &elements, ValueRange indices) {
+  SmallVector<Value> bounds = elements.loopBounds(op.accumulatedSizes(elements)), positions;
+  std::function<Value(Value)> nest = [&](Value partial) -> Value {
+    size_t depth = positions.size();
+    if (depth == bounds.size())
+      return op.emitStep(elements, indices, positions, partial);
+    return elements.loop(
+        elements.index(0), bounds[depth], {partial},
+        [&](Value position, ValueRange carried) {
+          positions.push_back(position);
+          Value next = nest(carried[0]);
+          positions.pop_back();
+          return SmallVector<Value>{next};
+        },
+        /*vectorize=*/depth + 1 == bounds.size())[0];
+  };
+  return nest(op.emitInitial(elements));
+}
+
 SmallVector<Value> hone::broadcastIndices(ElementBuilder &elements, Value operand, Value result, ValueRange indices) {
   int64_t rank = rankOf(operand), lead = int64_t(indices.size()) - rank;
   SmallVector<Value> own;

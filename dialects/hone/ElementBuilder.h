@@ -86,6 +86,10 @@ mlir::Value broadcastIndex(ElementBuilder &elements, mlir::Value operand, int64_
 llvm::SmallVector<mlir::Value> broadcastIndices(ElementBuilder &elements, mlir::Value operand, mlir::Value result,
                                                 mlir::ValueRange indices);
 
+class AccumulateOpInterface;
+/// An element of such an op, by loops around its steps.
+mlir::Value emitAccumulated(AccumulateOpInterface op, ElementBuilder &elements, mlir::ValueRange indices);
+
 } // namespace hone
 
 #endif

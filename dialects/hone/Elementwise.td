@@ -5,7 +5,7 @@
 include "dialects/hone/HoneBase.td"
 
 class Hone_ScalarOp<string mnemonic, list<Trait> traits = []>
-    : Hone_TensorOp<mnemonic, !listconcat([DeclareOpInterfaceMethods<Hone_ElementOpInterface>,
+    : Hone_TensorOp<mnemonic, !listconcat([Hone_StructureOpInterface, DeclareOpInterfaceMethods<Hone_ElementOpInterface>,
                                           DeclareOpInterfaceMethods<Hone_ScalarOpInterface>], traits)>;
 
 // From one type of tensor to one of the same or another.

@@ -7,6 +7,7 @@
 
 #include "dialects/hone/ElementBuilder.h"
 #include "dialects/hone/ShapeBuilder.h"
+#include "dialects/hone/Structure.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -17,11 +18,15 @@
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
 
 namespace hone {
 /// Ops of a few instructions: computing them again beats keeping their result.
 template <typename ConcreteOp>
 class CheapToRecompute : public mlir::OpTrait::TraitBase<ConcreteOp, CheapToRecompute> {};
+/// Ops each of whose elements comes from one of several operands, by its position.
+template <typename ConcreteOp>
+class BranchesByPosition : public mlir::OpTrait::TraitBase<ConcreteOp, BranchesByPosition> {};
 } // namespace hone
 
 namespace hone {
@@ -62,6 +67,11 @@ inline constexpr llvm::StringLiteral kModelAttr = "hone.model";
 inline int64_t rankOf(mlir::Value tensor) { return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getRank(); }
 inline mlir::Type elementTypeOf(mlir::Value tensor) {
   return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getElementType();
+}
+
+/// Whether the op shows the elements of its first operand under other dims, and nothing is computed.
+inline bool isView(mlir::Operation *op) {
+  return mlir::isa<ShapeOpInterface>(op) && mlir::isa<mlir::ViewLikeOpInterface>(op);
 }
 
 /// Whether elements are read without a sign: unsigned integers and bools.

@@ -84,8 +84,15 @@ class Hone_Op<string mnemonic, list<Trait> traits = []> : Op<Hone_Dialect, mnemo
 class Hone_TensorOp<string mnemonic, list<Trait> traits = []>
     : Hone_Op<mnemonic, !listconcat([Pure, DeclareOpInterfaceMethods<Hone_ShapeOpInterface>], traits)>;
 
+// An op that says more of its iteration space than its other interfaces do.
+def Hone_Structured : DeclareOpInterfaceMethods<Hone_StructureOpInterface, ["getStructure"]>;
+// The same for one whose attributes number dims.
+def Hone_StructuredByDims : DeclareOpInterfaceMethods<Hone_StructureOpInterface, ["getStructure", "renumberDims"]>;
+
 // A few instructions, so that computing it again beats keeping it.
 def Hone_Cheap : NativeOpTrait<"CheapToRecompute"> { let cppNamespace = "::hone"; }
+// Which operand an element comes from depends on its position: in a loop with others, it would be a branch for each element.
+def Hone_Branching : NativeOpTrait<"BranchesByPosition"> { let cppNamespace = "::hone"; }
 
 class Hone_Attr<string name, string attrMnemonic> : AttrDef<Hone_Dialect, name> { let mnemonic = attrMnemonic; }
 

@@ -21,6 +21,33 @@ def Hone_ShapeOpInterface : OpInterface<"ShapeOpInterface"> {
   let verifyWithRegions = 1;
 }
 
+def Hone_StructureOpInterface : OpInterface<"StructureOpInterface"> {
+  let cppNamespace = "::hone";
+  let description = [{
+    The iteration space: factors (counters with a size and a kind: parallel, reduction, window, row, opaque), and how each
+    tensor's dims run over them. Grouping, collapsing, scheduling, costs, sharding and pruning read this and do not ask what
+    op it is. Element-wise and row ops have it by their other interfaces; by default nothing is known of an op.
+    `hone-print-factors` shows it.
+  }];
+  let methods = [
+    InterfaceMethod<"Factors, and the dims of operands and results in them.", "::hone::Structure", "getStructure",
+      (ins "::hone::ShapeBuilder &":$shapes), "", [{ return ::hone::defaultStructure($_op, shapes); }]>,
+    InterfaceMethod<"Floating-point or integer operations at each position of the iteration space.", "double",
+      "flopsPerPoint", (ins), "", [{
+        return ::hone::defaultFlopsPerPoint($_op);
+      }]>,
+    InterfaceMethod<"Bytes that are read and written, each counted once.", "::mlir::OpFoldResult", "bytes",
+      (ins "::hone::ShapeBuilder &":$shapes), "", [{ return ::hone::defaultBytes($_op, shapes); }]>,
+    InterfaceMethod<[{
+        Neighbouring dims were joined: dim i of the first operand is now part of dim operandDims[i], dim i of the results of
+        dim resultDims[i]. Attributes that number dims follow.
+      }], "void", "renumberDims",
+      (ins "::llvm::ArrayRef<int64_t>":$operandDims, "::llvm::ArrayRef<int64_t>":$resultDims), "", [{
+        (void)operandDims, (void)resultDims; // nothing to renumber
+      }]>
+  ];
+}
+
 def Hone_ElementOpInterface : OpInterface<"ElementOpInterface"> {
   let cppNamespace = "::hone";
   let description = [{
@@ -47,10 +74,32 @@ def Hone_ScalarOpInterface : OpInterface<"ScalarOpInterface"> {
 
 def Hone_DecomposeOpInterface : OpInterface<"DecomposeOpInterface"> {
   let cppNamespace = "::hone";
-  let description = [{ Ops over rows that the generic path expands into reductions and element-wise ops. }];
-  let methods = [InterfaceMethod<
-    "Builds the replacement of the op's only result before the op.", "::mlir::Value", "decompose",
-    (ins "::mlir::OpBuilder &":$builder)>];
+  let description = [{
+    Ops over rows that the generic path expands into reductions and element-wise ops. All operands broadcast to the first.
+  }];
+  let methods = [
+    InterfaceMethod<"Builds the replacement of the op's only result before the op.", "::mlir::Value", "decompose",
+      (ins "::mlir::OpBuilder &":$builder)>,
+    InterfaceMethod<"The dims of the first operand that make up a row.", "::llvm::SmallVector<int64_t>", "rowDims">
+  ];
+}
+
+def Hone_AccumulateOpInterface : OpInterface<"AccumulateOpInterface"> {
+  let cppNamespace = "::hone";
+  let description = [{
+    Ops each of whose elements is accumulated over the reduction factors of its structure. Code generation may
+    put that loop inside or outside of those over the result's elements.
+  }];
+  let methods = [
+    InterfaceMethod<"The sizes of the reduction factors, in the structure's order.", "::llvm::SmallVector<::mlir::Value>",
+      "accumulatedSizes", (ins "::hone::ElementBuilder &":$elements)>,
+    InterfaceMethod<"An element over no positions.", "::mlir::Value", "emitInitial",
+      (ins "::hone::ElementBuilder &":$elements)>,
+    InterfaceMethod<"`partial` with what `positions`, one for each reduction factor, add to the element at `indices`.",
+      "::mlir::Value", "emitStep",
+      (ins "::hone::ElementBuilder &":$elements, "::mlir::ValueRange":$indices, "::mlir::ValueRange":$positions,
+           "::mlir::Value":$partial)>
+  ];
 }
 
 def Hone_LoopOpInterface : OpInterface<"LoopOpInterface"> {

@@ -61,8 +61,43 @@ void MatmulOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFold
   dims.push_back(n);
 }
 
-Value MatmulOp::emitElement(ElementBuilder &e, ValueRange indices) {
-  Value row = indices[indices.size() - 2], column = indices.back();
+Structure MatmulOp::getStructure(ShapeBuilder &shapes) {
+  Structure structure(*this);
+  SmallVector<OpFoldResult> lhs(shapes.dims(getLhs())), rhs(shapes.dims(getRhs())), out(shapes.dims(getOutput()));
+  FactoredDims &result = structure.results[0];
+  result = structure.addAll(out);
+  unsigned k = structure.add(lhs.back(), FactorKind::Reduction);
+  structure.factors[k].combiner = ReduceKind::Sum;
+  int64_t batch = out.size() - 2;
+  auto addBatch = [&](FactoredDims &dims, ArrayRef<OpFoldResult> own) {
+    for (auto [i, size] : llvm::enumerate(own)) {
+      unsigned factor = batch - own.size() + i;
+      dims.push_back(Structure::broadcast(size, out[factor], factor));
+    }
+  };
+  FactoredDim m = result[batch], n = result[batch + 1], depth{{k}};
+  addBatch(structure.operands[0], ArrayRef(lhs).drop_back(2));
+  llvm::append_values(structure.operands[0], m, depth);
+  if (getPackedColumns()) {
+    structure.operands[1] = structure.addAll({rhs[0], rhs[2]}, FactorKind::Opaque);
+    structure.operands[1].insert(structure.operands[1].begin() + 1, depth);
+    return structure;
+  }
+  addBatch(structure.operands[1], ArrayRef(rhs).drop_back(2));
+  if (getTransposeRhs())
+    llvm::append_values(structure.operands[1], n, depth);
+  else
+    llvm::append_values(structure.operands[1], depth, n);
+  return structure;
+}
+double MatmulOp::flopsPerPoint() { return 2; }
+
+SmallVector<Value> MatmulOp::accumulatedSizes(ElementBuilder &e) { return {e.dim(getLhs(), rankOf(getLhs()) - 1)}; }
+Value MatmulOp::emitInitial(ElementBuilder &e) {
+  return e.constant(scalarType(elementTypeOf(getOutput())), int64_t(0));
+}
+Value MatmulOp::emitStep(ElementBuilder &e, ValueRange indices, ValueRange positions, Value partial) {
+  Value row = indices[indices.size() - 2], column = indices.back(), i = positions[0];
   ValueRange batch = indices.drop_back(2);
   // Batch dims broadcast: seen from the operand, right-aligned.
   auto operandAt = [&](Value operand, Value i, Value j) {
@@ -73,28 +108,22 @@ Value MatmulOp::emitElement(ElementBuilder &e, ValueRange indices) {
     at.append({i, j});
     return e.load(operand, at);
   };
-  Type type = scalarType(elementTypeOf(getOutput()));
-  Value k = e.dim(getLhs(), rankOf(getLhs()) - 1);
-  return e.loop(
-      e.index(0), k, {e.constant(type, int64_t(0))},
-      [&](Value i, ValueRange carried) -> SmallVector<Value> {
-        Value a = operandAt(getLhs(), row, i);
-        Value b;
-        if (getPackedColumns()) {
-          Value panel = e.index(cast<RankedTensorType>(getRhs().getType()).getDimSize(2));
-          Value which = e.builder.createOrFold<arith::DivUIOp>(e.loc, column, panel);
-          b = e.load(getRhs(), {which, i, e.builder.createOrFold<arith::RemUIOp>(e.loc, column, panel)});
-        } else {
-          b = getTransposeRhs() ? operandAt(getRhs(), column, i) : operandAt(getRhs(), i, column);
-        }
-        if (!isa<FloatType>(type))
-          return {e.add(carried[0], e.mul(a, b))};
-        Value product = e.builder.createOrFold<arith::MulFOp>(e.loc, a, b, arith::FastMathFlags::contract);
-        return {e.builder.createOrFold<arith::AddFOp>(e.loc, carried[0], product,
-                                                      arith::FastMathFlags::contract | arith::FastMathFlags::reassoc)};
-      },
-      /*vectorize=*/true)[0];
+  Value a = operandAt(getLhs(), row, i);
+  Value b;
+  if (getPackedColumns()) {
+    Value panel = e.index(cast<RankedTensorType>(getRhs().getType()).getDimSize(2));
+    Value which = e.builder.createOrFold<arith::DivUIOp>(e.loc, column, panel);
+    b = e.load(getRhs(), {which, i, e.builder.createOrFold<arith::RemUIOp>(e.loc, column, panel)});
+  } else {
+    b = getTransposeRhs() ? operandAt(getRhs(), column, i) : operandAt(getRhs(), i, column);
+  }
+  if (!isa<FloatType>(a.getType()))
+    return e.add(partial, e.mul(a, b));
+  Value product = e.builder.createOrFold<arith::MulFOp>(e.loc, a, b, arith::FastMathFlags::contract);
+  auto order = arith::FastMathFlags::contract | arith::FastMathFlags::reassoc;
+  return e.builder.createOrFold<arith::AddFOp>(e.loc, partial, product, order);
 }
+Value MatmulOp::emitElement(ElementBuilder &e, ValueRange indices) { return emitAccumulated(*this, e, indices); }
 
 LogicalResult AttentionOp::verify() {
   for (Value operand : {getQuery(), getKey(), getValue()})
@@ -128,6 +157,32 @@ LogicalResult AttentionOp::verify() {
     return emitOpError("mask does not broadcast to [batch, heads, queries, keys]: ") << getMask().getType();
   return success();
 }
+Structure AttentionOp::getStructure(ShapeBuilder &shapes) {
+  Structure structure(*this);
+  SmallVector<OpFoldResult> query(shapes.dims(getQuery())), key(shapes.dims(getKey())), value(shapes.dims(getValue()));
+  unsigned batch = structure.add(query[0]), queries = structure.add(query[1]), groups = structure.add(key[2]);
+  unsigned shared = structure.add(shapes.floorDiv(query[2], key[2])); // heads that read one group
+  unsigned keys = structure.add(key[1], FactorKind::Row), depth = structure.add(query[3], FactorKind::Row);
+  unsigned columns = structure.add(value[3]);
+  SmallVector<unsigned, 1> heads{groups, shared};
+  if (query[2] == key[2])
+    heads.pop_back();
+  FactoredDim allHeads{heads};
+  structure.operands[0] = {{{batch}}, {{queries}}, allHeads, {{depth}}};
+  structure.operands[1] = {{{batch}}, {{keys}}, {{groups}}, {{depth}}};
+  structure.operands[2] = {{{batch}}, {{keys}}, {{groups}}, {{columns}}};
+  structure.results[0] = {{{batch}}, {{queries}}, allHeads, {{columns}}};
+  if (Value mask = getMask()) {
+    SmallVector<OpFoldResult> own(shapes.dims(mask));
+    std::pair<OpFoldResult, ArrayRef<unsigned>> scores[] = {
+        {query[0], batch}, {query[2], heads}, {query[1], queries}, {key[1], keys}};
+    for (auto [size, score] : llvm::zip_equal(own, ArrayRef(scores).take_back(own.size())))
+      structure.operands[3].push_back(Structure::broadcast(size, score.first, score.second));
+  }
+  return structure;
+}
+double AttentionOp::flopsPerPoint() { return 4; }
+
 void AttentionOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   llvm::append_range(dims, shapes.dims(getQuery()));
   dims[3] = shapes.dim(getValue(), 3);

@@ -4,8 +4,10 @@
 
 include "dialects/hone/HoneBase.td"
 
-def Hone_MatmulOp : Hone_TensorOp<"matmul", [DeclareOpInterfaceMethods<Hone_ElementOpInterface>,
-                                            SameOperandsAndResultElementType]> {
+def Hone_MatmulOp : Hone_TensorOp<"matmul", [
+    DeclareOpInterfaceMethods<Hone_StructureOpInterface, ["getStructure", "flopsPerPoint"]>,
+    DeclareOpInterfaceMethods<Hone_AccumulateOpInterface>, DeclareOpInterfaceMethods<Hone_ElementOpInterface>,
+    SameOperandsAndResultElementType]> {
   let summary = "Matrix product with leading batch dims broadcast (ONNX MatMul-13)";
   let description = [{
     [.., m, k] x [.., k, n] -> [.., m, n]; both operands have rank 2 or more. With `transpose_rhs` the right one is
@@ -23,7 +25,8 @@ def Hone_MatmulOp : Hone_TensorOp<"matmul", [DeclareOpInterfaceMethods<Hone_Elem
 }
 
 def Hone_MaskTensor : Hone_TensorOf<[F32, I1], "f32 or truth values (i1)">;
-def Hone_AttentionOp : Hone_TensorOp<"attention"> {
+def Hone_AttentionOp : Hone_TensorOp<"attention", [
+    DeclareOpInterfaceMethods<Hone_StructureOpInterface, ["getStructure", "flopsPerPoint"]>]> {
   let summary = "softmax(scale · Q Kᵀ + mask) V, keys visited once (Dao et al. 2022)";
   let description = [{
     query [batch, q, heads, d], key [batch, k, groups, d], value [batch, k, groups, dv] -> [batch, q, heads, dv].

@@ -84,6 +84,13 @@ void LayerNormOp::reifyShape(ShapeBuilder &s, unsigned, SmallVectorImpl<OpFoldRe
 }
 void RmsNormOp::reifyShape(ShapeBuilder &s, unsigned, SmallVectorImpl<OpFoldResult> &d) { sameShape(s, getInput(), d); }
 
+SmallVector<int64_t> SoftmaxOp::rowDims() { return {int64_t(getAxis())}; }
+SmallVector<int64_t> LayerNormOp::rowDims() { return axesFrom(getAxis(), rankOf(getInput())); }
+SmallVector<int64_t> RmsNormOp::rowDims() { return axesFrom(getAxis(), rankOf(getInput())); }
+void SoftmaxOp::renumberDims(ArrayRef<int64_t> dims, ArrayRef<int64_t>) { setAxis(dims[getAxis()]); }
+void LayerNormOp::renumberDims(ArrayRef<int64_t> dims, ArrayRef<int64_t>) { setAxis(dims[getAxis()]); }
+void RmsNormOp::renumberDims(ArrayRef<int64_t> dims, ArrayRef<int64_t>) { setAxis(dims[getAxis()]); }
+
 Value SoftmaxOp::decompose(OpBuilder &builder) {
   RowFormula f(builder, *this);
   Value x = getInput();

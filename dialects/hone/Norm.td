@@ -4,8 +4,9 @@
 
 include "dialects/hone/HoneBase.td"
 
-class Hone_RowOp<string mnemonic> : Hone_TensorOp<mnemonic, [DeclareOpInterfaceMethods<Hone_DecomposeOpInterface>,
-                                                             SameOperandsAndResultElementType]> {
+class Hone_RowOp<string mnemonic> : Hone_TensorOp<mnemonic, [
+    DeclareOpInterfaceMethods<Hone_StructureOpInterface, ["renumberDims"]>,
+    DeclareOpInterfaceMethods<Hone_DecomposeOpInterface>, SameOperandsAndResultElementType]> {
   let results = (outs Hone_FloatTensor:$output);
   let hasVerifier = 1;
 }

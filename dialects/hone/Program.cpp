@@ -51,6 +51,7 @@ void UseWeightOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpF
   for (int64_t size : cast<RankedTensorType>(getOutput().getType()).getShape())
     dims.push_back(shapes.constant(size));
 }
+Structure TapOp::getStructure(ShapeBuilder &shapes) { return broadcastStructure(*this, shapes); }
 void TapOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   llvm::append_range(dims, shapes.dims(getInput()));
 }

@@ -89,7 +89,8 @@ def Hone_UseWeightOp : Hone_Op<"use_weight", [Pure, DeclareOpInterfaceMethods<Ho
 }
 
 // Not pure: it stays where the value has no other use.
-def Hone_TapOp : Hone_Op<"tap", [DeclareOpInterfaceMethods<Hone_ShapeOpInterface>, AllTypesMatch<["input", "output"]>]> {
+def Hone_TapOp : Hone_Op<"tap", [DeclareOpInterfaceMethods<Hone_ShapeOpInterface>, Hone_Structured,
+                                AllTypesMatch<["input", "output"]>]> {
   let summary = "Names a value as in the model file";
   let description = [{
     Survives every pass; compiled, it is an extra output of the library.

@@ -83,38 +83,43 @@ static Value combine(ElementBuilder &e, ReduceKind kind, Value a, Value b, bool 
   llvm_unreachable("all kinds handled");
 }
 
-Value ReduceOp::emitInitial(ElementBuilder &e) { return initial(e, getKind(), elementTypeOf(getInput())); }
-Value ReduceOp::emitCombined(ElementBuilder &e, Value a, Value b) {
-  return combine(e, getKind(), a, b, isUnsigned(getInput()));
+Structure ReduceOp::getStructure(ShapeBuilder &shapes) {
+  Structure structure(*this);
+  FactoredDims dims = structure.addAll(SmallVector<OpFoldResult>(shapes.dims(getInput())));
+  structure.operands[0] = dims;
+  for (int64_t axis : getAxes()) {
+    structure.factors[axis].kind = FactorKind::Reduction;
+    structure.factors[axis].combiner = getKind();
+    dims[axis].extent = Extent::One;
+  }
+  if (!getKeepdims())
+    llvm::erase_if(dims, [](const FactoredDim &dim) { return dim.extent == Extent::One; });
+  structure.results[0] = dims;
+  return structure;
+}
+void ReduceOp::renumberDims(ArrayRef<int64_t> operandDims, ArrayRef<int64_t>) {
+  SmallVector<int64_t> axes = llvm::map_to_vector(getAxes(), [&](int64_t axis) { return operandDims[axis]; });
+  axes.erase(llvm::unique(axes), axes.end());
+  setAxes(axes);
 }
 
-Value ReduceOp::emitElement(ElementBuilder &e, ValueRange indices) {
-  int64_t rank = rankOf(getInput());
-  SmallVector<Value> at(rank);
-  SmallVector<Value> kept(indices);
-  for (int64_t i = 0, next = 0; i < rank; ++i) {
-    bool reduced = llvm::is_contained(getAxes(), i);
-    if (!reduced)
-      at[i] = kept[next];
-    next += !reduced || getKeepdims();
-  }
-  SmallVector<Value> bounds =
-      e.loopBounds(llvm::map_to_vector(getAxes(), [&](int64_t axis) { return e.dim(getInput(), axis); }));
-  std::function<Value(unsigned, Value)> nest = [&](unsigned depth, Value accumulator) -> Value {
-    if (depth == getAxes().size())
-      return emitCombined(e, accumulator, e.load(getInput(), at));
-    int64_t axis = getAxes()[depth];
-    bool innermost = depth + 1 == getAxes().size();
-    return e.loop(
-        e.index(0), bounds[depth], {accumulator},
-        [&](Value i, ValueRange carried) {
-          at[axis] = i;
-          return SmallVector<Value>{nest(depth + 1, carried[0])};
-        },
-        /*vectorize=*/innermost)[0];
-  };
-  return nest(0, emitInitial(e));
+SmallVector<Value> ReduceOp::accumulatedSizes(ElementBuilder &e) {
+  return llvm::map_to_vector(getAxes(), [&](int64_t axis) { return e.dim(getInput(), axis); });
 }
+Value ReduceOp::emitInitial(ElementBuilder &e) { return initial(e, getKind(), elementTypeOf(getInput())); }
+Value ReduceOp::emitStep(ElementBuilder &e, ValueRange indices, ValueRange positions, Value partial) {
+  SmallVector<Value> at;
+  for (int64_t i = 0, rank = rankOf(getInput()); i < rank; ++i) {
+    bool isReduced = llvm::is_contained(getAxes(), i);
+    at.push_back(isReduced ? positions.front() : indices.front());
+    if (isReduced)
+      positions = positions.drop_front();
+    if (!isReduced || getKeepdims())
+      indices = indices.drop_front();
+  }
+  return combine(e, getKind(), partial, e.load(getInput(), at), isUnsigned(getInput()));
+}
+Value ReduceOp::emitElement(ElementBuilder &e, ValueRange indices) { return emitAccumulated(*this, e, indices); }
 
 //===-- Arg-reduce ----------------------------------------------------------------------------------------------===//
 
@@ -130,6 +135,27 @@ void ArgReduceOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpF
   else
     dims.erase(dims.begin() + getAxis());
 }
+
+/// Of an op along an axis of its first operand, whose results have the same dims.
+static Structure axisStructure(Operation *op, ShapeBuilder &shapes, int64_t axis) {
+  Structure structure(op);
+  structure.operands[0] = structure.addAll(SmallVector<OpFoldResult>(shapes.dims(op->getOperand(0))));
+  structure.factors[axis].kind = FactorKind::Row;
+  for (FactoredDims &dims : structure.results)
+    dims = structure.operands[0];
+  return structure;
+}
+
+Structure ArgReduceOp::getStructure(ShapeBuilder &shapes) {
+  Structure structure = axisStructure(*this, shapes, getAxis());
+  FactoredDims &dims = structure.results[0];
+  if (getKeepdims())
+    dims[getAxis()].extent = Extent::One;
+  else
+    dims.erase(dims.begin() + getAxis());
+  return structure;
+}
+void ArgReduceOp::renumberDims(ArrayRef<int64_t> operandDims, ArrayRef<int64_t>) { setAxis(operandDims[getAxis()]); }
 
 /// Whether `a` comes before `b` in an order that starts with the greatest (or least) element, and with NaN or ends with
 /// it.
@@ -200,6 +226,9 @@ LogicalResult CumSumOp::verify() { return verifyAxis(*this, getAxis(), rankOf(ge
 void CumSumOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   llvm::append_range(dims, shapes.dims(getInput()));
 }
+
+Structure CumSumOp::getStructure(ShapeBuilder &shapes) { return axisStructure(*this, shapes, getAxis()); }
+void CumSumOp::renumberDims(ArrayRef<int64_t> operandDims, ArrayRef<int64_t>) { setAxis(operandDims[getAxis()]); }
 
 /// Sums along an outer axis are added up row by row, vectorised, in blocks of this many columns that threads share out.
 static constexpr int64_t cumsumColumns = 256;
@@ -275,6 +304,13 @@ LogicalResult TopKOp::verify() { return verifyAxis(*this, getAxis(), rankOf(getI
 void TopKOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   llvm::append_range(dims, shapes.dims(getInput()));
   dims[getAxis()] = getAsOpFoldResult(getK());
+}
+Structure TopKOp::getStructure(ShapeBuilder &shapes) {
+  Structure structure = axisStructure(*this, shapes, getAxis());
+  unsigned chosen = structure.add(getAsOpFoldResult(getK()), FactorKind::Opaque);
+  for (FactoredDims &dims : structure.results)
+    dims[getAxis()].factors = {chosen};
+  return structure;
 }
 OpFoldResult TopKOp::iterationCount(ShapeBuilder &shapes) {
   return rowCount(shapes, SmallVector<OpFoldResult>(shapes.dims(getInput())), getAxis());

@@ -12,8 +12,9 @@ def Hone_ReduceKind : I32EnumAttr<"ReduceKind", "how elements are combined", [
 }
 def Hone_ReduceKindAttr : EnumAttr<Hone_Dialect, Hone_ReduceKind, "reduce_kind">;
 
-def Hone_ReduceOp : Hone_TensorOp<"reduce", [DeclareOpInterfaceMethods<Hone_ElementOpInterface>,
-                                            SameOperandsAndResultElementType]> {
+def Hone_ReduceOp : Hone_TensorOp<"reduce", [
+    Hone_StructuredByDims, DeclareOpInterfaceMethods<Hone_AccumulateOpInterface>,
+    DeclareOpInterfaceMethods<Hone_ElementOpInterface>, SameOperandsAndResultElementType]> {
   let summary = "Elements combined along axes";
   let description = [{
     `axes` are sorted and not negative; with `keepdims` they stay as dims of 1. The order of combination is fixed by the code,
@@ -26,15 +27,10 @@ def Hone_ReduceOp : Hone_TensorOp<"reduce", [DeclareOpInterfaceMethods<Hone_Elem
   let results = (outs Hone_Tensor:$output);
   let assemblyFormat = "$kind $input $axes attr-dict `:` type($input) `->` type($output)";
   let hasVerifier = 1;
-  let extraClassDeclaration = [{
-    /// The result over no elements.
-    ::mlir::Value emitInitial(::hone::ElementBuilder &elements);
-    /// Two partial results as one.
-    ::mlir::Value emitCombined(::hone::ElementBuilder &elements, ::mlir::Value a, ::mlir::Value b);
-  }];
 }
 
-def Hone_ArgReduceOp : Hone_TensorOp<"arg_reduce", [DeclareOpInterfaceMethods<Hone_ElementOpInterface>]> {
+def Hone_ArgReduceOp : Hone_TensorOp<"arg_reduce", [Hone_StructuredByDims,
+                                                    DeclareOpInterfaceMethods<Hone_ElementOpInterface>]> {
   let summary = "Position of the greatest (`max`) or least (`min`) element along an axis (ONNX ArgMax-13, ArgMin-13)";
   let description = [{
     The first such position, or with `select_last` the last. A NaN counts as greatest and as least.
@@ -49,7 +45,7 @@ def Hone_ArgReduceOp : Hone_TensorOp<"arg_reduce", [DeclareOpInterfaceMethods<Ho
   let hasVerifier = 1;
 }
 
-def Hone_CumSumOp : Hone_TensorOp<"cumsum", [DeclareOpInterfaceMethods<Hone_LoopOpInterface>,
+def Hone_CumSumOp : Hone_TensorOp<"cumsum", [Hone_StructuredByDims, DeclareOpInterfaceMethods<Hone_LoopOpInterface>,
                                             SameOperandsAndResultElementType]> {
   let summary = "Running sums along an axis, in order (ONNX CumSum-14)";
   let description = [{
@@ -64,7 +60,7 @@ def Hone_CumSumOp : Hone_TensorOp<"cumsum", [DeclareOpInterfaceMethods<Hone_Loop
   let hasVerifier = 1;
 }
 
-def Hone_TopKOp : Hone_TensorOp<"topk", [DeclareOpInterfaceMethods<Hone_LoopOpInterface>,
+def Hone_TopKOp : Hone_TensorOp<"topk", [Hone_Structured, DeclareOpInterfaceMethods<Hone_LoopOpInterface>,
                                         AllElementTypesMatch<["input", "values"]>]> {
   let summary = "The k greatest or least elements along an axis, sorted, and their positions (ONNX TopK-24)";
   let description = [{

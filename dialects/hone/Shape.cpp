@@ -77,6 +77,8 @@ Value ConstantOp::emitElement(ElementBuilder &e, ValueRange indices) {
   return result;
 }
 
+Structure ConstantOp::getStructure(ShapeBuilder &shapes) { return broadcastStructure(*this, shapes); }
+
 LogicalResult FromElementsOp::verify() {
   auto type = cast<RankedTensorType>(getOutput().getType());
   if (!type.getElementType().isInteger() || type.getRank() > 1 || !type.hasStaticShape())
@@ -134,6 +136,7 @@ OpFoldResult ReshapeOp::fold(FoldAdaptor) {
 void ReshapeOp::reifyShape(ShapeBuilder &, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   appendFolded(dims, getSizes());
 }
+Structure ReshapeOp::getStructure(ShapeBuilder &shapes) { return reshapeStructure(*this, shapes); }
 Value ReshapeOp::emitElement(ElementBuilder &e, ValueRange indices) {
   Value linear = e.linearize(indices, e.dims(getOutput()));
   return e.load(getInput(), e.delinearize(linear, e.dims(getInput())));
@@ -155,6 +158,7 @@ OpFoldResult ExpandOp::fold(FoldAdaptor) {
 void ExpandOp::reifyShape(ShapeBuilder &, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   appendFolded(dims, getSizes());
 }
+Structure ExpandOp::getStructure(ShapeBuilder &shapes) { return broadcastStructure(*this, shapes); }
 Value ExpandOp::emitElement(ElementBuilder &e, ValueRange indices) {
   return e.load(getInput(), broadcastIndices(e, getInput(), getOutput(), indices));
 }
@@ -186,6 +190,19 @@ void TransposeOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpF
   for (int64_t from : getPermutation())
     dims.push_back(shapes.dim(getInput(), from));
 }
+Structure TransposeOp::getStructure(ShapeBuilder &shapes) {
+  Structure structure(*this);
+  structure.operands[0] = structure.addAll(SmallVector<OpFoldResult>(shapes.dims(getInput())));
+  for (int64_t from : getPermutation())
+    structure.results[0].push_back(structure.operands[0][from]);
+  return structure;
+}
+void TransposeOp::renumberDims(ArrayRef<int64_t> operandDims, ArrayRef<int64_t> resultDims) {
+  SmallVector<int64_t> permutation(resultDims.empty() ? 0 : resultDims.back() + 1);
+  for (auto [to, from] : llvm::zip_equal(resultDims, getPermutation()))
+    permutation[to] = operandDims[from];
+  setPermutation(permutation);
+}
 Value TransposeOp::emitElement(ElementBuilder &e, ValueRange indices) {
   SmallVector<Value> own(indices.size());
   for (auto [to, from] : llvm::enumerate(getPermutation()))
@@ -208,6 +225,22 @@ OpFoldResult SliceOp::fold(FoldAdaptor) {
 LogicalResult SliceOp::verify() { return verifyCount(*this, "starts", getStarts().size(), rankOf(getInput())); }
 void SliceOp::reifyShape(ShapeBuilder &, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   appendFolded(dims, getSizes());
+}
+Structure SliceOp::getStructure(ShapeBuilder &shapes) {
+  Structure structure(*this);
+  SmallVector<OpFoldResult> whole(shapes.dims(getInput()));
+  structure.results[0] = structure.addAll(SmallVector<OpFoldResult>(shapes.dims(getOutput())));
+  for (auto [i, start, step] : llvm::enumerate(getStarts(), getSteps())) {
+    FactoredDim dim = structure.results[0][i];
+    bool isAll =
+        structure.factors[i].size == whole[i] && getConstantIntValue(start) == 0 && getConstantIntValue(step) == 1;
+    if (!isAll) {
+      dim.factors = {structure.add(whole[i], FactorKind::Opaque)};
+      structure.parts.push_back({unsigned(i), dim.factors[0], getAsOpFoldResult(start), getAsOpFoldResult(step)});
+    }
+    structure.operands[0].push_back(dim);
+  }
+  return structure;
 }
 Value SliceOp::emitElement(ElementBuilder &e, ValueRange indices) {
   SmallVector<Value> own;
@@ -247,6 +280,22 @@ void ConcatOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFold
   }
   llvm::append_range(dims, own);
 }
+Structure ConcatOp::getStructure(ShapeBuilder &shapes) {
+  Structure structure(*this);
+  structure.results[0] = structure.addAll(SmallVector<OpFoldResult>(shapes.dims(getOutput())));
+  unsigned axis = getAxis();
+  structure.factors[axis].kind = FactorKind::Opaque;
+  OpFoldResult offset = shapes.constant(0), one = shapes.constant(1);
+  for (auto [i, input] : llvm::enumerate(getInputs())) {
+    OpFoldResult size = shapes.dim(input, axis);
+    structure.operands[i] = structure.results[0];
+    structure.operands[i][axis].factors = {structure.add(size, FactorKind::Opaque)};
+    structure.parts.push_back({structure.operands[i][axis].factors[0], axis, offset, one});
+    offset = shapes.add(offset, size);
+  }
+  return structure;
+}
+void ConcatOp::renumberDims(ArrayRef<int64_t> operandDims, ArrayRef<int64_t>) { setAxis(operandDims[getAxis()]); }
 Value ConcatOp::emitElement(ElementBuilder &e, ValueRange indices) {
   Type type = scalarType(getOutput().getType());
   int64_t axis = getAxis();
@@ -281,6 +330,23 @@ void PadOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldRes
     OpFoldResult grown = shapes.add(shapes.dim(getInput(), i), getAsOpFoldResult(before));
     dims.push_back(shapes.add(grown, getAsOpFoldResult(after)));
   }
+}
+Structure PadOp::getStructure(ShapeBuilder &shapes) {
+  Structure structure(*this);
+  SmallVector<OpFoldResult> own(shapes.dims(getInput()));
+  structure.results[0] = structure.addAll(SmallVector<OpFoldResult>(shapes.dims(getOutput())));
+  for (auto [i, before, after] : llvm::enumerate(getBefore(), getAfter())) {
+    FactoredDim dim = structure.results[0][i];
+    if (getConstantIntValue(before) != 0 || getConstantIntValue(after) != 0) {
+      structure.factors[i].kind = FactorKind::Opaque;
+      dim.factors = {structure.add(own[i], FactorKind::Opaque)};
+      if (getMode() == "constant") // the other modes read elements more than once
+        structure.parts.push_back({dim.factors[0], unsigned(i), getAsOpFoldResult(before), shapes.constant(1)});
+    }
+    structure.operands[0].push_back(dim);
+  }
+  structure.operands[1] = structure.addAll(SmallVector<OpFoldResult>(shapes.dims(getValue())), FactorKind::Opaque);
+  return structure;
 }
 Value PadOp::emitElement(ElementBuilder &e, ValueRange indices) {
   OpBuilder &b = e.builder;
@@ -317,6 +383,17 @@ void TileOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldRe
   for (auto [i, repeat] : llvm::enumerate(getRepeats()))
     dims.push_back(shapes.mul(shapes.dim(getInput(), i), getAsOpFoldResult(repeat)));
 }
+Structure TileOp::getStructure(ShapeBuilder &shapes) {
+  Structure structure(*this);
+  structure.operands[0] = structure.addAll(SmallVector<OpFoldResult>(shapes.dims(getInput())));
+  for (auto [dim, repeat] : llvm::zip_equal(structure.operands[0], getRepeats())) {
+    FactoredDim tiled = dim;
+    if (getConstantIntValue(repeat) != 1)
+      tiled.factors.insert(tiled.factors.begin(), structure.add(getAsOpFoldResult(repeat)));
+    structure.results[0].push_back(tiled);
+  }
+  return structure;
+}
 Value TileOp::emitElement(ElementBuilder &e, ValueRange indices) {
   SmallVector<Value> own;
   for (auto [i, index] : llvm::enumerate(indices))
@@ -333,6 +410,18 @@ void GatherOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFold
   llvm::append_range(dims, indices);
   dims.append(data.begin() + getAxis() + 1, data.end());
 }
+Structure GatherOp::getStructure(ShapeBuilder &shapes) {
+  Structure structure(*this);
+  FactoredDims &data = structure.operands[0], &indices = structure.operands[1], &out = structure.results[0];
+  out = structure.addAll(SmallVector<OpFoldResult>(shapes.dims(getOutput())));
+  auto first = out.begin() + getAxis(), last = first + rankOf(getIndices());
+  indices.assign(first, last);
+  data.assign(out.begin(), first);
+  data.push_back({{structure.add(shapes.dim(getData(), getAxis()), FactorKind::Opaque)}});
+  data.append(last, out.end());
+  return structure;
+}
+void GatherOp::renumberDims(ArrayRef<int64_t> operandDims, ArrayRef<int64_t>) { setAxis(operandDims[getAxis()]); }
 Value GatherOp::emitElement(ElementBuilder &e, ValueRange indices) {
   int64_t axis = getAxis(), depth = rankOf(getIndices());
   Value position = e.load(getIndices(), indices.slice(axis, depth));

@@ -3,14 +3,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 include "dialects/hone/HoneBase.td"
+include "mlir/Interfaces/ViewLikeInterface.td"
 
-class Hone_MoveOp<string mnemonic, list<Trait> traits = []>
-    : Hone_TensorOp<mnemonic, !listconcat([DeclareOpInterfaceMethods<Hone_ElementOpInterface>], traits)> {
+class Hone_MoveOp<string mnemonic, list<Trait> traits = [], Trait structure = Hone_StructureOpInterface>
+    : Hone_TensorOp<mnemonic, !listconcat([structure, DeclareOpInterfaceMethods<Hone_ElementOpInterface>], traits)> {
   let results = (outs Hone_Tensor:$output);
 }
-class Hone_MoveOneOp<string mnemonic> : Hone_MoveOp<mnemonic, [AllElementTypesMatch<["input", "output"]>]>;
+class Hone_MoveOneOp<string mnemonic, list<Trait> traits = [], Trait structure = Hone_StructureOpInterface>
+    : Hone_MoveOp<mnemonic, !listconcat([AllElementTypesMatch<["input", "output"]>], traits), structure>;
 
-def Hone_ConstantOp : Hone_MoveOp<"constant", [ConstantLike, AllTypesMatch<["value", "output"]>]> {
+def Hone_ConstantOp : Hone_MoveOp<"constant", [ConstantLike, Hone_Cheap, AllTypesMatch<["value", "output"]>], Hone_Structured> {
   let summary = "A small constant, at most 1 KiB of data unless it is a splat";
   let description = [{
     ```mlir
@@ -23,7 +25,7 @@ def Hone_ConstantOp : Hone_MoveOp<"constant", [ConstantLike, AllTypesMatch<["val
   let hasFolder = 1;
 }
 
-def Hone_FromElementsOp : Hone_MoveOp<"from_elements"> {
+def Hone_FromElementsOp : Hone_MoveOp<"from_elements", [Hone_Cheap]> {
   let summary = "A tensor of rank at most 1 made of host values";
   let description = [{
     Index values (dims, shape arithmetic) as a tensor of integers: `[]` of rank 0 or `[n]`.
@@ -36,7 +38,7 @@ def Hone_FromElementsOp : Hone_MoveOp<"from_elements"> {
   let hasVerifier = 1;
 }
 
-def Hone_ReshapeOp : Hone_MoveOneOp<"reshape"> {
+def Hone_ReshapeOp : Hone_MoveOneOp<"reshape", [ViewLikeOpInterface], Hone_Structured> {
   let summary = "The same elements in row-major order under other dims (ONNX Reshape-14)";
   let description = [{
     `sizes` are all dims of the result. The host program checks that the element counts agree when that is not proven.
@@ -48,9 +50,10 @@ def Hone_ReshapeOp : Hone_MoveOneOp<"reshape"> {
   let assemblyFormat = "$input `[` $sizes `]` attr-dict `:` type($input) `->` type($output)";
   let hasVerifier = 1;
   let hasFolder = 1;
+  let extraClassDeclaration = "::mlir::Value getViewSource() { return getInput(); }";
 }
 
-def Hone_ExpandOp : Hone_MoveOneOp<"expand"> {
+def Hone_ExpandOp : Hone_MoveOneOp<"expand", [], Hone_Structured> {
   let summary = "The input broadcast to `sizes`, all dims of the result (ONNX Expand-13)";
   let description = [{
     ```mlir
@@ -63,7 +66,7 @@ def Hone_ExpandOp : Hone_MoveOneOp<"expand"> {
   let hasFolder = 1;
 }
 
-def Hone_TransposeOp : Hone_MoveOneOp<"transpose"> {
+def Hone_TransposeOp : Hone_MoveOneOp<"transpose", [], Hone_StructuredByDims> {
   let summary = "Dims permuted: dim i of the result is dim permutation[i] of the input (ONNX Transpose-24)";
   let description = [{
     ```mlir
@@ -76,7 +79,8 @@ def Hone_TransposeOp : Hone_MoveOneOp<"transpose"> {
   let hasFolder = 1;
 }
 
-def Hone_SliceOp : Hone_MoveOp<"slice", [SameVariadicOperandSize, AllElementTypesMatch<["input", "output"]>]> {
+def Hone_SliceOp : Hone_MoveOp<"slice", [SameVariadicOperandSize, AllElementTypesMatch<["input", "output"]>],
+                               Hone_Structured> {
   let summary = "Every step-th element from a start on, per dim (ONNX Slice-13)";
   let description = [{
     `starts`, `sizes` and `steps` have one index per dim, already clamped: element i of a dim is element start + i·step
@@ -93,7 +97,8 @@ def Hone_SliceOp : Hone_MoveOp<"slice", [SameVariadicOperandSize, AllElementType
   let hasFolder = 1;
 }
 
-def Hone_ConcatOp : Hone_MoveOp<"concat", [SameOperandsAndResultElementType]> {
+def Hone_ConcatOp : Hone_MoveOp<"concat", [Hone_Branching, SameOperandsAndResultElementType],
+                                Hone_StructuredByDims> {
   let summary = "Operands one after the other along an axis (ONNX Concat-13)";
   let description = [{
     ```mlir
@@ -106,7 +111,8 @@ def Hone_ConcatOp : Hone_MoveOp<"concat", [SameOperandsAndResultElementType]> {
   let hasFolder = 1;
 }
 
-def Hone_PadOp : Hone_MoveOp<"pad", [SameVariadicOperandSize, AllElementTypesMatch<["input", "value", "output"]>]> {
+def Hone_PadOp : Hone_MoveOp<"pad", [Hone_Branching, SameVariadicOperandSize,
+                                     AllElementTypesMatch<["input", "value", "output"]>], Hone_Structured> {
   let summary = "Elements added at (or, if negative, cut from) the ends of each dim (ONNX Pad-25)";
   let description = [{
     `before` and `after` have one index per dim. Mode `constant` takes the scalar `value`; `edge`, `reflect` and `wrap` take
@@ -124,7 +130,7 @@ def Hone_PadOp : Hone_MoveOp<"pad", [SameVariadicOperandSize, AllElementTypesMat
   let hasFolder = 1;
 }
 
-def Hone_TileOp : Hone_MoveOneOp<"tile"> {
+def Hone_TileOp : Hone_MoveOneOp<"tile", [], Hone_Structured> {
   let summary = "The input repeated along each dim (ONNX Tile-13)";
   let description = [{
     ```mlir
@@ -137,7 +143,7 @@ def Hone_TileOp : Hone_MoveOneOp<"tile"> {
   let hasFolder = 1;
 }
 
-def Hone_GatherOp : Hone_MoveOp<"gather", [AllElementTypesMatch<["data", "output"]>]> {
+def Hone_GatherOp : Hone_MoveOp<"gather", [AllElementTypesMatch<["data", "output"]>], Hone_StructuredByDims> {
   let summary = "Slices of `data` along `axis`, chosen by indices of any rank (ONNX Gather-13)";
   let description = [{
     Result dims: data[:axis] + indices + data[axis+1:]. Negative indices count from the end; one outside makes the run fail.
@@ -227,7 +233,7 @@ def Hone_RandomUniformOp : Hone_MoveOp<"random_uniform"> {
 }
 
 class Hone_ScatterOp<string mnemonic>
-    : Hone_TensorOp<mnemonic, [DeclareOpInterfaceMethods<Hone_LoopOpInterface>,
+    : Hone_TensorOp<mnemonic, [Hone_StructureOpInterface, DeclareOpInterfaceMethods<Hone_LoopOpInterface>,
                                AllElementTypesMatch<["data", "updates", "output"]>]> {
   let results = (outs Hone_Tensor:$output);
   let assemblyFormat = [{

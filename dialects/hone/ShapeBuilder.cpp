@@ -586,6 +586,13 @@ OpFoldResult ShapeBuilder::floorDiv(OpFoldResult a, OpFoldResult b) {
   return memoized(Div, a, b);
 }
 
+std::optional<OpFoldResult> ShapeBuilder::exactQuotient(OpFoldResult a, OpFoldResult b) {
+  if (getConstant(b) == 0)
+    return std::nullopt;
+  OpFoldResult quotient = floorDiv(a, b);
+  return areEqual(mul(quotient, b), a) ? std::optional(quotient) : std::nullopt;
+}
+
 OpFoldResult ShapeBuilder::ceilDiv(OpFoldResult a, OpFoldResult b) { return floorDiv(sub(add(a, b), constant(1)), b); }
 
 OpFoldResult ShapeBuilder::min(OpFoldResult a, OpFoldResult b) {

@@ -55,6 +55,8 @@ public:
   /// a / b for non-negative a, rounded down; common factors cancel; 0 where b is 0.
   mlir::OpFoldResult floorDiv(mlir::OpFoldResult a, mlir::OpFoldResult b);
   mlir::OpFoldResult ceilDiv(mlir::OpFoldResult a, mlir::OpFoldResult b);
+  /// a / b where b divides a whatever the dims, else nothing.
+  std::optional<mlir::OpFoldResult> exactQuotient(mlir::OpFoldResult a, mlir::OpFoldResult b);
   mlir::OpFoldResult min(mlir::OpFoldResult a, mlir::OpFoldResult b);
   mlir::OpFoldResult max(mlir::OpFoldResult a, mlir::OpFoldResult b);
   /// Whether two values are equal whatever the dims.

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "passes/Passes.h"
 #include "passes/dispatch/Outline.h"
@@ -18,9 +19,9 @@ using namespace hone;
 
 /// Whether a constant is cloned into the kernels that use it: one number, for kernels that do not read their operands
 /// from memory, as those of families do.
-static bool isInlineConstant(ConstantOp constant, const TargetModel &model, TargetAttr target) {
-  auto value = dyn_cast<DenseElementsAttr>(constant.getValue());
-  return value && value.isSplat() && llvm::all_of(constant->getUsers(), [&](Operation *user) {
+static bool isInlineConstant(Operation *constant, DenseElementsAttr value, const TargetModel &model,
+                             TargetAttr target) {
+  return value.isSplat() && llvm::all_of(constant->getUsers(), [&](Operation *user) {
            return runsInKernel(user) && !model.hasKernelOfItsOwn(target, user);
          });
 }
@@ -28,17 +29,17 @@ static bool isInlineConstant(ConstantOp constant, const TargetModel &model, Targ
 /// Constants that kernels do not hold become weights.
 static void moveConstantsToWeights(ModuleOp module, func::FuncOp main, const TargetModel &model, TargetAttr target) {
   SymbolTable symbols(module);
-  SmallVector<ConstantOp> constants(main.getOps<ConstantOp>());
-  for (ConstantOp constant : constants) {
-    if (isInlineConstant(constant, model, target))
+  for (Operation &constant : llvm::make_early_inc_range(main.getBody().front())) {
+    DenseElementsAttr value;
+    if (!matchPattern(&constant, m_Constant(&value)) || isInlineConstant(&constant, value, model, target))
       continue;
     OpBuilder builder(main);
-    auto weight =
-        WeightOp::create(builder, constant.getLoc(), "constant", constant.getOutput().getType(), constant.getValue());
+    auto weight = WeightOp::create(builder, constant.getLoc(), builder.getStringAttr("constant"),
+                                   TypeAttr::get(value.getType()), value);
     symbols.insert(weight);
-    builder.setInsertionPoint(constant);
-    auto use = UseWeightOp::create(builder, constant.getLoc(), constant.getOutput().getType(), weight.getSymName());
-    constant.replaceAllUsesWith(use.getOutput());
+    builder.setInsertionPoint(&constant);
+    auto use = UseWeightOp::create(builder, constant.getLoc(), value.getType(), weight.getSymName());
+    constant.replaceAllUsesWith(use);
     constant.erase();
   }
 }
@@ -96,8 +97,8 @@ static void returnTaps(func::FuncOp main) {
 
 /// The value whose buffer `value` shows.
 static Value bufferOf(Value value) {
-  while (auto reshape = value.getDefiningOp<ReshapeOp>())
-    value = reshape.getInput();
+  while (value.getDefiningOp() && isView(value.getDefiningOp()))
+    value = value.getDefiningOp()->getOperand(0);
   return value;
 }
 

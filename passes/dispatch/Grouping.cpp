@@ -5,6 +5,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "passes/dispatch/Grouping.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace hone;
@@ -14,7 +15,7 @@ static constexpr size_t kMaxOps = 60;
 static constexpr size_t kMaxInputs = 16;
 
 bool hone::runsInKernel(Operation *op) {
-  return isa<ShapeOpInterface>(op) && !isa<ReshapeOp, ConstantOp, UseWeightOp>(op);
+  return isa<StructureOpInterface>(op) && !isView(op) && !op->hasTrait<OpTrait::ConstantLike>();
 }
 
 namespace {
@@ -42,14 +43,24 @@ private:
   int start(Operation *op) {
     KernelGroup group;
     group.ops.push_back(op);
-    group.hasRows = isRowOp(op);
+    group.hasRows = walksRows(op);
     group.isGeneric = !isa<LoopOpInterface>(op);
     groups.push_back(group);
     inPlace.insert(op);
     return groupOf[op] = groups.size() - 1;
   }
 
-  static bool isRowOp(Operation *op) { return isa<DecomposeOpInterface, ReduceOp, ArgReduceOp>(op); }
+  const Structure &structureOf(Operation *op) {
+    auto [entry, isNew] = structures.try_emplace(op);
+    if (isNew)
+      entry->second = std::make_unique<Structure>(cast<StructureOpInterface>(op).getStructure(shapes));
+    return *entry->second;
+  }
+
+  /// Whether each of the op's elements takes a walk over others.
+  bool walksRows(Operation *op) {
+    return structureOf(op).has(FactorKind::Row) || structureOf(op).has(FactorKind::Reduction);
+  }
 
   bool sameDims(Value a, Value b) { return shapes.dims(a) == shapes.dims(b); }
 
@@ -70,26 +81,36 @@ private:
     }
   }
 
-  /// Whether `user` reads each element of `producer` at most once for each element it computes once.
+  /// Whether `user`, as code is generated for it, reads each element of `producer` at most once.
   bool readsOnce(Operation *user, Value producer) {
-    if (isa<ScalarOpInterface>(user))
-      return sameDims(user->getResult(0), producer);
-    if (isa<TransposeOp, SliceOp, ReduceOp>(user))
-      return true;
-    return isa<DecomposeOpInterface>(user) && user->getOperand(0) == producer &&
-           llvm::count(user->getOperands(), producer) == 1;
+    const Structure &structure = structureOf(user);
+    // A row is walked several times. Those that decompose keep what they read of it.
+    if (user->hasTrait<BranchesByPosition>() || (structure.has(FactorKind::Row) && !isa<DecomposeOpInterface>(user)))
+      return false;
+    const FactoredDims *read = nullptr;
+    for (OpOperand &operand : user->getOpOperands()) {
+      if (operand.get() != producer)
+        continue;
+      const FactoredDims &dims = structure.operands[operand.getOperandNumber()];
+      if (!structure.readsOnce(operand.getOperandNumber()) || (read && *read != dims))
+        return false;
+      read = &dims;
+    }
+    return true;
   }
 
   bool joinConsumers(Operation *op) {
-    if (op->getNumResults() != 1 || !isa<ElementOpInterface, DecomposeOpInterface>(op) || op->use_empty())
+    if (op->getNumResults() != 1 || !isa<ElementOpInterface, DecomposeOpInterface>(op) ||
+        op->hasTrait<BranchesByPosition>() || op->use_empty())
       return false;
     Value value = op->getResult(0);
+    bool isRow = walksRows(op);
     int id = -1;
     for (Operation *user : value.getUsers()) {
       auto found = groupOf.find(user);
       if (found == groupOf.end() || (id >= 0 && found->second != id) || !readsOnce(user, value))
         return false;
-      if (isRowOp(op) && !isa<ScalarOpInterface>(user))
+      if (isRow && !isa<ScalarOpInterface>(user))
         return false;
       // Behind a transposition or a slice, each element would compute its whole row again.
       if (isa<DecomposeOpInterface>(op) && !inPlace.contains(user))
@@ -97,11 +118,11 @@ private:
       id = found->second;
     }
     KernelGroup &group = groups[id];
-    if (!group.isGeneric || (isRowOp(op) && group.hasRows) || group.ops.size() >= kMaxOps || isa<ConcatOp, PadOp>(op) ||
+    if (!group.isGeneric || (isRow && group.hasRows) || group.ops.size() >= kMaxOps ||
         inputCount(group, op) > kMaxInputs)
       return false;
     group.ops.push_back(op);
-    group.hasRows |= isRowOp(op);
+    group.hasRows |= isRow;
     groupOf[op] = id;
     if (llvm::all_of(value.getUsers(),
                      [&](Operation *user) { return isa<ScalarOpInterface>(user) && inPlace.contains(user); }))
@@ -116,7 +137,7 @@ private:
       for (Value operand : op->getOperands()) {
         Operation *definition = operand.getDefiningOp();
         bool isInside = definition && (definition == extra || llvm::is_contained(group.ops, definition));
-        if (isa<RankedTensorType>(operand.getType()) && !isInside && !isa_and_nonnull<ConstantOp>(definition))
+        if (isa<RankedTensorType>(operand.getType()) && !isInside && !matchPattern(operand, m_Constant()))
           inputs.insert(operand);
       }
     };
@@ -138,6 +159,7 @@ private:
   TargetAttr target;
   SmallVector<KernelGroup> groups;
   llvm::DenseMap<Operation *, int> groupOf;
+  llvm::DenseMap<Operation *, std::unique_ptr<Structure>> structures;
   /// Ops whose elements their kernel's results read at their own positions only.
   llvm::DenseSet<Operation *> inPlace;
 };

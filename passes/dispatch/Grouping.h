@@ -16,7 +16,7 @@ struct KernelGroup {
   llvm::SmallVector<mlir::Operation *> ops;
   /// Producers may join: the kernel is emitted element by element.
   bool isGeneric = true;
-  /// Holds a reduction or a row op.
+  /// Holds an op that walks rows.
   bool hasRows = false;
   mlir::Operation *root() const { return ops.back(); }
 };

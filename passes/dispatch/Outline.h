@@ -6,20 +6,27 @@
 #define PASSES_DISPATCH_OUTLINE_H
 
 #include "passes/dispatch/Grouping.h"
+#include "passes/dispatch/JoinDims.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace hone {
 
+struct KernelInputs;
+
 /// Outlines groups of one host program. Kernels with the same body are made once.
 class Outliner {
 public:
-  Outliner(mlir::ModuleOp module, ShapeBuilder &shapes) : module(module), symbols(module), shapes(shapes) {}
+  Outliner(mlir::ModuleOp module, ShapeBuilder &shapes) : symbols(module), shapes(shapes) {}
 
   /// Makes (or finds) the kernel of `group` and puts its launch in the place of the root; the group's ops are erased.
   void outline(KernelGroup &group);
 
 private:
-  mlir::ModuleOp module;
+  KernelOp createBody(const KernelGroup &group, const KernelInputs &inputs, const JoinedDims &joined,
+                      mlir::Location loc);
+  /// The kernel that computes the same as this one, which may be itself.
+  KernelOp makeOnce(KernelOp kernel);
+
   mlir::SymbolTable symbols;
   ShapeBuilder &shapes;
   llvm::StringMap<KernelOp> kernels;

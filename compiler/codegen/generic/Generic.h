@@ -6,6 +6,7 @@
 #define COMPILER_CODEGEN_GENERIC_GENERIC_H
 
 #include "compiler/codegen/generic/KernelEmitter.h"
+#include "compiler/codegen/generic/Schedule.h"
 
 namespace hone {
 
@@ -17,6 +18,21 @@ GenericRange genericRange(KernelOp kernel, ShapeBuilder &shapes);
 
 /// Writes the loops of a generic kernel into its body.
 void buildGeneric(KernelEmitter &emitter);
+
+// The forms of a schedule that have a file of their own.
+void buildRows(KernelEmitter &emitter, const Schedule &schedule);
+void buildColumns(KernelEmitter &emitter, const Schedule &schedule);
+void buildOuterSum(KernelEmitter &emitter, const Schedule &schedule);
+
+/// for (i = from; i < to; ++i) body(i).
+void over(KernelEmitter &emitter, mlir::Value from, mlir::Value to, bool vectorize,
+          llvm::function_ref<void(mlir::Value)> body);
+/// Calls body with indices over the dims `axes` of `space`, other positions of `indices` being set already. The
+/// innermost loop is vectorised.
+void overDims(KernelEmitter &emitter, llvm::ArrayRef<int64_t> axes, llvm::ArrayRef<mlir::OpFoldResult> space,
+              llvm::SmallVectorImpl<mlir::Value> &indices, llvm::function_ref<void()> body);
+/// Stores the elements of all results at `indices`.
+void storeResults(KernelEmitter &emitter, mlir::ValueRange indices);
 
 } // namespace hone
 

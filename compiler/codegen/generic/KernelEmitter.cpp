@@ -95,13 +95,6 @@ Value KernelEmitter::loadResult(unsigned result, ValueRange indices) {
   return loadBuffer(kernel.getTensorCount() + result, tensor, linearize(indices, ElementBuilder::dims(tensor)));
 }
 
-Value KernelEmitter::emitStep(Value tensor, ValueRange indices, ValueRange positions, Value partial) {
-  step = Step{positions, partial};
-  Value scalar = cast<ElementOpInterface>(tensor.getDefiningOp()).emitElement(*this, indices);
-  step.reset();
-  return scalar;
-}
-
 void KernelEmitter::failIf(Value condition) {
   if (getConstantIntValue(condition) == 0)
     return;
@@ -133,13 +126,6 @@ void KernelEmitter::finish() {
 
 SmallVector<Value> KernelEmitter::loop(Value lower, Value upper, ValueRange initial,
                                        function_ref<SmallVector<Value>(Value, ValueRange)> body, bool vectorize) {
-  if (step && !step->partial)
-    return SmallVector<Value>(initial);
-  if (step && !step->positions.empty()) {
-    Value position = step->positions.front();
-    step->positions = step->positions.drop_front();
-    return body(position, step->partial);
-  }
   scopes.emplace_back();
   Operation *forOp = nullptr;
   auto results = ElementBuilder::loop(

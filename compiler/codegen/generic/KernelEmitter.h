@@ -28,10 +28,6 @@ public:
   void failIf(mlir::Value condition) override;
   void store(unsigned result, mlir::ValueRange indices, mlir::Value scalar) override;
   mlir::Value loadResult(unsigned result, mlir::ValueRange indices) override;
-  /// An element that its op accumulates in a nest of loops, for a nest that stands outside already: what the op starts
-  /// with, and `partial` with what the nest adds at `positions`.
-  mlir::Value emitInitial(mlir::Value tensor, mlir::ValueRange indices) { return emitStep(tensor, indices, {}, {}); }
-  mlir::Value emitStep(mlir::Value tensor, mlir::ValueRange indices, mlir::ValueRange positions, mlir::Value partial);
   llvm::SmallVector<mlir::Value>
   loop(mlir::Value lower, mlir::Value upper, mlir::ValueRange initial,
        llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body, bool vectorize) override;
@@ -57,7 +53,7 @@ public:
   /// Reports failures, if any were possible, at the builder's place: the end of the body.
   void finish();
 
-  /// Called for tensors that are kept in scratch: returns their element, or null to compute it.
+  /// Asked for each tensor first: its element where it is kept, or null to load or compute it.
   std::function<mlir::Value(mlir::Value tensor, mlir::ValueRange indices)> onLoad;
   /// Whether loops marked for vectorisation are interleaved (bodies with divisions or polynomials).
   int interleave = 0;
@@ -81,12 +77,6 @@ private:
   llvm::DenseMap<mlir::Value, mlir::Value> known;
   llvm::SmallVector<mlir::Value> views; // flat memrefs by buffer
   llvm::SmallVector<Scope> scopes;
-  /// Set while an element is built inside its nest of loops: positions to come, outermost first.
-  struct Step {
-    mlir::ValueRange positions;
-    mlir::Value partial;
-  };
-  std::optional<Step> step;
   mlir::Value failed; // memref<1xi32> on the stack, once something may fail
 };
 

@@ -108,7 +108,7 @@ module @splat_rank attributes {hone.target = #hone.target<triple = "x86_64-unkno
 
 // -----
 
-// A splat constant that alone gives a result a dim keeps it, collapsed as the other values are; where a tensor has the
+// A splat constant that alone gives a result a dim keeps it, joined as those of the other values are; where a tensor has the
 // dim, too, it stays a scalar.
 // CHECK-LABEL: module @splat_widens
 // CHECK: hone.kernel @k0_mul_add(%{{.*}}: tensor<?x1xf32>
@@ -128,12 +128,12 @@ module @splat_widens attributes {hone.target = #hone.target<triple = "x86_64-unk
 
 // -----
 
-// Two splats give a dim each, and both dims collapse: one of the constants has them all.
+// Two splats give a dim each, and both dims are joined: the constants have them all.
 // CHECK-LABEL: module @splats_widen
 // CHECK: hone.kernel @k0_select(%[[X:.*]]: tensor<1xf32>) -> tensor<12xf32>
 // CHECK-DAG: %[[CONDITION:.*]] = hone.constant dense<true> : tensor<12xi1>
-// CHECK-DAG: %[[OTHER:.*]] = hone.constant dense<2.000000e+00> : tensor<f32>
-// CHECK: hone.select %[[CONDITION]], %[[X]], %[[OTHER]] : tensor<12xi1>, tensor<1xf32>, tensor<f32> -> tensor<12xf32>
+// CHECK-DAG: %[[OTHER:.*]] = hone.constant dense<2.000000e+00> : tensor<12xf32>
+// CHECK: hone.select %[[CONDITION]], %[[X]], %[[OTHER]] : tensor<12xi1>, tensor<1xf32>, tensor<12xf32> -> tensor<12xf32>
 module @splats_widen attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
   func.func @main(%x: tensor<1x1xf32> {hone.name = "x"}) -> tensor<3x4xf32> {
     %0 = hone.constant dense<true> : tensor<3x1xi1>
@@ -145,11 +145,12 @@ module @splats_widen attributes {hone.target = #hone.target<triple = "x86_64-unk
 
 // -----
 
-// A splat may give a result its rank alone, here in front of the row's axis, where nothing collapses.
+// A splat may give a result its rank alone, which joining takes away again.
 // CHECK-LABEL: module @splat_adds_rank
-// CHECK: hone.kernel @k0_add_softmax(%[[X:.*]]: tensor<8xf32>) -> tensor<1x8xf32>
-// CHECK: %[[C:.*]] = hone.constant dense<2.000000e+00> : tensor<1x1xf32>
-// CHECK: hone.add %[[X]], %[[C]] : tensor<8xf32>, tensor<1x1xf32> -> tensor<1x8xf32>
+// CHECK: hone.kernel @k0_add_softmax(%[[X:.*]]: tensor<8xf32>) -> tensor<8xf32>
+// CHECK: %[[C:.*]] = hone.constant dense<2.000000e+00> : tensor<8xf32>
+// CHECK: hone.add %[[X]], %[[C]] : tensor<8xf32>, tensor<8xf32> -> tensor<8xf32>
+// CHECK: hone.softmax %{{.*}} {axis = 0 : i64} : tensor<8xf32> -> tensor<8xf32>
 // CHECK: hone.kernel @k1_add(%[[S:.*]]: tensor<f32>) -> tensor<1xf32>
 // CHECK: %[[ONE:.*]] = hone.constant dense<2.000000e+00> : tensor<1xf32>
 // CHECK: hone.add %[[S]], %[[ONE]] : tensor<f32>, tensor<1xf32> -> tensor<1xf32>
