@@ -79,6 +79,24 @@ def InsertTaps : Pass<"hone-insert-taps", "mlir::ModuleOp"> {
   let dependentDialects = ["hone::HoneDialect"];
 }
 
+//===-- analysis ------------------------------------------------------------------------------------------------===//
+
+def PrintFactors : Pass<"hone-print-factors", "mlir::ModuleOp"> {
+  let summary = "Shows the iteration spaces of ops, or follows a dim through the program";
+  let description = [{
+    Without an option, a remark on each op gives its structure: operands and results in factors, and the factors that are not
+    parallel. With `from`, a dim of a weight or input is followed: remarks say which dims carry its factors, where one
+    ends (is summed), where all of it is needed, and where only a part goes on. Whoever splits or prunes positions of
+    that dim does so to all that carry it. Nothing is changed.
+    ```mlir
+    %0 = hone.matmul %x, %w : tensor<?x?x384xf32>, tensor<384x1536xf32> -> tensor<?x?x1536xf32>
+    ```
+    gives `([a, b, d], [d, c]) -> ([a, b, c]) d: reduction sum`.
+  }];
+  let options = [Option<"from", "from", "std::string", /*default=*/"",
+                        "dim to follow: @WEIGHT:DIM, or NAME:DIM for an input">];
+}
+
 //===-- dispatch ------------------------------------------------------------------------------------------------===//
 
 def Dispatch : Pass<"hone-dispatch", "mlir::ModuleOp"> {
