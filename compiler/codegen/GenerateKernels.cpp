@@ -3,9 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/Passes.h"
+#include "compiler/codegen/Families.h"
 #include "compiler/codegen/cpu/CpuTargetModel.h"
-#include "compiler/codegen/cpu/Families.h"
-#include "compiler/codegen/generic/Generic.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -18,35 +18,32 @@ namespace hone {
 using namespace mlir;
 using namespace hone;
 
-/// The body of `kernel` in a module of its own, put before the kernel.
-static ModuleOp generate(KernelOp kernel, const CpuTarget &target) {
-  Location loc = kernel.getLoc();
-  OpBuilder builder(kernel);
-  auto module = ModuleOp::create(builder, loc, kernel.getSymName());
+/// The body of a kernel in a module of its own, put before `original`.
+static void generate(KernelOp original, const DecidedKernel &decided) {
+  Location loc = original.getLoc();
+  OpBuilder builder(original);
+  auto module = ModuleOp::create(builder, loc, original.getSymName());
+  if (TargetAttr target = original.getTargetAttr())
+    module->setAttr(kTargetAttr, target);
   builder.setInsertionPointToStart(module.getBody());
 
-  OwningOpRef<KernelOp> copy(kernel.clone());
-  decomposeRowOps(*copy);
+  KernelOp kernel = decided.kernel();
   SmallVector<KernelBuffer> buffers;
-  unsigned tensors = copy->getTensorCount();
+  unsigned tensors = kernel.getTensorCount();
   auto addBuffer = [&](Type tensor, bool readOnly) {
     Type element = memoryElement(tensor);
     // Callers bind inputs and outputs, so only the element's own alignment is sure.
     buffers.push_back({element, int64_t(element.getIntOrFloatBitWidth() / 8), readOnly});
   };
-  for (Type type : copy->getArgumentTypes().take_front(tensors))
+  for (Type type : kernel.getArgumentTypes().take_front(tensors))
     addBuffer(type, /*readOnly=*/true);
-  for (Type type : copy->getResultTypes())
+  for (Type type : kernel.getResultTypes())
     addBuffer(type, /*readOnly=*/false);
   KernelBody body =
-      createKernelBody(builder, loc, kernel.getSymName(), buffers, copy->getArgumentTypes().size() - tensors);
-  KernelEmitter emitter(builder, *copy, body);
-  if (auto [family, op] = familyOf(*copy); family)
-    family->build(emitter, target, op);
-  else
-    buildGeneric(emitter);
+      createKernelBody(builder, loc, kernel.getSymName(), buffers, kernel.getArgumentTypes().size() - tensors);
+  KernelEmitter emitter(builder, kernel, body);
+  decided.build(emitter);
   emitter.finish();
-  return module;
 }
 
 namespace {
@@ -60,16 +57,21 @@ struct GenerateKernels : hone::impl::GenerateKernelsBase<GenerateKernels> {
           "wants a target (hone.target) on the module, as 'hone compile FILE --emit=kernels' writes it");
       return signalPassFailure();
     }
-    for (KernelOp kernel : llvm::make_early_inc_range(getOperation().getOps<KernelOp>())) {
-      for (Operation &op : kernel.getBody().front())
-        if (!isa<ElementOpInterface, DecomposeOpInterface, LoopOpInterface, ReturnOp>(op) && !familyOf(&op) &&
-            !isa<arith::ArithDialect>(op.getDialect())) {
-          op.emitError("has no kernel for ") << op.getOperandTypes();
-          return signalPassFailure();
-        }
-      generate(kernel, cpuTarget(target));
-      kernel.erase();
-    }
+    for (KernelOp kernel : llvm::make_early_inc_range(getOperation().getOps<KernelOp>()))
+      if (failed(generate(kernel, target)))
+        return signalPassFailure();
+  }
+
+  static LogicalResult generate(KernelOp kernel, TargetAttr moduleTarget) {
+    llvm::Expected<CpuTarget> target = cpuTarget(kernel.getTarget().value_or(moduleTarget));
+    if (!target)
+      return kernelError(kernel) << llvm::toString(target.takeError());
+    FailureOr<DecidedKernel> decided = DecidedKernel::of(kernel, *target);
+    if (failed(decided))
+      return failure();
+    ::generate(kernel, *decided);
+    kernel.erase();
+    return success();
   }
 };
 } // namespace

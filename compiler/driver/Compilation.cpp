@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/driver/Compilation.h"
+#include "compiler/codegen/cpu/CpuTargetModel.h"
 #include "compiler/driver/PinDims.h"
 #include "compiler/driver/StageFile.h"
 #include "dialects/hone/Hone.h"
@@ -150,13 +151,13 @@ ExitCode Compilation::load() {
   return extension == ".mlir" || extension == ".mlirbc" ? loadStage() : importModel();
 }
 
-ExitCode Compilation::findTarget(StringRef level) {
-  llvm::Expected<const CpuTarget &> found = lookupTarget(level);
+ExitCode Compilation::findTarget(StringRef name) {
+  llvm::Expected<CpuTarget> found = lookupTarget(name);
   if (!found) {
     console.error(found.takeError());
-    return level == "host" ? ExitInput : ExitUsage;
+    return name == "host" ? ExitInput : ExitUsage;
   }
-  cpuTarget = &*found;
+  wantedTarget = std::move(*found);
   return ExitDone;
 }
 
@@ -255,7 +256,7 @@ ExitCode Compilation::loadStage() {
   if (auto known = (*root)->getAttrOfType<TargetAttr>(kTargetAttr)) {
     if (!options.target.empty())
       return given("--target");
-    if (findTarget(known.getLevel()))
+    if (findTarget((known.getLevel() + known.getFeatures()).str()))
       return ExitInput;
   } else if (current > Stage::Hone) {
     console.error("the stage '" + toString(current) + "' is made for a target, but the module has no " + kTargetAttr +
@@ -285,10 +286,7 @@ std::string Compilation::wantedName() const {
   return options.name.empty() ? toIdentifier(llvm::sys::path::stem(options.input)) : options.name;
 }
 
-void Compilation::markTarget() {
-  (*root)->setAttr(kTargetAttr,
-                   TargetAttr::get(mlirContext.get(), cpuTarget->triple, cpuTarget->name, cpuTarget->features));
-}
+void Compilation::markTarget() { (*root)->setAttr(kTargetAttr, targetAttr(mlirContext.get(), *wantedTarget)); }
 
 std::string Compilation::name() {
   return root->getOperation()->getAttrOfType<DictionaryAttr>(kModelAttr).getAs<StringAttr>("name").getValue().str();

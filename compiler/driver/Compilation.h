@@ -41,14 +41,14 @@ public:
   mlir::ModuleOp module() { return *root; }
   mlir::MLIRContext &context() { return *mlirContext; }
   Stage stage() const { return current; }
-  const CpuTarget &target() const { return *cpuTarget; }
+  const CpuTarget &target() const { return *wantedTarget; }
   /// The model's identifier.
   std::string name();
 
 private:
   ExitCode importModel();
   ExitCode loadStage();
-  ExitCode findTarget(llvm::StringRef level);
+  ExitCode findTarget(llvm::StringRef name);
   /// The name that a model without one gets: as asked for, or from the file's.
   std::string wantedName() const;
   /// Writes the target on the module.
@@ -59,7 +59,7 @@ private:
   std::unique_ptr<llvm::DefaultThreadPool> threads;
   std::unique_ptr<mlir::MLIRContext> mlirContext;
   mlir::OwningOpRef<mlir::ModuleOp> root;
-  const CpuTarget *cpuTarget = nullptr;
+  std::optional<CpuTarget> wantedTarget;
   Stage current = Stage::Import;
   std::vector<OnnxFile> files;
 };

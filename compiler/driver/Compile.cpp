@@ -2,6 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "compiler/codegen/cpu/CpuTargetModel.h"
 #include "compiler/codegen/cpu/Object.h"
 #include "compiler/driver/Commands.h"
 #include "compiler/driver/Compilation.h"
@@ -87,7 +88,13 @@ static llvm::Expected<std::vector<SmallVector<char, 0>>> emitAll(Compilation &co
   std::atomic<unsigned> done = 0;
   parallelFor(&compilation.context(), 0, modules.size(), [&](size_t i) {
     ModuleOp module = modules[i];
-    auto code = emitCode(module, compilation.target(), module.getSymName().value_or("module"), form);
+    auto own = module->getAttrOfType<TargetAttr>(kTargetAttr);
+    llvm::Expected<CpuTarget> target = own ? cpuTarget(own) : compilation.target();
+    if (!target) {
+      errors[i] = llvm::toString(target.takeError());
+      return;
+    }
+    auto code = emitCode(module, *target, module.getSymName().value_or("module"), form);
     if (code)
       results[i] = std::move(*code);
     else

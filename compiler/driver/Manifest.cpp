@@ -157,7 +157,7 @@ std::string hone::buildManifest(ModuleOp module) {
       {"model", json::Object{{"name", text("name")}, {"blake3", text("digest")}}},
       {"compiler", versionText()},
       {"flags", text("flags")},
-      {"target", target ? json::fixUTF8(target.getLevel()) : ""},
+      {"target", target ? json::fixUTF8((target.getLevel() + target.getFeatures()).str()) : ""},
       {"inputs", toJson(entry.inputs)},
       {"outputs", toJson(entry.outputs)},
       {"weights", std::move(weights)},

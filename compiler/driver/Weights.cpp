@@ -132,7 +132,7 @@ llvm::Error WeightWriter::writeFile(WeightOp weight, FileAttr source) {
 /// Packs columns [first, first + panel) of the matrix [k, sum of the sources' columns] to `to`.
 static void packPanel(const CpuTarget &target, ArrayRef<PackSource> sources, bool transposed, int64_t k, int64_t first,
                       float *to) {
-  int64_t panel = target.panelColumns(), width = 0;
+  int64_t panel = matmulTiles(target).panelColumns(target), width = 0;
   std::vector<float> gathered; // only for a panel that takes columns of several sources
   for (const PackSource &source : sources) {
     if (first >= source.columns) {
@@ -159,13 +159,13 @@ static void packPanel(const CpuTarget &target, ArrayRef<PackSource> sources, boo
 
 llvm::Error WeightWriter::writePacked(WeightOp weight, PackAttr recipe) {
   auto targetAttr = module->getAttrOfType<TargetAttr>(kTargetAttr);
-  llvm::Expected<const CpuTarget &> target = lookupTarget(targetAttr ? targetAttr.getLevel() : "");
+  llvm::Expected<CpuTarget> target = lookupTarget(targetAttr ? targetAttr.getLevel() : "");
   if (!target)
     return target.takeError();
-  int64_t panel = target->panelColumns();
+  int64_t panel = matmulTiles(*target).panelColumns(*target);
   if (recipe.getPanel() != panel)
-    return weightError(weight, "is packed for panels of " + Twine(recipe.getPanel()) + " columns, but " + target->name +
-                                   " wants " + Twine(panel));
+    return weightError(weight, "is packed for panels of " + Twine(recipe.getPanel()) + " columns, but " +
+                                   target->name() + " wants " + Twine(panel));
 
   RankedTensorType type = typeOf(weight);
   if (type.getRank() != 3 || !type.getElementType().isF32())

@@ -278,9 +278,12 @@ LogicalResult Planner::run() {
   SymbolTable symbols(main->getParentOfType<ModuleOp>());
   for (LaunchOp launch : main.getOps<LaunchOp>()) {
     auto kernel = symbols.lookup<KernelOp>(launch.getKernel());
-    LaunchParameters parameters = model.launchParameters(builder, target, kernel, launch.getSizes());
-    launchParameters.append({parameters.count, parameters.grain, parameters.scratch});
-    OpFoldResult scratch = parameters.scratch;
+    TargetAttr own = kernel.getTarget().value_or(target);
+    FailureOr<LaunchParameters> parameters = model.launchParameters(builder, own, kernel, launch.getSizes());
+    if (failed(parameters))
+      return failure();
+    launchParameters.append({parameters->count, parameters->grain, parameters->scratch});
+    OpFoldResult scratch = parameters->scratch;
     if (auto constant = ShapeBuilder::getConstant(scratch))
       scratch = shapes.constant(*constant);
     scratchBytes = shapes.max(scratchBytes, scratch);

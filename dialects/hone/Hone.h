@@ -8,6 +8,7 @@
 #include "dialects/hone/ElementBuilder.h"
 #include "dialects/hone/ShapeBuilder.h"
 #include "dialects/hone/Structure.h"
+#include "dialects/hone/TileLayout.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -27,6 +28,8 @@ class CheapToRecompute : public mlir::OpTrait::TraitBase<ConcreteOp, CheapToReco
 /// Ops each of whose elements comes from one of several operands, by its position.
 template <typename ConcreteOp>
 class BranchesByPosition : public mlir::OpTrait::TraitBase<ConcreteOp, BranchesByPosition> {};
+/// Ops that show a tensor which lies in memory in another form: index arithmetic, which each reader does itself.
+template <typename ConcreteOp> class RestoresLayout : public mlir::OpTrait::TraitBase<ConcreteOp, RestoresLayout> {};
 } // namespace hone
 
 namespace hone {

@@ -200,6 +200,9 @@ FailureOr<hone::TargetedProgram> hone::TargetedProgram::find(ModuleOp module) {
         "wants a target on the module, as 'hone compile FILE --emit=import' writes it: module attributes "
         "{hone.target = #hone.target<triple = \"x86_64-unknown-linux-gnu\", level = \"x86-64-v3\", features "
         "= \"\">} { … }");
+  auto emitTargetError = [&] { return emitError(module.getLoc()) << kTargetAttr << ": "; };
+  if (failed(program.model->verify(program.target, emitTargetError)))
+    return failure();
   auto areTensors = [](TypeRange types) { return llvm::all_of(types, llvm::IsaPred<RankedTensorType>); };
   if (!llvm::hasSingleElement(program.main.getBody()) || !areTensors(program.main.getArgumentTypes()) ||
       !areTensors(program.main.getResultTypes()))

@@ -23,14 +23,6 @@ LogicalResult MatmulOp::verify() {
   if (lhs.getRank() < 2 || rhs.getRank() < 2)
     return emitOpError("wants operands of rank 2 or more, got ") << lhs << " and " << rhs;
   int64_t k = lhs.getShape().back();
-  if (auto columns = getPackedColumns()) {
-    int64_t count = *columns, panel = rhs.getShape().back();
-    if (rhs.getRank() != 3 || !rhs.hasStaticShape() || panel == 0 || !mayBeEqual(k, rhs.getDimSize(1)))
-      return emitOpError("wants a packed right operand [panels, k, panel] with k ") << k << ", got " << rhs;
-    if (count < 0 || rhs.getDimSize(0) != count / panel + (count % panel != 0) || getTransposeRhs())
-      return emitOpError("has ") << count << " packed columns in " << rhs;
-    return success();
-  }
   int64_t other = rhs.getDimSize(rhs.getRank() - (getTransposeRhs() ? 1 : 2));
   if (!mayBeEqual(k, other))
     return emitOpError("inner dims differ: ") << k << " and " << other;
@@ -42,11 +34,6 @@ LogicalResult MatmulOp::verify() {
 
 void MatmulOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   SmallVector<OpFoldResult> lhs(shapes.dims(getLhs()));
-  if (auto columns = getPackedColumns()) {
-    llvm::append_range(dims, lhs);
-    dims.back() = shapes.constant(*columns);
-    return;
-  }
   SmallVector<OpFoldResult> rhs(shapes.dims(getRhs()));
   OpFoldResult m = lhs[lhs.size() - 2], n = rhs[rhs.size() - (getTransposeRhs() ? 2 : 1)];
   ArrayRef<OpFoldResult> left = ArrayRef(lhs).drop_back(2), right = ArrayRef(rhs).drop_back(2);
@@ -78,11 +65,6 @@ Structure MatmulOp::getStructure(ShapeBuilder &shapes) {
   FactoredDim m = result[batch], n = result[batch + 1], depth{{k}};
   addBatch(structure.operands[0], ArrayRef(lhs).drop_back(2));
   llvm::append_values(structure.operands[0], m, depth);
-  if (getPackedColumns()) {
-    structure.operands[1] = structure.addAll({rhs[0], rhs[2]}, FactorKind::Opaque);
-    structure.operands[1].insert(structure.operands[1].begin() + 1, depth);
-    return structure;
-  }
   addBatch(structure.operands[1], ArrayRef(rhs).drop_back(2));
   if (getTransposeRhs())
     llvm::append_values(structure.operands[1], n, depth);
@@ -109,14 +91,7 @@ Value MatmulOp::emitStep(ElementBuilder &e, ValueRange indices, ValueRange posit
     return e.load(operand, at);
   };
   Value a = operandAt(getLhs(), row, i);
-  Value b;
-  if (getPackedColumns()) {
-    Value panel = e.index(cast<RankedTensorType>(getRhs().getType()).getDimSize(2));
-    Value which = e.builder.createOrFold<arith::DivUIOp>(e.loc, column, panel);
-    b = e.load(getRhs(), {which, i, e.builder.createOrFold<arith::RemUIOp>(e.loc, column, panel)});
-  } else {
-    b = getTransposeRhs() ? operandAt(getRhs(), column, i) : operandAt(getRhs(), i, column);
-  }
+  Value b = getTransposeRhs() ? operandAt(getRhs(), column, i) : operandAt(getRhs(), i, column);
   if (!isa<FloatType>(a.getType()))
     return e.add(partial, e.mul(a, b));
   Value product = e.builder.createOrFold<arith::MulFOp>(e.loc, a, b, arith::FastMathFlags::contract);

@@ -11,14 +11,12 @@ def Hone_MatmulOp : Hone_TensorOp<"matmul", [
   let summary = "Matrix product with leading batch dims broadcast (ONNX MatMul-13)";
   let description = [{
     [.., m, k] x [.., k, n] -> [.., m, n]; both operands have rank 2 or more. With `transpose_rhs` the right one is
-    [.., n, k]. With `packed_columns` = n the right one is a constant matrix laid out for the kernel family:
-    [ceil(n / panel), k, panel], zeros beyond column n.
+    [.., n, k].
     ```mlir
     %y = hone.matmul %x, %w : tensor<?x?x384xf32>, tensor<384x1536xf32> -> tensor<?x?x1536xf32>
     ```
   }];
-  let arguments = (ins Hone_NumberTensor:$lhs, Hone_NumberTensor:$rhs, UnitAttr:$transpose_rhs,
-                       OptionalAttr<I64Attr>:$packed_columns);
+  let arguments = (ins Hone_NumberTensor:$lhs, Hone_NumberTensor:$rhs, UnitAttr:$transpose_rhs);
   let results = (outs Hone_NumberTensor:$output);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($lhs) `,` type($rhs) `->` type($output)";
   let hasVerifier = 1;

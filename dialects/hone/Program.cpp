@@ -56,6 +56,12 @@ void TapOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldRes
   llvm::append_range(dims, shapes.dims(getInput()));
 }
 
+void KernelOp::build(OpBuilder &builder, OperationState &state, StringRef name, FunctionType type, ArrayAttr argAttrs) {
+  state.addAttribute(getSymNameAttrName(state.name), builder.getStringAttr(name));
+  state.addAttribute(getFunctionTypeAttrName(state.name), TypeAttr::get(type));
+  state.addAttribute(getArgAttrsAttrName(state.name), argAttrs);
+  state.addRegion();
+}
 ParseResult KernelOp::parse(OpAsmParser &parser, OperationState &result) {
   auto makeType = [](Builder &builder, ArrayRef<Type> arguments, ArrayRef<Type> results,
                      function_interface_impl::VariadicFlag,

@@ -120,16 +120,25 @@ def Hone_KernelOp : Hone_Op<"kernel", [IsolatedFromAbove, FunctionOpInterface, S
   let description = [{
     Tensor arguments first, then index arguments. A tensor argument's attribute `hone.sizes` gives, for each of its dynamic
     dims, the number of the index argument that holds it: equal dims are one argument. The body is straight-line `hone` ops.
+
+    Dispatch decides how it is computed, and code generation obeys: `family` names the kernel family, `parameters` are its
+    numbers (tiles, blocks). They may be changed by hand; without them the best ones for the target are taken. `target` is
+    what its code is generated for, if that is not the module's.
     ```mlir
-    hone.kernel @k0_exp(%x: tensor<?x8xf32> {hone.sizes = array<i64: 1>}, %n: index) -> tensor<?x8xf32> {
+    hone.kernel @k0_exp(%x: tensor<?x8xf32> {hone.sizes = array<i64: 1>}, %n: index) -> tensor<?x8xf32>
+        attributes {family = "generic", parameters = {chunk = 8192 : i64, interleave = 4 : i64}} {
       %y = hone.exp %x : tensor<?x8xf32> -> tensor<?x8xf32>
       hone.return %y : tensor<?x8xf32>
     }
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<FunctionType>:$function_type,
-                       OptionalAttr<DictArrayAttr>:$arg_attrs, OptionalAttr<DictArrayAttr>:$res_attrs);
+                       OptionalAttr<DictArrayAttr>:$arg_attrs, OptionalAttr<DictArrayAttr>:$res_attrs,
+                       OptionalAttr<StrAttr>:$family, OptionalAttr<DictionaryAttr>:$parameters,
+                       OptionalAttr<Hone_TargetAttr>:$target);
   let regions = (region SizedRegion<1>:$body);
+  let skipDefaultBuilders = 1;
+  let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "::mlir::FunctionType":$type, "::mlir::ArrayAttr":$argAttrs)>];
   let hasCustomAssemblyFormat = 1;
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{

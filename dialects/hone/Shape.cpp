@@ -210,6 +210,73 @@ Value TransposeOp::emitElement(ElementBuilder &e, ValueRange indices) {
   return e.load(getInput(), own);
 }
 
+bool TileLayout::fits(int64_t rank) const {
+  auto isPermutation = [&](ArrayRef<int64_t> numbers) {
+    llvm::SmallDenseSet<int64_t> seen;
+    return llvm::all_of(numbers,
+                        [&](int64_t number) { return number >= 0 && number < rank && seen.insert(number).second; });
+  };
+  return dims.size() == tiles.size() && isPermutation(dims) && isPermutation(order) &&
+         (order.empty() || int64_t(order.size()) == rank) && llvm::all_of(tiles, [](int64_t tile) { return tile > 0; });
+}
+SmallVector<int64_t> TileLayout::packedShape(ArrayRef<int64_t> shape) const {
+  SmallVector<int64_t> pieces(shape), packed;
+  for (auto [dim, tile] : llvm::zip_equal(dims, tiles))
+    pieces[dim] = pieces[dim] / tile + (pieces[dim] % tile != 0);
+  for (int64_t i = 0, rank = shape.size(); i < rank; ++i)
+    packed.push_back(pieces[dimAt(i)]);
+  llvm::append_range(packed, tiles);
+  return packed;
+}
+
+TileLayout UnpackOp::getLayout() {
+  TileLayout layout;
+  layout.dims.assign(getDims().begin(), getDims().end());
+  layout.tiles.assign(getTiles().begin(), getTiles().end());
+  layout.order.assign(getOrder().begin(), getOrder().end());
+  return layout;
+}
+LogicalResult UnpackOp::verify() {
+  auto packed = cast<RankedTensorType>(getInput().getType()), type = cast<RankedTensorType>(getOutput().getType());
+  TileLayout layout = getLayout();
+  if (!layout.fits(type.getRank()))
+    return emitOpError("has dims, tiles or an order that are none of ") << type;
+  if (!type.hasStaticShape() || packed.getShape() != ArrayRef(layout.packedShape(type.getShape())))
+    return emitOpError("wants ") << type << " in tiles, got " << packed;
+  return success();
+}
+void UnpackOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  for (int64_t size : cast<RankedTensorType>(getOutput().getType()).getShape())
+    dims.push_back(shapes.constant(size));
+}
+Structure UnpackOp::getStructure(ShapeBuilder &shapes) {
+  Structure structure(*this);
+  TileLayout layout = getLayout();
+  SmallVector<OpFoldResult> packed(shapes.dims(getInput()));
+  structure.results[0] = structure.addAll(SmallVector<OpFoldResult>(shapes.dims(getOutput())));
+  // A dim that is cut is more than the product of its pieces and their size.
+  int64_t rank = rankOf(getOutput());
+  for (int64_t i = 0, all = packed.size(); i < all; ++i) {
+    bool isWhole = i < rank && !llvm::is_contained(layout.dims, layout.dimAt(i));
+    structure.operands[0].push_back(isWhole ? structure.results[0][layout.dimAt(i)]
+                                            : FactoredDim{{structure.add(packed[i], FactorKind::Opaque)}});
+  }
+  return structure;
+}
+Value UnpackOp::emitElement(ElementBuilder &e, ValueRange indices) {
+  TileLayout layout = getLayout();
+  SmallVector<Value> pieces(indices), own, inPiece;
+  for (auto [dim, tile] : llvm::zip_equal(layout.dims, layout.tiles)) {
+    Value size = e.index(tile);
+    pieces[dim] = e.builder.createOrFold<arith::DivUIOp>(e.loc, indices[dim], size);
+    inPiece.push_back(e.builder.createOrFold<arith::RemUIOp>(e.loc, indices[dim], size));
+  }
+  for (int64_t i = 0, rank = indices.size(); i < rank; ++i)
+    own.push_back(pieces[layout.dimAt(i)]);
+  llvm::append_range(own, inPiece);
+  return e.load(getInput(), own);
+}
+
 /// The input of an op that neither moves nor drops an element if `isIdentity`; equal static types say the rest.
 static OpFoldResult foldIdentity(Value input, Value output, bool isIdentity) {
   return isIdentity && input.getType() == output.getType() ? OpFoldResult(input) : OpFoldResult();

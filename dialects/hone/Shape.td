@@ -79,6 +79,24 @@ def Hone_TransposeOp : Hone_MoveOneOp<"transpose", [], Hone_StructuredByDims> {
   let hasFolder = 1;
 }
 
+def Hone_UnpackOp : Hone_MoveOneOp<"unpack", [Hone_Cheap, Hone_Layout], Hone_Structured> {
+  let summary = "A tensor whose elements lie cut into tiles (what #hone.pack makes; MLIR's linalg.unpack)";
+  let description = [{
+    Dim dims[i] of the result is cut into pieces of tiles[i]. The input's dims are those of the result (of a cut one the number of
+    pieces) in the order `order`, or as they are, then the tiles. A matrix that lies in panels of 16 columns:
+    ```mlir
+    %w = hone.unpack %panels dims [1] tiles [16] order [1, 0] : tensor<2x8x16xf32> -> tensor<8x30xf32>
+    ```
+  }];
+  let arguments = (ins Hone_Tensor:$input, DenseI64ArrayAttr:$dims, DenseI64ArrayAttr:$tiles,
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$order);
+  let assemblyFormat = [{
+    $input `dims` $dims `tiles` $tiles (`order` $order^)? attr-dict `:` type($input) `->` type($output)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = "::hone::TileLayout getLayout();";
+}
+
 def Hone_SliceOp : Hone_MoveOp<"slice", [SameVariadicOperandSize, AllElementTypesMatch<["input", "output"]>],
                                Hone_Structured> {
   let summary = "Every step-th element from a start on, per dim (ONNX Slice-13)";

@@ -21,16 +21,21 @@ class TargetModel : public mlir::DialectInterface::Base<TargetModel> {
 public:
   TargetModel(mlir::Dialect *dialect) : Base(dialect) {}
 
-  /// The panel width to which a constant right operand of `matmul` is packed for `target`; none where no family takes
-  /// it.
-  virtual std::optional<int64_t> packedPanel(TargetAttr target, MatmulOp matmul) const = 0;
+  /// Fails, and reports it with `emitError`, for a target that is not known.
+  virtual llvm::LogicalResult verify(TargetAttr target,
+                                     llvm::function_ref<mlir::InFlightDiagnostic()> emitError) const = 0;
+  /// How an operand of `op` that is a weight should lie in memory; nothing: as it is.
+  virtual std::optional<TileLayout> layoutOf(TargetAttr target, mlir::Operation *op, unsigned operand) const = 0;
   /// Whether `op` is computed by a kernel that it begins: no producer is pulled into it, and no reader pulls it in.
   virtual bool hasKernelOfItsOwn(TargetAttr target, mlir::Operation *op) const = 0;
   /// Whether such a kernel of `op` can go on with element-wise ops over its result.
   virtual bool takesEpilogue(TargetAttr target, mlir::Operation *op) const = 0;
+  /// Writes on a kernel how it is computed: its family, and the family's parameters.
+  virtual void decide(TargetAttr target, KernelOp kernel) const = 0;
   /// Builds the launch parameters of `kernel` for the given index arguments, as index arithmetic of the host program.
-  virtual LaunchParameters launchParameters(mlir::OpBuilder &builder, TargetAttr target, KernelOp kernel,
-                                            mlir::ValueRange sizes) const = 0;
+  /// Fails, and reports it, if the decision on it does not fit it.
+  virtual mlir::FailureOr<LaunchParameters> launchParameters(mlir::OpBuilder &builder, TargetAttr target,
+                                                             KernelOp kernel, mlir::ValueRange sizes) const = 0;
 
   /// The registered model, or null.
   static const TargetModel *get(mlir::MLIRContext *context);

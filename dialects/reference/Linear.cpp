@@ -8,20 +8,8 @@
 using namespace mlir;
 using namespace hone;
 
-/// Column panels [panels, k, panel] as the matrix [k, columns] that they hold.
-static HostTensor unpack(const HostTensor &panels, int64_t columns) {
-  int64_t k = panels.dims[1], panel = panels.dims[2], size = bytesOf(panels.element);
-  HostTensor matrix(panels.element, {k, columns});
-  for (int64_t i = 0; i < k; ++i)
-    for (int64_t j = 0; j < columns; ++j)
-      std::copy_n(panels.bytes.begin() + positionOf({j / panel, i, j % panel}, panels.dims) * size, size,
-                  matrix.bytes.begin() + (i * columns + j) * size);
-  return matrix;
-}
-
 static llvm::Expected<Results> matmul(const Call &call, MatmulOp op) {
-  const HostTensor &lhs = call.tensors[0];
-  HostTensor rhs = op.getPackedColumns() ? unpack(call.tensors[1], *op.getPackedColumns()) : call.tensors[1];
+  const HostTensor &lhs = call.tensors[0], &rhs = call.tensors[1];
   ArrayRef<int64_t> left(lhs.dims), right(rhs.dims);
   int64_t m = left[left.size() - 2], k = left.back();
   bool transposed = op.getTransposeRhs();

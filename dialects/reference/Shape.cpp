@@ -185,6 +185,27 @@ static llvm::Expected<Results> randomUniform(const Call &call, uint64_t seed) {
   return one(std::move(result));
 }
 
+/// Walks the tiles in the order in which they lie, and puts each element where it belongs.
+static llvm::Expected<Results> unpack(const Call &call, UnpackOp op) {
+  const HostTensor &input = call.tensors[0];
+  auto shape = cast<RankedTensorType>(op.getOutput().getType()).getShape();
+  HostTensor result(input.element, Dims(shape));
+  int64_t rank = shape.size(), size = bytesOf(input.element), next = 0;
+  forEach(input.dims, [&](ArrayRef<int64_t> at) {
+    Dims to(rank);
+    for (int64_t i = 0; i < rank; ++i)
+      to[op.getOrder().empty() ? i : op.getOrder()[i]] = at[i];
+    for (auto [i, dim] : llvm::enumerate(op.getDims()))
+      to[dim] = to[dim] * op.getTiles()[i] + at[rank + i];
+    bool isPadding =
+        llvm::any_of(llvm::zip_equal(to, shape), [](auto each) { return std::get<0>(each) >= std::get<1>(each); });
+    if (!isPadding)
+      std::copy_n(input.bytes.begin() + next * size, size, result.bytes.begin() + positionOf(to, result.dims) * size);
+    ++next;
+  });
+  return one(std::move(result));
+}
+
 Evaluation hone::evaluateShape(const Call &call) {
   return TypeSwitch<Operation *, Evaluation>(call.op)
       .Case([&](ConstantOp op) { return constant(call, op); })
@@ -193,6 +214,7 @@ Evaluation hone::evaluateShape(const Call &call) {
       .Case([&](ExpandOp) { return expand(call); })
       .Case([&](TransposeOp op) { return transpose(call, op.getPermutation()); })
       .Case([&](SliceOp) { return slice(call); })
+      .Case([&](UnpackOp op) { return unpack(call, op); })
       .Case([&](ConcatOp op) { return concat(call, op.getAxis()); })
       .Case([&](PadOp op) { return pad(call, op.getMode()); })
       .Case([&](TileOp) { return tile(call); })

@@ -6,9 +6,12 @@ using namespace mlir;
 using namespace hone;
 
 FactorAnalysis::FactorAnalysis(Block &block, ShapeBuilder &shapes) : shapes(shapes) {
-  for (Operation &op : block)
-    if (isa<StructureOpInterface>(op))
-      addOp(&op);
+  for (Operation &op : llvm::make_early_inc_range(block)) {
+    if (!isa<StructureOpInterface>(op))
+      continue;
+    shapes.builder.setInsertionPoint(&op);
+    addOp(&op);
+  }
   collect();
 }
 

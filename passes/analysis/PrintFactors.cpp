@@ -126,9 +126,11 @@ struct PrintFactors : hone::impl::PrintFactorsBase<PrintFactors> {
   }
 
   static void printStructures(Block &block, ShapeBuilder &shapes) {
-    for (Operation &op : llvm::make_early_inc_range(block))
+    for (Operation &op : llvm::make_early_inc_range(block)) {
+      shapes.builder.setInsertionPoint(&op);
       if (auto structured = dyn_cast<StructureOpInterface>(op))
         op.emitRemark() << toString(&op, structured.getStructure(shapes));
+    }
   }
 
   /// The dim that `from` names; if there is none, that was reported.

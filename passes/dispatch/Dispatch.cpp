@@ -44,36 +44,29 @@ static void moveConstantsToWeights(ModuleOp module, func::FuncOp main, const Tar
   }
 }
 
-/// Right operands of matmuls that are weights are packed for their family.
-static void packWeights(ModuleOp module, func::FuncOp main, const TargetModel &model, TargetAttr target) {
+/// Weights get the layout that the kernel of their reader wants.
+static void layOutWeights(ModuleOp module, func::FuncOp main, const TargetModel &model, TargetAttr target) {
   SymbolTable symbols(module);
   llvm::DenseMap<Attribute, WeightOp> packed; // recipe -> weight
-  main.walk([&](MatmulOp matmul) {
-    Value rhs = matmul.getRhs();
-    bool transposed = matmul.getTransposeRhs();
-    if (auto transpose = rhs.getDefiningOp<TransposeOp>(); transpose && rankOf(rhs) == 2) {
-      rhs = transpose.getInput();
-      transposed = !transposed;
+  main.walk([&](StructureOpInterface op) {
+    for (OpOperand &operand : op->getOpOperands()) {
+      auto use = operand.get().getDefiningOp<UseWeightOp>();
+      std::optional<TileLayout> layout = use ? model.layoutOf(target, op, operand.getOperandNumber()) : std::nullopt;
+      if (!layout)
+        continue;
+      auto type = cast<RankedTensorType>(use.getOutput().getType());
+      auto packedType = RankedTensorType::get(layout->packedShape(type.getShape()), type.getElementType());
+      auto recipe = PackAttr::get(module.getContext(), {use.getWeightAttr()}, layout->tiles[0], layout->dims[0] == 0);
+      OpBuilder builder(main);
+      WeightOp &weight = packed[recipe];
+      if (!weight) {
+        weight = WeightOp::create(builder, use.getLoc(), (use.getWeight() + "_packed").str(), packedType, recipe);
+        symbols.insert(weight);
+      }
+      builder.setInsertionPoint(op);
+      auto packedUse = UseWeightOp::create(builder, use.getLoc(), packedType, weight.getSymName());
+      operand.set(UnpackOp::create(builder, use.getLoc(), type, packedUse, layout->dims, layout->tiles, layout->order));
     }
-    auto use = rhs.getDefiningOp<UseWeightOp>();
-    std::optional<int64_t> panel = model.packedPanel(target, matmul);
-    if (!use || !panel || matmul.getPackedColumns())
-      return;
-    auto type = cast<RankedTensorType>(rhs.getType());
-    int64_t k = type.getDimSize(transposed ? 1 : 0), n = type.getDimSize(transposed ? 0 : 1);
-    auto recipe = PackAttr::get(module.getContext(), {use.getWeightAttr()}, *panel, transposed);
-    auto packedType = RankedTensorType::get({llvm::divideCeilSigned(n, *panel), k, *panel}, type.getElementType());
-    OpBuilder builder(main);
-    WeightOp &weight = packed[recipe];
-    if (!weight) {
-      weight = WeightOp::create(builder, use.getLoc(), (use.getWeight() + "_packed").str(), packedType, recipe);
-      symbols.insert(weight);
-    }
-    builder.setInsertionPoint(matmul);
-    auto packedUse = UseWeightOp::create(builder, use.getLoc(), packedType, weight.getSymName());
-    matmul.getRhsMutable().assign(packedUse.getOutput());
-    matmul.setTransposeRhs(false);
-    matmul.setPackedColumns(n);
   });
 }
 
@@ -174,7 +167,7 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
     Block &block = main.getBody().front();
     eraseDead(module, main);
     moveConstantsToWeights(module, main, *model, target);
-    packWeights(module, main, *model, target);
+    layOutWeights(module, main, *model, target);
     eraseDead(module, main);
     {
       ShapeBuilder::DeferredPlacement placement(shapes, block);
@@ -190,6 +183,8 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
       Outliner outliner(module, shapes);
       for (KernelGroup &group : groupOps(block, shapes, *model, target))
         outliner.outline(group);
+      for (KernelOp kernel : module.getOps<KernelOp>())
+        model->decide(target, kernel);
     }
     eraseDead(module, main);
   }

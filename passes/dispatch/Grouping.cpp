@@ -29,7 +29,7 @@ public:
       if (runsInKernel(&op) && model.takesEpilogue(target, &op))
         growEpilogue(&op);
     for (Operation &op : llvm::reverse(block)) {
-      if (!runsInKernel(&op) || groupOf.count(&op))
+      if (!runsInKernel(&op) || groupOf.count(&op) || joinReaders(&op))
         continue;
       if (model.hasKernelOfItsOwn(target, &op))
         groups[start(&op)].isGeneric = false;
@@ -96,6 +96,24 @@ private:
         return false;
       read = &dims;
     }
+    return true;
+  }
+
+  /// What only shows a weight in another layout is done by the kernel of its readers, if it takes this layout.
+  bool joinReaders(Operation *op) {
+    if (!op->hasTrait<RestoresLayout>() || op->use_empty())
+      return false;
+    std::optional<int> id;
+    for (OpOperand &use : op->getUses()) {
+      auto found = groupOf.find(use.getOwner());
+      if (found == groupOf.end() || found->second != id.value_or(found->second))
+        return false;
+      id = found->second;
+      if (!groups[*id].isGeneric && !model.layoutOf(target, use.getOwner(), use.getOperandNumber()))
+        return false;
+    }
+    groups[*id].ops.push_back(op);
+    groupOf[op] = *id;
     return true;
   }
 

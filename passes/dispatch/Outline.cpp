@@ -22,7 +22,8 @@ static std::string kernelName(const KernelGroup &group, size_t number) {
   std::string name = "k" + std::to_string(number);
   llvm::SmallSetVector<StringRef, 4> words;
   for (Operation *op : group.ops)
-    words.insert(op->getName().stripDialect());
+    if (!op->hasTrait<RestoresLayout>() || group.ops.size() == 1)
+      words.insert(op->getName().stripDialect());
   for (StringRef word : words.getArrayRef().take_front(5))
     name += ("_" + word).str();
   return name;
@@ -42,9 +43,15 @@ struct hone::KernelInputs {
 
 KernelInputs::KernelInputs(const KernelGroup &group, const JoinedDims &joined) {
   llvm::SmallPtrSet<Operation *, 16> inside(group.ops.begin(), group.ops.end());
-  for (Operation *op : group.ops)
+  for (Operation *op : group.ops) {
+    if (op->hasTrait<RestoresLayout>() && group.ops.size() > 1)
+      continue; // its reader comes to what it reads
     for (Value operand : op->getOperands()) {
-      if (operand.getDefiningOp() && inside.contains(operand.getDefiningOp()))
+      Operation *definition = operand.getDefiningOp();
+      bool isInside = definition && inside.contains(definition);
+      if (isInside && definition->hasTrait<RestoresLayout>())
+        operand = definition->getOperand(0);
+      else if (isInside)
         continue;
       if (matchPattern(operand, m_Constant()))
         constants.insert(operand);
@@ -53,6 +60,7 @@ KernelInputs::KernelInputs(const KernelGroup &group, const JoinedDims &joined) {
       else
         sizes.insert(operand);
     }
+  }
   for (const auto &[tensor, dims] : tensors)
     for (OpFoldResult dim : dims)
       if (auto value = dyn_cast<Value>(dim))
@@ -84,7 +92,7 @@ static KernelOp createKernel(OpBuilder &builder, Location loc, StringRef name, c
     add(size, builder.getIndexType(), loc, {});
 
   auto kernel = KernelOp::create(builder, loc, name, builder.getFunctionType(types, resultTypes),
-                                 builder.getArrayAttr(attributes), ArrayAttr());
+                                 builder.getArrayAttr(attributes));
   Block &block = kernel.getBody().emplaceBlock();
   block.addArguments(types, locations);
   unsigned next = 0;
@@ -152,7 +160,12 @@ void Outliner::outline(KernelGroup &group) {
   OpBuilder &builder = shapes.builder;
   Operation *root = group.root();
   builder.setInsertionPoint(root);
-  Location loc = builder.getFusedLoc(llvm::map_to_vector(group.ops, [](Operation *op) { return op->getLoc(); }));
+  // A kernel is known by the node of its first op.
+  SmallVector<Location> locations;
+  for (Operation *op : group.ops)
+    if (!op->hasTrait<RestoresLayout>() || group.ops.size() == 1)
+      locations.push_back(op->getLoc());
+  Location loc = builder.getFusedLoc(locations);
   JoinedDims joined(group.ops, shapes);
   KernelInputs inputs(group, joined);
   KernelOp kernel = makeOnce(createBody(group, inputs, joined, loc));

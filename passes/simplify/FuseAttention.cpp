@@ -47,8 +47,7 @@ static bool matchScores(Value scores, AttentionParts &parts) {
   if (product.factors.size() != 1 || !scores.hasOneUse())
     return false;
   auto matmul = product.factors[0].getDefiningOp<MatmulOp>();
-  if (!matmul || !matmul->hasOneUse() || matmul.getPackedColumns() || rankOf(matmul.getLhs()) != 4 ||
-      rankOf(matmul.getRhs()) != 4)
+  if (!matmul || !matmul->hasOneUse() || rankOf(matmul.getLhs()) != 4 || rankOf(matmul.getRhs()) != 4)
     return false;
   parts.scores = matmul;
   parts.scale = product.scale;
@@ -100,8 +99,8 @@ static bool matchSelect(SelectOp select, AttentionParts &parts) {
 static std::optional<AttentionParts> matchAttention(MatmulOp root) {
   AttentionParts parts;
   parts.softmax = matchProbabilities(root.getLhs(), parts);
-  if (!parts.softmax || parts.softmax.getLog() || parts.softmax.getAxis() != 3 || root.getPackedColumns() ||
-      rankOf(root.getLhs()) != 4 || rankOf(root.getRhs()) != 4 || !isF32(root))
+  if (!parts.softmax || parts.softmax.getLog() || parts.softmax.getAxis() != 3 || rankOf(root.getLhs()) != 4 ||
+      rankOf(root.getRhs()) != 4 || !isF32(root))
     return std::nullopt;
   Value input = parts.softmax.getInput();
   if (matchScores(input, parts))

@@ -27,12 +27,19 @@ static constexpr int64_t KeysPerPacking = 1024;
 /// Row strides in scratch are no powers of two, which would put the rows of a tile into the same cache sets.
 static constexpr int64_t LineFloats = 16;
 
+static constexpr std::pair<StringLiteral, AttentionTiles> tilesOfLevels[] = {
+    {"x86-64-v3", {/*queries=*/48, /*keys=*/256, /*rows=*/6, /*vectors=*/2}},
+    {"x86-64-v4", {/*queries=*/64, /*keys=*/512, /*rows=*/6, /*vectors=*/4}},
+};
+
+AttentionTiles hone::attentionTiles(const CpuTarget &target) { return target.pick(tilesOfLevels); }
+
 /// Vectors of a panel of values: the widest of those that pad the depth least.
-static int64_t valueVectors(const CpuTarget &target, Value depth) {
+static int64_t valueVectors(const CpuTarget &target, const AttentionTiles &tiles, Value depth) {
   APInt constant;
   if (!matchPattern(depth, m_ConstantInt(&constant)))
-    return target.tileVectors;
-  int64_t best = target.tileVectors, columns = constant.getSExtValue();
+    return tiles.vectors;
+  int64_t best = tiles.vectors, columns = constant.getSExtValue();
   auto padded = [&](int64_t vectors) {
     int64_t width = vectors * target.lanes;
     return (columns + width - 1) / width * width;
@@ -54,13 +61,14 @@ struct AttentionPlan {
 
 } // namespace
 
-static AttentionPlan choosePlan(KernelBuilder &b, const CpuTarget &target, const AttentionShape &shape) {
+static AttentionPlan choosePlan(KernelBuilder &b, const CpuTarget &target, const AttentionTiles &tiles,
+                                const AttentionShape &shape) {
   AttentionPlan plan;
   plan.keyWidth = KeyVectors * target.lanes;
-  plan.valueWidth = valueVectors(target, shape.valueDepth) * target.lanes;
-  plan.scoreStride = target.attentionKeys + LineFloats;
-  plan.queryBlocks = b.ceilDiv(shape.queries, target.attentionRows);
-  plan.queryRows = b.min(b.ceilDiv(shape.queries, b.max(plan.queryBlocks, b.index(1))), b.index(target.attentionRows));
+  plan.valueWidth = valueVectors(target, tiles, shape.valueDepth) * target.lanes;
+  plan.scoreStride = tiles.keys + LineFloats;
+  plan.queryBlocks = b.ceilDiv(shape.queries, tiles.queries);
+  plan.queryRows = b.min(b.ceilDiv(shape.queries, b.max(plan.queryBlocks, b.index(1))), b.index(tiles.queries));
   plan.queryStride = b.add(b.roundUp(shape.depth, LineFloats), LineFloats);
   plan.valuePanels = b.ceilDiv(shape.valueDepth, plan.valueWidth);
   plan.outputStride = b.add(b.mul(plan.valuePanels, plan.valueWidth), LineFloats);
@@ -82,10 +90,10 @@ static AttentionPlan choosePlan(KernelBuilder &b, const CpuTarget &target, const
   return plan;
 }
 
-LaunchRange hone::attentionRange(OpBuilder &builder, Location loc, const CpuTarget &target,
+LaunchRange hone::attentionRange(OpBuilder &builder, Location loc, const CpuTarget &target, const AttentionTiles &tiles,
                                  const AttentionShape &shape) {
   KernelBuilder b(builder, loc);
-  AttentionPlan plan = choosePlan(b, target, shape);
+  AttentionPlan plan = choosePlan(b, target, tiles, shape);
   Value heads = b.mul(shape.batch, shape.heads);
   LaunchRange range;
   range.count = b.mul(heads, plan.queryBlocks);
@@ -103,9 +111,11 @@ namespace {
 /// Writes the loops of one kernel.
 class AttentionWriter {
 public:
-  AttentionWriter(KernelBuilder &b, const CpuTarget &target, const AttentionOperands &operands)
-      : b(b), target(target), operands(operands), shape(operands.shape), plan(choosePlan(b, target, operands.shape)),
-        scratch(flatView(b, b.getLoc(), operands.scratch)), zero(b.index(0)), never(b.f32(-Infinity)) {}
+  AttentionWriter(KernelBuilder &b, const CpuTarget &target, const AttentionTiles &tiles,
+                  const AttentionOperands &operands)
+      : b(b), target(target), tiles(tiles), operands(operands), shape(operands.shape),
+        plan(choosePlan(b, target, tiles, operands.shape)), scratch(flatView(b, b.getLoc(), operands.scratch)),
+        zero(b.index(0)), never(b.f32(-Infinity)) {}
 
   void write() {
     // Blocks of queries are innermost; keys and values are packed when the head changes.
@@ -186,9 +196,8 @@ private:
     Value visible = shape.keys;
     if (operands.causalOffset)
       visible = b.min(visible, b.add(b.add(firstQuery, rows), operands.causalOffset));
-    b.loop(zero, visible, target.attentionKeys, [&](Value firstKey) {
-      writeKeyBlock(firstKey, b.min(b.sub(visible, firstKey), b.index(target.attentionKeys)));
-    });
+    b.loop(zero, visible, tiles.keys,
+           [&](Value firstKey) { writeKeyBlock(firstKey, b.min(b.sub(visible, firstKey), b.index(tiles.keys))); });
     writeOutput();
   }
 
@@ -199,7 +208,7 @@ private:
       Value column = b.mul(panel, plan.keyWidth);
       TileMatrix packed = {operands.scratch, b.add(plan.keysOffset, b.mul(b.add(firstKey, column), shape.depth)), {}};
       TileMatrix scores = {operands.scratch, b.add(plan.scoresOffset, column), b.index(plan.scoreStride)};
-      emitTileRows(b, target, KeyVectors, rows, query, packed, shape.depth, scores, no);
+      emitTileRows(b, target, {tiles.rows, KeyVectors}, rows, query, packed, shape.depth, scores, no);
     });
     Value later = b.less(zero, firstKey);
     b.loop(zero, rows, 1, [&](Value row) { writeSoftmaxRow(row, firstKey, keys, later); });
@@ -209,7 +218,7 @@ private:
       Value values = b.add(b.mul(column, shape.keys), b.mul(firstKey, plan.valueWidth));
       TileMatrix packed = {operands.scratch, b.add(plan.valuesOffset, values), {}};
       TileMatrix output = {operands.scratch, b.add(plan.outputOffset, column), plan.outputStride};
-      emitTileRows(b, target, plan.valueWidth / target.lanes, rows, weights, packed, keys, output, later);
+      emitTileRows(b, target, {tiles.rows, plan.valueWidth / target.lanes}, rows, weights, packed, keys, output, later);
     });
   }
 
@@ -293,6 +302,7 @@ private:
 
   KernelBuilder &b;
   const CpuTarget &target;
+  const AttentionTiles &tiles;
   const AttentionOperands &operands;
   const AttentionShape &shape;
   AttentionPlan plan;
@@ -303,8 +313,8 @@ private:
 
 } // namespace
 
-void hone::buildAttention(OpBuilder &builder, Location loc, const CpuTarget &target,
+void hone::buildAttention(OpBuilder &builder, Location loc, const CpuTarget &target, const AttentionTiles &tiles,
                           const AttentionOperands &operands) {
   KernelBuilder b(builder, loc);
-  AttentionWriter(b, target, operands).write();
+  AttentionWriter(b, target, tiles, operands).write();
 }

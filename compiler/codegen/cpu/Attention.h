@@ -43,14 +43,24 @@ struct AttentionOperands {
   mlir::Value scratch;      ///< memref<1xf32>, attentionRange's scratchBytes
 };
 
+/// Sizes that a kernel is built with.
+struct AttentionTiles {
+  int64_t queries; ///< rows of a block of queries
+  int64_t keys;    ///< keys of a block
+  int64_t rows;    ///< of the register tile
+  int64_t vectors; ///< of a row of the tile, at most
+};
+/// Those that were measured to be best for f32 on `target`.
+AttentionTiles attentionTiles(const CpuTarget &target);
+
 /// The iteration range: batch x heads x blocks of queries.
 LaunchRange attentionRange(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target,
-                           const AttentionShape &shape);
+                           const AttentionTiles &tiles, const AttentionShape &shape);
 
 /// Writes the loops that compute part [begin, end) of the range at the builder's place. Results are those of the plain
 /// formula: a row whose keys are all masked by -inf gives NaN, one whose keys all have the same huge negative mask
 /// gives the mean of the values, no keys at all give 0, NaN in gives NaN out.
-void buildAttention(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target,
+void buildAttention(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target, const AttentionTiles &tiles,
                     const AttentionOperands &operands);
 
 } // namespace hone

@@ -2,16 +2,11 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "compiler/codegen/Families.h"
 #include "compiler/codegen/cpu/Attention.h"
-#include "compiler/codegen/cpu/Families.h"
 
 using namespace mlir;
 using namespace hone;
-
-static bool takes(Operation *op) {
-  auto attention = dyn_cast<AttentionOp>(op);
-  return attention && elementTypeOf(attention.getOutput()).isF32();
-}
 
 static AttentionShape shapeOf(AttentionOp op, ShapeBuilder &shapes, function_ref<Value(OpFoldResult)> size) {
   SmallVector<OpFoldResult> query(shapes.dims(op.getQuery())), key(shapes.dims(op.getKey()));
@@ -26,13 +21,7 @@ static AttentionShape shapeOf(AttentionOp op, ShapeBuilder &shapes, function_ref
   return shape;
 }
 
-static LaunchRange range(OpBuilder &builder, const CpuTarget &target, Operation *op, ShapeBuilder &shapes,
-                         function_ref<Value(OpFoldResult)> size) {
-  return attentionRange(builder, op->getLoc(), target, shapeOf(cast<AttentionOp>(op), shapes, size));
-}
-
-static void build(KernelEmitter &e, const CpuTarget &target, Operation *op) {
-  auto attention = cast<AttentionOp>(op);
+static void buildKernel(KernelEmitter &e, const CpuTarget &target, const AttentionTiles &tiles, AttentionOp attention) {
   // [batch, sequence, heads, depth], contiguous.
   auto tensor = [&](Value pointer, Value value) {
     AttentionTensor result;
@@ -86,7 +75,49 @@ static void build(KernelEmitter &e, const CpuTarget &target, Operation *op) {
         e.builder.restoreInsertionPoint(before);
       return masked;
     };
-  buildAttention(e.builder, e.loc, target, operands);
+  buildAttention(e.builder, e.loc, target, tiles, operands);
 }
 
-const KernelFamily hone::attentionFamily{"attention", /*hasEpilogue=*/false, takes, range, build};
+namespace {
+class AttentionFamily : public KernelFamily {
+public:
+  StringRef name() const override { return "attention"; }
+  bool takes(const CpuTarget &, Operation *op) const override { return isa<AttentionOp>(op); }
+
+  ArrayRef<KernelParameter> parameters() const override {
+    static constexpr KernelParameter all[] = {
+        {"queries", 1, 1 << 12}, {"keys", 16, 1 << 16}, {"rows", 1, 16}, {"vectors", 1, 8}};
+    return all;
+  }
+  SmallVector<int64_t> choose(const CpuTarget &target, KernelOp) const override {
+    AttentionTiles best = attentionTiles(target);
+    return {best.queries, best.keys, best.rows, best.vectors};
+  }
+  LogicalResult verify(const FamilyKernel &kernel) const override {
+    if (kernel.parameters[1] % (2 * kernel.target.lanes) != 0)
+      return kernelError(kernel.kernel) << "wants a multiple of " << 2 * kernel.target.lanes << " keys in a block, got "
+                                        << kernel.parameters[1];
+    return success();
+  }
+
+  LaunchRange range(OpBuilder &builder, const FamilyKernel &kernel, ShapeBuilder &shapes,
+                    function_ref<Value(OpFoldResult)> size) const override {
+    return attentionRange(builder, kernel.op->getLoc(), kernel.target, read(kernel),
+                          shapeOf(cast<AttentionOp>(kernel.op), shapes, size));
+  }
+  void build(KernelEmitter &emitter, const FamilyKernel &kernel) const override {
+    buildKernel(emitter, kernel.target, read(kernel), cast<AttentionOp>(kernel.op));
+  }
+
+private:
+  static AttentionTiles read(const FamilyKernel &kernel) {
+    ArrayRef<int64_t> values = kernel.parameters;
+    return {values[0], values[1], values[2], values[3]};
+  }
+};
+} // namespace
+
+const KernelFamily &hone::attentionFamily() {
+  static const AttentionFamily family;
+  return family;
+}

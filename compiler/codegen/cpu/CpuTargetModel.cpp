@@ -1,62 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/codegen/cpu/CpuTargetModel.h"
-#include "compiler/codegen/cpu/Families.h"
-#include "compiler/codegen/generic/Generic.h"
+#include "compiler/codegen/Families.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 using namespace hone;
 
-const CpuTarget &hone::cpuTarget(TargetAttr target) {
-  for (const CpuTarget &row : cpuTargets())
-    if (row.name == target.getLevel())
-      return row;
-  return cpuTargets().front();
+llvm::Expected<CpuTarget> hone::cpuTarget(TargetAttr target) {
+  return lookupTarget((target.getLevel() + target.getFeatures()).str());
 }
+
+TargetAttr hone::targetAttr(MLIRContext *context, const CpuTarget &target) {
+  return TargetAttr::get(context, target.triple, target.level, target.features);
+}
+
+/// Of a target that verify() has seen.
+static CpuTarget known(TargetAttr target) { return llvm::cantFail(cpuTarget(target)); }
 
 namespace {
 class CpuTargetModel : public TargetModel {
 public:
   using TargetModel::TargetModel;
 
-  std::optional<int64_t> packedPanel(TargetAttr target, MatmulOp matmul) const override {
-    // Constant matrices without a batch: [k, n].
-    if (familyOf(matmul.getOperation()) != &matmulFamily || rankOf(matmul.getRhs()) != 2)
-      return std::nullopt;
-    return cpuTarget(target).panelColumns();
+  LogicalResult verify(TargetAttr target, function_ref<InFlightDiagnostic()> emitError) const override {
+    llvm::Expected<CpuTarget> found = cpuTarget(target);
+    return found ? success() : LogicalResult(emitError() << llvm::toString(found.takeError()));
   }
 
-  bool hasKernelOfItsOwn(TargetAttr, Operation *op) const override { return familyOf(op) != nullptr; }
-
-  bool takesEpilogue(TargetAttr, Operation *op) const override {
-    const KernelFamily *family = familyOf(op);
-    return family && family->hasEpilogue;
+  std::optional<TileLayout> layoutOf(TargetAttr target, Operation *op, unsigned operand) const override {
+    CpuTarget cpu = known(target);
+    const KernelFamily *family = familyOf(cpu, op);
+    return family ? family->layoutOf(cpu, op, operand) : std::nullopt;
   }
 
-  LaunchParameters launchParameters(OpBuilder &builder, TargetAttr target, KernelOp kernel,
-                                    ValueRange sizes) const override {
-    OwningOpRef<KernelOp> copy(kernel.clone());
+  bool hasKernelOfItsOwn(TargetAttr target, Operation *op) const override { return familyOf(known(target), op); }
+
+  bool takesEpilogue(TargetAttr target, Operation *op) const override {
+    const KernelFamily *family = familyOf(known(target), op);
+    return family && family->hasEpilogue();
+  }
+
+  void decide(TargetAttr target, KernelOp kernel) const override { DecidedKernel::decide(kernel, known(target)); }
+
+  FailureOr<LaunchParameters> launchParameters(OpBuilder &builder, TargetAttr target, KernelOp kernel,
+                                               ValueRange sizes) const override {
+    if (failed(verify(target, [&] { return kernelError(kernel); })))
+      return failure();
+    CpuTarget cpu = known(target);
+    FailureOr<DecidedKernel> decided = DecidedKernel::of(kernel, cpu);
+    if (failed(decided))
+      return failure();
+    KernelOp copy = decided->kernel();
     IndexTranslator translator(builder);
-    unsigned tensors = copy->getTensorCount();
+    unsigned tensors = copy.getTensorCount();
     for (auto [i, size] : llvm::enumerate(sizes))
-      translator.map(copy->getBody().getArgument(tensors + i), size);
-    decomposeRowOps(*copy);
-    OpBuilder shapeOps(copy->getBody().front().getTerminator());
+      translator.map(copy.getBody().getArgument(tensors + i), size);
+    OpBuilder shapeOps(copy.getBody().front().getTerminator());
     ShapeBuilder shapes(shapeOps);
     auto size = [&](OpFoldResult value) { return translator.translate(value); };
-    LaunchParameters parameters;
-    if (auto [family, op] = familyOf(*copy); family) {
-      LaunchRange range = family->range(builder, cpuTarget(target), op, shapes, size);
-      parameters = {range.count, range.grain, range.scratchBytes};
-    } else {
-      GenericRange range = genericRange(*copy, shapes);
-      parameters = {size(range.count), size(range.grain), size(range.scratch)};
-    }
+    LaunchRange range = decided->range(builder, shapes, size);
+    LaunchParameters parameters{range.count, range.grain, range.scratchBytes};
     // The one iteration of a scatter bounds its loops itself, and into nothing it still has indices to check.
-    Operation *last = copy->getBody().front().getTerminator()->getOperand(0).getDefiningOp();
+    Operation *last = copy.getBody().front().getTerminator()->getOperand(0).getDefiningOp();
     if (!isa_and_nonnull<LoopOpInterface>(last) || getConstantIntValue(parameters.count) != 1)
-      skipIfEmpty(builder, *copy, shapes, size, parameters);
+      skipIfEmpty(builder, copy, shapes, size, parameters);
     return parameters;
   }
 

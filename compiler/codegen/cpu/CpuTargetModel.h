@@ -10,8 +10,10 @@
 
 namespace hone {
 
-/// The row of the target table that `target` names; it was checked when the attribute was made.
-const CpuTarget &cpuTarget(TargetAttr target);
+/// The CPU that `target` names. Errors: a level or feature that is not known.
+llvm::Expected<CpuTarget> cpuTarget(TargetAttr target);
+/// The attribute that names `target`.
+TargetAttr targetAttr(mlir::MLIRContext *context, const CpuTarget &target);
 
 /// Registers the CPU target model with the dialect.
 void registerCpuTargetModel(mlir::DialectRegistry &registry);

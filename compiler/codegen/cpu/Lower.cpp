@@ -48,87 +48,6 @@ namespace hone {
 using namespace mlir;
 using namespace hone;
 
-/// On a body: {name, buffers, sizes}, what its entry must load. Consumed by --hone-finish-kernels.
-static constexpr llvm::StringLiteral KernelAttr = "hone.kernel";
-static constexpr llvm::StringLiteral LoopAttr = "llvm.loop_annotation";
-
-KernelBody hone::createKernelBody(OpBuilder &builder, Location loc, StringRef name, ArrayRef<KernelBuffer> buffers,
-                                  unsigned sizeCount) {
-  Type index = builder.getIndexType();
-  SmallVector<Type> types;
-  for (const KernelBuffer &buffer : buffers)
-    types.push_back(MemRefType::get({1}, buffer.element));
-  types.append(sizeCount, index);
-  types.push_back(MemRefType::get({1}, builder.getF32Type()));
-  types.push_back(MemRefType::get({1}, builder.getI32Type()));
-  types.push_back(LLVM::LLVMPointerType::get(builder.getContext()));
-  types.append(2, index);
-
-  auto func = func::FuncOp::create(builder, loc, (name + "_body").str(), builder.getFunctionType(types, {}));
-  func->setAttr("llvm.linkage", LLVM::LinkageAttr::get(builder.getContext(), LLVM::Linkage::Internal));
-  func->setAttr(KernelAttr,
-                builder.getDictionaryAttr({builder.getNamedAttr("name", builder.getStringAttr(name)),
-                                           builder.getNamedAttr("buffers", builder.getI64IntegerAttr(buffers.size())),
-                                           builder.getNamedAttr("sizes", builder.getI64IntegerAttr(sizeCount))}));
-  for (auto [i, type] : llvm::enumerate(types)) {
-    func.setArgAttr(i, LLVM::LLVMDialect::getNoUndefAttrName(), builder.getUnitAttr());
-    if (!isa<MemRefType>(type))
-      continue;
-    // Not nonnull: the pointer of an empty tensor may be anything.
-    func.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), builder.getUnitAttr());
-    if (i >= buffers.size())
-      continue;
-    func.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(), builder.getI64IntegerAttr(buffers[i].alignment));
-    if (buffers[i].readOnly)
-      func.setArgAttr(i, LLVM::LLVMDialect::getReadonlyAttrName(), builder.getUnitAttr());
-  }
-
-  Block *entry = func.addEntryBlock();
-  builder.setInsertionPointToStart(entry);
-  builder.setInsertionPoint(func::ReturnOp::create(builder, loc));
-  KernelBody body;
-  body.func = func;
-  auto arguments = entry->getArguments();
-  body.buffers.append(arguments.begin(), arguments.begin() + buffers.size());
-  arguments = arguments.drop_front(buffers.size());
-  body.sizes.append(arguments.begin(), arguments.begin() + sizeCount);
-  arguments = arguments.drop_front(sizeCount);
-  body.scratch = arguments[0];
-  body.failure = arguments[1];
-  body.cancel = arguments[2];
-  body.begin = arguments[3];
-  body.end = arguments[4];
-  return body;
-}
-
-bool hone::isKernelBody(func::FuncOp func) { return func->hasAttr(KernelAttr); }
-
-Value hone::flatView(OpBuilder &builder, Location loc, Value pointer) {
-  // The size says nothing: bounds are not checked here, and a 48-bit address space has no more bytes.
-  constexpr int64_t size = int64_t(1) << 48;
-  auto type = MemRefType::get({size}, cast<MemRefType>(pointer.getType()).getElementType());
-  return memref::ReinterpretCastOp::create(builder, loc, type, pointer, /*offset=*/0, ArrayRef<int64_t>{size},
-                                           ArrayRef<int64_t>{1});
-}
-
-void hone::annotateVectorLoop(Operation *loop, int interleave) {
-  MLIRContext *context = loop->getContext();
-  auto vectorize =
-      LLVM::LoopVectorizeAttr::get(context, /*disable=*/BoolAttr::get(context, false), {}, {}, {}, {}, {}, {});
-  LLVM::LoopInterleaveAttr count;
-  if (interleave)
-    count = LLVM::LoopInterleaveAttr::get(context, IntegerAttr::get(IntegerType::get(context, 32), interleave));
-  loop->setAttr(LoopAttr, LLVM::LoopAnnotationAttr::get(context, {}, vectorize, count, {}, {}, {}, {}, {}, {}, {}, {},
-                                                        {}, {}, {}, {}));
-}
-
-void hone::annotateRolledLoop(Operation *loop) {
-  MLIRContext *context = loop->getContext();
-  auto unroll = LLVM::LoopUnrollAttr::get(context, /*disable=*/BoolAttr::get(context, true), {}, {}, {}, {}, {}, {});
-  loop->setAttr(LoopAttr,
-                LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}));
-}
-
 namespace {
 
 /// Conversions that x86-64 has no instruction for and LLVM would call compiler-rt for go through f32.
@@ -197,17 +116,17 @@ struct ConvertToLlvm : hone::impl::ConvertToLlvmBase<ConvertToLlvm> {
 struct FinishKernels : hone::impl::FinishKernelsBase<FinishKernels> {
   void runOnOperation() override {
     getOperation().walk([](Operation *op) {
-      if (auto annotation = op->getDiscardableAttr(LoopAttr)) {
+      if (auto annotation = op->getDiscardableAttr(kLoopAttr)) {
         if (auto branch = dyn_cast<LLVM::BrOp>(op))
           branch.setLoopAnnotationAttr(cast<LLVM::LoopAnnotationAttr>(annotation));
         if (auto branch = dyn_cast<LLVM::CondBrOp>(op))
           branch.setLoopAnnotationAttr(cast<LLVM::LoopAnnotationAttr>(annotation));
-        op->removeDiscardableAttr(LoopAttr);
+        op->removeDiscardableAttr(kLoopAttr);
       }
       op->removeDiscardableAttr("fastmath"); // what the expansion of f16 leaves on llvm.fpext
     });
     for (auto body : llvm::make_early_inc_range(getOperation().getOps<LLVM::LLVMFuncOp>()))
-      if (auto kernel = dyn_cast_or_null<DictionaryAttr>(body->removeDiscardableAttr(KernelAttr)))
+      if (auto kernel = dyn_cast_or_null<DictionaryAttr>(body->removeDiscardableAttr(kBodyAttr)))
         addEntry(body, kernel);
   }
 

@@ -5,7 +5,6 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/codegen/cpu/Matmul.h"
 
-#include "compiler/codegen/cpu/Lower.h"
 #include "compiler/codegen/cpu/Tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -24,9 +23,6 @@ struct Blocks {
   Value depth, depthBlocks;
 };
 
-/// Columns of a group: the smallest unit of work along N. A multiple of every panel width, and enough for the
-/// vectorised epilogue.
-constexpr int64_t GroupColumns = 64;
 /// Column groups of a unit at most: B's block (groups x depth) and A's (rows x depth) fill L2 together.
 constexpr int64_t MaxGroups = 4;
 /// Units that a problem is cut into if its size allows it: enough for 8 threads to even out.
@@ -39,45 +35,56 @@ constexpr int64_t LongestDepth = 1 << 18;
 
 } // namespace
 
-static Blocks chooseBlocks(KernelBuilder &b, const CpuTarget &target, const MatmulShape &shape, MatmulRight right) {
+// Measured on Zen 3 (32 KiB of L1, 512 KiB of L2) and Ice Lake (48 KiB, 1280 KiB). A tile of R x V vectors needs R * V
+// sums, V of B and one broadcast of A: 15 of 16 registers, 29 of 32.
+static constexpr std::pair<StringLiteral, MatmulTiles> tilesOfLevels[] = {
+    {"x86-64-v3", {/*rows=*/6, /*vectors=*/2, /*streamedPanels=*/4, /*depthBlock=*/384, /*rowBlock=*/96}},
+    {"x86-64-v4", {/*rows=*/6, /*vectors=*/4, /*streamedPanels=*/2, /*depthBlock=*/512, /*rowBlock=*/192}},
+};
+
+MatmulTiles hone::matmulTiles(const CpuTarget &target) { return target.pick(tilesOfLevels); }
+
+static Blocks chooseBlocks(KernelBuilder &b, const CpuTarget &target, const MatmulTiles &tiles,
+                           const MatmulShape &shape, MatmulRight right) {
   Value one = b.index(1);
-  Value groups = b.ceilDiv(shape.n, GroupColumns);
+  Value groups = b.ceilDiv(shape.n, kMatmulGroupColumns);
   Value wanted = b.ceilDiv(b.index(WantedUnitsAtLeast), b.max(groups, one));
-  Value rowBlocks = b.max(b.ceilDiv(shape.m, target.rowBlock), b.min(b.ceilDiv(shape.m, MinRows), wanted));
+  Value rowBlocks = b.max(b.ceilDiv(shape.m, tiles.rowBlock), b.min(b.ceilDiv(shape.m, MinRows), wanted));
   Blocks blocks;
-  blocks.rows = b.roundUp(b.ceilDiv(b.max(shape.m, one), b.max(rowBlocks, one)), target.tileRows);
-  blocks.rows = b.min(blocks.rows, b.roundUp(b.index(target.rowBlock), target.tileRows)); // for who reads bounds
+  blocks.rows = b.roundUp(b.ceilDiv(b.max(shape.m, one), b.max(rowBlocks, one)), tiles.rows);
+  blocks.rows = b.min(blocks.rows, b.roundUp(b.index(tiles.rowBlock), tiles.rows)); // for who reads bounds
   blocks.rowBlocks = b.ceilDiv(shape.m, blocks.rows);
   Value spread = b.div(b.mul(groups, blocks.rowBlocks), WantedUnits);
-  int64_t streamedGroups = std::max<int64_t>(target.streamedPanels * target.panelColumns() / GroupColumns, 1);
-  Value least = b.select(b.less(shape.m, b.index(target.streamedPanels)), b.index(streamedGroups), one);
+  int64_t streamedGroups =
+      std::max<int64_t>(tiles.streamedPanels * tiles.panelColumns(target) / kMatmulGroupColumns, 1);
+  Value least = b.select(b.less(shape.m, b.index(tiles.streamedPanels)), b.index(streamedGroups), one);
   blocks.groups = b.min(b.max(spread, least), b.index(MaxGroups));
   blocks.columnBlocks = b.ceilDiv(groups, blocks.groups);
 
   // One tile of rows reads B once: no reason to cut k, unless B is packed into scratch, or a tile takes too long.
-  Value depthBlocks = b.max(b.ceilDiv(shape.k, target.depthBlock), one);
+  Value depthBlocks = b.max(b.ceilDiv(shape.k, tiles.depthBlock), one);
   if (right == MatmulRight::Packed)
     depthBlocks =
-        b.select(b.less(b.index(target.tileRows), shape.m), depthBlocks, b.max(b.ceilDiv(shape.k, LongestDepth), one));
+        b.select(b.less(b.index(tiles.rows), shape.m), depthBlocks, b.max(b.ceilDiv(shape.k, LongestDepth), one));
   blocks.depth = b.roundUp(b.ceilDiv(shape.k, depthBlocks), 4);
   blocks.depthBlocks = depthBlocks;
   return blocks;
 }
 
 /// Floats of scratch for the sums of one unit: all of them, or those of a last panel that is wider than C.
-static Value sumsFloats(KernelBuilder &b, const CpuTarget &target, const MatmulShape &shape, const Blocks &blocks,
-                        bool hasEpilogue) {
+static Value sumsFloats(KernelBuilder &b, const CpuTarget &target, const MatmulTiles &tiles, const MatmulShape &shape,
+                        const Blocks &blocks, bool hasEpilogue) {
   if (hasEpilogue)
-    return b.mul(blocks.rows, b.mul(blocks.groups, GroupColumns));
-  Value whole = b.equal(b.rem(shape.n, target.panelColumns()), b.index(0));
-  return b.select(whole, b.index(0), b.mul(blocks.rows, target.panelColumns()));
+    return b.mul(blocks.rows, b.mul(blocks.groups, kMatmulGroupColumns));
+  Value whole = b.equal(b.rem(shape.n, tiles.panelColumns(target)), b.index(0));
+  return b.select(whole, b.index(0), b.mul(blocks.rows, tiles.panelColumns(target)));
 }
 
-LaunchRange hone::matmulRange(OpBuilder &builder, Location loc, const CpuTarget &target, const MatmulShape &shape,
-                              MatmulRight right, bool hasEpilogue) {
+LaunchRange hone::matmulRange(OpBuilder &builder, Location loc, const CpuTarget &target, const MatmulTiles &tiles,
+                              const MatmulShape &shape, MatmulRight right, bool hasEpilogue) {
   KernelBuilder b(builder, loc);
-  Blocks blocks = chooseBlocks(b, target, shape, right);
-  Value columns = b.mul(blocks.groups, GroupColumns);
+  Blocks blocks = chooseBlocks(b, target, tiles, shape, right);
+  Value columns = b.mul(blocks.groups, kMatmulGroupColumns);
   LaunchRange range;
   range.count = b.mul(blocks.rowBlocks, blocks.columnBlocks);
   if (shape.batch)
@@ -85,7 +92,7 @@ LaunchRange hone::matmulRange(OpBuilder &builder, Location loc, const CpuTarget 
   // About 5 us of work: 2^18 multiply-adds, where reading B counts like 8 rows.
   Value cost = b.mul(b.mul(b.add(b.min(blocks.rows, shape.m), 8), columns), b.max(shape.k, b.index(1)));
   range.grain = b.ceilDiv(b.index(1 << 18), b.max(cost, b.index(1))); // dims of an empty product may wrap
-  Value floats = sumsFloats(b, target, shape, blocks, hasEpilogue);
+  Value floats = sumsFloats(b, target, tiles, shape, blocks, hasEpilogue);
   if (right != MatmulRight::Packed)
     floats = b.add(floats, b.mul(columns, blocks.depth));
   range.scratchBytes = b.mul(floats, sizeof(float));
@@ -97,12 +104,12 @@ namespace {
 /// Writes the loops of one kernel, which leaves its sums in `c` or hands them to `epilogue`.
 class MatmulWriter {
 public:
-  MatmulWriter(KernelBuilder &b, const CpuTarget &target, const MatmulOperands &operands, const MatmulResult *c,
-               MatmulEpilogue epilogue)
-      : b(b), target(target), operands(operands), shape(operands.shape), c(c), epilogue(epilogue),
-        width(target.panelColumns()), blocks(chooseBlocks(b, target, operands.shape, operands.right)) {
+  MatmulWriter(KernelBuilder &b, const CpuTarget &target, const MatmulTiles &tiles, const MatmulOperands &operands,
+               const MatmulResult *c, MatmulEpilogue epilogue)
+      : b(b), target(target), tiles(tiles), operands(operands), shape(operands.shape), c(c), epilogue(epilogue),
+        width(tiles.panelColumns(target)), blocks(chooseBlocks(b, target, tiles, operands.shape, operands.right)) {
     panelCount = b.ceilDiv(shape.n, width);
-    slabOffset = sumsFloats(b, target, shape, blocks, /*hasEpilogue=*/!c);
+    slabOffset = sumsFloats(b, target, tiles, shape, blocks, /*hasEpilogue=*/!c);
   }
 
   void write() {
@@ -117,8 +124,8 @@ public:
       // Row blocks are innermost: they share B's block.
       firstRow = b.mul(b.rem(unit, blocks.rowBlocks), blocks.rows);
       rows = b.min(b.sub(shape.m, firstRow), blocks.rows);
-      firstPanel = b.mul(b.div(unit, blocks.rowBlocks), b.mul(blocks.groups, GroupColumns / width));
-      panels = b.min(b.sub(panelCount, firstPanel), b.mul(blocks.groups, GroupColumns / width));
+      firstPanel = b.mul(b.div(unit, blocks.rowBlocks), b.mul(blocks.groups, kMatmulGroupColumns / width));
+      panels = b.min(b.sub(panelCount, firstPanel), b.mul(blocks.groups, kMatmulGroupColumns / width));
       firstColumn = b.mul(firstPanel, width);
       columns = b.min(b.sub(shape.n, firstColumn), b.mul(panels, width));
       writeUnit();
@@ -137,7 +144,7 @@ private:
   /// Where the unit's sums are, from its first element.
   TileMatrix sums() {
     if (!c)
-      return {operands.scratch, b.index(0), b.mul(blocks.groups, GroupColumns)};
+      return {operands.scratch, b.index(0), b.mul(blocks.groups, kMatmulGroupColumns)};
     return {c->pointer, b.add(offsets.c, b.add(b.mul(firstRow, c->rowStride), firstColumn)), c->rowStride};
   }
 
@@ -170,7 +177,7 @@ private:
     Value done = writeFewRows(left, right, panelStride, depth, accumulate);
     b.loop(done, panels, 1, [&](Value panel) {
       TileMatrix at = {right.pointer, b.add(right.offset, b.mul(panel, panelStride)), {}};
-      emitTileRows(b, target, target.tileVectors, rows, left, at, depth, panelSums(panel), accumulate);
+      emitTileRows(b, target, {tiles.rows, tiles.vectors}, rows, left, at, depth, panelSums(panel), accumulate);
     });
   }
 
@@ -183,7 +190,7 @@ private:
       TileMatrix source = {operands.b, b.add(offsets.b, offset), operands.bRowStride};
       TileMatrix packed = {operands.scratch, b.add(slabOffset, b.mul(panel, panelStride)), {}};
       Value count = b.min(b.sub(shape.n, column), b.index(width));
-      emitPackPanel(b, target, target.tileVectors, transposed, source, count, depth, packed);
+      emitPackPanel(b, target, tiles.vectors, transposed, source, count, depth, packed);
     });
   }
 
@@ -191,7 +198,7 @@ private:
   Value writeFewRows(const TileMatrix &left, const TileMatrix &right, Value panelStride, Value depth,
                      Value accumulate) {
     SmallVector<int64_t> cases;
-    for (int64_t count = 1; target.streamedPanels / count > 1; ++count)
+    for (int64_t count = 1; tiles.streamedPanels / count > 1; ++count)
       cases.push_back(count);
     if (cases.empty())
       return b.index(0);
@@ -200,13 +207,13 @@ private:
     OpBuilder::InsertionGuard guard(b);
     for (auto [i, region] : llvm::enumerate(choice.getCaseRegions())) {
       b.setInsertionPointToStart(&region.emplaceBlock());
-      int64_t together = target.streamedPanels / cases[i];
+      int64_t together = tiles.streamedPanels / cases[i];
       Value end = b.mul(b.div(whole, together), together);
       b.loop(b.index(0), end, together, [&](Value panel) {
         TileMatrix at = {right.pointer, b.add(right.offset, b.mul(panel, panelStride)), {}};
         TileMatrix to = sums();
         to.offset = b.add(to.offset, b.mul(panel, width));
-        emitTile(b, target, {cases[i], target.tileVectors, together}, left, at, panelStride, depth, to, accumulate);
+        emitTile(b, target, {cases[i], tiles.vectors, together}, left, at, panelStride, depth, to, accumulate);
       });
       scf::YieldOp::create(b, end);
     }
@@ -243,6 +250,7 @@ private:
 
   KernelBuilder &b;
   const CpuTarget &target;
+  const MatmulTiles &tiles;
   const MatmulOperands &operands;
   const MatmulShape &shape;
   const MatmulResult *c; ///< null with an epilogue
@@ -257,21 +265,21 @@ private:
 
 } // namespace
 
-void hone::buildMatmul(OpBuilder &builder, Location loc, const CpuTarget &target, const MatmulOperands &operands,
-                       const MatmulResult &c) {
+void hone::buildMatmul(OpBuilder &builder, Location loc, const CpuTarget &target, const MatmulTiles &tiles,
+                       const MatmulOperands &operands, const MatmulResult &c) {
   KernelBuilder b(builder, loc);
-  MatmulWriter(b, target, operands, &c, nullptr).write();
+  MatmulWriter(b, target, tiles, operands, &c, nullptr).write();
 }
 
-void hone::buildMatmul(OpBuilder &builder, Location loc, const CpuTarget &target, const MatmulOperands &operands,
-                       MatmulEpilogue epilogue) {
+void hone::buildMatmul(OpBuilder &builder, Location loc, const CpuTarget &target, const MatmulTiles &tiles,
+                       const MatmulOperands &operands, MatmulEpilogue epilogue) {
   KernelBuilder b(builder, loc);
-  MatmulWriter(b, target, operands, nullptr, epilogue).write();
+  MatmulWriter(b, target, tiles, operands, nullptr, epilogue).write();
 }
 
 void hone::packMatmulB(const CpuTarget &target, const char *src, int64_t k, int64_t n, int64_t strideK, int64_t strideN,
                        int64_t panelBegin, int64_t panelEnd, float *dst) {
-  const int64_t width = target.panelColumns();
+  const int64_t width = matmulTiles(target).panelColumns(target);
   for (int64_t panel = panelBegin; panel < panelEnd; ++panel, dst += k * width) {
     int64_t first = panel * width, columns = std::min(width, n - first);
     const char *from = src + first * strideN * static_cast<int64_t>(sizeof(float));

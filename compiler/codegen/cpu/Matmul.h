@@ -1,6 +1,6 @@
 //===- Matmul.h - The f32 matmul family -------------------------*- C++ -*-===//
 //
-// C[M,N] = A[M,K] x B[K,N] per batch, with register tiles of tileRows x panelColumns, k in blocks, and an epilogue per
+// C[M,N] = A[M,K] x B[K,N] per batch, with register tiles of rows x panelColumns, k in blocks, and an epilogue per
 // element. B is either a constant, packed at compile time, or a tensor that the kernel packs block by block into its
 // scratch.
 //
@@ -10,6 +10,7 @@
 #ifndef HONE_COMPILER_CODEGEN_CPU_MATMUL_H
 #define HONE_COMPILER_CODEGEN_CPU_MATMUL_H
 
+#include "compiler/codegen/Kernel.h"
 #include "compiler/codegen/cpu/Targets.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -50,14 +51,25 @@ struct MatmulOperands {
   std::function<MatmulOffsets(mlir::OpBuilder &, mlir::Location, mlir::Value batch)> offsets;
 };
 
-/// What one launch hands to the runtime, index values; scratch in bytes.
-struct LaunchRange {
-  mlir::Value count, grain, scratchBytes;
+/// Sizes that a kernel is built with.
+struct MatmulTiles {
+  int64_t rows;           ///< of the register tile
+  int64_t vectors;        ///< of a row of the tile: a packed panel is as wide
+  int64_t streamedPanels; ///< panels that one row of A is multiplied with at once: memory streams that keep DRAM busy
+  int64_t depthBlock;     ///< k values that are accumulated in registers before C is touched
+  int64_t rowBlock;       ///< rows of A that are kept in L2
+
+  int64_t panelColumns(const CpuTarget &target) const { return vectors * target.lanes; }
 };
+/// Columns of a group: the smallest unit of work along N. A multiple of every panel width, and enough for the
+/// vectorised epilogue.
+constexpr int64_t kMatmulGroupColumns = 64;
+/// Those that were measured to be best for f32 on `target`.
+MatmulTiles matmulTiles(const CpuTarget &target);
 
 /// The iteration range of a matmul: blocks of rows x 64-column groups, x batch.
-LaunchRange matmulRange(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target, const MatmulShape &shape,
-                        MatmulRight right, bool hasEpilogue);
+LaunchRange matmulRange(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target, const MatmulTiles &tiles,
+                        const MatmulShape &shape, MatmulRight right, bool hasEpilogue);
 
 /// Where C is left.
 struct MatmulResult {
@@ -72,15 +84,15 @@ using MatmulEpilogue = llvm::function_ref<void(mlir::OpBuilder &, mlir::Location
 
 /// Writes the loops that compute part [begin, end) of the range at the builder's place. Helper functions go into the
 /// enclosing module. M, N, K may be 0 (K = 0 gives zeros).
-void buildMatmul(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target, const MatmulOperands &operands,
-                 const MatmulResult &c);
+void buildMatmul(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target, const MatmulTiles &tiles,
+                 const MatmulOperands &operands, const MatmulResult &c);
 /// The same with the sums in scratch, from where the epilogue alone takes them. offsets().c is not used.
-void buildMatmul(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target, const MatmulOperands &operands,
-                 MatmulEpilogue epilogue);
+void buildMatmul(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target, const MatmulTiles &tiles,
+                 const MatmulOperands &operands, MatmulEpilogue epilogue);
 
 /// Elements of the packed form of B[K,N]: [ceil(N / panel)][K][panel], the missing columns zero.
 inline int64_t packedMatmulElements(const CpuTarget &target, int64_t k, int64_t n) {
-  int64_t panel = target.panelColumns();
+  int64_t panel = matmulTiles(target).panelColumns(target);
   return (n + panel - 1) / panel * panel * k;
 }
 

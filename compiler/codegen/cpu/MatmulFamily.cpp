@@ -2,16 +2,12 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "compiler/codegen/cpu/Families.h"
+#include "compiler/codegen/Families.h"
+#include "compiler/codegen/cpu/Matmul.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 using namespace hone;
-
-static bool takes(Operation *op) {
-  auto matmul = dyn_cast<MatmulOp>(op);
-  return matmul && elementTypeOf(matmul.getOutput()).isF32();
-}
 
 namespace {
 /// The problem in dims of the kernel. A packed right operand has no batch: all leading dims are rows.
@@ -20,7 +16,9 @@ struct Problem {
     SmallVector<OpFoldResult> lhs(shapes.dims(op.getLhs())), out(shapes.dims(op.getOutput()));
     k = lhs.back();
     n = out.back();
-    if (op.getPackedColumns()) {
+    memory = op.getRhs();
+    if (auto unpack = memory.getDefiningOp<UnpackOp>()) {
+      memory = unpack.getInput();
       right = MatmulRight::Packed;
       rows.assign(out.begin(), out.end() - 1);
     } else {
@@ -33,6 +31,7 @@ struct Problem {
   }
 
   MatmulRight right;
+  Value memory; // the right operand as it lies there
   SmallVector<OpFoldResult> batch, rows;
   OpFoldResult m, n, k, count;
 };
@@ -49,17 +48,9 @@ static MatmulShape shapeOf(const Problem &problem, function_ref<Value(OpFoldResu
 }
 
 /// Then the sums stay in scratch, which is warm, and C is written once (4 % at 128 rows).
-static bool hasEpilogue(MatmulOp op) { return op->getBlock()->getTerminator()->getOperand(0) != op.getOutput(); }
+static bool hasElementsBehind(MatmulOp op) { return op->getBlock()->getTerminator()->getOperand(0) != op.getOutput(); }
 
-static LaunchRange range(OpBuilder &builder, const CpuTarget &target, Operation *op, ShapeBuilder &shapes,
-                         function_ref<Value(OpFoldResult)> size) {
-  auto matmul = cast<MatmulOp>(op);
-  Problem problem(matmul, shapes);
-  return matmulRange(builder, op->getLoc(), target, shapeOf(problem, size), problem.right, hasEpilogue(matmul));
-}
-
-static void build(KernelEmitter &e, const CpuTarget &target, Operation *op) {
-  auto matmul = cast<MatmulOp>(op);
+static void buildKernel(KernelEmitter &e, const CpuTarget &target, const MatmulTiles &tiles, MatmulOp matmul) {
   ShapeBuilder &shapes = e.shapes();
   Problem problem(matmul, shapes);
   auto size = [&](OpFoldResult value) { return e.size(value); };
@@ -69,7 +60,7 @@ static void build(KernelEmitter &e, const CpuTarget &target, Operation *op) {
   operands.shape = shapeOf(problem, size);
   operands.a = pointerOf(matmul.getLhs());
   operands.aRowStride = operands.shape.k;
-  operands.b = pointerOf(matmul.getRhs());
+  operands.b = pointerOf(problem.memory);
   operands.right = problem.right;
   operands.bRowStride = problem.right == MatmulRight::Transposed ? operands.shape.k : operands.shape.n;
   operands.begin = e.body.begin;
@@ -111,9 +102,9 @@ static void build(KernelEmitter &e, const CpuTarget &target, Operation *op) {
       return offsets;
     };
 
-  if (!hasEpilogue(matmul)) {
+  if (!hasElementsBehind(matmul)) {
     MatmulResult c = {e.body.buffers[e.kernel.getTensorCount()], operands.shape.n};
-    buildMatmul(e.builder, e.loc, target, operands, c);
+    buildMatmul(e.builder, e.loc, target, tiles, operands, c);
     return;
   }
   Value result = e.kernel.getBody().front().getTerminator()->getOperand(0);
@@ -129,7 +120,80 @@ static void build(KernelEmitter &e, const CpuTarget &target, Operation *op) {
       e.leaveScope();
     });
   };
-  buildMatmul(e.builder, e.loc, target, operands, epilogue);
+  buildMatmul(e.builder, e.loc, target, tiles, operands, epilogue);
 }
 
-const KernelFamily hone::matmulFamily{"matmul", /*hasEpilogue=*/true, takes, range, build};
+namespace {
+class MatmulFamily : public KernelFamily {
+public:
+  StringRef name() const override { return "matmul"; }
+  bool takes(const CpuTarget &, Operation *op) const override {
+    auto matmul = dyn_cast<MatmulOp>(op);
+    return matmul && elementTypeOf(matmul.getOutput()).isF32();
+  }
+  bool hasEpilogue() const override { return true; }
+
+  /// A constant matrix lies in panels of columns, which the register tile reads from end to end.
+  std::optional<TileLayout> layoutOf(const CpuTarget &target, Operation *op, unsigned operand) const override {
+    auto matmul = cast<MatmulOp>(op);
+    if (operand != 1 || rankOf(matmul.getRhs()) != 2)
+      return std::nullopt;
+    return panels(matmul, matmulTiles(target).panelColumns(target));
+  }
+
+  ArrayRef<KernelParameter> parameters() const override {
+    static constexpr KernelParameter all[] = {{"rows", 1, 16},
+                                              {"vectors", 1, 8},
+                                              {"streamed_panels", 1, 8},
+                                              {"depth_block", 4, 1 << 20},
+                                              {"row_block", 1, 1 << 20}};
+    return all;
+  }
+  SmallVector<int64_t> choose(const CpuTarget &target, KernelOp) const override {
+    MatmulTiles best = matmulTiles(target);
+    return {best.rows, best.vectors, best.streamedPanels, best.depthBlock, best.rowBlock};
+  }
+
+  LogicalResult verify(const FamilyKernel &kernel) const override {
+    auto matmul = cast<MatmulOp>(kernel.op);
+    int64_t panel = read(kernel).panelColumns(kernel.target);
+    if (kMatmulGroupColumns % panel != 0)
+      return kernelError(kernel.kernel) << "has " << kernel.parameters[1] << " vectors of " << kernel.target.lanes
+                                        << " columns in a panel, which does not divide " << kMatmulGroupColumns;
+    auto unpack = matmul.getRhs().getDefiningOp<UnpackOp>();
+    if (unpack && !(unpack.getLayout() == panels(matmul, panel)))
+      return kernelError(kernel.kernel)
+             << "reads a weight that does not lie in panels of " << panel
+             << " columns, which its kernel's parameters and the target ask for; make the stage 'kernels' again "
+             << "for this target, or give the parameters the panels' width";
+    return success();
+  }
+
+  LaunchRange range(OpBuilder &builder, const FamilyKernel &kernel, ShapeBuilder &shapes,
+                    function_ref<Value(OpFoldResult)> size) const override {
+    auto matmul = cast<MatmulOp>(kernel.op);
+    Problem problem(matmul, shapes);
+    return matmulRange(builder, matmul.getLoc(), kernel.target, read(kernel), shapeOf(problem, size), problem.right,
+                       hasElementsBehind(matmul));
+  }
+  void build(KernelEmitter &emitter, const FamilyKernel &kernel) const override {
+    buildKernel(emitter, kernel.target, read(kernel), cast<MatmulOp>(kernel.op));
+  }
+
+private:
+  static TileLayout panels(MatmulOp matmul, int64_t columns) {
+    if (matmul.getTransposeRhs()) // [n, k]
+      return {{0}, {columns}, {}};
+    return {{1}, {columns}, {1, 0}};
+  }
+  static MatmulTiles read(const FamilyKernel &kernel) {
+    ArrayRef<int64_t> values = kernel.parameters;
+    return {values[0], values[1], values[2], values[3], values[4]};
+  }
+};
+} // namespace
+
+const KernelFamily &hone::matmulFamily() {
+  static const MatmulFamily family;
+  return family;
+}

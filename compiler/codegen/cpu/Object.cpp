@@ -115,7 +115,7 @@ llvm::Expected<llvm::SmallVector<char, 0>> hone::emitCode(mlir::ModuleOp module,
                                    triple.str().c_str(), message.c_str());
   bool isHostProgram = module.getSymName() == kHostProgram;
   std::unique_ptr<llvm::TargetMachine> machine(backend->createTargetMachine(
-      triple, target.cpu, target.features, llvm::TargetOptions(), llvm::Reloc::PIC_, std::nullopt,
+      triple, target.level, target.features, llvm::TargetOptions(), llvm::Reloc::PIC_, std::nullopt,
       isHostProgram ? llvm::CodeGenOptLevel::None : llvm::CodeGenOptLevel::Default));
 
   llvm::LLVMContext context;
@@ -136,7 +136,7 @@ llvm::Expected<llvm::SmallVector<char, 0>> hone::emitCode(mlir::ModuleOp module,
   for (llvm::Function &function : *translated) {
     if (function.isDeclaration())
       continue;
-    function.addFnAttr("target-cpu", target.cpu);
+    function.addFnAttr("target-cpu", target.level);
     if (!target.features.empty())
       function.addFnAttr("target-features", target.features);
     if (target.lanes == 16) // x86-64-v4's default tuning is 256 bits

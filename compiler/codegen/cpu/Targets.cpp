@@ -7,7 +7,6 @@
 
 #include "hone/abi.h"
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
@@ -15,53 +14,120 @@
 using namespace hone;
 using llvm::StringRef;
 
-#define HONE_V3_FEATURES "avx2,fma,f16c,bmi,bmi2,lzcnt,movbe"
-#define HONE_V4_FEATURES HONE_V3_FEATURES ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl"
-
-// The tiles and blocks were measured on Zen 3 (v3: 16 vector registers, 32 KiB of L1, 512 KiB of L2) and Ice Lake (v4:
-// 32, 48 KiB, 1280 KiB). A tile of R x V vectors needs R * V sums, V of B and one broadcast of A: 15 of 16 registers,
-// 29 of 32.
-static const CpuTarget Targets[] = {
-    {"x86-64-v3", "AVX2", "x86_64-unknown-linux-gnu", "x86-64-v3", "", HONE_V3_FEATURES, HONE_CPU_V3, /*lanes=*/8,
-     /*tileRows=*/6, /*tileVectors=*/2, /*streamedPanels=*/4, /*depthBlock=*/384, /*rowBlock=*/96, /*attentionRows=*/48,
-     /*attentionKeys=*/256},
-    {"x86-64-v4", "AVX-512", "x86_64-unknown-linux-gnu", "x86-64-v4", "", HONE_V4_FEATURES, HONE_CPU_V3 | HONE_CPU_V4,
-     /*lanes=*/16, /*tileRows=*/6, /*tileVectors=*/4, /*streamedPanels=*/2, /*depthBlock=*/512, /*rowBlock=*/192,
-     /*attentionRows=*/64, /*attentionKeys=*/512},
-    {"x86-64-v4+avx512vnni", "AVX-512 with VNNI", "x86_64-unknown-linux-gnu", "x86-64-v4", "+avx512vnni",
-     HONE_V4_FEATURES ",avx512vnni", HONE_CPU_V3 | HONE_CPU_V4 | HONE_CPU_AVX512_VNNI, /*lanes=*/16, /*tileRows=*/6,
-     /*tileVectors=*/4,
-     /*streamedPanels=*/2, /*depthBlock=*/512, /*rowBlock=*/192, /*attentionRows=*/64, /*attentionKeys=*/512},
+namespace {
+struct Level {
+  StringRef name, known; ///< what people know it as
+  StringRef triple;
+  StringRef required; ///< in LLVM's names, separated by commas
+  uint32_t runtimeFeatures;
+  int64_t lanes;
 };
 
-llvm::ArrayRef<CpuTarget> hone::cpuTargets() { return Targets; }
+/// What a CPU may have beyond a level.
+struct Feature {
+  StringRef name;  ///< LLVM's
+  StringRef least; ///< the level that it needs
+  uint32_t runtimeFeature;
+};
+} // namespace
+
+#define HONE_V3_FEATURES "avx2,fma,f16c,bmi,bmi2,lzcnt,movbe"
+
+static constexpr Level levels[] = {
+    {"x86-64-v3", "AVX2", "x86_64-unknown-linux-gnu", HONE_V3_FEATURES, HONE_CPU_V3, /*lanes=*/8},
+    {"x86-64-v4", "AVX-512", "x86_64-unknown-linux-gnu",
+     HONE_V3_FEATURES ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl", HONE_CPU_V3 | HONE_CPU_V4, /*lanes=*/16},
+};
+
+static constexpr Feature features[] = {
+    {"avx512vnni", "x86-64-v4", HONE_CPU_AVX512_VNNI},
+};
+
+static const Level *findLevel(StringRef name) {
+  const auto *found = llvm::find_if(levels, [&](const Level &level) { return level.name == name; });
+  return found == std::end(levels) ? nullptr : found;
+}
+
+static CpuTarget targetOf(const Level &level) {
+  CpuTarget target{level.name, level.triple, "", {}, level.runtimeFeatures, level.lanes};
+  level.required.split(target.required, ',');
+  return target;
+}
+
+static void addFeature(CpuTarget &target, const Feature &feature) {
+  if (target.has(feature.name))
+    return;
+  target.features += ((target.features.empty() ? "+" : ",+") + feature.name).str();
+  target.required.push_back(feature.name);
+  target.runtimeFeatures |= feature.runtimeFeature;
+}
+
+bool CpuTarget::isBelow(StringRef other) const { return findLevel(level) < findLevel(other); }
+
+llvm::ArrayRef<CpuTarget> hone::cpuTargets() {
+  static const auto targets = llvm::map_to_vector(levels, targetOf);
+  return targets;
+}
 
 /// Features of `target` that this machine lacks.
 static llvm::SmallVector<StringRef> missingFeatures(const CpuTarget &target) {
   llvm::StringMap<bool> host = llvm::sys::getHostCPUFeatures();
-  llvm::SmallVector<StringRef> features;
-  target.required.split(features, ',');
-  llvm::erase_if(features, [&](StringRef feature) { return host.lookup(feature); });
-  return features;
+  llvm::SmallVector<StringRef> missing(target.required.begin(), target.required.end());
+  llvm::erase_if(missing, [&](StringRef feature) { return host.lookup(feature); });
+  return missing;
 }
 
 bool hone::hostCanRun(const CpuTarget &target) { return missingFeatures(target).empty(); }
 
-llvm::Expected<const CpuTarget &> hone::lookupTarget(StringRef name) {
-  if (name == "host") {
-    for (const CpuTarget &target : llvm::reverse(Targets))
-      if (hostCanRun(target))
-        return target;
-    return llvm::createStringError(
-        "target 'host': this CPU (%s) is below x86-64-v3, the lowest level that is supported: it lacks %s; name the "
-        "level of the machine that will run the library, e.g. --target=x86-64-v3",
-        llvm::sys::getHostCPUName().str().c_str(), llvm::join(missingFeatures(Targets[0]), ", ").c_str());
+static llvm::Expected<CpuTarget> hostTarget() {
+  for (const Level &level : llvm::reverse(levels)) {
+    CpuTarget target = targetOf(level);
+    if (!hostCanRun(target))
+      continue;
+    for (const Feature &feature : features) {
+      CpuTarget more = target;
+      addFeature(more, feature);
+      if (findLevel(feature.least) <= &level && hostCanRun(more))
+        target = more;
+    }
+    return target;
   }
-  for (const CpuTarget &target : Targets)
-    if (target.name == name)
-      return target;
-  std::string known = "host";
-  for (const CpuTarget &target : Targets)
-    known += (", " + target.name + " (" + target.known + ")").str();
-  return llvm::createStringError("target '%s' is not known; expected one of %s", name.str().c_str(), known.c_str());
+  return llvm::createStringError(
+      "target 'host': this CPU (%s) is below x86-64-v3, the lowest level that is supported: it lacks %s; name the "
+      "level of the machine that will run the library, e.g. --target=x86-64-v3",
+      llvm::sys::getHostCPUName().str().c_str(), llvm::join(missingFeatures(cpuTargets()[0]), ", ").c_str());
+}
+
+/// "host, x86-64-v3 (AVX2), …, each of the latter with +avx512vnni"
+static std::string knownTargets() {
+  std::string text = "host";
+  for (const Level &level : levels)
+    text += (", " + level.name + " (" + level.known + ")").str();
+  for (const Feature &feature : features)
+    text += ("; " + feature.least + " also with +" + feature.name).str();
+  return text;
+}
+
+llvm::Expected<CpuTarget> hone::lookupTarget(StringRef name) {
+  if (name == "host")
+    return hostTarget();
+  llvm::SmallVector<StringRef> parts;
+  name.split(parts, '+');
+  const Level *level = findLevel(parts[0]);
+  auto unknown = [&](const llvm::Twine &why) {
+    return llvm::createStringError("target '" + name + "' is not known" + why + "; expected one of " + knownTargets());
+  };
+  if (!level)
+    return unknown("");
+  CpuTarget target = targetOf(*level);
+  for (StringRef part : llvm::drop_begin(parts)) {
+    part.consume_back(","); // as LLVM joins features
+    const auto *feature = llvm::find_if(features, [&](const Feature &feature) { return feature.name == part; });
+    if (feature == std::end(features))
+      return unknown(": it has no feature '" + part + "'");
+    if (level < findLevel(feature->least))
+      return unknown(": " + part + " needs " + feature->least);
+    addFeature(target, *feature);
+  }
+  return target;
 }

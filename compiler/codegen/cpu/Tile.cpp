@@ -177,23 +177,23 @@ void hone::emitTile(KernelBuilder &b, const CpuTarget &target, TileShape shape, 
                                   depth, sums.pointer, sums.offset, sums.rowStride, accumulate});
 }
 
-void hone::emitTileRows(KernelBuilder &b, const CpuTarget &target, int64_t vectors, Value rows, const TileMatrix &left,
+void hone::emitTileRows(KernelBuilder &b, const CpuTarget &target, TileShape shape, Value rows, const TileMatrix &left,
                         const TileMatrix &panel, Value depth, const TileMatrix &sums, Value accumulate) {
   // The first `longer` tiles have base + 1 rows, the others base.
-  Value tiles = b.ceilDiv(rows, target.tileRows), divisor = b.max(tiles, b.index(1));
+  Value tiles = b.ceilDiv(rows, shape.rows), divisor = b.max(tiles, b.index(1));
   Value base = b.div(rows, divisor), longer = b.rem(rows, divisor);
   b.loop(b.index(0), tiles, 1, [&](Value tile) {
     Value first = b.add(b.mul(tile, base), b.min(tile, longer));
     Value count = b.select(b.less(tile, longer), b.add(base, 1), base);
     TileMatrix leftTile = {left.pointer, b.add(left.offset, b.mul(first, left.rowStride)), left.rowStride};
     TileMatrix sumsTile = {sums.pointer, b.add(sums.offset, b.mul(first, sums.rowStride)), sums.rowStride};
-    SmallVector<int64_t> cases(target.tileRows);
+    SmallVector<int64_t> cases(shape.rows);
     std::iota(cases.begin(), cases.end(), 1);
     auto choice = scf::IndexSwitchOp::create(b, TypeRange(), count, cases, cases.size());
     OpBuilder::InsertionGuard guard(b);
     for (auto [i, region] : llvm::enumerate(choice.getCaseRegions())) {
       b.setInsertionPointToStart(&region.emplaceBlock());
-      emitTile(b, target, {cases[i], vectors}, leftTile, panel, b.index(0), depth, sumsTile, accumulate);
+      emitTile(b, target, {cases[i], shape.vectors}, leftTile, panel, b.index(0), depth, sumsTile, accumulate);
       scf::YieldOp::create(b);
     }
     b.setInsertionPointToStart(&choice.getDefaultRegion().emplaceBlock());

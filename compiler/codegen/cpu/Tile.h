@@ -72,8 +72,8 @@ void emitTile(KernelBuilder &b, const CpuTarget &target, TileShape shape, const 
               const TileMatrix &panel, mlir::Value panelStride, mlir::Value depth, const TileMatrix &sums,
               mlir::Value accumulate);
 
-/// The same for any number of rows and one panel: tiles of at most target.tileRows rows, split evenly.
-void emitTileRows(KernelBuilder &b, const CpuTarget &target, int64_t vectors, mlir::Value rows, const TileMatrix &left,
+/// The same for any number of rows and one panel: tiles of at most shape.rows rows, split evenly.
+void emitTileRows(KernelBuilder &b, const CpuTarget &target, TileShape shape, mlir::Value rows, const TileMatrix &left,
                   const TileMatrix &panel, mlir::Value depth, const TileMatrix &sums, mlir::Value accumulate);
 
 /// Packs `columns` (1 ... panel width, index) columns and `depth` values of k of a matrix into one panel at `panel`

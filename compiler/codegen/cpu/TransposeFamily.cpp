@@ -7,7 +7,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "compiler/codegen/cpu/Families.h"
+#include "compiler/codegen/Families.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -18,15 +18,6 @@ using namespace hone;
 static constexpr int64_t kRowsPerIteration = 64;
 /// Smaller ones are fused with their readers instead.
 static constexpr int64_t kLeastElements = 1024;
-
-static bool takes(Operation *op) {
-  auto transpose = dyn_cast<TransposeOp>(op);
-  if (!transpose || transpose.getPermutation().empty())
-    return false;
-  auto type = cast<RankedTensorType>(transpose.getInput().getType());
-  bool movesContiguousDim = transpose.getPermutation().back() != type.getRank() - 1;
-  return movesContiguousDim && (!type.hasStaticShape() || type.getNumElements() >= kLeastElements);
-}
 
 namespace {
 /// The transposition as planes: `rows` of the result run along the input's contiguous dim, their elements along dim
@@ -55,16 +46,6 @@ struct Planes {
 };
 } // namespace
 
-static LaunchRange range(OpBuilder &, const CpuTarget &, Operation *op, ShapeBuilder &shapes,
-                         function_ref<Value(OpFoldResult)> size) {
-  Planes planes(cast<TransposeOp>(op), shapes);
-  // About 32,768 elements a chunk, as for cheap generic kernels.
-  OpFoldResult perIteration =
-      shapes.mul(shapes.max(planes.columns, shapes.constant(1)), shapes.constant(kRowsPerIteration));
-  OpFoldResult grain = shapes.max(shapes.floorDiv(shapes.constant(32768), perIteration), shapes.constant(1));
-  return {size(shapes.mul(planes.count, planes.blocks)), size(grain), size(shapes.constant(0))};
-}
-
 /// Row i of the result is column i of `rows`.
 static void transposeTile(KernelEmitter &e, MutableArrayRef<Value> rows) {
   int64_t lanes = rows.size();
@@ -83,8 +64,7 @@ static void transposeTile(KernelEmitter &e, MutableArrayRef<Value> rows) {
     }
 }
 
-static void build(KernelEmitter &e, const CpuTarget &, Operation *op) {
-  auto transpose = cast<TransposeOp>(op);
+static void buildKernel(KernelEmitter &e, TransposeOp transpose) {
   Planes planes(transpose, e.shapes());
   Type element = memoryElement(transpose.getInput().getType());
   int64_t lanes = 32 / (element.getIntOrFloatBitWidth() / 8);
@@ -182,4 +162,35 @@ static void build(KernelEmitter &e, const CpuTarget &, Operation *op) {
       /*vectorize=*/false);
 }
 
-const KernelFamily hone::transposeFamily{"transpose", /*hasEpilogue=*/false, takes, range, build};
+namespace {
+class TransposeFamily : public KernelFamily {
+public:
+  StringRef name() const override { return "transpose"; }
+  bool takes(const CpuTarget &, Operation *op) const override {
+    auto transpose = dyn_cast<TransposeOp>(op);
+    if (!transpose || transpose.getPermutation().empty())
+      return false;
+    auto type = cast<RankedTensorType>(transpose.getInput().getType());
+    bool movesContiguousDim = transpose.getPermutation().back() != type.getRank() - 1;
+    return movesContiguousDim && (!type.hasStaticShape() || type.getNumElements() >= kLeastElements);
+  }
+
+  LaunchRange range(OpBuilder &, const FamilyKernel &kernel, ShapeBuilder &shapes,
+                    function_ref<Value(OpFoldResult)> size) const override {
+    Planes planes(cast<TransposeOp>(kernel.op), shapes);
+    // About 32,768 elements a chunk, as for cheap generic kernels.
+    OpFoldResult perIteration =
+        shapes.mul(shapes.max(planes.columns, shapes.constant(1)), shapes.constant(kRowsPerIteration));
+    OpFoldResult grain = shapes.max(shapes.floorDiv(shapes.constant(32768), perIteration), shapes.constant(1));
+    return {size(shapes.mul(planes.count, planes.blocks)), size(grain), size(shapes.constant(0))};
+  }
+  void build(KernelEmitter &emitter, const FamilyKernel &kernel) const override {
+    buildKernel(emitter, cast<TransposeOp>(kernel.op));
+  }
+};
+} // namespace
+
+const KernelFamily &hone::transposeFamily() {
+  static const TransposeFamily family;
+  return family;
+}

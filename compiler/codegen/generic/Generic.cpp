@@ -27,12 +27,21 @@ static OpFoldResult walkedByElement(KernelOp kernel, ShapeBuilder &shapes) {
   return longest;
 }
 
-GenericRange hone::genericRange(KernelOp kernel, ShapeBuilder &shapes) {
+GenericParameters hone::genericParameters(KernelOp kernel) {
+  OpBuilder builder(kernel.getBody().front().getTerminator());
+  ShapeBuilder shapes(builder);
+  Schedule schedule(kernel, shapes);
+  // About 10 us of work a chunk: handing it to another thread costs below 1 us. Polynomials and divisions wait for each
+  // other; four independent chains hide that.
+  bool isLong = schedule.isExpensive || schedule.form == Schedule::Form::Loops;
+  return {isLong ? 8192 : 32768, schedule.isExpensive ? 4 : 0};
+}
+
+GenericRange hone::genericRange(KernelOp kernel, ShapeBuilder &shapes, const GenericParameters &parameters) {
   Schedule schedule(kernel, shapes);
   using Form = Schedule::Form;
   OpFoldResult one = shapes.constant(1), zero = shapes.constant(0);
-  // About 10 us of work a chunk: handing it to another thread costs below 1 us.
-  OpFoldResult elements = shapes.constant(schedule.isExpensive || schedule.form == Form::Loops ? 8192 : 32768);
+  OpFoldResult elements = shapes.constant(parameters.chunk);
   auto grainOf = [&](OpFoldResult iteration) {
     return shapes.max(shapes.floorDiv(elements, shapes.max(iteration, one)), one);
   };
@@ -132,10 +141,9 @@ static void buildLoops(KernelEmitter &e, LoopOpInterface op) {
   over(e, e.body.begin, e.body.end, /*vectorize=*/false, [&](Value iteration) { op.emitIteration(e, iteration); });
 }
 
-void hone::buildGeneric(KernelEmitter &e) {
+void hone::buildGeneric(KernelEmitter &e, const GenericParameters &parameters) {
   Schedule schedule(e.kernel, e.shapes());
-  // Polynomials and divisions wait for each other; four independent chains hide that.
-  e.interleave = schedule.isExpensive ? 4 : 0;
+  e.interleave = parameters.interleave;
   switch (schedule.form) {
   case Schedule::Form::Loops:
     return buildLoops(e, schedule.loopOp);

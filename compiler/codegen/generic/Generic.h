@@ -10,14 +10,21 @@
 
 namespace hone {
 
+/// What can be chosen about a generic kernel.
+struct GenericParameters {
+  int64_t chunk;      ///< elements that are worth a thread
+  int64_t interleave; ///< how often vectorised loops are interleaved; 0: LLVM decides
+};
+GenericParameters genericParameters(KernelOp kernel);
+
 /// The iteration range of a generic kernel, as dims of `kernel` (a private copy).
 struct GenericRange {
   mlir::OpFoldResult count, grain, scratch;
 };
-GenericRange genericRange(KernelOp kernel, ShapeBuilder &shapes);
+GenericRange genericRange(KernelOp kernel, ShapeBuilder &shapes, const GenericParameters &parameters);
 
 /// Writes the loops of a generic kernel into its body.
-void buildGeneric(KernelEmitter &emitter);
+void buildGeneric(KernelEmitter &emitter, const GenericParameters &parameters);
 
 // The forms of a schedule that have a file of their own.
 void buildRows(KernelEmitter &emitter, const Schedule &schedule);

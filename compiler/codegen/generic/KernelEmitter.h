@@ -5,7 +5,7 @@
 #ifndef COMPILER_CODEGEN_GENERIC_KERNELEMITTER_H
 #define COMPILER_CODEGEN_GENERIC_KERNELEMITTER_H
 
-#include "compiler/codegen/cpu/Lower.h"
+#include "compiler/codegen/Kernel.h"
 #include "compiler/codegen/generic/IndexTranslator.h"
 #include "dialects/hone/Hone.h"
 

@@ -6,9 +6,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/Passes.h"
+#include "compiler/codegen/cpu/CpuTargetModel.h"
 #include "compiler/codegen/cpu/Lower.h"
 #include "compiler/codegen/cpu/Object.h"
-#include "compiler/codegen/cpu/Targets.h"
 #include "compiler/codegen/host/ProgramData.h"
 #include "dialects/hone/Hone.h"
 #include "dialects/hone/TargetModel.h"
@@ -367,11 +367,22 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
     }
     if (failed(checkIsPlanned(module, main)))
       return signalPassFailure();
-    auto targetAttr = module->getAttrOfType<TargetAttr>(kTargetAttr);
-    llvm::Expected<const CpuTarget &> target = lookupTarget(targetAttr ? targetAttr.getLevel() : "");
+    auto attribute = module->getAttrOfType<TargetAttr>(kTargetAttr);
+    llvm::Expected<CpuTarget> target = attribute ? cpuTarget(attribute) : lookupTarget("");
     if (!target) {
       module.emitError(llvm::toString(target.takeError()));
       return signalPassFailure();
+    }
+    // Kernels may be made for more than the module.
+    uint32_t features = target->runtimeFeatures;
+    for (ModuleOp kernel : module.getOps<ModuleOp>()) {
+      auto own = kernel->getAttrOfType<TargetAttr>(kTargetAttr);
+      llvm::Expected<CpuTarget> more = own ? cpuTarget(own) : *target;
+      if (!more) {
+        kernel.emitError(llvm::toString(more.takeError()));
+        return signalPassFailure();
+      }
+      features |= more->runtimeFeatures;
     }
     auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
     auto nameAttr = model ? model.getAs<StringAttr>("name") : StringAttr();
@@ -385,7 +396,7 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
     lowering.write("run", /*isPlan=*/false);
     auto manifest = module->getAttrOfType<StringAttr>("hone.manifest");
     data.addProgram(main, toIdentifier(name), name, manifest ? manifest.getValue() : "{}", weightBytes.getInt(),
-                    target->runtimeFeatures);
+                    features);
     main.erase();
 
     // Host values may be floats, as shapes that are scaled and rounded.

@@ -16,7 +16,7 @@ static Value matmul(Importer &importer, Value a, Value b, bool transposeRhs) {
   OpFoldResult k = shapes.dim(a, rankOf(a) - 1), other = shapes.dim(b, rankOf(b) - (transposeRhs ? 1 : 2));
   if (!importer.checkEqual(k, other, "the inner dims"))
     return {};
-  return importer.create<MatmulOp>(elementTypeOf(a), std::max(rankOf(a), rankOf(b)), a, b, transposeRhs, IntegerAttr());
+  return importer.create<MatmulOp>(elementTypeOf(a), std::max(rankOf(a), rankOf(b)), a, b, transposeRhs);
 }
 
 /// Makes sure that all dims but the last two broadcast.

@@ -24,14 +24,6 @@ func.func @inner_transposed(%x: tensor<3x4xf32>, %w: tensor<4x6xf32>) {
 
 // -----
 
-func.func @packed(%x: tensor<3x4xf32>, %w: tensor<1x5x16xf32>) {
-  // expected-error@+1 {{wants a packed right operand [panels, k, panel] with k 4, got 'tensor<1x5x16xf32>'}}
-  %0 = hone.matmul %x, %w {packed_columns = 6 : i64} : tensor<3x4xf32>, tensor<1x5x16xf32> -> tensor<3x6xf32>
-  return
-}
-
-// -----
-
 func.func @attention_rank(%x: tensor<2x7x12x32xf32>, %k: tensor<7x12x32xf32>) {
   // expected-error@+1 {{wants query, key and value as [batch, sequence, heads, size], got 'tensor<7x12x32xf32>'}}
   %0 = hone.attention %x, %k, %x {scale = 1.0 : f32} : tensor<2x7x12x32xf32>, tensor<7x12x32xf32>, tensor<2x7x12x32xf32> -> tensor<2x7x12x32xf32>
@@ -83,22 +75,6 @@ func.func @types(%x: tensor<3x4xf32>, %w: tensor<4x6xf64>) {
 func.func @result_rank(%x: tensor<3x4xf32>, %w: tensor<4x6xf32>) {
   // expected-error@+1 {{wants a result of rank 2, got 'tensor<1x3x6xf32>'}}
   %0 = hone.matmul %x, %w : tensor<3x4xf32>, tensor<4x6xf32> -> tensor<1x3x6xf32>
-  return
-}
-
-// -----
-
-func.func @packed_columns(%x: tensor<3x4xf32>, %w: tensor<1x4x16xf32>) {
-  // expected-error@+1 {{has 17 packed columns in 'tensor<1x4x16xf32>'}}
-  %0 = hone.matmul %x, %w {packed_columns = 17 : i64} : tensor<3x4xf32>, tensor<1x4x16xf32> -> tensor<3x17xf32>
-  return
-}
-
-// -----
-
-func.func @packed_panel(%x: tensor<3x4xf32>, %w: tensor<1x4x0xf32>) {
-  // expected-error@+1 {{wants a packed right operand [panels, k, panel] with k 4, got 'tensor<1x4x0xf32>'}}
-  %0 = hone.matmul %x, %w {packed_columns = 1 : i64} : tensor<3x4xf32>, tensor<1x4x0xf32> -> tensor<3x1xf32>
   return
 }
 

@@ -2,13 +2,11 @@
 // RUN: hone-opt %s --emit-bytecode | hone-opt | FileCheck %s
 
 // CHECK-LABEL: func @matmul
-func.func @matmul(%x: tensor<?x?x384xf32>, %w: tensor<384x1536xf32>, %t: tensor<1536x384xf32>, %p: tensor<96x384x16xf32>) {
+func.func @matmul(%x: tensor<?x?x384xf32>, %w: tensor<384x1536xf32>, %t: tensor<1536x384xf32>) {
   // CHECK: hone.matmul %{{.*}}, %{{.*}} : tensor<?x?x384xf32>, tensor<384x1536xf32> -> tensor<?x?x1536xf32>
   %0 = hone.matmul %x, %w : tensor<?x?x384xf32>, tensor<384x1536xf32> -> tensor<?x?x1536xf32>
   // CHECK: hone.matmul %{{.*}}, %{{.*}} {transpose_rhs} : tensor<?x?x384xf32>, tensor<1536x384xf32>
   %1 = hone.matmul %x, %t {transpose_rhs} : tensor<?x?x384xf32>, tensor<1536x384xf32> -> tensor<?x?x1536xf32>
-  // CHECK: hone.matmul %{{.*}}, %{{.*}} {packed_columns = 1530 : i64} : tensor<?x?x384xf32>, tensor<96x384x16xf32>
-  %2 = hone.matmul %x, %p {packed_columns = 1530 : i64} : tensor<?x?x384xf32>, tensor<96x384x16xf32> -> tensor<?x?x1530xf32>
   return
 }
 

@@ -349,3 +349,27 @@ func.func @scatter_nd_updates(%x: tensor<4x5xf32>, %i: tensor<3x1xi64>, %u: tens
   %0 = hone.scatter_nd %x, %i, %u "add" : tensor<4x5xf32>, tensor<3x1xi64>, tensor<3x4xf32> -> tensor<4x5xf32>
   return
 }
+
+// -----
+
+func.func @unpack_layout(%x: tensor<2x8x16xf32>) {
+  // expected-error@+1 {{has dims, tiles or an order that are none of 'tensor<8x30xf32>'}}
+  %0 = hone.unpack %x dims [2] tiles [16] order [1, 0] : tensor<2x8x16xf32> -> tensor<8x30xf32>
+  return
+}
+
+// -----
+
+func.func @unpack_tile(%x: tensor<2x8x16xf32>) {
+  // expected-error@+1 {{has dims, tiles or an order that are none of 'tensor<8x30xf32>'}}
+  %0 = hone.unpack %x dims [1] tiles [0] order [1, 0] : tensor<2x8x16xf32> -> tensor<8x30xf32>
+  return
+}
+
+// -----
+
+func.func @unpack_shape(%x: tensor<2x8x16xf32>) {
+  // expected-error@+1 {{wants 'tensor<8x33xf32>' in tiles, got 'tensor<2x8x16xf32>'}}
+  %0 = hone.unpack %x dims [1] tiles [16] order [1, 0] : tensor<2x8x16xf32> -> tensor<8x33xf32>
+  return
+}

@@ -63,3 +63,12 @@ func.func @random(%i: index) {
   %0 = hone.random_uniform 7 [%i, %i] : tensor<?x?xf32>
   return
 }
+
+// CHECK-LABEL: func @unpack
+func.func @unpack(%panels: tensor<2x8x16xf32>, %tiles: tensor<2x2x2x3xi8>) {
+  // CHECK: hone.unpack %{{.*}} dims [1] tiles [16] order [1, 0] : tensor<2x8x16xf32> -> tensor<8x30xf32>
+  %0 = hone.unpack %panels dims [1] tiles [16] order [1, 0] : tensor<2x8x16xf32> -> tensor<8x30xf32>
+  // CHECK: hone.unpack %{{.*}} dims [0, 1] tiles [2, 3] : tensor<2x2x2x3xi8> -> tensor<3x4xi8>
+  %1 = hone.unpack %tiles dims [0, 1] tiles [2, 3] : tensor<2x2x2x3xi8> -> tensor<3x4xi8>
+  return
+}

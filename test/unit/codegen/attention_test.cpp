@@ -73,7 +73,7 @@ static std::unique_ptr<CompiledKernel> compile(const CpuTarget &target, Masking 
     operands.begin = body.begin;
     operands.end = body.end;
     operands.scratch = body.scratch;
-    buildAttention(b, loc, target, operands);
+    buildAttention(b, loc, target, attentionTiles(target), operands);
   });
 }
 
@@ -120,7 +120,7 @@ void Problem::run(const CpuTarget &target, const CompiledKernel &kernel) {
   b.setInsertionPointToEnd(module->getBody());
   auto index = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(b, loc, value); };
   LaunchRange range =
-      attentionRange(b, loc, target,
+      attentionRange(b, loc, target, attentionTiles(target),
                      {index(shape.batch), index(shape.heads), index(shape.keyHeads), index(shape.queries),
                       index(shape.keys), index(shape.depth), index(shape.valueDepth)});
   auto number = [](Value value) {
@@ -183,11 +183,11 @@ TEST(AttentionTest, SizesAndHeads) {
   for (const CpuTarget *target : runnableTargets())
     for (auto [depth, valueDepth] : {std::pair<int64_t, int64_t>{32, 32}, {64, 80}, {13, 5}, {128, 16}}) {
       std::unique_ptr<CompiledKernel> kernel = compile(*target, Masking::None, depth, valueDepth);
-      EXPECT_EQ(spillsInTiles(kernel->assembly()), 0) << target->name.str();
+      EXPECT_EQ(spillsInTiles(kernel->assembly()), 0) << target->name();
       for (auto [queries, keys] : sequences)
         for (auto [heads, keyHeads] : {std::pair<int64_t, int64_t>{3, 3}, {4, 2}}) {
-          SCOPED_TRACE(testing::Message() << target->name.str() << " queries " << queries << " keys " << keys
-                                          << " depth " << depth << " heads " << heads);
+          SCOPED_TRACE(testing::Message() << target->name() << " queries " << queries << " keys " << keys << " depth "
+                                          << depth << " heads " << heads);
           Problem problem({2, heads, keyHeads, queries, keys, depth, valueDepth}, Masking::None);
           problem.run(*target, *kernel);
           problem.expect(5e-6);
@@ -201,7 +201,7 @@ TEST(AttentionTest, CausalSeesEarlierKeysOnly) {
     for (auto [queries, keys] : sequences) {
       if (keys < queries)
         continue;
-      SCOPED_TRACE(testing::Message() << target->name.str() << " queries " << queries << " keys " << keys);
+      SCOPED_TRACE(testing::Message() << target->name() << " queries " << queries << " keys " << keys);
       Problem problem({1, 2, 1, queries, keys, 32, 32}, Masking::Causal);
       problem.run(*target, *kernel);
       problem.expect(5e-6);
@@ -215,7 +215,7 @@ TEST(AttentionTest, Masks) {
     for (auto [queries, keys] : sequences)
       for (MaskStrides strides : {MaskStrides{2 * queries * keys, queries * keys, keys, 1}, MaskStrides{keys, 0, 0, 1},
                                   MaskStrides{0, 0, keys, 1}, MaskStrides{0, 0, 1, 0}, MaskStrides{0, 0, 0, 0}}) {
-        SCOPED_TRACE(testing::Message() << target->name.str() << " queries " << queries << " keys " << keys
+        SCOPED_TRACE(testing::Message() << target->name() << " queries " << queries << " keys " << keys
                                         << " mask strides " << strides.batch << " " << strides.head << " "
                                         << strides.query << " " << strides.key);
         Problem problem({2, 2, 2, queries, keys, 32, 32}, Masking::Added, strides);
@@ -231,7 +231,7 @@ TEST(AttentionTest, FullyMaskedRows) {
   for (const CpuTarget *target : runnableTargets()) {
     std::unique_ptr<CompiledKernel> kernel = compile(*target, Masking::Added, 32, 32);
     for (int64_t keys : {5, 16, 300, 1100}) {
-      SCOPED_TRACE(testing::Message() << target->name.str() << " keys " << keys);
+      SCOPED_TRACE(testing::Message() << target->name() << " keys " << keys);
       Problem problem({1, 1, 1, 6, keys, 32, 32}, Masking::Added, {0, 0, keys, 1});
       // Row 0: all -inf (NaN). 1: all the same huge value (mean). 2: -inf but for the last key. 3: -inf but for the
       // first. 4: +inf.
@@ -255,7 +255,7 @@ TEST(AttentionTest, GuardedRowsWithoutSoftmaxGiveZero) {
     std::unique_ptr<CompiledKernel> kernel = compile(*target, Masking::Added, 32, 32, /*guarded=*/true);
     std::unique_ptr<CompiledKernel> plain = compile(*target, Masking::Added, 32, 32);
     for (int64_t keys : {5, 300, 1100}) {
-      SCOPED_TRACE(testing::Message() << target->name.str() << " keys " << keys);
+      SCOPED_TRACE(testing::Message() << target->name() << " keys " << keys);
       Shape shape = {1, 1, 1, 6, keys, 32, 32};
       Problem guarded(shape, Masking::Added, {0, 0, keys, 1}), same(shape, Masking::Added, {0, 0, keys, 1});
       // Row 0: all -inf. 1: all the same huge value. 2: -inf but for the last key. 3: NaN. 4: +inf.

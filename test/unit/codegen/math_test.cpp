@@ -122,7 +122,7 @@ TEST_P(MathTest, MatchesLibm) {
 
   for (const CpuTarget *target : runnableTargets())
     for (bool vectors : {false, true}) {
-      SCOPED_TRACE(target->name.str() + (vectors ? ", vectors" : ", scalar loop"));
+      SCOPED_TRACE(target->name() + (vectors ? ", vectors" : ", scalar loop"));
       CompiledKernel kernel = compile(*target, function.emit, vectors);
       kernel.run({x.get(), y.get()}, {}, 0, count);
       EXPECT_TRUE(y.guardIntact());

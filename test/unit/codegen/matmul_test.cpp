@@ -52,7 +52,7 @@ static RangeNumbers rangeOf(const CpuTarget &target, Sizes sizes, const Variant 
   auto index = [&](int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); };
   MatmulShape shape = {index(sizes.m), index(sizes.n), index(sizes.k),
                        variant.batched ? Value(index(BatchEntries)) : Value()};
-  LaunchRange range = matmulRange(b, loc, target, shape, variant.right, variant.epilogue);
+  LaunchRange range = matmulRange(b, loc, target, matmulTiles(target), shape, variant.right, variant.epilogue);
   auto number = [](Value value) {
     APInt result;
     EXPECT_TRUE(matchPattern(value, m_ConstantInt(&result)));
@@ -102,14 +102,14 @@ static std::unique_ptr<CompiledKernel> compile(const CpuTarget &target, const Va
       memref::StoreOp::create(b, loc, value, c, at);
     };
     if (variant.epilogue)
-      buildMatmul(b, loc, target, operands, epilogue);
+      buildMatmul(b, loc, target, matmulTiles(target), operands, epilogue);
     else
-      buildMatmul(b, loc, target, operands, MatmulResult{body.buffers[3], body.sizes[5]});
+      buildMatmul(b, loc, target, matmulTiles(target), operands, MatmulResult{body.buffers[3], body.sizes[5]});
   });
 }
 
 static void check(const CpuTarget &target, const CompiledKernel &kernel, const Variant &variant, Sizes sizes) {
-  SCOPED_TRACE(testing::Message() << target.name.str() << " m " << sizes.m << " n " << sizes.n << " k " << sizes.k);
+  SCOPED_TRACE(testing::Message() << target.name() << " m " << sizes.m << " n " << sizes.n << " k " << sizes.k);
   auto [m, n, k] = sizes;
   int64_t entries = variant.batched ? BatchEntries : 1;
   int64_t aStride = k + Padding, cStride = n + Padding;
@@ -124,10 +124,11 @@ static void check(const CpuTarget &target, const CompiledKernel &kernel, const V
     // An unaligned source, in two ranges.
     std::vector<char> source(right.size() * sizeof(float) + 1);
     std::copy_n(reinterpret_cast<char *>(right.get()), right.size() * sizeof(float), source.data() + 1);
-    int64_t panels = (n + target.panelColumns() - 1) / target.panelColumns(), half = panels / 2;
+    int64_t panels = (n + matmulTiles(target).panelColumns(target) - 1) / matmulTiles(target).panelColumns(target),
+            half = panels / 2;
     packMatmulB(target, source.data() + 1, k, n, bStride, 1, 0, half, packed.get());
     packMatmulB(target, source.data() + 1, k, n, bStride, 1, half, panels,
-                packed.get() + half * k * target.panelColumns());
+                packed.get() + half * k * matmulTiles(target).panelColumns(target));
   }
   RangeNumbers range = rangeOf(target, sizes, variant);
   ASSERT_GE(range.grain, 1);
@@ -172,7 +173,7 @@ class MatmulTest : public testing::TestWithParam<Variant> {};
 TEST_P(MatmulTest, DynamicSizes) {
   for (const CpuTarget *target : runnableTargets()) {
     std::unique_ptr<CompiledKernel> kernel = compile(*target, GetParam());
-    EXPECT_EQ(spillsInTiles(kernel->assembly()), 0) << target->name.str();
+    EXPECT_EQ(spillsInTiles(kernel->assembly()), 0) << target->name();
     for (int64_t m : rowCounts)
       for (Sizes sizes : columnsAndDepths)
         check(*target, *kernel, GetParam(), {m, sizes.n, sizes.k});
@@ -183,7 +184,7 @@ TEST_P(MatmulTest, StaticSizes) {
   for (const CpuTarget *target : runnableTargets())
     for (Sizes sizes : {Sizes{0, 384, 384}, Sizes{0, 1003, 767}}) {
       std::unique_ptr<CompiledKernel> kernel = compile(*target, GetParam(), &sizes);
-      EXPECT_EQ(spillsInTiles(kernel->assembly()), 0) << target->name.str();
+      EXPECT_EQ(spillsInTiles(kernel->assembly()), 0) << target->name();
       for (int64_t m : {1, 2, 6, 16, 61})
         check(*target, *kernel, GetParam(), {m, sizes.n, sizes.k});
     }
@@ -203,7 +204,7 @@ TEST(MatmulPacking, TransposedSourceGivesTheSamePanels) {
     for (int64_t j = 0; j < n; ++j)
       transposed[j * k + i] = source[i * n + j];
   for (const CpuTarget &target : cpuTargets()) {
-    int64_t width = target.panelColumns(), panels = (n + width - 1) / width;
+    int64_t width = matmulTiles(target).panelColumns(target), panels = (n + width - 1) / width;
     Floats first(packedMatmulElements(target, k, n)), second(packedMatmulElements(target, k, n));
     packMatmulB(target, reinterpret_cast<char *>(source.get()), k, n, n, 1, 0, panels, first.get());
     packMatmulB(target, reinterpret_cast<char *>(transposed.get()), k, n, 1, k, 0, panels, second.get());

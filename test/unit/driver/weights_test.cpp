@@ -118,7 +118,7 @@ TEST_F(WeightsTest, JoinsAlongTheFirstDim) {
 
 /// Matrices side by side whose borders lie anywhere within panels.
 TEST_F(WeightsTest, PacksPanelsAcrossSources) {
-  int64_t panel = llvm::cantFail(lookupTarget("x86-64-v3")).panelColumns(), k = 9;
+  int64_t panel = 16, k = 9;
   for (bool transposed : {false, true})
     for (const std::vector<int64_t> &widths : std::vector<std::vector<int64_t>>{
              {panel}, {1}, {panel - 1, 2}, {3 * panel + 1}, {2, 1, 3 * panel, panel / 2, 1}}) {

@@ -22,12 +22,15 @@ namespace {
 /// Launches whose parameters say nothing of their memory, but for 128 bytes of scratch.
 struct PlainModel : TargetModel {
   using TargetModel::TargetModel;
-  std::optional<int64_t> packedPanel(TargetAttr, MatmulOp) const override { return std::nullopt; }
+  LogicalResult verify(TargetAttr, function_ref<InFlightDiagnostic()>) const override { return success(); }
+  std::optional<TileLayout> layoutOf(TargetAttr, Operation *, unsigned) const override { return std::nullopt; }
+  void decide(TargetAttr, KernelOp) const override {}
   bool hasKernelOfItsOwn(TargetAttr, Operation *) const override { return false; }
   bool takesEpilogue(TargetAttr, Operation *) const override { return false; }
-  LaunchParameters launchParameters(OpBuilder &builder, TargetAttr, KernelOp kernel, ValueRange) const override {
+  FailureOr<LaunchParameters> launchParameters(OpBuilder &builder, TargetAttr, KernelOp kernel,
+                                               ValueRange) const override {
     auto number = [&](int64_t value) { return arith::ConstantIndexOp::create(builder, kernel.getLoc(), value); };
-    return {number(1), number(1), number(128)};
+    return LaunchParameters{number(1), number(1), number(128)};
   }
 };
 

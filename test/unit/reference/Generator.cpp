@@ -435,7 +435,7 @@ void Generator::addMatmul() {
   dims.push_back(transposed ? n : x.tensor.dims.back());
   dims.push_back(transposed ? x.tensor.dims.back() : n);
   Known y = pickFit(x.tensor.element, dims);
-  add<MatmulOp>(x.tensor.element, x.tensor.rank(), x.value, y.value, transposed, IntegerAttr());
+  add<MatmulOp>(x.tensor.element, x.tensor.rank(), x.value, y.value, transposed);
 }
 
 void Generator::addAttention() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "test/unit/reference/Harness.h"
+#include "compiler/codegen/cpu/CpuTargetModel.h"
 #include "compiler/codegen/cpu/Object.h"
 #include "compiler/driver/Pipeline.h"
 #include "compiler/driver/Weights.h"
@@ -30,13 +31,13 @@ std::unique_ptr<MLIRContext> hone::makeContext(std::string &text) {
 }
 
 llvm::Expected<CompiledModule> CompiledModule::compile(ModuleOp original, StringRef targetName) {
-  llvm::Expected<const CpuTarget &> target = lookupTarget(targetName);
+  llvm::Expected<CpuTarget> target = lookupTarget(targetName);
   if (!target)
     return target.takeError();
   OwningOpRef<ModuleOp> module(original.clone());
   MLIRContext *context = module->getContext();
   Builder builder(context);
-  (*module)->setAttr(kTargetAttr, TargetAttr::get(context, target->triple, target->name, target->features));
+  (*module)->setAttr(kTargetAttr, targetAttr(context, *target));
   (*module)->setAttr(kModelAttr, builder.getDictionaryAttr({builder.getNamedAttr("name", builder.getStringAttr("fuzz")),
                                                             builder.getNamedAttr("digest", builder.getStringAttr("")),
                                                             builder.getNamedAttr("flags", builder.getStringAttr(""))}));

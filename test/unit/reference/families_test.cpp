@@ -177,10 +177,14 @@ TEST_F(Rows, Products) {
                   {a, tensor<int32_t>({3, 1, 2}, {1, 0, 0, 1, 1, 1})}),
               tensor<int32_t>({3, 2, 1}, {1, 3, 2, 4, 3, 7}));
   // Panels of two columns: [1 2; 3 4] and [5; 6].
-  expectEqual(
-      run("hone.matmul %0, %1 {packed_columns = 3 : i64} : tensor<1x2xf32>, tensor<2x2x2xf32> -> tensor<1x3xf32>",
-          {tensor<F>({1, 2}, {1, 10}), tensor<F>({2, 2, 2}, {1, 2, 3, 4, 5, 0, 6, 0})}),
-      tensor<F>({1, 3}, {31, 42, 65}));
+  expectEqual(run("hone.unpack %0 dims [1] tiles [2] order [1, 0] : tensor<2x2x2xf32> -> tensor<2x3xf32>",
+                  {tensor<F>({2, 2, 2}, {1, 2, 3, 4, 5, 0, 6, 0})}),
+              tensor<F>({2, 3}, {1, 2, 5, 3, 4, 6}));
+  // Tiles of 2 x 3 of a 3 x 4 matrix, dims as they are.
+  expectEqual(run("hone.unpack %0 dims [0, 1] tiles [2, 3] : tensor<2x2x2x3xi32> -> tensor<3x4xi32>",
+                  {tensor<int32_t>({2, 2, 2, 3}, {0, 1, 2,  4,  5,  6,  3,  -1, -1, 7,  -1, -1,
+                                                  8, 9, 10, -1, -1, -1, 11, -1, -1, -1, -1, -1})}),
+              tensor<int32_t>({3, 4}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}));
   expectEqual(run("hone.matmul %0, %1 : tensor<2x0xf32>, tensor<0x1xf32> -> tensor<2x1xf32>",
                   {tensor<F>({2, 0}, {}), tensor<F>({0, 1}, {})}),
               tensor<F>({2, 1}, {0, 0}));

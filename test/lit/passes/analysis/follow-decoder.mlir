@@ -6,14 +6,15 @@
 // Q's columns are groups, heads of a group, and columns of a head. K, V and the cache carry the groups. Rotation takes
 // halves of a head's columns, so these must stay together; the heads do not mind.
 // QUERY: remark: @query dim 1 is a(3)·b(3)·c(64)
+// QUERY: remark: @key dim 1 is a(3)·c(64)
 // QUERY: remark: input 2 dim 2 is a(3)
 // QUERY: remark: result 1 dim 2 is a(3)
-// QUERY: remark: @key dim 1 is a(3)·c(64)
-// QUERY: remark: input 3 dim 2 is a(3)
 // QUERY: remark: @value dim 1 is a(3)·_
+// QUERY: remark: input 3 dim 2 is a(3)
 // QUERY: remark: @out dim 0 is a(3)·b(3)·_
 // QUERY: remark: input 1 dim 3 is c(64)
 // QUERY: remark: input 2 dim 3 is c(64)
+// QUERY: remark: result 1 dim 3 is c(64)
 // QUERY-NOT: remark: {{[ab]}} must be whole
 // QUERY: remark: a ends here: sum
 // QUERY-NOT: remark: {{[ab]}} must be whole
@@ -21,6 +22,7 @@
 // QUERY-NOT: remark: {{[ab]}} must be whole
 // QUERY: remark: c must be whole here: opaque
 // QUERY: remark: d(32) is a part of c(64) here, from position 0
+// QUERY: remark: e(32) is a part of c(64) here, from position 32
 
 // The cache's length and the new keys' are parts of the keys that attention walks.
 // PAST: remark: input 2 dim 1 is a(?)

@@ -8,7 +8,7 @@ func.func @main(%x: tensor<?x8xf32> {hone.dims = ["n", ""]}, %y: tensor<?x1xf32>
   %n = tensor.dim %x, %c0 : tensor<?x8xf32>
   // expected-remark@+1 {{([a, b], [b]) -> ([a, b])}}
   %0 = hone.add %x, %z : tensor<?x8xf32>, tensor<8xf32> -> tensor<?x8xf32>
-  // expected-remark@+1 {{([a, b], [a?, 1]) -> ([a, b])}}
+  // expected-remark@+1 {{([a?, b], [a?, 1]) -> ([a, b])}}
   %1 = hone.mul %0, %y : tensor<?x8xf32>, tensor<?x1xf32> -> tensor<?x8xf32>
   // expected-remark@+1 {{([a, b]) -> ([a, b]) b: row}}
   %2 = hone.softmax %1 {axis = 1 : i64} : tensor<?x8xf32> -> tensor<?x8xf32>

@@ -4,7 +4,8 @@
 // CHECK-LABEL: module @epilogue
 // CHECK: hone.weight @w_packed : tensor<24x384x64xf32> = #hone.pack<[@w], panel = 64, transposed = false>
 // CHECK: hone.kernel @k0_matmul_add_gelu(%[[X:.*]]: tensor<?x384xf32> {hone.sizes = array<i64: 3>}, %[[W:.*]]: tensor<24x384x64xf32>, %[[B:.*]]: tensor<1536xf32>, %{{.*}}: index) -> tensor<?x1536xf32>
-// CHECK:   %[[P:.*]] = hone.matmul %[[X]], %[[W]] {packed_columns = 1536 : i64}
+// CHECK:   %[[U:.*]] = hone.unpack %[[W]] dims [1] tiles [64] order [1, 0] : tensor<24x384x64xf32> -> tensor<384x1536xf32>
+// CHECK:   %[[P:.*]] = hone.matmul %[[X]], %[[U]] :
 // CHECK:   %[[S:.*]] = hone.add %[[P]], %[[B]]
 // CHECK:   %[[G:.*]] = hone.gelu %[[S]]
 // CHECK:   hone.return %[[G]]
@@ -279,5 +280,60 @@ module @constant_transposed attributes {hone.target = #hone.target<triple = "x86
     %0 = hone.constant dense<0.5> : tensor<64x64xf32>
     %1 = hone.transpose %0 [1, 0] : tensor<64x64xf32> -> tensor<64x64xf32>
     return %1 : tensor<64x64xf32>
+  }
+}
+
+// -----
+
+// Dims are joined around whatever op treats them alike: a product with a plain matrix, positions of a gather, a
+// transposition, a reduction. Attributes that number dims follow.
+// CHECK-LABEL: module @joined
+// CHECK: hone.kernel @k0_matmul(%{{.*}}: tensor<?x16xf32> {{.*}}, %{{.*}}: tensor<16x8xf32>, {{.*}}) -> tensor<?x8xf32>
+// CHECK: hone.kernel @k1_gather(%{{.*}}: tensor<100x32xf32>, %{{.*}}: tensor<?xi64> {{.*}}) -> tensor<?x32xf32>
+// CHECK:   hone.gather %{{.*}}, %{{.*}} {axis = 0 : i64} : tensor<100x32xf32>, tensor<?xi64>
+// CHECK: hone.kernel @k2_transpose(%{{.*}}: tensor<?x16xf32> {{.*}}) -> tensor<16x?xf32>
+// CHECK:   hone.transpose %{{.*}} [1, 0]
+// CHECK: hone.kernel @k3_reduce(%{{.*}}: tensor<?x16xf32> {{.*}}) -> tensor<?x1xf32>
+// CHECK:   hone.reduce sum %{{.*}} [1] {keepdims}
+// CHECK: hone.kernel @k4_concat(%{{.*}}: tensor<2x3x?xf32> {{.*}}) -> tensor<2x6x?xf32>
+// CHECK:   hone.concat %{{.*}} {axis = 1 : i64}
+module @joined attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<?x?x16xf32> {hone.dims = ["b", "s", ""], hone.name = "x"}, %w: tensor<16x8xf32> {hone.name = "w"},
+                  %table: tensor<100x4x8xf32> {hone.name = "table"}, %ids: tensor<?x?xi64> {hone.dims = ["b", "s"], hone.name = "ids"},
+                  %c: tensor<2x3x?x?xf32> {hone.dims = ["", "", "b", "s"], hone.name = "c"})
+      -> (tensor<?x?x8xf32>, tensor<?x?x4x8xf32>, tensor<16x?x?xf32>, tensor<?x?x1xf32>, tensor<2x6x?x?xf32>) {
+    %0 = hone.matmul %x, %w : tensor<?x?x16xf32>, tensor<16x8xf32> -> tensor<?x?x8xf32>
+    %1 = hone.gather %table, %ids {axis = 0 : i64} : tensor<100x4x8xf32>, tensor<?x?xi64> -> tensor<?x?x4x8xf32>
+    %2 = hone.transpose %x [2, 0, 1] : tensor<?x?x16xf32> -> tensor<16x?x?xf32>
+    %3 = hone.reduce sum %x [2] {keepdims} : tensor<?x?x16xf32> -> tensor<?x?x1xf32>
+    %4 = hone.concat %c, %c {axis = 1 : i64} : tensor<2x3x?x?xf32>, tensor<2x3x?x?xf32> -> tensor<2x6x?x?xf32>
+    return %0, %1, %2, %3, %4 : tensor<?x?x8xf32>, tensor<?x?x4x8xf32>, tensor<16x?x?xf32>, tensor<?x?x1xf32>, tensor<2x6x?x?xf32>
+  }
+}
+
+// -----
+
+// A product of a matrix with itself has one dim in two roles: nothing is joined.
+// CHECK-LABEL: module @twice
+// CHECK: hone.kernel @k0_matmul(%{{.*}}: tensor<3x4x4xf64>) -> tensor<3x4x4xf64>
+module @twice attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<3x4x4xf64> {hone.name = "x"}) -> tensor<3x4x4xf64> {
+    %0 = hone.matmul %x, %x : tensor<3x4x4xf64>, tensor<3x4x4xf64> -> tensor<3x4x4xf64>
+    return %0 : tensor<3x4x4xf64>
+  }
+}
+
+// -----
+
+// A layout is restored by the kernel that reads it, family or not; a table is read in the form that a product wants.
+// CHECK-LABEL: module @restored
+// CHECK: hone.kernel @k0_gather(%[[P:.*]]: tensor<2x8x16xf32>, %[[I:.*]]: tensor<?xi64>
+// CHECK:   %[[T:.*]] = hone.unpack %[[P]] dims [1] tiles [16] order [1, 0]
+// CHECK:   hone.gather %[[T]], %[[I]]
+module @restored attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%p: tensor<2x8x16xf32> {hone.name = "p"}, %i: tensor<?xi64> {hone.dims = ["n"], hone.name = "i"}) -> tensor<?x30xf32> {
+    %0 = hone.unpack %p dims [1] tiles [16] order [1, 0] : tensor<2x8x16xf32> -> tensor<8x30xf32>
+    %1 = hone.gather %0, %i {axis = 0 : i64} : tensor<8x30xf32>, tensor<?xi64> -> tensor<?x30xf32>
+    return %1 : tensor<?x30xf32>
   }
 }

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/codegen/Families.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace hone;
+
+/// The first one that takes an op computes it; the last one takes what is left.
+static ArrayRef<const KernelFamily *> allFamilies() {
+  static const KernelFamily *const families[] = {&matmulFamily(), &attentionFamily(), &transposeFamily(),
+                                                 &genericFamily()};
+  return families;
+}
+
+const KernelFamily *hone::familyOf(const CpuTarget &target, Operation *op) {
+  for (const KernelFamily *family : allFamilies().drop_back())
+    if (family->takes(target, op))
+      return family;
+  return nullptr;
+}
+
+/// Whether a value of a kernel lies in memory: an argument, or one in another layout.
+static bool isInMemory(Value value) {
+  Operation *definition = value.getDefiningOp();
+  return !definition || (definition->hasTrait<RestoresLayout>() && isa<BlockArgument>(definition->getOperand(0)));
+}
+
+/// The op of a kernel that `family` takes: it gives the kernel's result, or what the element-wise ops behind it read.
+/// The generic family takes what the kernel returns.
+static Operation *findOp(const KernelFamily &family, const CpuTarget &target, KernelOp kernel) {
+  Block &body = kernel.getBody().front();
+  Operation *end = body.getTerminator();
+  if (&family == &genericFamily())
+    return end;
+  for (Operation &op : body.without_terminator())
+    if (family.takes(target, &op) && (family.hasEpilogue() || op.getResult(0) == end->getOperand(0)) &&
+        llvm::all_of(op.getOperands(), isInMemory))
+      return &op;
+  return nullptr;
+}
+
+/// Whether the generic path computes elements of `op`, or a family's kernel those behind its own.
+static bool hasElements(Operation *op) {
+  return isa<ElementOpInterface, DecomposeOpInterface, ReturnOp>(op) || isa<arith::ArithDialect>(op->getDialect());
+}
+
+void DecidedKernel::decide(KernelOp kernel, const CpuTarget &target) {
+  const auto *found = llvm::find_if(allFamilies().drop_back(), [&](const KernelFamily *family) {
+    return findOp(*family, target, kernel) != nullptr;
+  });
+  const KernelFamily &family = **found; // one past the last but one is the generic one
+  Builder builder(kernel.getContext());
+  NamedAttrList parameters;
+  for (auto [parameter, value] : llvm::zip_equal(family.parameters(), family.choose(target, kernel)))
+    parameters.set(parameter.name, builder.getI64IntegerAttr(value));
+  kernel.setFamily(family.name());
+  kernel.setParametersAttr(parameters.getDictionary(kernel.getContext()));
+}
+
+InFlightDiagnostic hone::kernelError(KernelOp kernel) {
+  return emitError(kernel.getLoc()) << "kernel '" << kernel.getSymName() << "' ";
+}
+
+static FailureOr<const KernelFamily *> findFamily(KernelOp kernel) {
+  for (const KernelFamily *family : allFamilies())
+    if (family->name() == kernel.getFamily())
+      return family;
+  auto names = llvm::map_range(allFamilies(), [](const KernelFamily *family) { return family->name(); });
+  return kernelError(kernel) << "names the kernel family '" << *kernel.getFamily()
+                             << "', which there is not; there are " << llvm::join(names, ", ");
+}
+
+/// The parameters on a kernel in the family's order.
+static FailureOr<SmallVector<int64_t>> readParameters(KernelOp kernel, const KernelFamily &family) {
+  DictionaryAttr given = kernel.getParametersAttr();
+  SmallVector<int64_t> values;
+  for (const KernelParameter &parameter : family.parameters()) {
+    auto value = given ? given.getAs<IntegerAttr>(parameter.name) : IntegerAttr();
+    if (!value || !value.getType().isInteger(64) || value.getInt() < parameter.least || value.getInt() > parameter.most)
+      return kernelError(kernel) << "wants a parameter '" << parameter.name << "' of " << parameter.least << " to "
+                                 << parameter.most << " for the family '" << family.name() << "'";
+    values.push_back(value.getInt());
+  }
+  if (given && given.size() != values.size()) {
+    auto names = llvm::map_range(family.parameters(), [](const KernelParameter &each) { return each.name; });
+    return kernelError(kernel) << "has parameters that the family '" << family.name() << "' does not: it has "
+                               << (values.empty() ? std::string("none") : llvm::join(names, ", "));
+  }
+  return values;
+}
+
+FailureOr<DecidedKernel> DecidedKernel::of(KernelOp original, const CpuTarget &target) {
+  OwningOpRef<KernelOp> copy(original.clone());
+  if (!copy->getFamily())
+    decide(*copy, target);
+  KernelOp kernel = *copy;
+  FailureOr<const KernelFamily *> family = findFamily(kernel);
+  if (failed(family))
+    return failure();
+  DecidedKernel decided(*family, target);
+  FailureOr<SmallVector<int64_t>> parameters = readParameters(kernel, **family);
+  if (failed(parameters))
+    return failure();
+  decided.parameters = std::move(*parameters);
+  decided.op = findOp(**family, target, kernel);
+  if (!decided.op)
+    return kernelError(kernel) << "holds nothing that the family '" << (*family)->name() << "' computes for "
+                               << target.name();
+  for (Operation &op : kernel.getBody().front())
+    if (&op != decided.op && !hasElements(&op) && !(*family == &genericFamily() && isa<LoopOpInterface>(op)))
+      return op.emitOpError("has no kernel for ") << op.getOperandTypes();
+  if (failed((*family)->verify({kernel, decided.op, target, decided.parameters})))
+    return failure();
+  decomposeRowOps(kernel);
+  decided.copy = std::move(copy);
+  return decided;
+}

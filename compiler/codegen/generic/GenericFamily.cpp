@@ -1,0 +1,43 @@
+// The generic path as a family: it takes what no other one does.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/codegen/Families.h"
+#include "compiler/codegen/generic/Generic.h"
+
+using namespace mlir;
+using namespace hone;
+
+namespace {
+class GenericFamily : public KernelFamily {
+public:
+  StringRef name() const override { return "generic"; }
+  bool takes(const CpuTarget &, Operation *) const override { return true; }
+
+  ArrayRef<KernelParameter> parameters() const override {
+    static constexpr KernelParameter all[] = {{"chunk", 1, 1 << 30}, {"interleave", 0, 16}};
+    return all;
+  }
+  SmallVector<int64_t> choose(const CpuTarget &, KernelOp kernel) const override {
+    OwningOpRef<KernelOp> copy(kernel.clone());
+    decomposeRowOps(*copy);
+    GenericParameters best = genericParameters(*copy);
+    return {best.chunk, best.interleave};
+  }
+
+  LaunchRange range(OpBuilder &, const FamilyKernel &kernel, ShapeBuilder &shapes,
+                    function_ref<Value(OpFoldResult)> size) const override {
+    GenericRange range = genericRange(kernel.kernel, shapes, read(kernel));
+    return {size(range.count), size(range.grain), size(range.scratch)};
+  }
+  void build(KernelEmitter &emitter, const FamilyKernel &kernel) const override { buildGeneric(emitter, read(kernel)); }
+
+private:
+  static GenericParameters read(const FamilyKernel &kernel) { return {kernel.parameters[0], kernel.parameters[1]}; }
+};
+} // namespace
+
+const KernelFamily &hone::genericFamily() {
+  static const GenericFamily family;
+  return family;
+}
