@@ -72,8 +72,8 @@ private:
   void lowerCheck(CheckOp check);
   void lowerReturn(func::ReturnOp op);
   void copyConverted(Operation *op);
-  /// Goes on in a new block unless `status` is not 0, which is returned at once.
-  void returnIfFailed(Value status);
+  /// Goes on in a new block, and in `otherwise` with its arguments unless `condition` holds.
+  void goOnIf(Value condition, Block *otherwise, ValueRange arguments = {});
   /// The entry of `input` in one of the frame's tables.
   Value ofInput(int64_t table, int64_t input) {
     return loadField(loadField(frame, table, pointer), input * 8, pointer);
@@ -90,6 +90,7 @@ private:
   Type pointer, i32, i64;
   bool isPlan = false;
   LLVM::LLVMFuncOp function;
+  Block *exit = nullptr; // returns its argument: one for all that fails, for LLVM merges returns one by one
   Value frame, weights, arena, launchRecord, bufferTable, sizeTable;
   IRMapping mapping;
 };
@@ -116,6 +117,10 @@ void ProgramLowering::write(StringRef name, bool plan) {
   function = LLVM::LLVMFuncOp::create(builder, loc, name, LLVM::LLVMFunctionType::get(i32, {pointer}),
                                       LLVM::Linkage::Internal);
   Block *entry = function.addEntryBlock(builder);
+  exit = new Block;
+  function.getBody().push_back(exit);
+  builder.setInsertionPointToEnd(exit);
+  LLVM::ReturnOp::create(builder, loc, exit->addArgument(i32, loc));
   builder.setInsertionPointToStart(entry);
   frame = entry->getArgument(0);
   size_t buffers = 1, sizes = 1;
@@ -222,14 +227,10 @@ void ProgramLowering::copyConverted(Operation *op) {
   }
 }
 
-void ProgramLowering::returnIfFailed(Value status) {
-  Value failed = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, status, number(i32, 0));
-  Block *stop = new Block, *next = new Block;
-  function.getBody().push_back(stop);
+void ProgramLowering::goOnIf(Value condition, Block *otherwise, ValueRange arguments) {
+  Block *next = new Block;
   function.getBody().push_back(next);
-  LLVM::CondBrOp::create(builder, loc, failed, stop, next);
-  builder.setInsertionPointToEnd(stop);
-  LLVM::ReturnOp::create(builder, loc, status);
+  LLVM::CondBrOp::create(builder, loc, condition, next, ValueRange(), otherwise, arguments);
   builder.setInsertionPointToEnd(next);
 }
 
@@ -262,22 +263,21 @@ void ProgramLowering::lowerLaunch(LaunchOp launch) {
   storeField(launchRecord, offsetof(hone_launch, node),
              data.address(builder, data.addString(nodeText(launch.getLoc()))));
   auto call = LLVM::CallOp::create(builder, loc, TypeRange{i32}, "hone_rt_launch", ValueRange{frame, launchRecord});
-  returnIfFailed(call.getResult());
+  Value isOk = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::eq, call.getResult(), number(i32, 0));
+  goOnIf(isOk, exit, call.getResult());
 }
 
 void ProgramLowering::lowerCheck(CheckOp check) {
-  Value holds = mapping.lookup(check.getCondition());
-  Block *fails = new Block, *next = new Block;
+  Block *fails = new Block;
   function.getBody().push_back(fails);
-  function.getBody().push_back(next);
-  LLVM::CondBrOp::create(builder, loc, holds, next, fails);
+  goOnIf(mapping.lookup(check.getCondition()), fails);
+  OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToEnd(fails);
   Value message = data.address(builder, data.addString(check.getMessage()));
   auto call = LLVM::CallOp::create(
       builder, loc, TypeRange{i32}, "hone_rt_fail",
       ValueRange{frame, message, mapping.lookup(check.getFirst()), mapping.lookup(check.getSecond())});
-  LLVM::ReturnOp::create(builder, loc, call.getResult());
-  builder.setInsertionPointToEnd(next);
+  LLVM::BrOp::create(builder, loc, call.getResult(), exit);
 }
 
 void ProgramLowering::lowerReturn(func::ReturnOp op) {
@@ -299,7 +299,7 @@ void ProgramLowering::lowerReturn(func::ReturnOp op) {
       ++output;
     }
   }
-  LLVM::ReturnOp::create(builder, loc, number(i32, 0));
+  LLVM::BrOp::create(builder, loc, number(i32, 0), exit);
 }
 
 /// What hone-plan-memory gives and a stage file may have lost. The verifiers of other dialects have seen the rest.

@@ -29,15 +29,35 @@ Value ProgramData::address(OpBuilder &builder, StringRef global) {
   return LLVM::AddressOfOp::create(builder, loc, pointer, global);
 }
 
-void ProgramData::addConstant(StringRef name, Type type, function_ref<void(OpBuilder &, Set)> fill) {
-  auto global = LLVM::GlobalOp::create(top, loc, type, /*isConstant=*/true, LLVM::Linkage::Internal, name, Attribute());
+Value ProgramData::number(OpBuilder &builder, Type type, int64_t value) {
+  return LLVM::ConstantOp::create(builder, loc, type, builder.getIntegerAttr(type, value));
+}
+
+/// Inserting a value copies the struct that it goes into, so a table that were one struct would take quadratic time.
+static constexpr size_t kMaxParts = 64;
+
+Value ProgramData::join(OpBuilder &builder, ArrayRef<Value> parts) {
+  SmallVector<Value> groups;
+  if (parts.size() > kMaxParts) {
+    for (; !parts.empty(); parts = parts.drop_front(std::min(parts.size(), kMaxParts)))
+      groups.push_back(join(builder, parts.take_front(kMaxParts)));
+    return join(builder, groups);
+  }
+  auto type = LLVM::LLVMStructType::getLiteral(top.getContext(), SmallVector<Type>(ValueRange(parts).getTypes()));
+  Value whole = LLVM::UndefOp::create(builder, loc, type);
+  for (auto [i, part] : llvm::enumerate(parts))
+    whole = LLVM::InsertValueOp::create(builder, loc, whole, part, int64_t(i));
+  return whole;
+}
+
+void ProgramData::addConstant(StringRef name, function_ref<SmallVector<Value>(OpBuilder &)> fill) {
+  auto global =
+      LLVM::GlobalOp::create(top, loc, pointer, /*isConstant=*/true, LLVM::Linkage::Internal, name, Attribute());
   OpBuilder inside(top.getContext());
   inside.createBlock(&global.getInitializerRegion());
-  Value constant = LLVM::UndefOp::create(inside, loc, type);
-  fill(inside, [&](ArrayRef<int64_t> position, Value element) {
-    constant = LLVM::InsertValueOp::create(inside, loc, constant, element, position);
-  });
-  LLVM::ReturnOp::create(inside, loc, constant);
+  Value whole = join(inside, fill(inside));
+  LLVM::ReturnOp::create(inside, loc, whole);
+  global.setGlobalType(whole.getType());
 }
 
 void ProgramData::addNumbers(StringRef name, SmallVector<int64_t> numbers) {
@@ -59,27 +79,25 @@ void ProgramData::addValues(StringRef name, ArrayRef<DictionaryAttr> attrs, Valu
         dims.push_back(size);
         continue;
       }
-      std::string symbol = dimNames && d < dimNames.size() ? cast<StringAttr>(dimNames[d]).getValue().str() : "";
+      auto symbol = dimNames && d < dimNames.size() ? cast<StringAttr>(dimNames[d]) : top.getStringAttr("");
       if (declaresSymbols && symbol.empty()) // equal to no other dim
-        symbol = ("#" + Twine(i) + "." + Twine(d)).str();
-      if (declaresSymbols && !llvm::is_contained(symbols, symbol))
-        symbols.push_back(symbol);
-      auto *found = llvm::find(symbols, symbol);
-      dims.push_back(found == symbols.end() ? std::numeric_limits<int64_t>::min() : -1 - (found - symbols.begin()));
+        symbol = top.getStringAttr("#" + Twine(i) + "." + Twine(d));
+      if (declaresSymbols)
+        symbols.try_emplace(symbol, symbols.size());
+      auto *found = symbols.find(symbol);
+      dims.push_back(found == symbols.end() ? std::numeric_limits<int64_t>::min() : -1 - found->second);
     }
     addNumbers((name + ".dims." + Twine(i)).str(), dims);
   }
-  auto valueType = LLVM::LLVMStructType::getLiteral(top.getContext(), {pointer, pointer, i32, i32});
-  addConstant(name, LLVM::LLVMArrayType::get(valueType, values.size()), [&](OpBuilder &b, Set set) {
-    for (auto [i, value] : llvm::enumerate(values)) {
-      int64_t at = i;
-      auto memory = cast<MemRefType>(value.getType());
-      set({at, 0}, address(b, names[i]));
-      set({at, 1}, address(b, (name + ".dims." + Twine(at)).str()));
-      int64_t numbers[] = {onnxDataType(memory.getElementType()), memory.getRank()};
-      for (auto [field, number] : llvm::enumerate(numbers))
-        set({at, 2 + int64_t(field)}, LLVM::ConstantOp::create(b, loc, i32, int32_t(number)));
+  addConstant(name, [&](OpBuilder &b) {
+    SmallVector<Value> entries;
+    for (auto [i, type] : llvm::enumerate(values.getTypes())) {
+      auto memory = cast<MemRefType>(type);
+      entries.push_back(
+          join(b, {address(b, names[i]), address(b, (name + ".dims." + Twine(i)).str()),
+                   number(b, i32, onnxDataType(memory.getElementType())), number(b, i32, memory.getRank())}));
     }
+    return entries;
   });
 }
 
@@ -97,9 +115,8 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
   }
   addValues("inputs", inputAttrs, inputs, /*declaresSymbols=*/true);
   addValues("outputs", outputAttrs, outputs, /*declaresSymbols=*/false);
-  addConstant("symbols", LLVM::LLVMArrayType::get(pointer, symbols.size()), [&](OpBuilder &b, Set set) {
-    for (auto [i, symbol] : llvm::enumerate(symbols))
-      set({int64_t(i)}, address(b, addString(symbol)));
+  addConstant("symbols", [&](OpBuilder &b) {
+    return llvm::map_to_vector(symbols, [&](auto &symbol) { return address(b, addString(symbol.first)); });
   });
   std::string weights = (identifier + "_weights").str();
   if (weightBytes)
@@ -107,38 +124,29 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
                            Attribute())
         .setVisibility_(LLVM::Visibility::Hidden);
 
-  auto number = [&](OpBuilder &b, Type type, int64_t value) {
-    return LLVM::ConstantOp::create(b, loc, type, b.getIntegerAttr(type, value));
-  };
-  auto programType =
-      LLVM::LLVMStructType::getLiteral(top.getContext(), {pointer, pointer, pointer, pointer, pointer, pointer, i64,
-                                                          i64, i32, i32, i32, i32, pointer, pointer});
   std::string nameText = addString(name).str(), manifestText = addString(manifest).str();
-  addConstant("program", programType, [&](OpBuilder &b, Set set) {
-    set({0}, address(b, nameText));
-    set({1}, address(b, "inputs"));
-    set({2}, address(b, "outputs"));
-    set({3}, address(b, "symbols"));
-    set({4}, address(b, manifestText));
-    set({5}, weightBytes ? address(b, weights) : LLVM::ZeroOp::create(b, loc, pointer));
-    set({6}, number(b, i64, weightBytes));
-    set({7}, number(b, i64, manifest.size()));
-    set({8}, number(b, i32, inputs.size()));
-    set({9}, number(b, i32, outputs.size()));
-    set({10}, number(b, i32, symbols.size()));
-    set({11}, number(b, i32, cpuFeatures));
-    set({12}, address(b, "plan"));
-    set({13}, address(b, "run"));
+  addConstant("program", [&](OpBuilder &b) {
+    return SmallVector<Value>{address(b, nameText),
+                              address(b, "inputs"),
+                              address(b, "outputs"),
+                              address(b, "symbols"),
+                              address(b, manifestText),
+                              weightBytes ? address(b, weights) : LLVM::ZeroOp::create(b, loc, pointer),
+                              number(b, i64, weightBytes),
+                              number(b, i64, manifest.size()),
+                              number(b, i32, inputs.size()),
+                              number(b, i32, outputs.size()),
+                              number(b, i32, symbols.size()),
+                              number(b, i32, cpuFeatures),
+                              address(b, "plan"),
+                              address(b, "run")};
   });
   auto functions = LLVM::GlobalOp::create(top, loc, top.getI8Type(), /*isConstant=*/true, LLVM::Linkage::External,
                                           "hone_rt_functions", Attribute());
   functions.setVisibility_(LLVM::Visibility::Hidden);
-  auto libraryType = LLVM::LLVMStructType::getLiteral(top.getContext(), {i32, i32, pointer, pointer});
-  addConstant("library", libraryType, [&](OpBuilder &b, Set set) {
-    set({0}, number(b, i32, sizeof(hone_library)));
-    set({1}, number(b, i32, HONE_ABI_VERSION));
-    set({2}, address(b, "hone_rt_functions"));
-    set({3}, address(b, "program"));
+  addConstant("library", [&](OpBuilder &b) {
+    return SmallVector<Value>{number(b, i32, sizeof(hone_library)), number(b, i32, HONE_ABI_VERSION),
+                              address(b, "hone_rt_functions"), address(b, "program")};
   });
   auto descriptor =
       LLVM::LLVMFuncOp::create(top, loc, (identifier + "_library").str(), LLVM::LLVMFunctionType::get(pointer, {}));

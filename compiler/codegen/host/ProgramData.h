@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace hone {
@@ -27,9 +28,11 @@ public:
                   int64_t weightBytes, uint32_t cpuFeatures);
 
 private:
-  /// Builds the elements of a constant: `set(position, element)` puts one in place.
-  using Set = llvm::function_ref<void(llvm::ArrayRef<int64_t> position, mlir::Value element)>;
-  void addConstant(llvm::StringRef name, mlir::Type type, llvm::function_ref<void(mlir::OpBuilder &, Set)> fill);
+  /// Adds a constant that consists of the values that `fill` builds.
+  void addConstant(llvm::StringRef name, llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::OpBuilder &)> fill);
+  /// `parts` side by side in memory, as a struct of structs of them if they are many.
+  mlir::Value join(mlir::OpBuilder &builder, llvm::ArrayRef<mlir::Value> parts);
+  mlir::Value number(mlir::OpBuilder &builder, mlir::Type type, int64_t value);
   /// A table of int64_t; never empty, so that its address means something.
   void addNumbers(llvm::StringRef name, llvm::SmallVector<int64_t> numbers);
   /// A table of hone_program_value for `values` of @main; `attrs` carry names and dim symbols.
@@ -41,7 +44,7 @@ private:
   mlir::Location loc;
   mlir::Type pointer, i32, i64;
   llvm::StringMap<std::string> strings;
-  llvm::SmallVector<std::string> symbols; // dim symbols, in order of first use
+  llvm::MapVector<mlir::StringAttr, int64_t> symbols; // numbers of the dim symbols, in order of first use
 };
 
 } // namespace hone

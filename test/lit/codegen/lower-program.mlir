@@ -9,9 +9,10 @@
 // CHECK-NOT:     hone_rt_launch
 // CHECK-LABEL: llvm.func internal @run(%{{.*}}: !llvm.ptr) -> i32
 // CHECK:         %[[STATUS:.*]] = llvm.call @hone_rt_launch
-// CHECK:         %[[BAD:.*]] = llvm.icmp "ne" %[[STATUS]]
-// CHECK:         llvm.cond_br %[[BAD]]
-// CHECK:         llvm.return %[[STATUS]]
+// CHECK:         %[[OK:.*]] = llvm.icmp "eq" %[[STATUS]]
+// CHECK:         llvm.cond_br %[[OK]], ^{{.*}}, ^[[EXIT:.*]](%[[STATUS]] : i32)
+// CHECK:       ^[[EXIT]](%[[RESULT:.*]]: i32):
+// CHECK-NEXT:    llvm.return %[[RESULT]]
 // CHECK-NOT:     hone_rt_fail
 // The descriptor is the one function that is seen from outside.
 // CHECK:       llvm.func @toy_library() -> !llvm.ptr
