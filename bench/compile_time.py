@@ -4,10 +4,13 @@
     compile_time.py [--hone FILE]... [--kinds NAMES] [--sizes N,N,...] [--repeat N] [--limit RATIO] [--json FILE]
 
 Kinds of models: `layers` (MatMul, Add, Relu, Add, LayerNormalization, with weights of their own), `chain` (element-wise
-operators, one after the other), `shapes` (arithmetic on a dim), `concats` (each result a dim longer), `wide` (as many
-inputs and outputs as operators), `initializers` (constants of different sizes, each used once), `functions` (each calls
-the next one). Sizes are numbers of nodes. Several --hone are measured in turn. A figure is the least of --repeat runs,
-user time of all threads. With --limit it exits 1 where twice the nodes take more than RATIO times as long.
+operators, one after the other), `shapes` (arithmetic on a dim), `concats` (each result a dim longer), `join` (one Concat
+of as many inputs), `pads` (one after the other), `wide` (as many inputs and outputs as operators), `initializers`
+(constants of different sizes, each used once), `functions` (each calls the next one, 30 deep), `calls` (100 functions,
+called over and over), `decoder` (layers like Llama's: RMS norm, grouped-query attention with rotary embedding and a
+cache, SwiGLU; 32 layers are 2,054 nodes). Sizes are numbers of nodes, as nearly as the kind allows. Several --hone are
+measured in turn. A figure is the least of --repeat runs, user time of all threads. With --limit it exits 1 where twice
+the nodes take more than RATIO times as long.
 
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
@@ -117,7 +120,115 @@ def functions(count):
     return result
 
 
-KINDS = {make.__name__: make for make in (layers, chain, shapes, concats, wide, initializers, functions)}
+def join(count):
+    names = [f"x{i}" for i in range(count)]
+    node = helper.make_node("Concat", names, ["y"], axis=0)
+    return model([node], [tensor(name, ["n", WIDTH]) for name in names], [tensor("y", ["m", WIDTH])])
+
+
+def pads(count):
+    made = in_a_row(count, lambda i, x, y: helper.make_node("Pad", [x, "pads"], [y]))
+    made.graph.initializer.append(numpy_helper.from_array(np.array([0, 0, 1, 0]), "pads"))
+    return made
+
+
+def calls(count):
+    opsets = [helper.make_opsetid("", 18)]
+    made = [
+        helper.make_function("local", f"F{i}", ["a"], ["b"], [helper.make_node("Relu" if i % 2 else "Neg", ["a"], ["b"])],
+                             opsets) for i in range(100)
+    ]  # fmt: skip
+    result = in_a_row(count, lambda i, x, y: helper.make_node(f"F{i % 100}", [x], [y], domain="local"))
+    result.opset_import.append(helper.make_opsetid("local", 1))
+    result.functions.extend(made)
+    return result
+
+
+class Decoder:
+    """Nodes and weights of a decoder of as many layers, with widths of toys."""
+
+    HEADS, GROUPS, SIZE = 4, 2, 8  # of queries, of keys and values; columns of a head
+
+    def __init__(self, layers):
+        self.random, self.layers = np.random.default_rng(0), layers
+        self.nodes, self.weights, self.inputs, self.outputs = [], [], [], []
+
+    def weight(self, *shape, dtype=np.float32):
+        return self.constant(self.random.standard_normal(shape).astype(dtype))
+
+    def constant(self, array):
+        self.weights.append(numpy_helper.from_array(np.asarray(array), f"w{len(self.weights)}"))
+        return self.weights[-1].name
+
+    def __call__(self, op, *inputs, outputs=1, **attributes):
+        names = [f"v{len(self.nodes)}_{i}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(op, inputs, names, **attributes))
+        return names[0] if outputs == 1 else names
+
+    def norm(self, x):
+        mean = self("ReduceMean", self("Mul", x, x), self.constant([-1]), keepdims=1)
+        root = self("Sqrt", self("Add", mean, self.constant(np.float32(1e-5))))
+        return self("Mul", self("Div", x, root), self.weight(self.HEADS * self.SIZE))
+
+    def heads(self, x, count):
+        columns = self("MatMul", x, self.weight(self.HEADS * self.SIZE, count * self.SIZE))
+        split = self("Reshape", columns, self.constant([0, 0, count, self.SIZE]))
+        return self("Transpose", split, perm=[0, 2, 1, 3])
+
+    def rotated(self, x):
+        first, second = self("Split", x, outputs=2, axis=3, num_outputs=2)
+        turned = self("Concat", self("Neg", second), first, axis=3)
+        return self("Add", self("Mul", x, "cos"), self("Mul", turned, "sin"))
+
+    def cached(self, x, name):
+        dims = ["batch", self.GROUPS, None, self.SIZE]
+        self.inputs.append(tensor(f"past_{name}", [*dims[:2], "past", self.SIZE]))
+        whole = self("Concat", f"past_{name}", x, axis=2)
+        self.outputs.append(tensor(whole, [*dims[:2], f"length_{name}", self.SIZE]))
+        apart = self("Unsqueeze", whole, self.constant([2]))
+        times = self.HEADS // self.GROUPS
+        shape = self(
+            "Concat", self("Shape", whole, end=2), self.constant([times]), self("Shape", whole, start=2), axis=0
+        )
+        many = self("Expand", apart, shape)
+        return self("Reshape", many, self.constant([0, self.HEADS, -1, self.SIZE]))
+
+    def layer(self, x, i):
+        width = self.HEADS * self.SIZE
+        normed = self.norm(x)
+        queries = self.rotated(self.heads(normed, self.HEADS))
+        keys = self.cached(self.rotated(self.heads(normed, self.GROUPS)), f"key_{i}")
+        values = self.cached(self.heads(normed, self.GROUPS), f"value_{i}")
+        scores = self("MatMul", queries, self("Transpose", keys, perm=[0, 1, 3, 2]))
+        scores = self("Add", self("Mul", scores, self.constant(np.float32(self.SIZE**-0.5))), "mask")
+        attended = self("MatMul", self("Softmax", scores, axis=-1), values)
+        attended = self("Reshape", self("Transpose", attended, perm=[0, 2, 1, 3]), self.constant([0, 0, width]))
+        x = self("Add", x, self("MatMul", attended, self.weight(width, width)))
+        normed = self.norm(x)
+        gate = self("MatMul", normed, self.weight(width, 2 * width))
+        gate = self("Mul", gate, self("Sigmoid", gate))
+        up = self("Mul", gate, self("MatMul", normed, self.weight(width, 2 * width)))
+        return self("Add", x, self("MatMul", up, self.weight(2 * width, width)))
+
+    def build(self):
+        width = self.HEADS * self.SIZE
+        self.inputs += [tensor("x", ["batch", "sequence", width]), tensor("mask", ["batch", 1, "sequence", "all"])]
+        self.inputs += [tensor(name, ["batch", 1, "sequence", self.SIZE]) for name in ("cos", "sin")]
+        x = "x"
+        for i in range(self.layers):
+            x = self.layer(x, i)
+        self.outputs.append(tensor(self.norm(x), ["batch", "sequence", width]))
+        return model(self.nodes, self.inputs, self.outputs, self.weights)
+
+
+def decoder(count):
+    return Decoder(max(1, count // 64)).build()
+
+
+KINDS = {
+    make.__name__: make
+    for make in (layers, chain, shapes, concats, join, pads, wide, initializers, functions, calls, decoder)
+}
 
 
 def seconds(hone, path, folder):

@@ -315,110 +315,468 @@ Structure TopKOp::getStructure(ShapeBuilder &shapes) {
 OpFoldResult TopKOp::iterationCount(ShapeBuilder &shapes) {
   return rowCount(shapes, SmallVector<OpFoldResult>(shapes.dims(getInput())), getAxis());
 }
+
+/// From this many results on, a row is selected by a threshold and sorted by a network; below by a heap.
+static constexpr int64_t kLeastForThreshold = 64;
+/// Elements that are compared at a time with the last of those selected so far; most blocks hold none that is better.
+static constexpr int64_t kSelectionBlock = 32;
+/// Entries that are sorted in registers.
+static constexpr int64_t kSortTile = 8;
+
+namespace {
+
+/// Builds the selection from one row. Elements are compared by *rank*: a signed integer as wide as an element, the
+/// least for the element that comes first, equal for equal elements. There is no memory but the results', which hold
+/// ranks and positions until the last step turns them into values. A run that is cancelled leaves a loop early and its
+/// results as they were, so what is read back from them bounds no access.
+class RowSelection {
+public:
+  RowSelection(ElementBuilder &e, TopKOp op, Value iteration)
+      : e(e), op(op), elementType(scalarType(elementTypeOf(op.getInput()))),
+        positionType(scalarType(elementTypeOf(op.getPositions()))), index(e.builder.getIndexType()),
+        rankType(e.builder.getIntegerType(elementType.getIntOrFloatBitWidth())),
+        inRow(rowIndices(e, e.dims(op.getInput()), op.getAxis(), iteration)), zero(e.index(0)), one(e.index(1)),
+        size(e.dim(op.getInput(), op.getAxis())) {
+    kept = e.builder.createOrFold<arith::MinSIOp>(e.loc, e.operand(op.getK()), size);
+    last = e.sub(kept, one);
+    packs = rankType.getWidth() <= 32 && positionType.isInteger(64);
+  }
+  void emit();
+
+private:
+  struct Entry {
+    Value rank, position; // or a key of both, and null
+  };
+  using Loop = function_ref<void(Value)>;
+
+  Value shiftLeft(Value x, Value bits) { return e.builder.createOrFold<arith::ShLIOp>(e.loc, x, bits); }
+  Value shiftRight(Value x, Value bits) { return e.builder.createOrFold<arith::ShRUIOp>(e.loc, x, bits); }
+  Value both(Value a, Value b) { return e.builder.createOrFold<arith::AndIOp>(e.loc, a, b); }
+  Value least(Value a, Value b) { return e.builder.createOrFold<arith::MinSIOp>(e.loc, a, b); }
+  Value less(Value a, Value b) { return e.compare(arith::CmpIPredicate::slt, a, b); }
+  Value equal(Value a, Value b) { return e.compare(arith::CmpIPredicate::eq, a, b); }
+  Value countIf(Value condition, Value count) { return e.add(count, e.select(condition, one, zero)); }
+  Value toPosition(Value i) { return e.builder.createOrFold<arith::IndexCastOp>(e.loc, positionType, i); }
+  Value rankConstant(const APInt &value) { return e.constant(TypedAttr(IntegerAttr::get(rankType, value))); }
+  ValueRange at(Value position) {
+    inRow[op.getAxis()] = position;
+    return inRow;
+  }
+  void repeat(Value from, Value to, Loop body, bool vectorize = false) {
+    e.loop(
+        from, to, {},
+        [&](Value i, ValueRange) {
+          body(i);
+          return SmallVector<Value>();
+        },
+        vectorize);
+  }
+  /// A vectorised loop that carries one scalar.
+  Value fold(Value from, Value to, Value initial, function_ref<Value(Value i, Value carried)> step) {
+    return e.loop(
+        from, to, {initial}, [&](Value i, ValueRange carried) { return SmallVector<Value>{step(i, carried[0])}; },
+        /*vectorize=*/true)[0];
+  }
+
+  Value rank(Value i);
+  /// Ranks in the first result, and in the second, as far as it is not needed for positions.
+  Value getRank(Value slot) {
+    Value x = e.loadResult(0, at(slot));
+    return isa<FloatType>(elementType) ? e.builder.createOrFold<arith::BitcastOp>(e.loc, rankType, x) : x;
+  }
+  void putRank(Value slot, Value rank) {
+    if (isa<FloatType>(elementType))
+      rank = e.builder.createOrFold<arith::BitcastOp>(e.loc, elementType, rank);
+    e.store(0, at(slot), rank);
+  }
+  Value getCandidate(Value slot) {
+    Value x = e.loadResult(1, at(slot));
+    return x.getType() == rankType ? x : e.builder.createOrFold<arith::TruncIOp>(e.loc, rankType, x);
+  }
+  void putCandidate(Value slot, Value rank) {
+    if (positionType != rankType)
+      rank = e.builder.createOrFold<arith::ExtSIOp>(e.loc, positionType, rank);
+    e.store(1, at(slot), rank);
+  }
+  Entry get(Value slot) { return {getRank(slot), e.loadResult(1, at(slot))}; }
+  void put(Value slot, Entry x) {
+    putRank(slot, x.rank);
+    e.store(1, at(slot), x.position);
+  }
+  Value isAfter(Entry a, Entry b) {
+    Value byRank = less(b.rank, a.rank);
+    return a.position ? e.select(equal(a.rank, b.rank), less(b.position, a.position), byRank) : byRank;
+  }
+
+  /// Goes over the elements from position `from` on, block by block, and takes those of blocks whose least rank
+  /// `isWanted`. `begin` is called ahead of each block, and of one without elements in the end.
+  SmallVector<Value> scan(Value from, ValueRange initial, function_ref<Value(Value least, ValueRange)> isWanted,
+                          function_ref<SmallVector<Value>(Value i, ValueRange)> take,
+                          function_ref<SmallVector<Value>(Value isEnd, ValueRange)> begin = nullptr);
+
+  void selectByHeap();
+  void sift(Value root, Value end, Entry x);
+
+  void selectByThreshold();
+  Value threshold(Value candidates, Value bound);
+  void keepBest(Value candidates, Value threshold);
+  void collect(Value threshold);
+
+  Entry getKey(Value slot) { return packs ? Entry{e.loadResult(1, at(slot)), {}} : get(slot); }
+  void putKey(Value slot, Entry x) { packs ? e.store(1, at(slot), x.rank) : put(slot, x); }
+  void exchange(Entry &a, Entry &b);
+  void exchangeSlots(Value a, Value b);
+  void sortTiles(ArrayRef<int64_t> masks);
+  void sort();
+
+  ElementBuilder &e;
+  TopKOp op;
+  Type elementType, positionType, index;
+  IntegerType rankType;
+  SmallVector<Value> inRow; // indices, with a hole at the axis
+  Value zero, one, size;    // of the row
+  Value kept, last;         // results of the row that there are, and the last one's slot
+  bool packs;               // sorts one integer of rank and position, which wants positions below 2^32
+};
+
+} // namespace
+
+Value RowSelection::rank(Value i) {
+  Value x = e.load(op.getInput(), at(i));
+  unsigned width = rankType.getWidth();
+  if (auto type = dyn_cast<FloatType>(elementType)) {
+    Value bits = e.builder.createOrFold<arith::BitcastOp>(e.loc, rankType, x);
+    Value magnitude = both(bits, rankConstant(APInt::getSignedMaxValue(width)));
+    Value sign = e.builder.createOrFold<arith::ShRSIOp>(e.loc, bits, e.constant(rankType, int64_t(width) - 1));
+    Value infinity = rankConstant(APFloat::getInf(type.getFloatSemantics()).bitcastToAPInt());
+    // Negated where the sign is set, which makes the zeros equal.
+    x = e.sub(e.builder.createOrFold<arith::XOrIOp>(e.loc, magnitude, sign), sign);
+    x = e.select(less(infinity, magnitude), rankConstant(APInt::getSignedMaxValue(width)), x);
+  } else if (isUnsigned(op.getInput())) {
+    x = e.builder.createOrFold<arith::XOrIOp>(e.loc, x, rankConstant(APInt::getSignedMinValue(width)));
+  }
+  return op.getLargest() ? e.builder.createOrFold<arith::XOrIOp>(e.loc, x, e.constant(rankType, int64_t(-1))) : x;
+}
+
+SmallVector<Value> RowSelection::scan(Value from, ValueRange initial,
+                                      function_ref<Value(Value least, ValueRange)> isWanted,
+                                      function_ref<SmallVector<Value>(Value i, ValueRange)> take,
+                                      function_ref<SmallVector<Value>(Value isEnd, ValueRange)> begin) {
+  Value step = e.index(kSelectionBlock);
+  Value blocks = e.builder.createOrFold<arith::CeilDivUIOp>(e.loc, e.sub(size, from), step);
+  return e.loop(zero, e.add(blocks, one), initial, [&](Value block, ValueRange carried) {
+    SmallVector<Value> state(carried);
+    if (begin)
+      state = begin(equal(block, blocks), state);
+    Value first = e.add(from, e.mul(block, step)), end = least(e.add(first, step), size);
+    Value best = fold(first, end, rankConstant(APInt::getSignedMaxValue(rankType.getWidth())),
+                      [&](Value i, Value carried) { return least(carried, rank(i)); });
+    return e.loop(first, e.select(isWanted(best, state), end, first), state, take);
+  });
+}
+
+//===-- Few results: a heap ---------------------------------------------------------------------------------------===//
+
+/// Puts x in place of the root of the subtree at `root`, in a heap of `end` entries, and below all that come after it.
+void RowSelection::sift(Value root, Value end, Entry x) {
+  Value levels = e.sub(e.index(63), e.builder.createOrFold<math::CountLeadingZerosOp>(e.loc, kept));
+  levels = e.builder.createOrFold<arith::MinUIOp>(e.loc, levels, e.index(63)); // which says that this loop is short
+  put(root, x);
+  e.loop(zero, levels, {root}, [&](Value, ValueRange carried) {
+    Value slot = carried[0], left = e.add(e.add(slot, slot), one);
+    auto stop = [&] { return end; };
+    auto descend = [&] {
+      Value next = e.add(left, one);
+      Value right = e.select(less(next, end), next, left);
+      Value child = e.select(isAfter(get(right), get(left)), right, left);
+      Entry other = get(child);
+      auto swap = [&] {
+        put(slot, other);
+        put(child, x);
+        return child;
+      };
+      return e.choose(isAfter(other, x), index, swap, stop);
+    };
+    return SmallVector<Value>{e.choose(less(left, end), index, descend, stop)};
+  });
+}
+
+/// The best elements so far are a heap, the last of them in order at its root: most elements are compared with the root
+/// alone. In the end the roots are moved, one by one, behind what remains of the heap.
+void RowSelection::selectByHeap() {
+  Value half = shiftRight(kept, one);
+  repeat(zero, kept, [&](Value i) { put(i, {rank(i), toPosition(i)}); });
+  repeat(zero, half, [&](Value i) {
+    Value slot = e.sub(e.sub(half, one), i);
+    sift(slot, kept, get(slot));
+  });
+  scan(
+      kept, {getRank(zero)}, [&](Value best, ValueRange root) { return less(best, root[0]); },
+      [&](Value i, ValueRange root) {
+        Value own = rank(i);
+        auto replace = [&] {
+          sift(zero, kept, {own, toPosition(i)});
+          return getRank(zero);
+        };
+        return SmallVector<Value>{e.choose(less(own, root[0]), rankType, replace, [&] { return root[0]; })};
+      });
+  repeat(one, kept, [&](Value i) {
+    Value end = e.sub(kept, i);
+    Entry x = get(end);
+    put(end, get(zero));
+    sift(zero, end, x);
+  });
+}
+
+//===-- Many results: a threshold, and a sorting network ----------------------------------------------------------===//
+
+/// The rank of the last of `kept` elements, the best of the first result and of so many `candidates`: at most `bound`.
+/// Halves the range of ranks until the right number lies below.
+Value RowSelection::threshold(Value candidates, Value bound) {
+  auto overRanks = [&](Value initial, function_ref<Value(Value rank, Value carried)> step) {
+    Value own = fold(zero, kept, initial, [&](Value i, Value carried) { return step(getRank(i), carried); });
+    return fold(zero, candidates, own, [&](Value i, Value carried) { return step(getCandidate(i), carried); });
+  };
+  Value best = overRanks(bound, [&](Value rank, Value carried) { return least(rank, carried); });
+  Value rankOne = e.constant(rankType, int64_t(1));
+  SmallVector<Value> range = e.loop(zero, e.index(rankType.getWidth()), {best, bound}, [&](Value, ValueRange carried) {
+    Value low = carried[0], high = carried[1];
+    Value difference = e.builder.createOrFold<arith::XOrIOp>(e.loc, low, high);
+    Value middle = e.add(both(low, high), e.builder.createOrFold<arith::ShRSIOp>(e.loc, difference, rankOne));
+    auto search = [&] {
+      return overRanks(zero, [&](Value rank, Value count) {
+        return countIf(e.compare(arith::CmpIPredicate::sle, rank, middle), count);
+      });
+    };
+    Value count = e.choose(less(low, high), index, search, [&] { return kept; });
+    Value tooFew = less(count, kept);
+    Value nextLow = e.select(tooFew, e.add(middle, rankOne), low);
+    return SmallVector<Value>{e.select(equal(count, kept), middle, nextLow), e.select(tooFew, high, middle)};
+  });
+  return overRanks(rankConstant(APInt::getSignedMinValue(rankType.getWidth())), [&](Value rank, Value carried) {
+    Value isKept = e.compare(arith::CmpIPredicate::sle, rank, range[1]);
+    return e.builder.createOrFold<arith::MaxSIOp>(e.loc, carried, e.select(isKept, rank, carried));
+  });
+}
+
+/// Moves the ranks before the threshold to the front of the first result, and fills it with the threshold's.
+void RowSelection::keepBest(Value candidates, Value threshold) {
+  auto append = [&](Value rank, Value slot) {
+    putRank(least(slot, last), rank);
+    return countIf(less(rank, threshold), slot);
+  };
+  Value slot = e.loop(zero, kept, {zero},
+                      [&](Value i, ValueRange slot) { return SmallVector<Value>{append(getRank(i), slot[0])}; })[0];
+  slot = e.loop(zero, candidates, {slot},
+                [&](Value i, ValueRange slot) { return SmallVector<Value>{append(getCandidate(i), slot[0])}; })[0];
+  repeat(slot, kept, [&](Value i) { putRank(i, threshold); });
+}
+
+/// Writes the entries up to the threshold, of those at it the first ones, in order of position.
+void RowSelection::collect(Value threshold) {
+  Value before =
+      fold(zero, kept, zero, [&](Value i, Value count) { return countIf(less(getRank(i), threshold), count); });
+  auto isTie = [&](Value rank, Value ties) { return both(equal(rank, threshold), less(zero, ties)); };
+  auto isChosen = [&](Value rank, Value ties) {
+    return e.builder.createOrFold<arith::OrIOp>(e.loc, less(rank, threshold), isTie(rank, ties));
+  };
+  scan(
+      zero, {zero, e.sub(kept, before)}, [&](Value best, ValueRange carried) { return isChosen(best, carried[1]); },
+      [&](Value i, ValueRange carried) {
+        Value own = rank(i), slot = carried[0], ties = carried[1];
+        // Whatever is not chosen is overwritten, without a branch that nobody can predict.
+        Value hasRoom = less(slot, kept);
+        e.when(hasRoom, [&] {
+          Entry entry = {own, toPosition(i)};
+          if (packs) {
+            Value upper = shiftLeft(e.builder.createOrFold<arith::ExtSIOp>(e.loc, positionType, own),
+                                    e.constant(positionType, int64_t(32)));
+            entry = {e.builder.createOrFold<arith::OrIOp>(e.loc, upper, entry.position), {}};
+          }
+          putKey(slot, entry);
+        });
+        return SmallVector<Value>{countIf(both(hasRoom, isChosen(own, ties)), slot),
+                                  e.sub(ties, e.select(isTie(own, ties), one, zero))};
+      });
+}
+
+void RowSelection::exchange(Entry &a, Entry &b) {
+  Value swaps = isAfter(a, b);
+  Entry first = {e.select(swaps, b.rank, a.rank), {}}, second = {e.select(swaps, a.rank, b.rank), {}};
+  if (a.position) {
+    first.position = e.select(swaps, b.position, a.position);
+    second.position = e.select(swaps, a.position, b.position);
+  }
+  a = first, b = second;
+}
+
+void RowSelection::exchangeSlots(Value a, Value b) {
+  Entry first = getKey(a), second = getKey(b);
+  exchange(first, second);
+  putKey(a, first);
+  putKey(b, second);
+}
+
+/// Compares slots i and i ^ mask of each tile, for one mask after the other.
+void RowSelection::sortTiles(ArrayRef<int64_t> masks) {
+  Value width = e.index(kSortTile), tiles = e.builder.createOrFold<arith::DivUIOp>(e.loc, kept, width);
+  repeat(zero, tiles, [&](Value tile) {
+    Value first = e.mul(tile, width);
+    SmallVector<Value> slots;
+    SmallVector<Entry> entries;
+    for (int64_t i = 0; i < kSortTile; ++i) {
+      slots.push_back(e.add(first, e.index(i)));
+      entries.push_back(getKey(slots.back()));
+    }
+    for (int64_t mask : masks)
+      for (int64_t i = 0; i < kSortTile; ++i)
+        if (i < (i ^ mask))
+          exchange(entries[i], entries[i ^ mask]);
+    for (auto [slot, entry] : llvm::zip_equal(slots, entries))
+      putKey(slot, entry);
+  });
+  for (int64_t mask : masks) // of the last, incomplete tile
+    repeat(e.mul(tiles, width), kept, [&](Value i) {
+      Value partner = e.builder.createOrFold<arith::XOrIOp>(e.loc, i, e.index(mask));
+      e.when(both(less(i, partner), less(partner, kept)), [&] { exchangeSlots(i, partner); });
+    });
+}
+
+/// Bitonic sorting with all exchanges in one direction: slots behind the last count as entries that come last, which
+/// stay where they are.
+void RowSelection::sort() {
+  sortTiles({1, 3, 1, 7, 2, 1});
+  Value levels = e.sub(e.index(64), e.builder.createOrFold<math::CountLeadingZerosOp>(e.loc, last));
+  Value firstLevel = e.index(llvm::Log2_64(kSortTile));
+  repeat(firstLevel, e.builder.createOrFold<arith::MinUIOp>(e.loc, levels, e.index(63)), [&](Value level) {
+    Value half = shiftLeft(one, level), whole = e.add(half, half);
+    auto blocksOf = [&](Value width, Loop body) {
+      repeat(zero, e.builder.createOrFold<arith::CeilDivUIOp>(e.loc, kept, width),
+             [&](Value block) { body(e.mul(block, width)); });
+    };
+    blocksOf(whole, [&](Value first) { // i and its mirror image
+      Value mirror = e.add(first, e.sub(whole, one));
+      Value outside = e.builder.createOrFold<arith::MaxSIOp>(e.loc, e.sub(mirror, last), zero);
+      repeat(outside, half, [&](Value i) { exchangeSlots(e.add(first, i), e.sub(mirror, i)); }, /*vectorize=*/true);
+    });
+    repeat(one, e.sub(level, e.sub(firstLevel, one)), [&](Value step) {
+      Value distance = shiftRight(half, step);
+      blocksOf(e.add(distance, distance), [&](Value first) {
+        Value second = e.add(first, distance);
+        repeat(
+            zero, least(distance, e.sub(kept, second)),
+            [&](Value i) { exchangeSlots(e.add(first, i), e.add(second, i)); }, /*vectorize=*/true);
+      });
+    });
+    sortTiles({4, 2, 1});
+  });
+}
+
+/// The first pass finds the rank of the last element selected: better ones than the last of all so far are gathered in
+/// the second result, and when that is full the threshold moves. The second pass takes what is needed, which is sorted.
+void RowSelection::selectByThreshold() {
+  Value most = rankConstant(APInt::getSignedMaxValue(rankType.getWidth()));
+  repeat(zero, kept, [&](Value i) { putRank(i, rank(i)); }, /*vectorize=*/true);
+  SmallVector<Value> found = scan(
+      kept, {zero, most}, [&](Value best, ValueRange carried) { return less(best, carried[1]); },
+      [&](Value i, ValueRange carried) {
+        Value own = rank(i);
+        putCandidate(carried[0], own);
+        return SmallVector<Value>{countIf(less(own, carried[1]), carried[0]), carried[1]};
+      },
+      [&](Value isEnd, ValueRange carried) {
+        Value count = carried[0], bound = carried[1];
+        Value isFull = less(kept, e.add(count, e.index(kSelectionBlock)));
+        isFull = e.builder.createOrFold<arith::OrIOp>(e.loc, isFull, isEnd);
+        auto move = [&] {
+          Value next = threshold(count, bound);
+          keepBest(count, next);
+          return next;
+        };
+        return SmallVector<Value>{e.select(isFull, zero, count),
+                                  e.choose(isFull, rankType, move, [&] { return bound; })};
+      });
+  collect(found[1]);
+  sort();
+  if (packs)
+    repeat(
+        zero, kept,
+        [&](Value i) {
+          Value position = both(e.loadResult(1, at(i)), e.constant(positionType, (int64_t(1) << 32) - 1));
+          e.store(1, at(i), position);
+        },
+        /*vectorize=*/true);
+}
+
+void RowSelection::emit() {
+  if (rankType.getWidth() > positionType.getIntOrFloatBitWidth()) {
+    e.when(less(zero, kept), [&] { selectByHeap(); });
+  } else {
+    Value isMany = e.compare(arith::CmpIPredicate::sge, kept, e.index(kLeastForThreshold));
+    if (packs)
+      isMany = both(isMany, e.compare(arith::CmpIPredicate::ule, size, e.index(int64_t(1) << 32)));
+    e.when(less(zero, kept), [&] {
+      e.choose(
+          isMany, index,
+          [&] {
+            selectByThreshold();
+            return zero;
+          },
+          [&] {
+            selectByHeap();
+            return zero;
+          });
+    });
+  }
+  repeat(zero, kept, [&](Value slot) {
+    Value position = e.toIndex(e.loadResult(1, at(slot)));
+    position = e.builder.createOrFold<arith::MinUIOp>(e.loc, position, e.sub(size, one));
+    Value x = e.load(op.getInput(), at(position));
+    e.store(0, at(slot), x);
+    e.store(1, at(slot), toPosition(position));
+  });
+}
+
 void TopKOp::emitIteration(ElementBuilder &e, Value iteration) {
-  // The results hold the best elements so far as a heap, the last of them in order at its root: most elements are
-  // compared with the root alone. In the end the roots are moved, one by one, behind what remains of the heap.
+  if (!e.unrolls())
+    return RowSelection(e, *this, iteration).emit();
+  // Without branches: each element's place is the number of those that it comes after.
   int64_t axis = getAxis();
   SmallVector<Value> at = rowIndices(e, e.dims(getInput()), axis, iteration), own(at);
-  Type index = e.builder.getIndexType(), position = scalarType(elementTypeOf(getPositions()));
+  Type position = scalarType(elementTypeOf(getPositions()));
   Value size = e.dim(getInput(), axis), k = e.operand(getK()), zero = e.index(0), one = e.index(1);
   Value kept = e.builder.createOrFold<arith::MinSIOp>(e.loc, k, size);
-  Value half = e.builder.createOrFold<arith::ShRUIOp>(e.loc, kept, one);
 
   using Entry = std::pair<Value, Value>; // an element and its position
   auto input = [&](Value i) -> Entry {
     at[axis] = i;
     return {e.load(getInput(), at), e.builder.createOrFold<arith::IndexCastOp>(e.loc, position, i)};
   };
-  auto get = [&](Value slot) -> Entry {
-    own[axis] = slot;
-    return {e.loadResult(0, own), e.loadResult(1, own)};
-  };
-  auto put = [&](Value slot, Entry x) {
-    own[axis] = slot;
-    e.store(0, own, x.first);
-    e.store(1, own, x.second);
-  };
-  auto before = [&](Value a, Value b, bool orEqual) {
-    return comesBefore(e, a, b, getLargest(), isUnsigned(getInput()), orEqual, /*nanFirst=*/getLargest());
-  };
   auto after = [&](Entry a, Entry b) {
+    auto before = [&](bool orEqual) {
+      return comesBefore(e, b.first, a.first, getLargest(), isUnsigned(getInput()), orEqual, /*nanFirst=*/getLargest());
+    };
     Value isLater = e.compare(arith::CmpIPredicate::sgt, a.second, b.second);
-    return e.select(isLater, before(b.first, a.first, true), before(b.first, a.first, false));
+    return e.select(isLater, before(true), before(false));
   };
-  // Puts x in place of the root of the subtree at `root`, in a heap of `end` entries, and below all that come after it.
-  Value levels = e.sub(e.index(63), e.builder.createOrFold<math::CountLeadingZerosOp>(e.loc, k));
-  levels = e.builder.createOrFold<arith::MinUIOp>(e.loc, levels, e.index(63)); // which says that this loop is short
-  auto sift = [&](Value root, Value end, Entry x) {
-    put(root, x);
-    e.loop(zero, levels, {root}, [&](Value, ValueRange carried) {
-      Value slot = carried[0], left = e.add(e.add(slot, slot), one);
-      auto stop = [&] { return end; };
-      auto descend = [&] {
-        Value next = e.add(left, one);
-        Value right = e.select(e.compare(arith::CmpIPredicate::slt, next, end), next, left);
-        Value child = e.select(after(get(right), get(left)), right, left);
-        Entry other = get(child);
-        auto swap = [&] {
-          put(slot, other);
-          put(child, x);
-          return child;
-        };
-        return e.choose(after(other, x), index, swap, stop);
-      };
-      Value isInside = e.compare(arith::CmpIPredicate::slt, left, end);
-      return SmallVector<Value>{e.choose(isInside, index, descend, stop)};
-    });
-  };
-
-  if (e.unrolls()) { // without branches: each element's place is the number of those that it comes after
-    SmallVector<std::pair<Entry, Value>> places;
-    e.loop(zero, size, {}, [&](Value i, ValueRange) {
-      Entry x = input(i);
-      Value place = e.loop(zero, size, {zero}, [&](Value j, ValueRange carried) {
-        return SmallVector<Value>{e.add(carried[0], e.select(after(x, input(j)), one, zero))};
-      })[0];
-      places.push_back({x, place});
-      return SmallVector<Value>();
-    });
-    e.loop(zero, kept, {}, [&](Value slot, ValueRange) {
-      Entry chosen = {e.constant(scalarType(elementTypeOf(getInput())), int64_t(0)), e.constant(position, int64_t(0))};
-      for (auto &[x, place] : places) {
-        Value isHere = e.compare(arith::CmpIPredicate::eq, place, slot);
-        chosen = {e.select(isHere, x.first, chosen.first), e.select(isHere, x.second, chosen.second)};
-      }
-      put(slot, chosen);
-      return SmallVector<Value>();
-    });
-    return;
-  }
-  auto repeat = [&](Value from, Value to, function_ref<void(Value)> body) {
-    e.loop(from, to, {}, [&](Value i, ValueRange) {
-      body(i);
-      return SmallVector<Value>();
-    });
-  };
-  repeat(zero, kept, [&](Value i) { put(i, input(i)); });
-  repeat(zero, half, [&](Value i) {
-    Value slot = e.sub(e.sub(half, one), i);
-    sift(slot, kept, get(slot));
+  SmallVector<std::pair<Entry, Value>> places;
+  e.loop(zero, size, {}, [&](Value i, ValueRange) {
+    Entry x = input(i);
+    Value place = e.loop(zero, size, {zero}, [&](Value j, ValueRange carried) {
+      return SmallVector<Value>{e.add(carried[0], e.select(after(x, input(j)), one, zero))};
+    })[0];
+    places.push_back({x, place});
+    return SmallVector<Value>();
   });
-  auto scan = [&] {
-    e.loop(kept, size, {get(zero).first}, [&](Value i, ValueRange carried) {
-      Entry x = input(i);
-      auto replace = [&] {
-        sift(zero, kept, x);
-        return get(zero).first;
-      };
-      auto keep = [&] { return carried[0]; };
-      return SmallVector<Value>{e.choose(before(x.first, carried[0], false), x.first.getType(), replace, keep)};
-    });
-  };
-  e.when(e.compare(arith::CmpIPredicate::ne, kept, zero), scan);
-  repeat(one, kept, [&](Value i) {
-    Value end = e.sub(kept, i);
-    Entry x = get(end);
-    put(end, get(zero));
-    sift(zero, end, x);
+  e.loop(zero, kept, {}, [&](Value slot, ValueRange) {
+    Entry chosen = {e.constant(scalarType(elementTypeOf(getInput())), int64_t(0)), e.constant(position, int64_t(0))};
+    for (auto &[x, place] : places) {
+      Value isHere = e.compare(arith::CmpIPredicate::eq, place, slot);
+      chosen = {e.select(isHere, x.first, chosen.first), e.select(isHere, x.second, chosen.second)};
+    }
+    own[axis] = slot;
+    e.store(0, own, chosen.first);
+    e.store(1, own, chosen.second);
+    return SmallVector<Value>();
   });
 }

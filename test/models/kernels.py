@@ -173,26 +173,53 @@ def check_softmaxes(checks, models):
         checks.add(f"{op}-{dtype}-{axis}", f"wrong for {wrong}" if wrong else "")
 
 
+def ordered(x, axis, largest):
+    """Positions in TopK's order: equal elements in order of position, NaN greatest."""
+    order = np.unique(x, return_inverse=True)[1].reshape(x.shape).astype("i8")
+    return np.argsort(-order if largest else order, axis, kind="stable")
+
+
 def check_selections(checks, folder):
-    """TopK: equal elements in order of position, NaN greatest, from an empty heap to one that holds the whole row."""
-    for axis, largest in itertools.product((0, 1), (0, 1)):
+    """TopK from an empty heap to one that holds the whole row, and beyond where a threshold selects and tiles are sorted."""
+    random = np.random.default_rng(6)
+    extremes = {
+        "f4": [np.nan, np.inf, -np.inf, -0.0, 0.0, 1e-45, -1e-45],
+        "f8": [np.nan, np.inf, -np.inf, -0.0, 0.0, 5e-324],
+    }
+    extremes |= {
+        dtype: [np.iinfo(dtype).min, np.iinfo(dtype).max] for dtype in ("i1", "i2", "i4", "i8", "u1", "u2", "u8")
+    }
+    types = {"f4": "float", "f8": "double", "i1": "int8", "i2": "int16", "i4": "int32", "i8": "int64", "u1": "uint8",
+             "u2": "uint16", "u8": "uint64"}  # fmt: skip
+    few = ((0, 0), (5, 0), (5, 1), (8, 8), (33, 33), (65, 64), (300, 2), (300, 63), (300, 100), (300, 300))
+    many = (*few, (129, 64), (1000, 257), (3000, 1000), (3000, 2999), (4097, 4097), (70000, 1000))
+
+    def samples(dtype, shape):
+        spread = random.standard_normal(shape)
+        whole = dtype[0] != "f"
+        spread = (abs(spread) if dtype[0] == "u" else spread) * (40 if dtype[1] == "1" else 10000 if whole else 1)
+        yield "spread", spread.astype(dtype)
+        yield "ascending", np.sort(spread, -1).astype(dtype)
+        yield "equal", np.zeros(shape, dtype)
+        mixed = random.integers(0, 9, shape).astype(dtype)
+        special = random.random(shape) < 0.1
+        mixed[special] = random.choice(np.array(extremes[dtype], dtype), special.sum())
+        yield "ties", mixed
+
+    for (dtype, axis), largest in itertools.product([("f4", 0), *((dtype, 1) for dtype in types)], (0, 1)):
         text = (
-            "g (float[m,n] x, int64[1] k) => (float[p,q] y, int64[p,q] i)"
+            f"g ({types[dtype]}[m,n] x, int64[1] k) => ({types[dtype]}[p,q] y, int64[p,q] i)"
             f" {{ y, i = TopK<axis = {axis}, largest = {largest}>(x, k) }}"
         )
-        model, random, wrong = load_text(folder, f"topk{axis}{largest}", text), np.random.default_rng(6), []
-        for size, k in ((0, 0), (5, 0), (5, 1), (8, 8), (300, 2), (300, 100), (300, 300)):
-            x = random.integers(-9, 9, (3, size)).astype("f4")
-            x[random.random(x.shape) < 0.1] = np.nan
-            x = x if axis else x.T
-            order = np.unique(x, return_inverse=True)[1].reshape(x.shape)
-            positions = np.argsort(-order if largest else order, axis, kind="stable")
-            positions = np.take(positions, range(k), axis)
-            got = model(x=np.ascontiguousarray(x), k=np.array([k]))
-            values = np.take_along_axis(x, positions, axis)
-            if not np.array_equal(got["i"], positions) or not np.array_equal(got["y"], values, equal_nan=True):
-                wrong.append((size, k))
-        checks.add(f"topk-{axis}-{largest}", f"wrong for {wrong}" if wrong else "")
+        model, wrong = load_text(folder, f"topk{dtype}{axis}{largest}", text), []
+        for size, k in many if dtype == "f4" and axis else few:
+            for name, x in samples(dtype, (3, size)):
+                x = np.ascontiguousarray(x if axis else x.T)
+                positions = np.take(ordered(x, axis, largest), range(k), axis)
+                got, values = model(x=x, k=np.array([k])), np.take_along_axis(x, positions, axis)
+                if not np.array_equal(got["i"], positions) or got["y"].tobytes() != values.tobytes():
+                    wrong.append((name, size, k))
+        checks.add(f"topk-{dtype}-{axis}-{largest}", f"wrong for {wrong}" if wrong else "")
 
 
 def check_running_sums(checks, folder):

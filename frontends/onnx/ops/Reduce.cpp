@@ -170,14 +170,20 @@ static LogicalResult importTopK(Node &node, Importer &importer) {
     k = importer.hostScalar(node, 1);
   if (!k || !importer.checkRange(*k, importer.shapes.constant(0), importer.shapes.dim(x, *axis), "k"))
     return failure();
+  // Along the last axis, whatever the model's: rows are read and sorted many times over.
+  int64_t last = rankOf(x) - 1;
+  SmallVector<int64_t> exchange = llvm::to_vector(llvm::seq(last + 1));
+  std::swap(exchange[*axis], exchange[last]);
+  auto exchanged = [&](Value tensor) { return importer.transpose(tensor, exchange); };
   SmallVector<int64_t> dynamic(rankOf(x), ShapedType::kDynamic);
   Type types[] = {RankedTensorType::get(dynamic, elementTypeOf(x)),
                   RankedTensorType::get(dynamic, importer.builder.getI64Type())};
-  auto op = TopKOp::create(importer.builder, importer.loc, types, x, importer.shapes.materialize(*k), *axis,
+  auto op = TopKOp::create(importer.builder, importer.loc, types, exchanged(x), importer.shapes.materialize(*k), last,
                            node.isOne("largest", true));
   refineResultTypes(importer.shapes, op);
   importer.shapes.assume(*k, {0, kMaxDim});
-  return success(succeeded(node.set(0, op.getValues())) && succeeded(node.set(1, op.getPositions())));
+  return success(succeeded(node.set(0, exchanged(op.getValues()))) &&
+                 succeeded(node.set(1, exchanged(op.getPositions()))));
 }
 
 static LogicalResult importCumSum(Node &node, Importer &importer) {
