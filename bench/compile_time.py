@@ -8,9 +8,9 @@ operators, one after the other), `shapes` (arithmetic on a dim), `concats` (each
 of as many inputs), `pads` (one after the other), `wide` (as many inputs and outputs as operators), `initializers`
 (constants of different sizes, each used once), `functions` (each calls the next one, 30 deep), `calls` (100 functions,
 called over and over), `decoder` (layers like Llama's: RMS norm, grouped-query attention with rotary embedding and a
-cache, SwiGLU; 32 layers are 2,054 nodes). Sizes are numbers of nodes, as nearly as the kind allows. Several --hone are
-measured in turn. A figure is the least of --repeat runs, user time of all threads. With --limit it exits 1 where twice
-the nodes take more than RATIO times as long.
+cache, SwiGLU; 32 layers are 2,054 nodes). Sizes are numbers of nodes, as nearly as the kind allows. Several --hone
+are measured in turn. A figure is the least of --repeat runs, user time of all threads. With --limit it exits 1 where
+twice the nodes take more than RATIO times as long.
 
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
@@ -134,10 +134,8 @@ def pads(count):
 
 def calls(count):
     opsets = [helper.make_opsetid("", 18)]
-    made = [
-        helper.make_function("local", f"F{i}", ["a"], ["b"], [helper.make_node("Relu" if i % 2 else "Neg", ["a"], ["b"])],
-                             opsets) for i in range(100)
-    ]  # fmt: skip
+    bodies = [[helper.make_node("Relu" if i % 2 else "Neg", ["a"], ["b"])] for i in range(100)]
+    made = [helper.make_function("local", f"F{i}", ["a"], ["b"], body, opsets) for i, body in enumerate(bodies)]
     result = in_a_row(count, lambda i, x, y: helper.make_node(f"F{i % 100}", [x], [y], domain="local"))
     result.opset_import.append(helper.make_opsetid("local", 1))
     result.functions.extend(made)

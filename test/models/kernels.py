@@ -180,7 +180,7 @@ def ordered(x, axis, largest):
 
 
 def check_selections(checks, folder):
-    """TopK from an empty heap to one that holds the whole row, and beyond where a threshold selects and tiles are sorted."""
+    """TopK from an empty heap to a row that is sorted as a whole; sizes around those of blocks and tiles."""
     random = np.random.default_rng(6)
     extremes = {
         "f4": [np.nan, np.inf, -np.inf, -0.0, 0.0, 1e-45, -1e-45],
@@ -191,6 +191,8 @@ def check_selections(checks, folder):
     }
     types = {"f4": "float", "f8": "double", "i1": "int8", "i2": "int16", "i4": "int32", "i8": "int64", "u1": "uint8",
              "u2": "uint16", "u8": "uint64"}  # fmt: skip
+    for dtype in set(types) - set(extremes):
+        extremes[dtype] = [np.iinfo(dtype).min, np.iinfo(dtype).max]
     few = ((0, 0), (5, 0), (5, 1), (8, 8), (33, 33), (65, 64), (300, 2), (300, 63), (300, 100), (300, 300))
     many = (*few, (129, 64), (1000, 257), (3000, 1000), (3000, 2999), (4097, 4097), (70000, 1000))
 
