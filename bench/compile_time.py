@@ -3,8 +3,8 @@
 
     compile_time.py [--hone FILE]... [--kinds NAMES] [--sizes N,N,...] [--repeat N] [--limit RATIO] [--json FILE]
 
-Kinds of models: `layers` (MatMul, Add, Relu, Add, LayerNormalization, with weights of their own), `chain` (element-wise
-operators, one after the other), `shapes` (arithmetic on a dim), `concats` (each result a dim longer), `join` (one Concat
+Kinds of models: `layers` (MatMul, Add, Relu, Add, LayerNormalization, with weights of their own), `chain` (of
+element-wise operators), `shapes` (arithmetic on a dim), `concats` (each result a dim longer), `join` (one Concat
 of as many inputs), `pads` (one after the other), `wide` (as many inputs and outputs as operators), `initializers`
 (constants of different sizes, each used once), `functions` (each calls the next one, 30 deep), `calls` (100 functions,
 called over and over), `decoder` (layers like Llama's: RMS norm, grouped-query attention with rotary embedding and a

@@ -224,6 +224,20 @@ def check_selections(checks, folder):
         checks.add(f"topk-{dtype}-{axis}-{largest}", f"wrong for {wrong}" if wrong else "")
 
 
+def check_many(checks, folder, count=130):
+    """More inputs, outputs and dims than a struct of the program's tables, or one join, has parts."""
+    inputs = ", ".join(f"float[n{i}] x{i}" for i in range(count))
+    outputs = ", ".join(f"float[n{i}] y{i}" for i in range(count))
+    nodes = " ".join(f"y{i} = Neg(x{i})" for i in range(count))
+    joined = ", ".join(f"x{i}" for i in range(count))
+    text = f"g ({inputs}) => ({outputs}, float[all] whole) {{ {nodes} whole = Concat<axis = 0>({joined}) }}"
+    arrays = {f"x{i}": np.arange(i % 3 + 1, dtype="f4") + i for i in range(count)}
+    got = load_text(folder, "many", text)(**arrays)
+    expected = {f"y{i}": -arrays[f"x{i}"] for i in range(count)} | {"whole": np.concatenate(list(arrays.values()))}
+    wrong = [name for name, array in expected.items() if not np.array_equal(got[name], array)]
+    checks.add("many", f"wrong for {wrong}" if wrong else "")
+
+
 def check_running_sums(checks, folder):
     for exclusive, reverse in itertools.product((0, 1), (0, 1)):
         text = (
@@ -288,6 +302,7 @@ def main():
         check_concatenations(checks, models)
         check_outer_reductions(checks, models)
         check_selections(checks, folder)
+        check_many(checks, folder)
         check_running_sums(checks, folder)
         check_products(checks, models)
         check_softmaxes(checks, models)

@@ -232,7 +232,20 @@ static LogicalResult importConcat(Node &node, Importer &importer) {
     return node.set(0, first);
   if (!importer.sum(llvm::map_to_vector(node.inputs, [&](Value input) { return shapes.dim(input, *axis); })))
     return failure();
-  return node.set(0, importer.create<ConcatOp>(elementTypeOf(first), rankOf(first), ValueRange(node.inputs), *axis));
+  // Of many inputs, groups are joined first: a kernel has a loop for each, and LLVM's time grows with their square.
+  constexpr size_t maxInputs = 64;
+  SmallVector<Value> inputs(node.inputs);
+  auto join = [&](ValueRange values) {
+    return values.size() == 1 ? values[0]
+                              : importer.create<ConcatOp>(elementTypeOf(first), rankOf(first), values, *axis);
+  };
+  while (inputs.size() > maxInputs) {
+    SmallVector<Value> groups;
+    for (ArrayRef<Value> rest = inputs; !rest.empty(); rest = rest.drop_front(std::min(rest.size(), maxInputs)))
+      groups.push_back(join(rest.take_front(maxInputs)));
+    inputs = groups;
+  }
+  return node.set(0, join(inputs));
 }
 
 static Value pad(Node &node, Importer &importer, ArrayRef<OpFoldResult> before, ArrayRef<OpFoldResult> after,
