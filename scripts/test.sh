@@ -66,8 +66,8 @@ models() {
     "$python" "test/models/$program.py" --junit "$results/models-$program.xml" || code=1
   done
   # Twice the model may take 2.3 times as long to compile.
-  plain models-compile-time "$python" bench/compile_time.py --kinds layers,chain,shapes,initializers,functions \
-    --sizes 2500,5000 --repeat 3 --limit 2.3 || code=1
+  plain models-compile-time "$python" bench/compile_time.py --sizes 2500,5000 \
+    --kinds layers,chain,shapes,initializers,functions,calls,join,decoder --repeat 3 --limit 2.3 || code=1
   return $code
 }
 
