@@ -123,7 +123,9 @@ private:
 };
 } // namespace
 
-Compilation::Compilation(const Options &options, Console &console) : options(options), console(console) {
+Compilation::Compilation(const Options &options, Console &console)
+    : options(options), console(console),
+      weightFiles(std::make_shared<WeightFiles>([this](const FileView &view) { return checkFile(view); })) {
   DialectRegistry registry;
   registerCompilerDialects(registry);
   mlirContext = std::make_unique<MLIRContext>(registry);
@@ -135,6 +137,7 @@ Compilation::Compilation(const Options &options, Console &console) : options(opt
   }
   // No dialect may be loaded while passes run in parallel.
   mlirContext->loadAllAvailableDialects();
+  WeightSource::give(*mlirContext, weightFiles);
   mlirContext->getDiagEngine().registerHandler([&](Diagnostic &diagnostic) {
     console.diagnose(diagnostic);
     return success();

@@ -9,6 +9,7 @@
 #include "compiler/driver/Console.h"
 #include "compiler/driver/Options.h"
 #include "compiler/driver/Pipeline.h"
+#include "compiler/driver/WeightFiles.h"
 #include "frontends/onnx/Model.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -35,17 +36,18 @@ public:
   /// The passes that runTo(`to`) would run, as hone-opt takes them.
   std::string pipelineText(Stage to);
 
-  /// An error if `view` is of a file of the model that is not as load() read it.
-  llvm::Error checkFile(const FileView &view) const;
-
   mlir::ModuleOp module() { return *root; }
   mlir::MLIRContext &context() { return *mlirContext; }
+  /// Where the bytes of the module's weights are.
+  WeightFiles &weights() { return *weightFiles; }
   Stage stage() const { return current; }
   const CpuTarget &target() const { return *wantedTarget; }
   /// The model's identifier.
   std::string name();
 
 private:
+  /// An error if `view` is of a file of the model that is not as load() read it.
+  llvm::Error checkFile(const FileView &view) const;
   ExitCode importModel();
   ExitCode loadStage();
   ExitCode findTarget(llvm::StringRef name);
@@ -57,6 +59,7 @@ private:
   const Options &options;
   Console &console;
   std::unique_ptr<llvm::DefaultThreadPool> threads;
+  std::shared_ptr<WeightFiles> weightFiles;
   std::unique_ptr<mlir::MLIRContext> mlirContext;
   mlir::OwningOpRef<mlir::ModuleOp> root;
   std::optional<CpuTarget> wantedTarget;

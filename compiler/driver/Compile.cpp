@@ -145,16 +145,6 @@ static llvm::Error writeText(StringRef output, StringRef text) {
   return llvm::Error::success();
 }
 
-/// The folder that paths in a stage file are relative to; empty for stdout.
-static std::string folderOf(StringRef output) {
-  if (output == "-")
-    return {};
-  SmallString<128> folder(path::parent_path(output)), real;
-  if (folder.empty())
-    folder = ".";
-  return llvm::sys::fs::real_path(folder, real) ? std::string(folder) : std::string(real);
-}
-
 /// Prints `error`, if it is one: what is wrong with a file or the system.
 static ExitCode finish(llvm::Error error, Console &console) {
   if (!error)
@@ -169,11 +159,11 @@ static ExitCode writeOutput(Compilation &compilation, const OutputForm &form, St
   ModuleOp module = compilation.module();
   if (form.kind == OutputForm::Header)
     return finish(writeText(output, headerText(compilation)), console);
+  if (form.kind == OutputForm::StageText && output != "-")
+    return finish(writeStage(module, compilation.weights(), output), console);
   if (form.kind == OutputForm::StageText) {
-    std::string text;
-    llvm::raw_string_ostream stream(text);
-    printStage(module, folderOf(output), stream);
-    return finish(writeText(output, text), console);
+    printStage(module, llvm::outs());
+    return ExitDone;
   }
 
   SmallVector<ModuleOp> modules = nestedModules(module);
@@ -191,10 +181,8 @@ static ExitCode writeOutput(Compilation &compilation, const OutputForm &form, St
   llvm::Expected<uint64_t> weightBytes = weightBytesOf(module);
   if (!weightBytes)
     return finish(weightBytes.takeError(), console);
-  LibraryParts parts{compilation.name(), std::move(*codes), *weightBytes, [&](WeightSink &sink) {
-                       return writeWeights(module, sink,
-                                           [&](const FileView &view) { return compilation.checkFile(view); });
-                     }};
+  LibraryParts parts{compilation.name(), std::move(*codes), *weightBytes,
+                     [&](WeightSink &sink) { return writeWeights(module, compilation.weights(), sink); }};
   return finish(emitLibrary(parts, output, form.library), console);
 }
 

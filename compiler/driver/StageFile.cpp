@@ -3,10 +3,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/driver/StageFile.h"
-#include "dialects/hone/Hone.h"
 #include "dialects/hone/TargetModel.h"
+#include "dialects/hone/Weights.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
+#include "support/OutputFile.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
@@ -24,8 +25,8 @@ static void forEachFile(ModuleOp module, llvm::function_ref<void(WeightOp, FileA
       visit(weight, file);
 }
 
-static void setPath(WeightOp weight, FileAttr file, StringRef to) {
-  weight.setSourceAttr(FileAttr::get(weight.getContext(), to, file.getOffset(), file.getLength()));
+static FileAttr atPath(FileAttr file, StringRef path) {
+  return FileAttr::get(file.getContext(), path, file.getOffset(), file.getLength(), file.getDigest());
 }
 
 std::string hone::relativePath(StringRef to, StringRef folder) {
@@ -62,7 +63,7 @@ OwningOpRef<ModuleOp> hone::readStage(StringRef file, MLIRContext &context) {
   }
   sources->AddNewSourceBuffer(std::move(*buffer), {});
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
-  if (!module || failed(checkModuleBodies(*module)))
+  if (!module || failed(checkModuleBodies(*module)) || failed(checkRecipes(*module)))
     return {};
   if (auto main = module->lookupSymbol<func::FuncOp>("main"); main && failed(checkHostProgram(main)))
     return {};
@@ -72,12 +73,12 @@ OwningOpRef<ModuleOp> hone::readStage(StringRef file, MLIRContext &context) {
     folder = file;
   path::remove_filename(folder);
   forEachFile(*module, [&](WeightOp weight, FileAttr source) {
-    if (path::is_absolute(source.getPath()))
+    if (source.getPath().empty() || path::is_absolute(source.getPath()))
       return;
     SmallString<128> absolute(folder);
     path::append(absolute, source.getPath());
     path::remove_dots(absolute, /*remove_dot_dot=*/true); // folder is real, so ".." is its parent
-    setPath(weight, source, absolute);
+    weight.setSourceAttr(atPath(source, absolute));
   });
   return module;
 }
@@ -122,15 +123,96 @@ LogicalResult hone::nameEntry(ModuleOp module) {
   return success();
 }
 
-void hone::printStage(ModuleOp module, StringRef folder, llvm::raw_ostream &stream) {
-  SmallVector<std::pair<WeightOp, FileAttr>> kept;
-  if (!folder.empty())
-    forEachFile(module, [&](WeightOp weight, FileAttr file) {
-      kept.emplace_back(weight, file);
-      setPath(weight, file, relativePath(file.getPath(), folder));
-    });
+void hone::printStage(ModuleOp module, llvm::raw_ostream &stream) {
   module.print(stream, OpPrintingFlags().enableDebugInfo());
   stream << '\n';
+}
+
+/// The folder that the file `path` lies in, without symbolic links.
+static std::string folderOf(StringRef path) {
+  SmallString<128> folder(path::parent_path(path)), real;
+  if (folder.empty())
+    folder = ".";
+  return std::string(llvm::sys::fs::real_path(folder, real) ? folder : real);
+}
+
+namespace {
+/// The values that a compile has computed, on their way to a file beside a stage.
+class ValueWriter {
+public:
+  ValueWriter(WeightFiles &weights, std::string path) : weights(weights), path(std::move(path)) {}
+
+  /// Appends the values of `weight`, which `file` names, once; where they are then.
+  llvm::Expected<FileAttr> write(WeightOp weight, FileAttr file);
+  llvm::Error commit() { return output ? output->commit() : llvm::Error::success(); }
+
+private:
+  WeightFiles &weights;
+  std::string path;
+  std::optional<OutputFile> output;
+  llvm::DenseMap<Attribute, FileAttr> written;
+};
+} // namespace
+
+llvm::Expected<FileAttr> ValueWriter::write(WeightOp weight, FileAttr file) {
+  FileAttr &place = written[file];
+  if (place)
+    return place;
+  llvm::Expected<StringRef> bytes = weights.open(file);
+  if (!bytes)
+    return llvm::createStringError("weight '" + weight.getSymName() + "': " + toString(bytes.takeError()));
+  if (!output) {
+    llvm::Expected<OutputFile> created = OutputFile::create(path);
+    if (!created)
+      return created.takeError();
+    output.emplace(std::move(*created));
+  }
+  constexpr uint64_t alignment = 64; // a cache line
+  if (llvm::Error error = output->padTo(llvm::alignTo(output->position(), alignment)))
+    return error;
+  place =
+      FileAttr::get(file.getContext(), path::filename(path), output->position(), file.getLength(), file.getDigest());
+  constexpr uint64_t window = 32 << 20;
+  for (uint64_t at = 0; at < bytes->size(); at += window) {
+    if (llvm::Error error = output->write(bytes->substr(at, window)))
+      return error;
+    weights.release(file, at, std::min<uint64_t>(window, bytes->size() - at));
+  }
+  return place;
+}
+
+llvm::Error hone::writeStage(ModuleOp module, WeightFiles &weights, StringRef path) {
+  std::string folder = folderOf(path);
+  ValueWriter values(weights, (path + ".weights").str());
+  SmallVector<std::pair<WeightOp, FileAttr>> kept;
+  llvm::Error problem = llvm::Error::success();
+  forEachFile(module, [&](WeightOp weight, FileAttr file) {
+    if (problem)
+      return;
+    kept.emplace_back(weight, file);
+    if (!file.getPath().empty())
+      return weight.setSourceAttr(atPath(file, relativePath(file.getPath(), folder)));
+    llvm::Expected<FileAttr> place = values.write(weight, file);
+    if (place)
+      weight.setSourceAttr(*place);
+    else
+      problem = place.takeError();
+  });
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  if (!problem)
+    printStage(module, stream);
   for (auto &[weight, file] : kept)
     weight.setSourceAttr(file);
+  if (problem)
+    return problem;
+  llvm::Expected<OutputFile> stage = OutputFile::create(path);
+  if (!stage)
+    return stage.takeError();
+  if (llvm::Error error = stage->write(text))
+    return error;
+  // Values first: where only they are there, the stage of before finds that they are not its own.
+  if (llvm::Error error = values.commit())
+    return error;
+  return stage->commit();
 }

@@ -5,6 +5,7 @@
 #ifndef HONE_COMPILER_DRIVER_STAGEFILE_H
 #define HONE_COMPILER_DRIVER_STAGEFILE_H
 
+#include "compiler/driver/WeightFiles.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/Support/raw_ostream.h"
@@ -19,9 +20,13 @@ mlir::OwningOpRef<mlir::ModuleOp> readStage(llvm::StringRef path, mlir::MLIRCont
 /// error if two inputs or two outputs share a name.
 llvm::LogicalResult nameEntry(mlir::ModuleOp module);
 
-/// Prints `module`, with locations, as text to be kept in a file of the folder `folder`: paths of weights are printed
-/// relative to it. An empty folder leaves them absolute. The module is the same afterwards.
-void printStage(mlir::ModuleOp module, llvm::StringRef folder, llvm::raw_ostream &stream);
+/// Prints `module`, with locations, as text for users: paths of weights are absolute, computed values have none.
+void printStage(mlir::ModuleOp module, llvm::raw_ostream &stream);
+
+/// Writes the same to the file `path`, with paths of weights relative to it, for readStage(). Values that were computed
+/// are copied to a file beside it, `path`.weights; where there are none it is not touched. Both files appear when they
+/// are complete. The module is the same afterwards. Errors: of reading the values, and of writing.
+llvm::Error writeStage(mlir::ModuleOp module, WeightFiles &weights, llvm::StringRef path);
 
 /// `path` (absolute) as seen from `folder` (absolute): "../models/a.onnx".
 std::string relativePath(llvm::StringRef path, llvm::StringRef folder);

@@ -5,9 +5,9 @@
 #ifndef HONE_COMPILER_DRIVER_WEIGHTS_H
 #define HONE_COMPILER_DRIVER_WEIGHTS_H
 
+#include "compiler/driver/WeightFiles.h"
 #include "compiler/emit/WeightSink.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "support/FileView.h"
 
 namespace hone {
 
@@ -15,13 +15,10 @@ namespace hone {
 llvm::Expected<uint64_t> weightBytesOf(mlir::ModuleOp module);
 
 /// Writes every weight of `module` that has an offset (`hone.offset`), in the order of offsets, with zeros in between
-/// and up to weightBytesOf(). Recipes are evaluated on the context's threads in windows of at most 32 MiB; files are
-/// mapped, so memory use does not grow with the model. Errors: a file that is missing, too short, or changed meanwhile;
-/// weights that overlap; a recipe whose sources do not fit it; what `check` has against a file that was opened. All but
-/// the last name the weight.
-llvm::Error writeWeights(
-    mlir::ModuleOp module, WeightSink &sink,
-    llvm::function_ref<llvm::Error(const FileView &)> check = [](const FileView &) { return llvm::Error::success(); });
+/// and up to weightBytesOf(). Recipes are evaluated on the context's threads in windows; `files` are mapped, so memory
+/// use does not grow with the model. Errors: a file that is missing, too short, or changed meanwhile; weights that
+/// overlap; a recipe of itself. All but a change name the weight.
+llvm::Error writeWeights(mlir::ModuleOp module, WeightFiles &files, WeightSink &sink);
 
 } // namespace hone
 

@@ -34,22 +34,29 @@ static MemRefType memoryType(Type tensor) {
   return MemRefType::get(type.getShape(), type.getElementType());
 }
 
-/// Gives the weights that the program uses their places in the artefact, in order of first use.
-static void placeWeights(ModuleOp module, func::FuncOp main) {
+/// Gives the weights that the program uses their places in the artefact, in order of first use. Recipes can claim more
+/// bytes than there are numbers.
+static LogicalResult placeWeights(ModuleOp module, func::FuncOp main) {
   int64_t offset = 0;
   SymbolTable symbols(module);
   Builder builder(module.getContext());
-  main.walk([&](UseWeightOp use) {
+  WalkResult result = main.walk([&](UseWeightOp use) {
     auto weight = symbols.lookup<WeightOp>(use.getWeight());
     if (weight->hasAttr("hone.offset"))
-      return;
+      return WalkResult::advance();
     auto type = cast<RankedTensorType>(weight.getType());
     int64_t bytes = type.getNumElements() * bytesPerElement(type);
     offset = llvm::alignTo(offset, bytes >= kLargeWeight ? kPage : kAlignment);
     weight->setAttr("hone.offset", builder.getI64IntegerAttr(offset));
     offset += bytes;
+    if (double(offset) <= kMostBytes)
+      return WalkResult::advance();
+    weight.emitOpError("@") << weight.getSymName()
+                            << " and the weights before it have more bytes than memory can address";
+    return WalkResult::interrupt();
   });
   module->setAttr("hone.weight_bytes", builder.getI64IntegerAttr(offset));
+  return failure(result.wasInterrupted());
 }
 
 /// The launch result, weight or argument whose memory `value` shows.
@@ -364,7 +371,8 @@ struct PlanMemory : hone::impl::PlanMemoryBase<PlanMemory> {
     FailureOr<TargetedProgram> program = TargetedProgram::find(module);
     if (failed(program) || failed(checkIsDispatched(program->main)))
       return signalPassFailure();
-    placeWeights(module, program->main);
+    if (failed(placeWeights(module, program->main)))
+      return signalPassFailure();
     OpBuilder builder(&getContext());
     ShapeBuilder shapes(builder);
     if (failed(Planner(*program, shapes).run()))

@@ -4,6 +4,7 @@
 
 #include "compiler/driver/Options.h"
 #include "compiler/driver/Pipeline.h"
+#include "compiler/driver/WeightFiles.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "llvm/Support/CommandLine.h"
@@ -43,6 +44,7 @@ static void printHelp() {
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   hone::registerCompilerDialects(registry);
+  hone::registerWeightFiles(registry);
   hone::registerCompilerPasses();
   std::string header = mlir::registerCLIOptions("Hone's optimizer driver\n", registry);
   auto &options = cl::getRegisteredOptions();

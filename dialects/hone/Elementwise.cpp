@@ -196,6 +196,10 @@ ELEMENTWISE(CastOp) {
   return fromUnsigned ? b.createOrFold<arith::ExtUIOp>(e.loc, to, x) : b.createOrFold<arith::ExtSIOp>(e.loc, to, x);
 }
 
+WeightRecipeAttrInterface CastOp::getRecipe(ArrayRef<FlatSymbolRefAttr> sources) {
+  return CastAttr::get(getContext(), sources[0]);
+}
+
 //===-- Binary --------------------------------------------------------------------------------------------------===//
 
 ELEMENTWISE(AddOp) { return arithmetic<arith::AddFOp, arith::AddIOp>(e, scalars); }

@@ -71,7 +71,7 @@ def Hone_GeluOp : Hone_UnaryOp<"gelu", "Gaussian error linear unit (ONNX Gelu-20
   let arguments = (ins Hone_FloatTensor:$input, UnitAttr:$tanh_approximation);
 }
 def Hone_CastOp : Hone_MapOp<"cast", "Conversion to the result's element type (ONNX Cast-13)", Hone_Tensor, Hone_Tensor,
-                             [Hone_Cheap]> {
+                             [Hone_Cheap, DeclareOpInterfaceMethods<Hone_RecipeOpInterface>]> {
   let description = [{
     Floats to integers truncate; values outside the target's range, infinities and NaN give what x86-64's truncating
     conversion to 64 bits gives, cut to the width (ONNX leaves them undefined). Integers wrap. Anything that is not zero is true.

@@ -6,9 +6,11 @@
 #define DIALECTS_HONE_HONE_H
 
 #include "dialects/hone/ElementBuilder.h"
+#include "dialects/hone/Recipes.h"
 #include "dialects/hone/ShapeBuilder.h"
 #include "dialects/hone/Structure.h"
 #include "dialects/hone/TileLayout.h"
+#include "dialects/hone/WeightSource.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -38,6 +40,7 @@ llvm::LogicalResult verifyBroadcast(mlir::Operation *op, mlir::ValueRange operan
 llvm::LogicalResult verifyAxis(mlir::Operation *op, int64_t axis, int64_t rank);
 } // namespace hone
 
+#include "dialects/hone/HoneAttrInterfaces.h.inc"
 #include "dialects/hone/HoneDialect.h.inc"
 #include "dialects/hone/HoneEnums.h.inc"
 #include "dialects/hone/HoneInterfaces.h.inc"

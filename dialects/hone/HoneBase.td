@@ -57,6 +57,8 @@ def Hone_Dialect : Dialect {
     void addReduceOps();
     void addShapeOps();
     void registerAttributes();
+    /// See WeightSource::get().
+    std::shared_ptr<WeightSource> weightSource;
   }];
 }
 
@@ -96,6 +98,8 @@ def Hone_Layout : NativeOpTrait<"RestoresLayout"> { let cppNamespace = "::hone";
 // Which operand an element comes from depends on its position: in a loop with others, it would be a branch for each element.
 def Hone_Branching : NativeOpTrait<"BranchesByPosition"> { let cppNamespace = "::hone"; }
 
-class Hone_Attr<string name, string attrMnemonic> : AttrDef<Hone_Dialect, name> { let mnemonic = attrMnemonic; }
+class Hone_Attr<string name, string attrMnemonic, list<Trait> traits = []> : AttrDef<Hone_Dialect, name, traits> {
+  let mnemonic = attrMnemonic;
+}
 
 #endif

@@ -15,6 +15,7 @@
 
 using namespace mlir;
 
+#include "dialects/hone/HoneAttrInterfaces.cpp.inc"
 #include "dialects/hone/HoneDialect.cpp.inc"
 #include "dialects/hone/HoneEnums.cpp.inc"
 #include "dialects/hone/HoneInterfaces.cpp.inc"

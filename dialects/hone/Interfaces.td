@@ -116,4 +116,33 @@ def Hone_LoopOpInterface : OpInterface<"LoopOpInterface"> {
   ];
 }
 
+def Hone_RecipeOpInterface : OpInterface<"RecipeOpInterface"> {
+  let cppNamespace = "::hone";
+  let description = [{ Ops that a recipe can do ahead of time where their operands are weights. }];
+  let methods = [InterfaceMethod<
+    "The recipe that makes the op's result of `sources`, which stand for its tensor operands in order; null where "
+    "something else than the weights decides on the result.", "::hone::WeightRecipeAttrInterface", "getRecipe",
+    (ins "::llvm::ArrayRef<::mlir::FlatSymbolRefAttr>":$sources)>];
+}
+
+def Hone_WeightRecipeAttrInterface : AttrInterface<"WeightRecipeAttrInterface"> {
+  let cppNamespace = "::hone";
+  let description = [{
+    Says how a weight is made of other weights. To add one, write an attribute that implements this: nothing else lists them.
+  }];
+  let methods = [
+    InterfaceMethod<"The weights that it reads, in order.", "::llvm::SmallVector<::mlir::FlatSymbolRefAttr>",
+      "getSourceNames">,
+    InterfaceMethod<
+      "The type of what it makes of sources of these static types; `declared`, the weight's own type, decides what a "
+      "recipe leaves open (a cast the element type). Reports by `emitError` what does not fit.",
+      "::mlir::FailureOr<::mlir::RankedTensorType>", "inferType",
+      (ins "::llvm::ArrayRef<::mlir::RankedTensorType>":$sources, "::mlir::RankedTensorType":$declared,
+           "::llvm::function_ref<::mlir::InFlightDiagnostic()>":$emitError)>,
+    InterfaceMethod<"Its evaluation, for types that inferType() has accepted.",
+      "::std::unique_ptr<::hone::RecipeEvaluator>", "prepare",
+      (ins "::llvm::ArrayRef<::mlir::RankedTensorType>":$sources, "::mlir::RankedTensorType":$result)>
+  ];
+}
+
 #endif

@@ -1,10 +1,9 @@
-// Weights, kernels and launches: verification and the kernel's syntax.
+// Kernels and launches: verification and the kernel's syntax.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "dialects/hone/Hone.h"
 #include "mlir/Interfaces/FunctionImplementation.h"
-#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace hone;
@@ -19,34 +18,6 @@ void HoneDialect::addProgramOps() {
       >();
 }
 
-LogicalResult WeightOp::verify() {
-  auto type = cast<RankedTensorType>(getType());
-  if (!type.hasStaticShape())
-    return emitOpError("wants static dims, got ") << type;
-  if (auto file = dyn_cast<FileAttr>(getSource())) {
-    int64_t bytes = (type.getElementTypeBitWidth() + 7) / 8;
-    for (int64_t size : type.getShape())
-      if (llvm::MulOverflow(bytes, size, bytes))
-        return emitOpError("has more elements than a file can hold: ") << type;
-    if (file.getOffset() < 0 || file.getLength() != bytes)
-      return emitOpError("has ") << file.getLength() << " bytes, but its type needs " << bytes;
-    return success();
-  }
-  if (auto dense = dyn_cast<DenseElementsAttr>(getSource()))
-    return dense.getType() == type ? success() : emitOpError("has a source of another type: ") << dense.getType();
-  if (!isa<PackAttr, JoinAttr>(getSource()))
-    return emitOpError("has a source of an unknown kind: ") << getSource();
-  return success();
-}
-
-LogicalResult UseWeightOp::verifySymbolUses(SymbolTableCollection &tables) {
-  auto weight = tables.lookupNearestSymbolFrom<WeightOp>(*this, getWeightAttr());
-  if (!weight)
-    return emitOpError("names no weight: ") << getWeightAttr();
-  if (weight.getType() != getOutput().getType())
-    return emitOpError("has type ") << getOutput().getType() << ", but the weight is " << weight.getType();
-  return success();
-}
 void UseWeightOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   for (int64_t size : cast<RankedTensorType>(getOutput().getType()).getShape())
     dims.push_back(shapes.constant(size));

@@ -20,50 +20,16 @@ def Hone_TargetAttr : Hone_Attr<"Target", "target"> {
   let assemblyFormat = "`<` `triple` `=` $triple `,` `level` `=` $level `,` `features` `=` $features `>`";
 }
 
-def Hone_FileAttr : Hone_Attr<"File", "file"> {
-  let summary = "Bytes of a file: little-endian, row-major elements";
-  let description = [{
-    ```mlir
-    #hone.file<"model.onnx", offset = 1024, length = 2359296>
-    ```
-  }];
-  let parameters = (ins StringRefParameter<"path, relative to the stage file or absolute">:$path, "int64_t":$offset,
-                        "int64_t":$length);
-  let assemblyFormat = "`<` $path `,` `offset` `=` $offset `,` `length` `=` $length `>`";
-}
-
-def Hone_PackAttr : Hone_Attr<"Pack", "pack"> {
-  let summary = "Recipe: constant matrices side by side, cut into column panels for a matmul family";
-  let description = [{
-    Sources are matrices [k, n_i] (or [n_i, k] with `transposed`); the result is [ceil(sum n_i / panel), k, panel] with
-    zeros beyond the last column.
-    ```mlir
-    #hone.pack<[@query, @key], panel = 16, transposed = false>
-    ```
-  }];
-  let parameters = (ins ArrayRefParameter<"::mlir::FlatSymbolRefAttr", "weights">:$sources, "int64_t":$panel,
-                        "bool":$transposed);
-  let assemblyFormat = "`<` `[` $sources `]` `,` `panel` `=` $panel `,` `transposed` `=` $transposed `>`";
-}
-
-def Hone_JoinAttr : Hone_Attr<"Join", "join"> {
-  let summary = "Recipe: weights one after the other along dim 0";
-  let description = [{
-    ```mlir
-    #hone.join<[@query_bias, @key_bias]>
-    ```
-  }];
-  let parameters = (ins ArrayRefParameter<"::mlir::FlatSymbolRefAttr", "weights">:$sources);
-  let assemblyFormat = "`<` `[` $sources `]` `>`";
-}
-
-def Hone_WeightOp : Hone_Op<"weight", [Symbol]> {
+def Hone_WeightOp : Hone_Op<"weight", [Symbol, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "A constant tensor that stays in its file until the artefact is written";
   let description = [{
     `source` says where the elements come from: #hone.file, a dense attribute (small ones), or a recipe over other weights
-    (#hone.pack), which is evaluated tensor by tensor when the artefact is written.
+    (#hone.slice, #hone.concat, #hone.transpose, #hone.cast, #hone.reshape, #hone.pack), which is evaluated window by window when
+    the artefact is written. A chain of recipes is a chain of weights, at most 64 deep and without a cycle; only weights that
+    the program uses are written.
     ```mlir
     hone.weight @w0 : tensor<384x1536xf32> = #hone.file<"model.onnx", offset = 1024, length = 2359296>
+    hone.weight @w0_transpose : tensor<1536x384xf32> = #hone.transpose<@w0, [1, 0]>
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<Hone_Tensor>:$type, AnyAttr:$source);

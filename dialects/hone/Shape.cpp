@@ -137,6 +137,9 @@ void ReshapeOp::reifyShape(ShapeBuilder &, unsigned, SmallVectorImpl<OpFoldResul
   appendFolded(dims, getSizes());
 }
 Structure ReshapeOp::getStructure(ShapeBuilder &shapes) { return reshapeStructure(*this, shapes); }
+WeightRecipeAttrInterface ReshapeOp::getRecipe(ArrayRef<FlatSymbolRefAttr> sources) {
+  return ReshapeAttr::get(getContext(), sources[0]);
+}
 Value ReshapeOp::emitElement(ElementBuilder &e, ValueRange indices) {
   Value linear = e.linearize(indices, e.dims(getOutput()));
   return e.load(getInput(), e.delinearize(linear, e.dims(getInput())));
@@ -202,6 +205,11 @@ void TransposeOp::renumberDims(ArrayRef<int64_t> operandDims, ArrayRef<int64_t> 
   for (auto [to, from] : llvm::zip_equal(resultDims, getPermutation()))
     permutation[to] = operandDims[from];
   setPermutation(permutation);
+}
+WeightRecipeAttrInterface TransposeOp::getRecipe(ArrayRef<FlatSymbolRefAttr> sources) {
+  if (getPermutation().empty())
+    return {};
+  return TransposeAttr::get(getContext(), sources[0], getPermutation());
 }
 Value TransposeOp::emitElement(ElementBuilder &e, ValueRange indices) {
   SmallVector<Value> own(indices.size());
@@ -309,6 +317,17 @@ Structure SliceOp::getStructure(ShapeBuilder &shapes) {
   }
   return structure;
 }
+WeightRecipeAttrInterface SliceOp::getRecipe(ArrayRef<FlatSymbolRefAttr> sources) {
+  SmallVector<int64_t> starts, sizes, steps;
+  for (auto [values, numbers] : {std::pair(getStarts(), &starts), {getSizes(), &sizes}, {getSteps(), &steps}})
+    for (Value value : values)
+      if (auto known = ShapeBuilder::getConstant(value))
+        numbers->push_back(*known);
+  size_t rank = rankOf(getInput());
+  if (rank == 0 || starts.size() != rank || sizes.size() != rank || steps.size() != rank)
+    return {};
+  return SliceAttr::get(getContext(), sources[0], starts, sizes, steps);
+}
 Value SliceOp::emitElement(ElementBuilder &e, ValueRange indices) {
   SmallVector<Value> own;
   for (auto [index, start, step] : llvm::zip_equal(indices, getStarts(), getSteps()))
@@ -363,6 +382,9 @@ Structure ConcatOp::getStructure(ShapeBuilder &shapes) {
   return structure;
 }
 void ConcatOp::renumberDims(ArrayRef<int64_t> operandDims, ArrayRef<int64_t>) { setAxis(operandDims[getAxis()]); }
+WeightRecipeAttrInterface ConcatOp::getRecipe(ArrayRef<FlatSymbolRefAttr> sources) {
+  return ConcatAttr::get(getContext(), sources, getAxis());
+}
 Value ConcatOp::emitElement(ElementBuilder &e, ValueRange indices) {
   Type type = scalarType(getOutput().getType());
   int64_t axis = getAxis();

@@ -11,6 +11,7 @@ class Hone_MoveOp<string mnemonic, list<Trait> traits = [], Trait structure = Ho
 }
 class Hone_MoveOneOp<string mnemonic, list<Trait> traits = [], Trait structure = Hone_StructureOpInterface>
     : Hone_MoveOp<mnemonic, !listconcat([AllElementTypesMatch<["input", "output"]>], traits), structure>;
+defvar Hone_Recipe = DeclareOpInterfaceMethods<Hone_RecipeOpInterface>;
 
 def Hone_ConstantOp : Hone_MoveOp<"constant", [ConstantLike, Hone_Cheap, AllTypesMatch<["value", "output"]>], Hone_Structured> {
   let summary = "A small constant, at most 1 KiB of data unless it is a splat";
@@ -38,7 +39,7 @@ def Hone_FromElementsOp : Hone_MoveOp<"from_elements", [Hone_Cheap]> {
   let hasVerifier = 1;
 }
 
-def Hone_ReshapeOp : Hone_MoveOneOp<"reshape", [ViewLikeOpInterface], Hone_Structured> {
+def Hone_ReshapeOp : Hone_MoveOneOp<"reshape", [Hone_Recipe, ViewLikeOpInterface], Hone_Structured> {
   let summary = "The same elements in row-major order under other dims (ONNX Reshape-14)";
   let description = [{
     `sizes` are all dims of the result. The host program checks that the element counts agree when that is not proven.
@@ -66,7 +67,7 @@ def Hone_ExpandOp : Hone_MoveOneOp<"expand", [], Hone_Structured> {
   let hasFolder = 1;
 }
 
-def Hone_TransposeOp : Hone_MoveOneOp<"transpose", [], Hone_StructuredByDims> {
+def Hone_TransposeOp : Hone_MoveOneOp<"transpose", [Hone_Recipe], Hone_StructuredByDims> {
   let summary = "Dims permuted: dim i of the result is dim permutation[i] of the input (ONNX Transpose-24)";
   let description = [{
     ```mlir
@@ -97,8 +98,7 @@ def Hone_UnpackOp : Hone_MoveOneOp<"unpack", [Hone_Cheap, Hone_Layout], Hone_Str
   let extraClassDeclaration = "::hone::TileLayout getLayout();";
 }
 
-def Hone_SliceOp : Hone_MoveOp<"slice", [SameVariadicOperandSize, AllElementTypesMatch<["input", "output"]>],
-                               Hone_Structured> {
+def Hone_SliceOp : Hone_MoveOneOp<"slice", [SameVariadicOperandSize, Hone_Recipe], Hone_Structured> {
   let summary = "Every step-th element from a start on, per dim (ONNX Slice-13)";
   let description = [{
     `starts`, `sizes` and `steps` have one index per dim, already clamped: element i of a dim is element start + i·step
@@ -115,7 +115,7 @@ def Hone_SliceOp : Hone_MoveOp<"slice", [SameVariadicOperandSize, AllElementType
   let hasFolder = 1;
 }
 
-def Hone_ConcatOp : Hone_MoveOp<"concat", [Hone_Branching, SameOperandsAndResultElementType],
+def Hone_ConcatOp : Hone_MoveOp<"concat", [Hone_Branching, SameOperandsAndResultElementType, Hone_Recipe],
                                 Hone_StructuredByDims> {
   let summary = "Operands one after the other along an axis (ONNX Concat-13)";
   let description = [{

@@ -180,9 +180,8 @@ static llvm::Expected<Results> power(const Call &call) {
   return one(std::move(result));
 }
 
-static llvm::Expected<Results> castElements(const Call &call) {
-  const HostTensor &x = call.tensors[0];
-  HostTensor result(call.element(), x.dims);
+HostTensor hone::castTo(Type element, const HostTensor &x) {
+  HostTensor result(element, x.dims);
   visitType(x.element, [&](auto fromZero) {
     visitType(result.element, [&](auto toZero) {
       using From = decltype(fromZero);
@@ -199,7 +198,7 @@ static llvm::Expected<Results> castElements(const Call &call) {
       }
     });
   });
-  return one(std::move(result));
+  return result;
 }
 
 static llvm::Expected<Results> select(const Call &call) {
@@ -282,7 +281,7 @@ Evaluation hone::evaluateElementwise(const Call &call) {
       .Case([&](GeluOp op) { return gelu(call, op.getTanhApproximation()); })
       .Case([&](IsNanOp) { return testFloats(call, [](double x) { return std::isnan(x); }); })
       .Case([&](IsInfOp op) { return testFloats(call, isInfinite(op)); })
-      .Case([&](CastOp) { return castElements(call); })
+      .Case([&](CastOp) { return one(castTo(call.element(), call.tensors[0])); })
       .Case([&](AddOp) { return zipWrapping(call, [](auto a, auto b) { return a + b; }); })
       .Case([&](SubOp) { return zipWrapping(call, [](auto a, auto b) { return a - b; }); })
       .Case([&](MulOp) { return zipWrapping(call, [](auto a, auto b) { return a * b; }); })

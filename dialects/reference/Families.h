@@ -51,6 +51,12 @@ llvm::Expected<Dims> broadcastDims(const Call &call, llvm::ArrayRef<int64_t> a, 
 /// The row-major position in a tensor of dims `own` of what position `at` of a broadcast result reads.
 int64_t broadcastPosition(llvm::ArrayRef<int64_t> at, llvm::ArrayRef<int64_t> own);
 
+/// An error unless `tensor` has the element type, rank and static dims of `type`.
+llvm::Error checkType(const llvm::Twine &what, const HostTensor &tensor, mlir::Type type);
+
+/// The elements of `from` as those of another type, as the cast op defines it.
+HostTensor castTo(mlir::Type element, const HostTensor &from);
+
 inline void copyElement(HostTensor &to, int64_t toPosition, const HostTensor &from, int64_t fromPosition) {
   int64_t size = bytesOf(to.element);
   std::memcpy(to.bytes.data() + toPosition * size, from.bytes.data() + fromPosition * size, size);

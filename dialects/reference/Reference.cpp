@@ -46,8 +46,7 @@ int64_t hone::broadcastPosition(ArrayRef<int64_t> at, ArrayRef<int64_t> own) {
 
 //===-- One op --------------------------------------------------------------------------------------------------===//
 
-/// An error unless `tensor` has the element type, rank and static dims of `type`.
-static llvm::Error checkType(const Twine &what, const HostTensor &tensor, Type type) {
+llvm::Error hone::checkType(const Twine &what, const HostTensor &tensor, Type type) {
   auto wanted = dyn_cast<RankedTensorType>(type);
   bool fits = wanted && wanted.getElementType() == tensor.element && wanted.getRank() == tensor.rank();
   for (int64_t i = 0; fits && i < tensor.rank(); ++i)
@@ -80,82 +79,6 @@ llvm::Expected<llvm::SmallVector<HostTensor>> hone::evaluate(Operation *op, Arra
   return call.error("is no computation on tensors");
 }
 
-//===-- Weights -------------------------------------------------------------------------------------------------===//
-
-static llvm::Error weightError(WeightOp weight, const Twine &text) {
-  return llvm::createStringError("weight '" + weight.getSymName() + "' " + text);
-}
-
-/// The weights of a recipe, in order.
-static llvm::Expected<std::vector<HostTensor>> sourcesOf(WeightOp weight, ArrayRef<FlatSymbolRefAttr> names,
-                                                         WeightReader reader) {
-  std::vector<HostTensor> tensors;
-  for (FlatSymbolRefAttr name : names) {
-    auto source = SymbolTable::lookupNearestSymbolFrom<WeightOp>(weight->getParentOp(), name);
-    if (!source || isa<PackAttr, JoinAttr>(source.getSource())) // recipes are one level deep, or could be circles
-      return weightError(weight, "is made of '" + name.getValue() + "', which is no weight with elements");
-    auto tensor = evaluateWeight(source, reader);
-    if (!tensor)
-      return tensor.takeError();
-    tensors.push_back(std::move(*tensor));
-  }
-  return tensors;
-}
-
-/// Matrices side by side, cut into column panels; see PackAttr.
-static llvm::Error pack(WeightOp weight, PackAttr recipe, WeightReader reader, HostTensor &result) {
-  auto sources = sourcesOf(weight, recipe.getSources(), reader);
-  if (!sources)
-    return sources.takeError();
-  int64_t k = result.dims[1], panel = result.dims[2], column = 0, size = bytesOf(result.element);
-  for (const HostTensor &source : *sources) {
-    bool transposed = recipe.getTransposed();
-    if (source.rank() != 2 || source.dims[transposed] != k || source.element != result.element)
-      return weightError(weight, "is made of a matrix of dims " + dimsText(source.dims));
-    for (int64_t j = 0, n = source.dims[!transposed]; j < n; ++j, ++column) {
-      if (column / panel >= result.dims[0])
-        return weightError(weight, "is made of more columns than it has");
-      for (int64_t i = 0; i < k; ++i)
-        std::memcpy(&result.bytes[positionOf({column / panel, i, column % panel}, result.dims) * size],
-                    &source.bytes[(transposed ? j * k + i : i * n + j) * size], size);
-    }
-  }
-  return llvm::Error::success();
-}
-
-llvm::Expected<HostTensor> hone::evaluateWeight(WeightOp weight, WeightReader reader) {
-  auto type = cast<RankedTensorType>(weight.getType());
-  if (!type.hasStaticShape() || !isElementType(type.getElementType()))
-    return weightError(weight, "has no static type of the dialect's element types");
-  HostTensor tensor(type.getElementType(), type.getShape());
-  Attribute source = weight.getSource();
-  if (auto dense = dyn_cast<DenseElementsAttr>(source)) {
-    tensor = HostTensor::fromAttribute(dense);
-  } else if (auto recipe = dyn_cast<PackAttr>(source)) {
-    if (tensor.rank() != 3)
-      return weightError(weight, "is packed, but has not 3 dims");
-    if (llvm::Error error = pack(weight, recipe, reader, tensor))
-      return error;
-  } else if (auto recipe = dyn_cast<JoinAttr>(source)) {
-    auto sources = sourcesOf(weight, recipe.getSources(), reader);
-    if (!sources)
-      return sources.takeError();
-    tensor.bytes.clear();
-    for (const HostTensor &part : *sources)
-      llvm::append_range(tensor.bytes, part.bytes);
-  } else {
-    auto bytes = reader(weight);
-    if (!bytes)
-      return bytes.takeError();
-    tensor.bytes = std::move(*bytes);
-  }
-  if (int64_t(tensor.bytes.size()) != tensor.count() * bytesOf(tensor.element))
-    return weightError(weight, "has " + Twine(tensor.bytes.size()) + " bytes of elements");
-  if (llvm::Error error = checkType("weight '" + weight.getSymName() + "'", tensor, type))
-    return error;
-  return tensor;
-}
-
 //===-- Functions -----------------------------------------------------------------------------------------------===//
 
 namespace {
@@ -163,8 +86,7 @@ namespace {
 /// evaluate themselves by folding.
 class Interpreter {
 public:
-  Interpreter(WeightReader reader, ValueHook hook, MLIRContext *context)
-      : reader(reader), hook(hook), builder(context) {}
+  Interpreter(FileReader reader, ValueHook hook, MLIRContext *context) : reader(reader), hook(hook), builder(context) {}
 
   llvm::Error run(Operation *op);
   void set(Value value, HostTensor tensor) {
@@ -179,7 +101,7 @@ private:
   llvm::Error fold(Operation *op);
   int64_t number(Value scalar) { return cast<IntegerAttr>(scalars.lookup(scalar)).getValue().getSExtValue(); }
 
-  WeightReader reader;
+  FileReader reader;
   ValueHook hook;
   Builder builder;
   llvm::DenseMap<Value, HostTensor> tensors;
@@ -276,7 +198,7 @@ llvm::Error Interpreter::run(Operation *op) {
 }
 
 llvm::Expected<std::vector<HostTensor>> hone::evaluateFunction(func::FuncOp function, ArrayRef<HostTensor> inputs,
-                                                               WeightReader reader, ValueHook hook) {
+                                                               FileReader reader, ValueHook hook) {
   if (!llvm::hasSingleElement(function.getBody()))
     return llvm::createStringError("function '" + function.getSymName() + "' is not one block");
   if (inputs.size() != function.getNumArguments())

@@ -22,10 +22,10 @@ llvm::Expected<llvm::SmallVector<HostTensor>> evaluate(mlir::Operation *op, llvm
                                                        llvm::ArrayRef<int64_t> indices);
 
 /// Gives the elements of a weight whose source is a file: row-major, little-endian, as many bytes as its type takes.
-using WeightReader = llvm::function_ref<llvm::Expected<std::vector<char>>(WeightOp weight)>;
+using FileReader = llvm::function_ref<llvm::Expected<std::vector<char>>(WeightOp weight)>;
 
 /// The tensor of a weight: its dense attribute, what `reader` gives, or its recipe over other weights of the module.
-llvm::Expected<HostTensor> evaluateWeight(WeightOp weight, WeightReader reader);
+llvm::Expected<HostTensor> evaluateWeight(WeightOp weight, FileReader reader);
 
 /// Sees every tensor of a run as it comes into being, arguments included, and may change it.
 using ValueHook = llvm::function_ref<void(mlir::Value value, HostTensor &tensor)>;
@@ -34,7 +34,7 @@ using ValueHook = llvm::function_ref<void(mlir::Value value, HostTensor &tensor)
 /// before dispatch, that is. The result of each operand of its return. Errors: those of evaluate(); a hone.check that
 /// does not hold, with the check's message; inputs that do not fit the arguments; an op of another kind.
 llvm::Expected<std::vector<HostTensor>> evaluateFunction(mlir::func::FuncOp function, llvm::ArrayRef<HostTensor> inputs,
-                                                         WeightReader reader, ValueHook hook = nullptr);
+                                                         FileReader reader, ValueHook hook = nullptr);
 
 } // namespace hone
 

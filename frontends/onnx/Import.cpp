@@ -63,6 +63,8 @@ private:
   llvm::DenseMap<Attribute, OnnxTensor> smallWeights;
   llvm::DenseMap<Attribute, DenseElementsAttr> readWeights;
   DenseElementsAttr readWeight(UseWeightOp use);
+  /// Keeps the elements of a tensor that the file holds in no form that could be mapped; null after an error.
+  FileAttr storeBytes(const OnnxTensor &tensor);
   /// Nodes imported, those of functions' bodies included.
   uint64_t nodeCount = 0;
   struct Kept {
@@ -170,23 +172,42 @@ Value GraphImporter::importTensor(const OnnxTensor &tensor, StringRef name) {
   auto type = RankedTensorType::get(tensor.dims, elementType);
   if (tensor.file < 0 && tensor.bytes.size() <= onnxInlineLimit)
     return importer.constant(denseElements(tensor, elementType));
-  Attribute source;
+  FileAttr source;
   if (tensor.file >= 0)
     source = FileAttr::get(builder.getContext(), model.files[tensor.file].path, int64_t(tensor.offset),
-                           int64_t(tensor.length));
+                           int64_t(tensor.length), /*digest=*/"");
   const void *data = source ? source.getAsOpaquePointer() : tensor.bytes.data();
   auto &[held, symbol] = weights[{data, type.getAsOpaquePointer()}];
   if (!symbol) {
+    if (!source && !(source = storeBytes(tensor)))
+      return nullptr;
     held = tensor.bytes;
     symbol = FlatSymbolRefAttr::get(builder.getContext(), "w" + Twine(weightCount++).str() + "_" + toIdentifier(name));
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(function);
-    WeightOp::create(builder, importer.loc, symbol.getValue(), type,
-                     source ? source : denseElements(tensor, elementType));
+    WeightOp::create(builder, importer.loc, symbol.getValue(), type, source);
   }
   if (elementType.isInteger() && type.getNumElements() <= HostElements::maxElements)
     smallWeights.try_emplace(symbol, tensor);
   return UseWeightOp::create(builder, importer.loc, type, symbol);
+}
+
+FileAttr GraphImporter::storeBytes(const OnnxTensor &tensor) {
+  WeightSource *store = WeightSource::get(builder.getContext());
+  if (!store) // names of values are asked for, not values
+    return FileAttr::get(builder.getContext(), "", 0, int64_t(tensor.bytes.size()), /*digest=*/"");
+  llvm::Expected<FileAttr> stored = store->store(*builder.getContext(), [&](WeightSource::Append append) {
+    if (tensor.type != OnnxDataType::Bool)
+      return append(tensor.bytes);
+    std::string bools;
+    for (char byte : tensor.bytes)
+      bools += byte != 0;
+    return append(bools);
+  });
+  if (stored)
+    return *stored;
+  importer.report(llvm::toString(stored.takeError()));
+  return {};
 }
 
 DenseElementsAttr GraphImporter::readWeight(UseWeightOp use) {

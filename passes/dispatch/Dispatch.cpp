@@ -56,7 +56,7 @@ static void layOutWeights(ModuleOp module, func::FuncOp main, const TargetModel 
         continue;
       auto type = cast<RankedTensorType>(use.getOutput().getType());
       auto packedType = RankedTensorType::get(layout->packedShape(type.getShape()), type.getElementType());
-      auto recipe = PackAttr::get(module.getContext(), {use.getWeightAttr()}, layout->tiles[0], layout->dims[0] == 0);
+      auto recipe = PackAttr::get(module.getContext(), use.getWeightAttr(), layout->dims, layout->tiles, layout->order);
       OpBuilder builder(main);
       WeightOp &weight = packed[recipe];
       if (!weight) {

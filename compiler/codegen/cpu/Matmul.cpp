@@ -9,8 +9,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
-#include <cstring>
-
 using namespace mlir;
 using namespace hone;
 
@@ -275,27 +273,4 @@ void hone::buildMatmul(OpBuilder &builder, Location loc, const CpuTarget &target
                        const MatmulOperands &operands, MatmulEpilogue epilogue) {
   KernelBuilder b(builder, loc);
   MatmulWriter(b, target, tiles, operands, nullptr, epilogue).write();
-}
-
-void hone::packMatmulB(const CpuTarget &target, const char *src, int64_t k, int64_t n, int64_t strideK, int64_t strideN,
-                       int64_t panelBegin, int64_t panelEnd, float *dst) {
-  const int64_t width = matmulTiles(target).panelColumns(target);
-  for (int64_t panel = panelBegin; panel < panelEnd; ++panel, dst += k * width) {
-    int64_t first = panel * width, columns = std::min(width, n - first);
-    const char *from = src + first * strideN * static_cast<int64_t>(sizeof(float));
-    if (columns < width)
-      std::memset(dst, 0, k * width * sizeof(float));
-    if (strideN == 1) {
-      for (int64_t i = 0; i < k; ++i)
-        std::memcpy(dst + i * width, from + i * strideK * static_cast<int64_t>(sizeof(float)), columns * sizeof(float));
-      continue;
-    }
-    // Blocks of k, so that the panel's lines stay in cache while the columns pass.
-    constexpr int64_t block = 64;
-    for (int64_t begin = 0; begin < k; begin += block)
-      for (int64_t j = 0; j < columns; ++j)
-        for (int64_t i = begin; i < std::min(k, begin + block); ++i)
-          std::memcpy(dst + i * width + j, from + (i * strideK + j * strideN) * static_cast<int64_t>(sizeof(float)),
-                      sizeof(float));
-  }
 }

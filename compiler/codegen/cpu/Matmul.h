@@ -21,7 +21,7 @@ namespace hone {
 
 /// How the right operand lies in memory.
 enum class MatmulRight {
-  Packed,    ///< panels as packMatmulB writes them; bRowStride is not used
+  Packed,    ///< [ceil(n / panel), k, panel], zeros beyond column n; bRowStride is not used
   RowMajor,  ///< B[k * bRowStride + n]
   Transposed ///< B[n * bRowStride + k]
 };
@@ -89,17 +89,6 @@ void buildMatmul(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &
 /// The same with the sums in scratch, from where the epilogue alone takes them. offsets().c is not used.
 void buildMatmul(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target, const MatmulTiles &tiles,
                  const MatmulOperands &operands, MatmulEpilogue epilogue);
-
-/// Elements of the packed form of B[K,N]: [ceil(N / panel)][K][panel], the missing columns zero.
-inline int64_t packedMatmulElements(const CpuTarget &target, int64_t k, int64_t n) {
-  int64_t panel = matmulTiles(target).panelColumns(target);
-  return (n + panel - 1) / panel * panel * k;
-}
-
-/// Writes panels [panelBegin, panelEnd) of B[k,n] = src[k * strideK + n * strideN] (strides in elements) to `dst`,
-/// which stands at the first of these panels. `src` need not be aligned. Any split into ranges gives the same bytes.
-void packMatmulB(const CpuTarget &target, const char *src, int64_t k, int64_t n, int64_t strideK, int64_t strideN,
-                 int64_t panelBegin, int64_t panelEnd, float *dst);
 
 } // namespace hone
 

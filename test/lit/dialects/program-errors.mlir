@@ -20,6 +20,151 @@ hone.weight @w : tensor<4xf32> = "elsewhere"
 
 // -----
 
+// expected-error@+1 {{@w = #hone.reshape<@s> is made of @s, which is no weight}}
+hone.weight @w : tensor<4xf32> = #hone.reshape<@s>
+
+// -----
+
+func.func private @main()
+// expected-error@+1 {{is made of @main, which is no weight}}
+hone.weight @w : tensor<4xf32> = #hone.reshape<@main>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{makes 'tensor<6x4xf32>', but the weight is 'tensor<4x6xf32>'}}
+hone.weight @w : tensor<4x6xf32> = #hone.transpose<@s, [1, 0]>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{makes 'tensor<6x4xf32>', but the weight is 'tensor<6x4xf64>'}}
+hone.weight @w : tensor<6x4xf64> = #hone.transpose<@s, [1, 0]>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{is no permutation of the dims of 'tensor<4x6xf32>'}}
+hone.weight @w : tensor<6x4xf32> = #hone.transpose<@s, [1, 1]>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{is no permutation of the dims of 'tensor<4x6xf32>'}}
+hone.weight @w : tensor<6x4xf32> = #hone.transpose<@s, [2, 0]>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{wants one start, size and step for each dim of 'tensor<4x6xf32>'}}
+hone.weight @w : tensor<4xf32> = #hone.slice<@s, starts = [0], sizes = [4], steps = [1]>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{takes 4 elements from 1 on, step 1, of dim 0, which has 4; slices stay within their source}}
+hone.weight @w : tensor<4x6xf32> = #hone.slice<@s, starts = [1, 0], sizes = [4, 6], steps = [1, 1]>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{takes 2 elements from 1 on, step -2, of dim 0}}
+hone.weight @w : tensor<2x6xf32> = #hone.slice<@s, starts = [1, 0], sizes = [2, 6], steps = [-2, 1]>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{takes 3 elements from 0 on, step 9223372036854775807, of dim 0}}
+hone.weight @w : tensor<3x6xf32> = #hone.slice<@s, starts = [0, 0], sizes = [3, 6], steps = [9223372036854775807, 1]>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{takes -1 elements from 0 on}}
+hone.weight @w : tensor<4x6xf32> = #hone.slice<@s, starts = [0, 0], sizes = [-1, 6], steps = [1, 1]>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{has axis 2, which is no dim of 'tensor<4x6xf32>'}}
+hone.weight @w : tensor<4x6xf32> = #hone.concat<[@s], axis = 2>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+hone.weight @t : tensor<3x6xf32> = dense<0.0> : tensor<3x6xf32>
+// expected-error@+1 {{cannot join 'tensor<3x6xf32>' to 'tensor<4x6xf32>' along dim 1}}
+hone.weight @w : tensor<4x12xf32> = #hone.concat<[@s, @t], axis = 1>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+hone.weight @t : tensor<4x6xi32> = dense<0> : tensor<4x6xi32>
+// expected-error@+1 {{cannot join 'tensor<4x6xi32>' to 'tensor<4x6xf32>' along dim 1}}
+hone.weight @w : tensor<4x12xf32> = #hone.concat<[@s, @t], axis = 1>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{makes 'tensor<4x6xi8>', but the weight is 'tensor<6x4xi8>'}}
+hone.weight @w : tensor<6x4xi8> = #hone.cast<@s>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{cannot make 'tensor<23xf32>' of 'tensor<4x6xf32>'}}
+hone.weight @w : tensor<23xf32> = #hone.reshape<@s>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{makes 'tensor<24xf32>', but the weight is 'tensor<24xi32>'}}
+hone.weight @w : tensor<24xi32> = #hone.reshape<@s>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{wants dims of 'tensor<4x6xf32>', each once, and a tile of 1 or more for each}}
+hone.weight @w : tensor<4x6xf32> = #hone.pack<@s, dims = [2], tiles = [16]>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{wants dims of 'tensor<4x6xf32>', each once, and a tile of 1 or more for each}}
+hone.weight @w : tensor<4x6xf32> = #hone.pack<@s, dims = [1], tiles = [0]>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{wants dims of 'tensor<4x6xf32>', each once, and a tile of 1 or more for each}}
+hone.weight @w : tensor<4x6xf32> = #hone.pack<@s, dims = [1, 1], tiles = [2, 2]>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{wants dims of 'tensor<4x6xf32>', each once, and a tile of 1 or more for each}}
+hone.weight @w : tensor<4x6xf32> = #hone.pack<@s, dims = [1], tiles = [2, 2]>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{wants an order of all dims of 'tensor<4x6xf32>'}}
+hone.weight @w : tensor<1x4x16xf32> = #hone.pack<@s, dims = [1], tiles = [16], order = [1]>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{makes 'tensor<1x4x16xf32>', but the weight is 'tensor<2x4x8xf32>'}}
+hone.weight @w : tensor<2x4x8xf32> = #hone.pack<@s, dims = [1], tiles = [16], order = [1, 0]>
+
+// -----
+
+hone.weight @s : tensor<4x6xf32> = #hone.file<"model.onnx", offset = 0, length = 96>
+// expected-error@+1 {{has more elements than a file can hold: 'tensor<1x4x4611686018427387904xf32>'}}
+hone.weight @w : tensor<1x4x4611686018427387904xf32> = #hone.pack<@s, dims = [1], tiles = [4611686018427387904], order = [1, 0]>
+
+// -----
+
 func.func @main() {
   // expected-error@+1 {{names no weight: @w}}
   %0 = hone.use_weight @w : tensor<4xf32>

@@ -7,10 +7,22 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
   hone.weight @file : tensor<4x8xf32> = #hone.file<"model.onnx", offset = 64, length = 128>
   // CHECK: hone.weight @small : tensor<2xf32> = dense<[1.000000e+00, 2.000000e+00]> : tensor<2xf32>
   hone.weight @small : tensor<2xf32> = dense<[1.0, 2.0]> : tensor<2xf32>
-  // CHECK: hone.weight @packed : tensor<1x4x16xf32> = #hone.pack<[@file, @file], panel = 16, transposed = false>
-  hone.weight @packed : tensor<1x4x16xf32> = #hone.pack<[@file, @file], panel = 16, transposed = false>
-  // CHECK: hone.weight @joined : tensor<8x8xf32> = #hone.join<[@file, @file]>
-  hone.weight @joined : tensor<8x8xf32> = #hone.join<[@file, @file]>
+  // CHECK: hone.weight @stored : tensor<3xi8> = #hone.file<"", offset = 0, length = 3, digest = "12ab">
+  hone.weight @stored : tensor<3xi8> = #hone.file<"", offset = 0, length = 3, digest = "12ab">
+  // CHECK: hone.weight @sliced : tensor<2x8xf32> = #hone.slice<@file, starts = [3, 0], sizes = [2, 8], steps = [-2, 1]>
+  hone.weight @sliced : tensor<2x8xf32> = #hone.slice<@file, starts = [3, 0], sizes = [2, 8], steps = [-2, 1]>
+  // CHECK: hone.weight @joined : tensor<4x16xf32> = #hone.concat<[@file, @file], axis = 1>
+  hone.weight @joined : tensor<4x16xf32> = #hone.concat<[@file, @file], axis = 1>
+  // CHECK: hone.weight @turned : tensor<16x4xf32> = #hone.transpose<@joined, [1, 0]>
+  hone.weight @turned : tensor<16x4xf32> = #hone.transpose<@joined, [1, 0]>
+  // CHECK: hone.weight @small_ints : tensor<2xi8> = #hone.cast<@small>
+  hone.weight @small_ints : tensor<2xi8> = #hone.cast<@small>
+  // CHECK: hone.weight @shaped : tensor<2x32x1xf32> = #hone.reshape<@turned>
+  hone.weight @shaped : tensor<2x32x1xf32> = #hone.reshape<@turned>
+  // CHECK: hone.weight @packed : tensor<1x4x16xf32> = #hone.pack<@joined, dims = [1], tiles = [16], order = [1, 0]>
+  hone.weight @packed : tensor<1x4x16xf32> = #hone.pack<@joined, dims = [1], tiles = [16], order = [1, 0]>
+  // CHECK: hone.weight @tiled : tensor<4x2x5x2xf32> = #hone.pack<@turned, dims = [0, 1], tiles = [5, 2]>
+  hone.weight @tiled : tensor<4x2x5x2xf32> = #hone.pack<@turned, dims = [0, 1], tiles = [5, 2]>
 
   // CHECK: hone.kernel @exp(%{{.*}}: tensor<?xf32> {hone.sizes = array<i64: 1>}, %{{.*}}: index) -> tensor<?xf32>
   hone.kernel @exp(%x: tensor<?xf32> {hone.sizes = array<i64: 1>}, %n: index) -> tensor<?xf32> {

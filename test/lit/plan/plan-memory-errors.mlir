@@ -44,3 +44,21 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
     return %1 : tensor<1152921504606846976xf32>
   }
 }
+
+// -----
+
+// Recipes and splats can claim more than any file holds.
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  hone.weight @half : tensor<144115188075855872xi8> = dense<1> : tensor<144115188075855872xi8>
+  // expected-error@+1 {{@w and the weights before it have more bytes than memory can address}}
+  hone.weight @w : tensor<288230376151711744xi8> = #hone.concat<[@half, @half], axis = 0>
+  hone.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
+    %0 = hone.neg %x : tensor<8xf32> -> tensor<8xf32>
+    hone.return %0 : tensor<8xf32>
+  }
+  func.func @main(%x: tensor<8xf32>) -> tensor<8xf32> {
+    %w = hone.use_weight @w : tensor<288230376151711744xi8>
+    %0 = hone.launch @k(%x) sizes() : (tensor<8xf32>) -> tensor<8xf32>
+    return %0 : tensor<8xf32>
+  }
+}

@@ -2,7 +2,6 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "compiler/codegen/cpu/Targets.h"
 #include "compiler/driver/Weights.h"
 #include "dialects/hone/Hone.h"
 #include "mlir/IR/MLIRContext.h"
@@ -65,7 +64,8 @@ protected:
     auto output = OutputFile::create(path("weights"));
     EXPECT_TRUE(bool(output));
     WeightSink sink(*output, totalBytes);
-    if (llvm::Error error = writeWeights(*module, sink))
+    WeightFiles files;
+    if (llvm::Error error = writeWeights(*module, files, sink))
       return "error: " + toString(std::move(error));
     auto digest = sink.finish();
     if (!digest)
@@ -105,11 +105,11 @@ TEST_F(WeightsTest, PlacesFilesAndConstantsByOffset) {
   EXPECT_EQ(bytes.substr(86), std::string(4, '\0'));
 }
 
-TEST_F(WeightsTest, JoinsAlongTheFirstDim) {
-  std::string bytes = write("hone.weight @a : tensor<1x2xf32> = " + file(4, 2) +
-                                "\nhone.weight @b : tensor<2x2xf32> = " + file(100, 4) +
-                                "\nhone.weight @j : tensor<3x2xf32> = #hone.join<[@b, @a]> {hone.offset = 0 : i64}",
-                            24);
+TEST_F(WeightsTest, JoinsAlongADim) {
+  std::string bytes = write(
+      "hone.weight @a : tensor<1x2xf32> = " + file(4, 2) + "\nhone.weight @b : tensor<2x2xf32> = " + file(100, 4) +
+          "\nhone.weight @j : tensor<3x2xf32> = #hone.concat<[@b, @a], axis = 0> {hone.offset = 0 : i64}",
+      24);
   ASSERT_EQ(bytes.size(), 24u) << bytes;
   for (int64_t i = 0; i < 4; ++i)
     EXPECT_EQ(floatAt(bytes, i), fileElement(100 + i));
@@ -139,10 +139,13 @@ TEST_F(WeightsTest, PacksPanelsAcrossSources) {
         columns += widths[i];
       }
       int64_t panels = llvm::divideCeil(columns, panel), total = panels * k * panel * 4;
+      ops += llvm::formatv("hone.weight @all : tensor<{0}x{1}xf32> = #hone.concat<[{2}], axis = {3}>\n",
+                           transposed ? columns : k, transposed ? k : columns, names, transposed ? 0 : 1)
+                 .str();
       ops +=
-          llvm::formatv("hone.weight @p : tensor<{0}x{1}x{2}xf32> = #hone.pack<[{3}], panel = {2}, transposed = {4}> "
+          llvm::formatv("hone.weight @p : tensor<{0}x{1}x{2}xf32> = #hone.pack<@all, dims = [{3}], tiles = [{2}]{4}> "
                         "{{hone.offset = 0 : i64}",
-                        panels, k, panel, names, transposed ? "true" : "false")
+                        panels, k, panel, transposed ? 0 : 1, transposed ? "" : ", order = [1, 0]")
               .str();
       std::string bytes = write(ops, total);
       ASSERT_EQ(int64_t(bytes.size()), total) << bytes;
@@ -177,9 +180,10 @@ TEST_F(WeightsTest, StreamsInWindows) {
   std::string bytes = write(source + " {hone.offset = 0 : i64}", large.size());
   EXPECT_TRUE(bytes == large) << StringRef(bytes).take_front(200).str();
 
-  std::string packed = llvm::formatv("{0}\nhone.weight @p : tensor<3x{1}x16xf32> = "
-                                     "#hone.pack<[@w], panel = 16, transposed = false> {{hone.offset = 0 : i64}",
-                                     source, k);
+  std::string packed =
+      llvm::formatv("{0}\nhone.weight @p : tensor<3x{1}x16xf32> = "
+                    "#hone.pack<@w, dims = [1], tiles = [16], order = [1, 0]> {{hone.offset = 0 : i64}",
+                    source, k);
   bytes = write(packed, 3 * k * panel * 4);
   ASSERT_EQ(int64_t(bytes.size()), 3 * k * panel * 4) << StringRef(bytes).take_front(200).str();
   for (int64_t i = 0; i < elements; i += 7) {
@@ -201,17 +205,8 @@ TEST_F(WeightsTest, RefusesWhatDoesNotFit) {
                   "\nhone.weight @v : tensor<2xf32> = " + file(0, 2) + " {hone.offset = 4 : i64}",
               16, "weight 'v': cannot be placed at offset 4");
   expectError("hone.weight @w : tensor<2xf32> = " + file(0, 2) + " {hone.offset = -4 : i64}", 16, "cannot be placed");
-  expectError("hone.weight @w : tensor<2xf32> = #hone.join<[@w, @w]>" + at, 1 << 20, "weight 'w'");
-  expectError("hone.weight @w : tensor<2xf32> = #hone.join<[@nothing]>" + at, 8, "'nothing', which is no weight");
-  expectError("hone.weight @s : tensor<2x2xf32> = " + file(0, 4) +
-                  "\nhone.weight @w : tensor<1x2x8xf32> = #hone.pack<[@s], panel = 8, transposed = false>" + at,
-              64, "panels of 8 columns, but x86-64-v3 wants 16");
-  expectError("hone.weight @s : tensor<2x2xf32> = " + file(0, 4) +
-                  "\nhone.weight @w : tensor<1x3x16xf32> = #hone.pack<[@s], panel = 16, transposed = false>" + at,
-              192, "'s' is no f32 matrix with k = 3");
-  expectError("hone.weight @s : tensor<2x2xf32> = " + file(0, 4) +
-                  "\nhone.weight @w : tensor<2x2x16xf32> = #hone.pack<[@s], panel = 16, transposed = false>" + at,
-              256, "another shape than what its recipe makes: [1, 2, 16]");
+  expectError("hone.weight @w : tensor<0xf32> = #hone.concat<[@w, @w], axis = 0>" + at, 0,
+              "weight 'w': its recipe is made of");
 }
 
 } // namespace

@@ -62,7 +62,8 @@ llvm::Expected<CompiledModule> CompiledModule::compile(ModuleOp original, String
   if (!bytes)
     return bytes.takeError();
   parts.weightBytes = *bytes;
-  parts.writeWeights = [&](WeightSink &sink) { return writeWeights(*module, sink); };
+  WeightFiles files;
+  parts.writeWeights = [&](WeightSink &sink) { return writeWeights(*module, files, sink); };
 
   SmallString<128> path;
   if (std::error_code error = llvm::sys::fs::createTemporaryFile("hone-reference", "so", path))

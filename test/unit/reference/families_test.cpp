@@ -227,8 +227,8 @@ TEST_F(Functions, WeightsChecksAndHostArithmetic) {
   auto module = mlir::parseSourceString<mlir::ModuleOp>(R"(
     hone.weight @file : tensor<2x3xf32> = #hone.file<"w.bin", offset = 0, length = 24>
     hone.weight @dense : tensor<1x3xf32> = dense<[[7.0, 8.0, 9.0]]> : tensor<1x3xf32>
-    hone.weight @joined : tensor<3x3xf32> = #hone.join<[@file, @dense]>
-    hone.weight @packed : tensor<2x2x2xf32> = #hone.pack<[@file], panel = 2, transposed = false>
+    hone.weight @joined : tensor<3x3xf32> = #hone.concat<[@file, @dense], axis = 0>
+    hone.weight @packed : tensor<2x2x2xf32> = #hone.pack<@file, dims = [1], tiles = [2], order = [1, 0]>
     func.func @main(%x: tensor<?xf32>, %n: tensor<1xi64>) -> (tensor<3x3xf32>, tensor<2x2x2xf32>, tensor<?xf32>) {
       %c0 = arith.constant 0 : index
       %c2 = arith.constant 2 : index

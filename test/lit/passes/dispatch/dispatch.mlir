@@ -2,7 +2,7 @@
 
 // A matmul on a weight takes the element-wise chain behind it; the weight is packed; batch and sequence are one dim.
 // CHECK-LABEL: module @epilogue
-// CHECK: hone.weight @w_packed : tensor<24x384x64xf32> = #hone.pack<[@w], panel = 64, transposed = false>
+// CHECK: hone.weight @w_packed : tensor<24x384x64xf32> = #hone.pack<@w, dims = [1], tiles = [64], order = [1, 0]>
 // CHECK: hone.kernel @k0_matmul_add_gelu(%[[X:.*]]: tensor<?x384xf32> {hone.sizes = array<i64: 3>}, %[[W:.*]]: tensor<24x384x64xf32>, %[[B:.*]]: tensor<1536xf32>, %{{.*}}: index) -> tensor<?x1536xf32>
 // CHECK:   %[[U:.*]] = hone.unpack %[[W]] dims [1] tiles [64] order [1, 0] : tensor<24x384x64xf32> -> tensor<384x1536xf32>
 // CHECK:   %[[P:.*]] = hone.matmul %[[X]], %[[U]] :

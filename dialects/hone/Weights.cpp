@@ -1,0 +1,313 @@
+// Weights: verification of what they are made of, and reading them.
+//
+// A stage file may say anything about weights, so nothing that a recipe says is believed before it was checked.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "dialects/hone/Weights.h"
+#include "mlir/IR/Threading.h"
+#include "llvm/ADT/SetVector.h"
+#include <cstring>
+
+using namespace mlir;
+using namespace hone;
+
+WeightSource *WeightSource::get(MLIRContext *context) {
+  auto *dialect = context->getLoadedDialect<HoneDialect>();
+  return dialect ? dialect->weightSource.get() : nullptr;
+}
+void WeightSource::give(MLIRContext &context, std::shared_ptr<WeightSource> source) {
+  context.getOrLoadDialect<HoneDialect>()->weightSource = std::move(source);
+}
+
+static RankedTensorType typeOf(WeightOp weight) { return cast<RankedTensorType>(weight.getType()); }
+
+//===-- Verification --------------------------------------------------------------------------------------------===//
+
+LogicalResult WeightOp::verify() {
+  RankedTensorType type = typeOf(*this);
+  if (!type.hasStaticShape())
+    return emitOpError("wants static dims, got ") << type;
+  std::optional<int64_t> bytes = bytesOfWeight(type);
+  if (!bytes)
+    return emitOpError("has more elements than a file can hold: ") << type;
+  if (auto file = dyn_cast<FileAttr>(getSource())) {
+    if (file.getOffset() < 0 || file.getLength() != *bytes)
+      return emitOpError("has ") << file.getLength() << " bytes, but its type needs " << *bytes;
+    return success();
+  }
+  if (auto dense = dyn_cast<DenseElementsAttr>(getSource()))
+    return dense.getType() == type ? success() : emitOpError("has a source of another type: ") << dense.getType();
+  if (!isa<WeightRecipeAttrInterface>(getSource()))
+    return emitOpError("has a source of an unknown kind: ") << getSource();
+  return success();
+}
+
+LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &tables) {
+  auto recipe = dyn_cast<WeightRecipeAttrInterface>(getSource());
+  if (!recipe)
+    return success();
+  auto emitError = [&] { return emitOpError() << "@" << getSymName() << " = " << recipe << " "; };
+  SmallVector<RankedTensorType> types;
+  for (FlatSymbolRefAttr name : recipe.getSourceNames()) {
+    auto source = tables.lookupNearestSymbolFrom<WeightOp>(*this, name);
+    if (!source)
+      return emitError() << "is made of " << name << ", which is no weight";
+    types.push_back(typeOf(source));
+    if (!bytesOfWeight(types.back()) || !types.back().hasStaticShape())
+      return success(); // it has its own error
+  }
+  FailureOr<RankedTensorType> type = recipe.inferType(types, typeOf(*this), emitError);
+  if (failed(type))
+    return failure();
+  if (*type != typeOf(*this))
+    return emitError() << "makes " << *type << ", but the weight is " << getType();
+  return success();
+}
+
+LogicalResult UseWeightOp::verifySymbolUses(SymbolTableCollection &tables) {
+  auto weight = tables.lookupNearestSymbolFrom<WeightOp>(*this, getWeightAttr());
+  if (!weight)
+    return emitOpError("names no weight: ") << getWeightAttr();
+  if (weight.getType() != getOutput().getType())
+    return emitOpError("has type ") << getOutput().getType() << ", but the weight is " << weight.getType();
+  return success();
+}
+
+/// `chain` holds weights each of which is made of the next; the last one of `again`, which is among them.
+static LogicalResult reportCycle(ArrayRef<WeightOp> chain, WeightOp again) {
+  chain = chain.drop_front(llvm::find(chain, again) - chain.begin());
+  InFlightDiagnostic error = again.emitOpError("@") << again.getSymName() << " is made of itself";
+  constexpr size_t most = 8;
+  for (WeightOp weight : chain.drop_front().take_front(most))
+    error << ", by @" << weight.getSymName();
+  if (chain.size() > most + 1)
+    error << " and " << chain.size() - most - 1 << " more";
+  return error << "; a recipe wants weights that are there without it";
+}
+
+static LogicalResult reportDepth(WeightOp weight) {
+  return weight.emitOpError("@") << weight.getSymName() << " is the last of more than " << kMaxRecipeDepth
+                                 << " recipes that follow each other; write what one of them makes to a file, and make "
+                                    "that the source of the next (#hone.file)";
+}
+
+FailureOr<llvm::DenseMap<Operation *, unsigned>> hone::checkRecipes(ModuleOp module) {
+  SymbolTable symbols(module);
+  llvm::DenseMap<Operation *, unsigned> depths;
+  // Depth first, without recursion: a file may hold chains of any length.
+  struct Step {
+    SmallVector<FlatSymbolRefAttr> left; ///< sources that were not looked at yet
+    unsigned depth = 0;
+  };
+  SmallVector<WeightOp> chain;
+  std::vector<Step> steps;
+  llvm::DenseSet<Operation *> open;
+  auto enter = [&](WeightOp weight) {
+    auto recipe = dyn_cast<WeightRecipeAttrInterface>(weight.getSource());
+    chain.push_back(weight);
+    steps.push_back({recipe ? recipe.getSourceNames() : SmallVector<FlatSymbolRefAttr>(), 0});
+    open.insert(weight);
+  };
+  for (auto root : module.getOps<WeightOp>()) {
+    if (!depths.contains(root))
+      enter(root);
+    while (!chain.empty()) {
+      WeightOp weight = chain.back();
+      Step &step = steps.back();
+      if (step.left.empty()) {
+        bool isRecipe = isa<WeightRecipeAttrInterface>(weight.getSource());
+        depths[weight] = isRecipe ? step.depth + 1 : 0;
+        if (depths[weight] > kMaxRecipeDepth)
+          return reportDepth(weight);
+        open.erase(weight);
+        chain.pop_back();
+        steps.pop_back();
+        continue;
+      }
+      auto source = symbols.lookup<WeightOp>(step.left.back().getValue());
+      if (!source)
+        return weight.emitOpError("@") << weight.getSymName() << " is made of " << step.left.back()
+                                       << ", which is no weight";
+      if (auto known = depths.find(source); known != depths.end()) {
+        step.depth = std::max(step.depth, known->second);
+        step.left.pop_back();
+      } else if (open.contains(source)) {
+        return reportCycle(chain, source);
+      } else {
+        enter(source); // and look again
+      }
+    }
+  }
+  return depths;
+}
+
+//===-- Reading -------------------------------------------------------------------------------------------------===//
+
+/// Elements in memory: those of a file, or of an attribute. Of a splat there is one.
+class WeightReader::Leaf : public WeightElements {
+public:
+  Leaf(StringRef bytes, int64_t elementBytes, bool isSplat = false)
+      : bytes(bytes.data()), elementBytes(elementBytes), isSplat(isSplat) {}
+  Leaf(DenseElementsAttr dense);
+
+  void read(ElementRun run, char *to) const override;
+
+private:
+  template <typename T> void gather(ElementRun run, char *to) const {
+    const char *from = bytes + run.first * int64_t(sizeof(T));
+    for (int64_t i = 0; i < run.count; ++i, from += run.step * int64_t(sizeof(T)), to += sizeof(T))
+      std::memcpy(to, from, sizeof(T));
+  }
+
+  std::string owned;
+  const char *bytes;
+  int64_t elementBytes;
+  bool isSplat;
+};
+
+WeightReader::Leaf::Leaf(DenseElementsAttr dense)
+    : elementBytes(bytesOfElement(dense.getElementType())), isSplat(dense.isSplat()) {
+  // An attribute packs bools into bits.
+  if (!dense.getElementType().isInteger(1))
+    owned.assign(dense.getRawData().begin(), dense.getRawData().end());
+  else if (isSplat)
+    owned = dense.getSplatValue<bool>() ? '\1' : '\0';
+  else
+    for (bool element : dense.getValues<bool>())
+      owned += element ? '\1' : '\0';
+  bytes = owned.data();
+}
+
+void WeightReader::Leaf::read(ElementRun run, char *to) const {
+  if (isSplat)
+    run.first = run.step = 0;
+  else if (run.step == 1)
+    return (void)std::memcpy(to, bytes + run.first * elementBytes, run.count * elementBytes);
+  switch (elementBytes) {
+  case 1:
+    return gather<uint8_t>(run, to);
+  case 2:
+    return gather<uint16_t>(run, to);
+  case 4:
+    return gather<uint32_t>(run, to);
+  default:
+    assert(elementBytes == 8 && "an element type of the dialect");
+    return gather<uint64_t>(run, to);
+  }
+}
+
+class WeightReader::Recipe : public WeightElements {
+public:
+  Recipe(std::unique_ptr<RecipeEvaluator> evaluator, SmallVector<const WeightElements *> sources)
+      : evaluator(std::move(evaluator)), sources(std::move(sources)) {}
+
+  void read(ElementRun run, char *to) const override {
+    if (run.count > 0)
+      evaluator->evaluate(run, sources, to);
+  }
+
+private:
+  std::unique_ptr<RecipeEvaluator> evaluator;
+  SmallVector<const WeightElements *> sources;
+};
+
+struct WeightReader::Entry {
+  std::unique_ptr<WeightElements> elements;
+  unsigned depth = 0;
+  StringRef mapped; ///< of a file: its bytes
+  llvm::SmallSetVector<FileAttr, 2> files;
+};
+
+static llvm::Error weightError(WeightOp weight, const Twine &text) {
+  return llvm::createStringError("weight '" + weight.getSymName() + "': " + text);
+}
+
+WeightReader::WeightReader(SymbolTable &symbols, WeightSource &source) : symbols(symbols), source(source) {}
+WeightReader::~WeightReader() = default;
+
+llvm::Error WeightReader::prepareRecipe(WeightOp weight, WeightRecipeAttrInterface recipe, unsigned depth,
+                                        Entry &entry) {
+  SmallVector<const WeightElements *> sources;
+  SmallVector<RankedTensorType> types;
+  for (FlatSymbolRefAttr name : recipe.getSourceNames()) {
+    auto origin = symbols.lookup<WeightOp>(name.getValue());
+    if (!origin)
+      return weightError(weight, "is made of '" + name.getValue() + "', which is no weight");
+    llvm::Expected<Entry *> prepared = prepare(origin, depth + 1);
+    if (!prepared)
+      return prepared.takeError();
+    sources.push_back((*prepared)->elements.get());
+    types.push_back(typeOf(origin));
+    entry.depth = std::max(entry.depth, (*prepared)->depth + 1);
+    entry.files.insert((*prepared)->files.begin(), (*prepared)->files.end());
+  }
+  entry.elements = std::make_unique<Recipe>(recipe.prepare(types, typeOf(weight)), std::move(sources));
+  return llvm::Error::success();
+}
+
+llvm::Expected<WeightReader::Entry *> WeightReader::prepare(WeightOp weight, unsigned depth) {
+  auto found = entries.find(weight);
+  unsigned below = found == entries.end() ? 0 : found->second->depth;
+  if (depth + below > kMaxRecipeDepth)
+    return weightError(weight, "its recipe is made of itself, or the last of more than " + Twine(kMaxRecipeDepth) +
+                                   " that follow each other");
+  if (found != entries.end())
+    return found->second.get();
+  auto entry = std::make_unique<Entry>();
+  int64_t elementBytes = bytesOfElement(typeOf(weight).getElementType());
+  if (auto file = dyn_cast<FileAttr>(weight.getSource())) {
+    llvm::Expected<StringRef> bytes = source.open(file);
+    if (!bytes)
+      return weightError(weight, toString(bytes.takeError()));
+    entry->mapped = *bytes;
+    entry->files.insert(file);
+    entry->elements = std::make_unique<Leaf>(*bytes, elementBytes);
+  } else if (auto dense = dyn_cast<DenseElementsAttr>(weight.getSource())) {
+    entry->elements = std::make_unique<Leaf>(dense);
+  } else if (llvm::Error error =
+                 prepareRecipe(weight, cast<WeightRecipeAttrInterface>(weight.getSource()), depth, *entry)) {
+    return error;
+  }
+  return (entries[weight] = std::move(entry)).get();
+}
+
+llvm::Expected<const WeightElements &> WeightReader::open(WeightOp weight) {
+  llvm::Expected<Entry *> entry = prepare(weight, 0);
+  if (!entry)
+    return entry.takeError();
+  return *(*entry)->elements;
+}
+
+llvm::Error WeightReader::stream(WeightOp weight, llvm::function_ref<llvm::Error(StringRef)> consume) {
+  llvm::Expected<Entry *> prepared = prepare(weight, 0);
+  if (!prepared)
+    return prepared.takeError();
+  const Entry &entry = **prepared;
+  int64_t elementBytes = bytesOfElement(typeOf(weight).getElementType());
+  int64_t count = typeOf(weight).getNumElements(), window = std::min(count, windowBytes / elementBytes);
+  std::unique_ptr<char[]> buffer;
+  if (entry.mapped.empty())
+    buffer.reset(new char[window * elementBytes]);
+  for (int64_t begin = 0; begin < count; begin += window) {
+    int64_t size = std::min(window, count - begin);
+    StringRef bytes(buffer.get(), size * elementBytes);
+    if (!buffer) {
+      bytes = entry.mapped.substr(begin * elementBytes, size * elementBytes);
+    } else {
+      constexpr int64_t part = 1 << 16; // elements: enough to be worth a thread
+      parallelFor(weight.getContext(), 0, llvm::divideCeil(size, part), [&](size_t i) {
+        int64_t first = int64_t(i) * part;
+        entry.elements->read({begin + first, 1, std::min(part, size - first)}, buffer.get() + first * elementBytes);
+      });
+    }
+    if (llvm::Error error = consume(bytes))
+      return error;
+    if (!buffer)
+      source.release(*entry.files.begin(), begin * elementBytes, size * elementBytes);
+    else
+      for (FileAttr file : entry.files)
+        source.release(file, 0, file.getLength());
+  }
+  return llvm::Error::success();
+}
