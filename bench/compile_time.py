@@ -6,8 +6,8 @@
 Kinds of models: `layers` (MatMul, Add, Relu, Add, LayerNormalization, with weights of their own), `chain` (of
 element-wise operators), `shapes` (arithmetic on a dim), `concats` (each result a dim longer), `join` (one Concat
 of as many inputs), `pads` (one after the other), `wide` (as many inputs and outputs as operators), `initializers`
-(constants of different sizes, each used once), `functions` (each calls the next one, 30 deep), `calls` (100 functions,
-called over and over), `decoder` (layers like Llama's: RMS norm, grouped-query attention with rotary embedding and a
+(constants of different sizes, each used once), `moved` (constants that are transposed), `functions` (each calls the
+next one, 30 deep), `calls` (100 functions, called over and over), `decoder` (layers like Llama's: RMS norm, grouped-query attention with rotary embedding and a
 cache, SwiGLU; 32 layers are 2,054 nodes). Sizes are numbers of nodes, as nearly as the kind allows. Several --hone
 are measured in turn. A figure is the least of --repeat runs, user time of all threads. With --limit it exits 1 where
 twice the nodes take more than RATIO times as long.
@@ -101,6 +101,20 @@ def initializers(count):
         nodes.append(helper.make_node("Concat", ["x", *names], [f"y{i}"], axis=0))
     outputs = [tensor(node.output[0], [f"m{i}", WIDTH]) for i, node in enumerate(nodes)]
     weights = [numpy_helper.from_array(constant, f"c{i}") for i, constant in enumerate(constants)]
+    return model(nodes, [tensor("x", ["n", WIDTH])], outputs, weights)
+
+
+def moved(count):
+    """Weights of which each is read through a transposition."""
+    random = np.random.default_rng(0)
+    weights, nodes, outputs = [], [], []
+    for i in range(count // 10):
+        for j in range(9):
+            array = random.standard_normal((WIDTH, 40)).astype(np.float32)
+            weights.append(numpy_helper.from_array(array, f"w{i}_{j}"))
+            nodes.append(helper.make_node("Transpose", [f"w{i}_{j}"], [f"t{i}_{j}"]))
+        nodes.append(helper.make_node("Concat", ["x", *(f"t{i}_{j}" for j in range(9))], [f"y{i}"], axis=0))
+        outputs.append(tensor(f"y{i}", [f"m{i}", WIDTH]))
     return model(nodes, [tensor("x", ["n", WIDTH])], outputs, weights)
 
 
@@ -225,7 +239,7 @@ def decoder(count):
 
 KINDS = {
     make.__name__: make
-    for make in (layers, chain, shapes, concats, join, pads, wide, initializers, functions, calls, decoder)
+    for make in (layers, chain, shapes, concats, join, pads, wide, initializers, moved, functions, calls, decoder)
 }
 
 

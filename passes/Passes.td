@@ -56,6 +56,34 @@ def FusePatterns : Pass<"hone-fuse-patterns", "mlir::ModuleOp"> {
   let dependentDialects = ["hone::HoneDialect"];
 }
 
+//===-- weights ------------------------------------------------------------------------------------------------===//
+
+def FoldWeights : Pass<"hone-fold-weights", "mlir::ModuleOp"> {
+  let summary = "Ops on weights become weights: recipes that are evaluated once, when the artefact is written";
+  let description = [{
+    Transpositions, slices, concatenations, casts and reshapes whose operands are weights (small constants among them) and whose
+    parameters are known, also chains of them. Equal ones share a new weight.
+    ```mlir
+    hone.weight @w : tensor<384x1536xf32> = #hone.file<"model.onnx", offset = 1024, length = 2359296>
+    %0 = hone.use_weight @w : tensor<384x1536xf32>
+    %1 = hone.transpose %0 [1, 0] : tensor<384x1536xf32> -> tensor<1536x384xf32>
+    ```
+    becomes
+    ```mlir
+    hone.weight @w_transpose : tensor<1536x384xf32> = #hone.transpose<@w, [1, 0]>
+    %1 = hone.use_weight @w_transpose : tensor<1536x384xf32>
+    ```
+    A weight that nothing reads any more is not written. Where the results are larger than the weights that go (a cast to a
+    wider type, a weight that is read as it is, too, or joined with itself), the library grows: the largest results stay ops then,
+    and a remark (`weights`) says so.
+  }];
+  let options = [
+    Option<"growthLimit", "growth-limit", "int64_t", /*default=*/"65536",
+           "how much larger results that share weights may make the artefact, in bytes">,
+    Option<"totalGrowthLimit", "total-growth-limit", "int64_t", /*default=*/"1048576", "the same, of all together">];
+  let dependentDialects = ["hone::HoneDialect"];
+}
+
 //===-- taps ----------------------------------------------------------------------------------------------------===//
 
 def InsertTaps : Pass<"hone-insert-taps", "mlir::ModuleOp"> {

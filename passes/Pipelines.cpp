@@ -16,6 +16,7 @@ void hone::buildSimplifyPipeline(OpPassManager &manager) {
   manager.addPass(createSimplifyShapes());    // takes reshapes away from between the ops of a pattern
   manager.addPass(createCanonicalizerPass()); // joins the transpositions that now follow each other
   manager.addPass(createCSEPass());           // `x - mean(x)` written twice is one value, as patterns expect
+  manager.addPass(createFoldWeights());       // patterns and all behind them see weights, and no ops that move them
   manager.addPass(createFusePatterns());      // before anything that asks for costs
   manager.addPass(createCanonicalizerPass()); // attention's own transpositions cancel those of the model
   manager.addPass(createCSEPass());           // heads that share a mask share it again

@@ -62,12 +62,12 @@ units() { # units CTEST-ARGUMENT…: the tests that CMake knows
 
 models() {
   local program code=0
-  for program in compare_minilm bad_inputs bad_files stages keep kernels numerics dims runs old_versions; do
+  for program in compare_minilm bad_inputs bad_files stages keep kernels numerics dims runs old_versions weights; do
     "$python" "test/models/$program.py" --junit "$results/models-$program.xml" || code=1
   done
   # Twice the model may take 2.3 times as long to compile.
   plain models-compile-time "$python" bench/compile_time.py --sizes 2500,5000 \
-    --kinds layers,chain,shapes,initializers,functions,calls,join,decoder --repeat 3 --limit 2.3 || code=1
+    --kinds layers,chain,shapes,initializers,moved,functions,calls,join,decoder --repeat 3 --limit 2.3 || code=1
   return $code
 }
 
