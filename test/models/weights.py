@@ -166,7 +166,7 @@ def check_typed_fields(checks, folder):
 
 
 def check_stores(checks, folder):
-    """A stage without its values says which file it misses, for which weight, and what to do; nothing is left behind."""
+    """A stage without its values says which file it misses, for which weight, and what to do; nothing else is left."""
     array = np.arange(3000, dtype=np.int32)
     x = [value("i", "k", dtype=TensorProto.INT64)]
     y = [value("y", "k", dtype=TensorProto.INT32)]
