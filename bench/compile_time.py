@@ -7,10 +7,10 @@ Kinds of models: `layers` (MatMul, Add, Relu, Add, LayerNormalization, with weig
 element-wise operators), `shapes` (arithmetic on a dim), `concats` (each result a dim longer), `join` (one Concat
 of as many inputs), `pads` (one after the other), `wide` (as many inputs and outputs as operators), `initializers`
 (constants of different sizes, each used once), `moved` (constants that are transposed), `functions` (each calls the
-next one, 30 deep), `calls` (100 functions, called over and over), `decoder` (layers like Llama's: RMS norm, grouped-query attention with rotary embedding and a
-cache, SwiGLU; 32 layers are 2,054 nodes). Sizes are numbers of nodes, as nearly as the kind allows. Several --hone
-are measured in turn. A figure is the least of --repeat runs, user time of all threads. With --limit it exits 1 where
-twice the nodes take more than RATIO times as long.
+next one, 30 deep), `calls` (100 functions, called over and over), `decoder` (layers like Llama's: RMS norm,
+grouped-query attention with rotary embedding and a cache, SwiGLU; 32 layers are 2,054 nodes). Sizes are numbers of
+nodes, as nearly as the kind allows. Several --hone are measured in turn. A figure is the least of --repeat runs, user
+time of all threads. With --limit it exits 1 where twice the nodes take more than RATIO times as long.
 
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
