@@ -4,13 +4,13 @@
     compile_time.py [--hone FILE]... [--kinds NAMES] [--sizes N,N,...] [--repeat N] [--limit RATIO] [--json FILE]
 
 Kinds of models: `layers` (MatMul, Add, Relu, Add, LayerNormalization, with weights of their own), `chain` (of
-element-wise operators), `shapes` (arithmetic on a dim), `concats` (each result a dim longer), `join` (one Concat
-of as many inputs), `pads` (one after the other), `wide` (as many inputs and outputs as operators), `initializers`
-(constants of different sizes, each used once), `moved` (constants that are transposed), `functions` (each calls the
-next one, 30 deep), `calls` (100 functions, called over and over), `decoder` (layers like Llama's: RMS norm,
-grouped-query attention with rotary embedding and a cache, SwiGLU; 32 layers are 2,054 nodes). Sizes are numbers of
-nodes, as nearly as the kind allows. Several --hone are measured in turn. A figure is the least of --repeat runs, user
-time of all threads. With --limit it exits 1 where twice the nodes take more than RATIO times as long.
+element-wise operators), `shapes` (arithmetic on a dim), `concats` (each result a dim longer), `join` (one Concat of as
+many inputs), `pads` (one after the other), `wide` (as many inputs and outputs as operators), `initializers` (constants
+of different sizes, each used once), `moved` (constants that are transposed and cast), `functions` (each calls the next
+one, 30 deep), `calls` (100 functions, called over and over), `decoder` (layers like Llama's: RMS norm, grouped-query
+attention with rotary embedding and a cache, SwiGLU; 32 layers are 2,054 nodes). Sizes are numbers of nodes, as nearly
+as the kind allows. Several --hone are measured in turn. A figure is the least of --repeat runs, user time of all
+threads. With --limit it exits 1 where twice the nodes take more than RATIO times as long.
 
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
@@ -105,15 +105,15 @@ def initializers(count):
 
 
 def moved(count):
-    """Weights of which each is read through a transposition."""
+    """Weights of which each is read through a transposition and a cast, four at a time."""
     random = np.random.default_rng(0)
     weights, nodes, outputs = [], [], []
-    for i in range(count // 10):
-        for j in range(9):
-            array = random.standard_normal((WIDTH, 40)).astype(np.float32)
-            weights.append(numpy_helper.from_array(array, f"w{i}_{j}"))
-            nodes.append(helper.make_node("Transpose", [f"w{i}_{j}"], [f"t{i}_{j}"]))
-        nodes.append(helper.make_node("Concat", ["x", *(f"t{i}_{j}" for j in range(9))], [f"y{i}"], axis=0))
+    for i in range(count // 9):
+        for name in (f"{i}_{j}" for j in range(4)):
+            weights.append(numpy_helper.from_array(random.standard_normal((WIDTH, 40)), f"w{name}"))
+            nodes.append(helper.make_node("Transpose", [f"w{name}"], [f"t{name}"]))
+            nodes.append(helper.make_node("Cast", [f"t{name}"], [f"c{name}"], to=TensorProto.FLOAT))
+        nodes.append(helper.make_node("Concat", ["x", *(f"c{i}_{j}" for j in range(4))], [f"y{i}"], axis=0))
         outputs.append(tensor(f"y{i}", [f"m{i}", WIDTH]))
     return model(nodes, [tensor("x", ["n", WIDTH])], outputs, weights)
 
