@@ -14,6 +14,7 @@ document() { "$llvm/bin/mlir-tblgen" -I . -I dialects/hone -I "$llvm/include" "$
 document -gen-dialect-doc dialects/hone/HoneBase.td -o "$out/dialect/index.md"
 {
   document -gen-attrdef-doc dialects/hone/Program.td
+  document -gen-attrdef-doc dialects/hone/Weights.td
   document -gen-enum-doc dialects/hone/Reduce.td
 } >"$out/dialect/attributes.md"
 for file in dialects/hone/*.td; do

@@ -12,6 +12,8 @@ def Hone_FileAttr : Hone_Attr<"File", "file"> {
     is the store of values that this very process has computed; in a stage file they lie beside it.
     ```mlir
     #hone.file<"model.onnx", offset = 1024, length = 2359296>
+    ```
+    ```mlir
     #hone.file<"hone.mlir.weights", offset = 0, length = 3, digest = "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85">
     ```
   }];
@@ -95,6 +97,8 @@ def Hone_PackAttr : Hone_RecipeAttr<"Pack", "pack"> {
     A matrix [k, n] cut into column panels, and one [n, k] to the same [ceil(n / 16), k, 16]:
     ```mlir
     #hone.pack<@w, dims = [1], tiles = [16], order = [1, 0]>
+    ```
+    ```mlir
     #hone.pack<@w_transpose, dims = [0], tiles = [16]>
     ```
   }];
