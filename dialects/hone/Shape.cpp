@@ -227,6 +227,16 @@ bool TileLayout::fits(int64_t rank) const {
   return dims.size() == tiles.size() && isPermutation(dims) && isPermutation(order) &&
          (order.empty() || int64_t(order.size()) == rank) && llvm::all_of(tiles, [](int64_t tile) { return tile > 0; });
 }
+TileLayout TileLayout::ofTransposed(ArrayRef<int64_t> permutation) const {
+  TileLayout own{{}, tiles, {}};
+  for (int64_t dim : dims)
+    own.dims.push_back(permutation[dim]);
+  for (int64_t i = 0, rank = permutation.size(); i < rank; ++i)
+    own.order.push_back(permutation[dimAt(i)]);
+  if (llvm::is_sorted(own.order))
+    own.order.clear();
+  return own;
+}
 SmallVector<int64_t> TileLayout::packedShape(ArrayRef<int64_t> shape) const {
   SmallVector<int64_t> pieces(shape), packed;
   for (auto [dim, tile] : llvm::zip_equal(dims, tiles))

@@ -83,6 +83,12 @@ bool Structure::readsOnce(unsigned operand) const {
   return true;
 }
 
+bool Structure::choosesFrom(unsigned operand) const {
+  return llvm::any_of(operands[operand], [&](const FactoredDim &dim) {
+    return llvm::any_of(dim.factors, [&](unsigned factor) { return !isIterated(factor); });
+  });
+}
+
 bool Structure::isAligned(unsigned operand) const {
   return llvm::equal(operands[operand], results[0],
                      [](const FactoredDim &a, const FactoredDim &b) { return a.factors == b.factors; });
@@ -151,22 +157,19 @@ double hone::defaultFlopsPerPoint(Operation *op) {
 OpFoldResult hone::defaultBytes(Operation *op, ShapeBuilder &shapes) {
   Structure structure = cast<StructureOpInterface>(op).getStructure(shapes);
   OpFoldResult points = structure.points(shapes), total = shapes.constant(0);
-  auto add = [&](Value tensor, const FactoredDims &dims) {
+  auto add = [&](Value tensor, bool isChosenFrom) {
     OpFoldResult elements = shapes.elementCount(tensor);
     // Of what an op chooses from, it touches an element at each position at most.
-    bool isChosenFrom = llvm::any_of(dims, [&](const FactoredDim &dim) {
-      return llvm::any_of(dim.factors, [&](unsigned factor) { return !structure.isIterated(factor); });
-    });
     if (isChosenFrom)
       elements = shapes.min(elements, points);
     int64_t bytes = llvm::divideCeil(elementTypeOf(tensor).getIntOrFloatBitWidth(), 8);
     total = shapes.add(total, shapes.mul(elements, shapes.constant(bytes)));
   };
-  for (auto [operand, dims] : llvm::zip_equal(op->getOperands(), structure.operands))
+  for (auto [i, operand] : llvm::enumerate(op->getOperands()))
     if (isTensor(operand))
-      add(operand, dims);
-  for (auto [result, dims] : llvm::zip_equal(op->getResults(), structure.results))
-    add(result, dims);
+      add(operand, structure.choosesFrom(i));
+  for (Value result : op->getResults())
+    add(result, /*isChosenFrom=*/false);
   return total;
 }
 

@@ -78,6 +78,8 @@ struct Structure {
   /// Whether the op reads each element of an operand at most once a walk over its iteration space: the operand has all
   /// of the factors that are iterated, or parts of them.
   bool readsOnce(unsigned operand) const;
+  /// Whether the op chooses what it reads of an operand: the operand has factors that are not iterated.
+  bool choosesFrom(unsigned operand) const;
   /// Whether the dims of an operand are those of the first result, in order, but for their extents.
   bool isAligned(unsigned operand) const;
   /// Positions of the iteration space.

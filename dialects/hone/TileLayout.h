@@ -21,6 +21,8 @@ struct TileLayout {
   }
   /// Dim i of the memory, tiles apart, is this dim of the tensor.
   int64_t dimAt(int64_t i) const { return order.empty() ? i : order[i]; }
+  /// The layout of a tensor whose transposition, dim i being dim permutation[i] of it, has this one.
+  TileLayout ofTransposed(llvm::ArrayRef<int64_t> permutation) const;
   /// The sizes in memory of a tensor of this shape.
   llvm::SmallVector<int64_t> packedShape(llvm::ArrayRef<int64_t> shape) const;
   /// Whether the layout is one of tensors of this rank: each dim cut once, by tiles of at least an element.

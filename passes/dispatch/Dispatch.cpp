@@ -7,6 +7,7 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "passes/Passes.h"
+#include "passes/dispatch/LayOutWeights.h"
 #include "passes/dispatch/Outline.h"
 
 namespace hone {
@@ -42,32 +43,6 @@ static void moveConstantsToWeights(ModuleOp module, func::FuncOp main, const Tar
     constant.replaceAllUsesWith(use);
     constant.erase();
   }
-}
-
-/// Weights get the layout that the kernel of their reader wants.
-static void layOutWeights(ModuleOp module, func::FuncOp main, const TargetModel &model, TargetAttr target) {
-  SymbolTable symbols(module);
-  llvm::DenseMap<Attribute, WeightOp> packed; // recipe -> weight
-  main.walk([&](StructureOpInterface op) {
-    for (OpOperand &operand : op->getOpOperands()) {
-      auto use = operand.get().getDefiningOp<UseWeightOp>();
-      std::optional<TileLayout> layout = use ? model.layoutOf(target, op, operand.getOperandNumber()) : std::nullopt;
-      if (!layout)
-        continue;
-      auto type = cast<RankedTensorType>(use.getOutput().getType());
-      auto packedType = RankedTensorType::get(layout->packedShape(type.getShape()), type.getElementType());
-      auto recipe = PackAttr::get(module.getContext(), use.getWeightAttr(), layout->dims, layout->tiles, layout->order);
-      OpBuilder builder(main);
-      WeightOp &weight = packed[recipe];
-      if (!weight) {
-        weight = WeightOp::create(builder, use.getLoc(), (use.getWeight() + "_packed").str(), packedType, recipe);
-        symbols.insert(weight);
-      }
-      builder.setInsertionPoint(op);
-      auto packedUse = UseWeightOp::create(builder, use.getLoc(), packedType, weight.getSymName());
-      operand.set(UnpackOp::create(builder, use.getLoc(), type, packedUse, layout->dims, layout->tiles, layout->order));
-    }
-  });
 }
 
 /// Values that are tapped become results, under the tap's name.

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "passes/dispatch/LayOutWeights.h"
+#include "passes/dispatch/Grouping.h"
+
+using namespace mlir;
+using namespace hone;
+
+namespace {
+class WeightLayouts {
+public:
+  WeightLayouts(ModuleOp module, func::FuncOp main, const TargetModel &model, TargetAttr target)
+      : symbols(module), main(main), model(model), target(target) {}
+
+  void run() {
+    main.walk([&](StructureOpInterface op) {
+      for (OpOperand &operand : op->getOpOperands())
+        if (operand.get().getDefiningOp<UseWeightOp>())
+          if (std::optional<TileLayout> layout = model.layoutOf(target, op, operand.getOperandNumber()))
+            layOut(operand, *layout);
+    });
+    for (UseWeightOp use : llvm::make_early_inc_range(main.getOps<UseWeightOp>()))
+      if (auto found = formOf.find(use.getWeightAttr()); found != formOf.end())
+        share(use, found->second);
+  }
+
+private:
+  /// A weight in tiles, and the layout of the weight that it was made of.
+  struct Packed {
+    WeightOp weight;
+    TileLayout layout;
+  };
+
+  void layOut(OpOperand &operand, const TileLayout &layout) {
+    auto use = operand.get().getDefiningOp<UseWeightOp>();
+    auto type = cast<RankedTensorType>(use.getOutput().getType());
+    // What a transposition moves, the packing can move: one copy serves readers of both.
+    FlatSymbolRefAttr source = use.getWeightAttr();
+    TileLayout ofSource = layout;
+    if (auto transpose = dyn_cast<TransposeAttr>(symbols.lookup<WeightOp>(source.getValue()).getSource())) {
+      source = transpose.getSource();
+      ofSource = layout.ofTransposed(transpose.getPermutation());
+    }
+    auto recipe = PackAttr::get(main.getContext(), source, ofSource.dims, ofSource.tiles, ofSource.order);
+    WeightOp &weight = packed[recipe];
+    if (!weight) {
+      auto packedType = RankedTensorType::get(layout.packedShape(type.getShape()), type.getElementType());
+      OpBuilder builder(main);
+      weight = WeightOp::create(builder, use.getLoc(), (source.getValue() + "_packed").str(), packedType, recipe);
+      symbols.insert(weight);
+      formOf.try_emplace(source, Packed{weight, ofSource});
+    }
+    show(operand, weight, layout);
+  }
+
+  /// Makes `operand` read `weight`, whose tiles have this layout.
+  void show(OpOperand &operand, WeightOp weight, const TileLayout &layout) {
+    OpBuilder builder(operand.getOwner());
+    Location loc = operand.get().getLoc();
+    auto use = UseWeightOp::create(builder, loc, weight.getType(), weight.getSymName());
+    operand.set(UnpackOp::create(builder, loc, operand.get().getType(), use, layout.dims, layout.tiles, layout.order));
+  }
+
+  /// Readers of a weight that another one has packed take this form, if they touch little of it and generic code
+  /// computes where it lies.
+  void share(UseWeightOp use, const Packed &form) {
+    OpBuilder builder(use);
+    ShapeBuilder shapes(builder);
+    auto readsLittle = [&](OpOperand &operand) {
+      auto reader = dyn_cast<StructureOpInterface>(operand.getOwner());
+      return reader && runsInKernel(reader) && !model.hasKernelOfItsOwn(target, reader) &&
+             reader.getStructure(shapes).choosesFrom(operand.getOperandNumber());
+    };
+    if (llvm::all_of(use->getUses(), readsLittle))
+      for (OpOperand &operand : llvm::make_early_inc_range(use->getUses()))
+        show(operand, form.weight, form.layout);
+  }
+
+  SymbolTable symbols;
+  func::FuncOp main;
+  const TargetModel &model;
+  TargetAttr target;
+  llvm::DenseMap<Attribute, WeightOp> packed; // by recipe
+  llvm::DenseMap<Attribute, Packed> formOf;   // of a weight: the first one
+};
+} // namespace
+
+void hone::layOutWeights(ModuleOp module, func::FuncOp main, const TargetModel &model, TargetAttr target) {
+  WeightLayouts(module, main, model, target).run();
+}

@@ -1,0 +1,19 @@
+// Weights lie in memory as the kernels that read them want.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef PASSES_DISPATCH_LAYOUTWEIGHTS_H
+#define PASSES_DISPATCH_LAYOUTWEIGHTS_H
+
+#include "dialects/hone/TargetModel.h"
+
+namespace hone {
+
+/// Operands that are weights get the layout that their kernel wants, by a recipe; `hone.unpack` shows them as they
+/// were. Who reads only parts of such a weight (an embedding that is the last product's matrix, too) reads the same
+/// copy.
+void layOutWeights(mlir::ModuleOp module, mlir::func::FuncOp main, const TargetModel &model, TargetAttr target);
+
+} // namespace hone
+
+#endif
