@@ -65,7 +65,7 @@ struct GenerateKernels : hone::impl::GenerateKernelsBase<GenerateKernels> {
   static LogicalResult generate(KernelOp kernel, TargetAttr moduleTarget) {
     llvm::Expected<CpuTarget> target = cpuTarget(kernel.getTarget().value_or(moduleTarget));
     if (!target)
-      return kernelError(kernel) << llvm::toString(target.takeError());
+      return kernelError(kernel) << "has a target that is not known: " << llvm::toString(target.takeError());
     FailureOr<DecidedKernel> decided = DecidedKernel::of(kernel, *target);
     if (failed(decided))
       return failure();

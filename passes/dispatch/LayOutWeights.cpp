@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "passes/dispatch/LayOutWeights.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "passes/dispatch/Grouping.h"
 
 using namespace mlir;
@@ -15,10 +16,14 @@ public:
   void run() {
     main.walk([&](StructureOpInterface op) {
       for (OpOperand &operand : op->getOpOperands())
-        if (operand.get().getDefiningOp<UseWeightOp>())
+        if (std::optional<Origin> origin = originOf(operand.get()))
           if (std::optional<TileLayout> layout = model.layoutOf(target, op, operand.getOperandNumber()))
-            layOut(operand, *layout);
+            layOut(operand, *origin, *layout);
     });
+    // Transpositions that nobody reads any more are no readers.
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(main.getBody().front())))
+      if (isOpTriviallyDead(&op))
+        op.erase();
     for (UseWeightOp use : llvm::make_early_inc_range(main.getOps<UseWeightOp>()))
       if (auto found = formOf.find(use.getWeightAttr()); found != formOf.end())
         share(use, found->second);
@@ -31,22 +36,38 @@ private:
     TileLayout layout;
   };
 
-  void layOut(OpOperand &operand, const TileLayout &layout) {
-    auto use = operand.get().getDefiningOp<UseWeightOp>();
-    auto type = cast<RankedTensorType>(use.getOutput().getType());
-    // What a transposition moves, the packing can move: one copy serves readers of both.
-    FlatSymbolRefAttr source = use.getWeightAttr();
-    TileLayout ofSource = layout;
-    if (auto transpose = dyn_cast<TransposeAttr>(symbols.lookup<WeightOp>(source.getValue()).getSource())) {
-      source = transpose.getSource();
-      ofSource = layout.ofTransposed(transpose.getPermutation());
+  /// The weight that a value is, or is a transposition of: what that moves, a packing can move, and one copy serves
+  /// readers of both.
+  struct Origin {
+    FlatSymbolRefAttr weight;
+    ArrayRef<int64_t> permutation; // empty: as it is
+  };
+  std::optional<Origin> originOf(Value value) {
+    Attribute recipe;
+    if (auto use = value.getDefiningOp<UseWeightOp>()) {
+      recipe = symbols.lookup<WeightOp>(use.getWeight()).getSource();
+      if (!isa<TransposeAttr>(recipe))
+        return Origin{use.getWeightAttr(), {}};
+    } else if (auto op = value.getDefiningOp<RecipeOpInterface>(); op && op->getNumOperands() == 1) {
+      if (auto use = op->getOperand(0).getDefiningOp<UseWeightOp>())
+        recipe = op.getRecipe(use.getWeightAttr());
     }
+    if (auto transpose = dyn_cast_or_null<TransposeAttr>(recipe))
+      return Origin{transpose.getSource(), transpose.getPermutation()};
+    return std::nullopt;
+  }
+
+  void layOut(OpOperand &operand, const Origin &origin, const TileLayout &layout) {
+    FlatSymbolRefAttr source = origin.weight;
+    TileLayout ofSource = origin.permutation.empty() ? layout : layout.ofTransposed(origin.permutation);
     auto recipe = PackAttr::get(main.getContext(), source, ofSource.dims, ofSource.tiles, ofSource.order);
     WeightOp &weight = packed[recipe];
     if (!weight) {
+      auto type = cast<RankedTensorType>(operand.get().getType());
       auto packedType = RankedTensorType::get(layout.packedShape(type.getShape()), type.getElementType());
       OpBuilder builder(main);
-      weight = WeightOp::create(builder, use.getLoc(), (source.getValue() + "_packed").str(), packedType, recipe);
+      weight =
+          WeightOp::create(builder, operand.get().getLoc(), (source.getValue() + "_packed").str(), packedType, recipe);
       symbols.insert(weight);
       formOf.try_emplace(source, Packed{weight, ofSource});
     }

@@ -1,10 +1,53 @@
-// RUN: hone-opt %s --hone-generate-kernels --verify-diagnostics
+// RUN: hone-opt %s --hone-generate-kernels --verify-diagnostics --split-input-file
 
 // A stage file may have been made for another target, whose panels are narrower.
 module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+// expected-error@+1 {{kernel 'narrow' reads a weight that does not lie in panels of 16 columns}}
 hone.kernel @narrow(%x: tensor<2x4xf32>, %w: tensor<2x4x8xf32>) -> tensor<2x13xf32> {
-  // expected-error@+1 {{is packed for panels of 8 columns, but x86-64-v3 wants 16; make the stage 'kernels' again for this target}}
-  %0 = hone.matmul %x, %w {packed_columns = 13 : i64} : tensor<2x4xf32>, tensor<2x4x8xf32> -> tensor<2x13xf32>
-  hone.return %0 : tensor<2x13xf32>
+  %0 = hone.unpack %w dims [1] tiles [8] order [1, 0] : tensor<2x4x8xf32> -> tensor<4x13xf32>
+  %1 = hone.matmul %x, %0 : tensor<2x4xf32>, tensor<4x13xf32> -> tensor<2x13xf32>
+  hone.return %1 : tensor<2x13xf32>
+}
+}
+
+// -----
+
+// What a family takes lies in memory: attention does not read what its kernel computes.
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+hone.kernel @computed(%x: tensor<1x2x1x4xf32>) -> tensor<1x2x1x4xf32> {
+  %0 = hone.neg %x : tensor<1x2x1x4xf32> -> tensor<1x2x1x4xf32>
+  // expected-error@+1 {{has no kernel for}}
+  %1 = hone.attention %0, %x, %x {scale = 1.0 : f32} : tensor<1x2x1x4xf32>, tensor<1x2x1x4xf32>, tensor<1x2x1x4xf32> -> tensor<1x2x1x4xf32>
+  hone.return %1 : tensor<1x2x1x4xf32>
+}
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+// expected-error@+1 {{kernel 'other' holds nothing that the family 'attention' computes for x86-64-v3}}
+hone.kernel @other(%x: tensor<4xf32>) -> tensor<4xf32> attributes {family = "attention", parameters = {keys = 256 : i64, queries = 48 : i64, rows = 6 : i64, vectors = 2 : i64}} {
+  %0 = hone.neg %x : tensor<4xf32> -> tensor<4xf32>
+  hone.return %0 : tensor<4xf32>
+}
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+// expected-error@+1 {{kernel 'keys' wants a multiple of 16 keys in a block, got 100}}
+hone.kernel @keys(%x: tensor<1x2x1x4xf32>) -> tensor<1x2x1x4xf32> attributes {family = "attention", parameters = {keys = 100 : i64, queries = 48 : i64, rows = 6 : i64, vectors = 2 : i64}} {
+  %1 = hone.attention %x, %x, %x {scale = 1.0 : f32} : tensor<1x2x1x4xf32>, tensor<1x2x1x4xf32>, tensor<1x2x1x4xf32> -> tensor<1x2x1x4xf32>
+  hone.return %1 : tensor<1x2x1x4xf32>
+}
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+// expected-error@+1 {{kernel 'level' has a target that is not known: target 'x86-64-v9'}}
+hone.kernel @level(%x: tensor<4xf32>) -> tensor<4xf32> attributes {target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v9", features = "">} {
+  %0 = hone.neg %x : tensor<4xf32> -> tensor<4xf32>
+  hone.return %0 : tensor<4xf32>
 }
 }
