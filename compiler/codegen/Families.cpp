@@ -20,23 +20,45 @@ const KernelFamily *hone::familyOf(const CpuTarget &target, Operation *op) {
   return nullptr;
 }
 
-/// Whether a value of a kernel lies in memory: an argument, or one in another layout.
-static bool isInMemory(Value value) {
-  Operation *definition = value.getDefiningOp();
-  return !definition || (definition->hasTrait<RestoresLayout>() && isa<BlockArgument>(definition->getOperand(0)));
+/// Whether an operand lies in memory as `family` reads it: an argument, or one in the layout that it asks for.
+static bool isInMemory(const KernelFamily &family, const CpuTarget &target, OpOperand &operand) {
+  if (isa<BlockArgument>(operand.get()))
+    return true;
+  Operation *definition = operand.get().getDefiningOp();
+  return definition->hasTrait<RestoresLayout>() && isa<BlockArgument>(definition->getOperand(0)) &&
+         family.layoutOf(target, operand.getOwner(), operand.getOperandNumber());
 }
 
-/// The op of a kernel that `family` takes: it gives the kernel's result, or what the element-wise ops behind it read.
-/// The generic family takes what the kernel returns.
+/// Whether a kernel (a private copy) returns the result of `op`, or what element-wise ops make of its elements.
+static bool returnsElementsOf(Operation *op, KernelOp kernel) {
+  Block &body = kernel.getBody().front();
+  OpBuilder builder(body.getTerminator());
+  ShapeBuilder shapes(builder);
+  llvm::SmallDenseSet<Value> reached{op->getResult(0)};
+  SmallVector<OpFoldResult> dims(shapes.dims(op->getResult(0)));
+  for (Operation &each : llvm::make_early_inc_range(body.without_terminator())) {
+    if (llvm::none_of(each.getOperands(), [&](Value operand) { return reached.contains(operand); }))
+      continue;
+    if (!isa<ScalarOpInterface>(each) || shapes.dims(each.getResult(0)) != ArrayRef(dims))
+      return false;
+    reached.insert(each.getResult(0));
+  }
+  return reached.contains(body.getTerminator()->getOperand(0));
+}
+
+/// The op of a kernel (a private copy) that `family` takes: it gives the kernel's only result, or what the element-wise
+/// ops behind it read. The generic family takes what the kernel returns.
 static Operation *findOp(const KernelFamily &family, const CpuTarget &target, KernelOp kernel) {
   Block &body = kernel.getBody().front();
   Operation *end = body.getTerminator();
   if (&family == &genericFamily())
     return end;
-  for (Operation &op : body.without_terminator())
-    if (family.takes(target, &op) && (family.hasEpilogue() || op.getResult(0) == end->getOperand(0)) &&
-        llvm::all_of(op.getOperands(), isInMemory))
+  for (Operation &op : llvm::make_early_inc_range(body.without_terminator())) {
+    auto isReadable = [&](OpOperand &operand) { return isInMemory(family, target, operand); };
+    if (end->getNumOperands() == 1 && family.takes(target, &op) && llvm::all_of(op.getOpOperands(), isReadable) &&
+        (family.hasEpilogue() ? returnsElementsOf(&op, kernel) : op.getResult(0) == end->getOperand(0)))
       return &op;
+  }
   return nullptr;
 }
 
@@ -46,15 +68,16 @@ static bool hasElements(Operation *op) {
 }
 
 void DecidedKernel::decide(KernelOp kernel, const CpuTarget &target) {
-  const auto *found = llvm::find_if(allFamilies().drop_back(), [&](const KernelFamily *family) {
-    return findOp(*family, target, kernel) != nullptr;
-  });
-  const KernelFamily &family = **found; // one past the last but one is the generic one
+  OwningOpRef<KernelOp> copy(kernel.clone());
+  const KernelFamily *best = &genericFamily();
+  for (const KernelFamily *family : llvm::reverse(allFamilies()))
+    if (findOp(*family, target, *copy))
+      best = family;
   Builder builder(kernel.getContext());
   NamedAttrList parameters;
-  for (auto [parameter, value] : llvm::zip_equal(family.parameters(), family.choose(target, kernel)))
+  for (auto [parameter, value] : llvm::zip_equal(best->parameters(), best->choose(target, kernel)))
     parameters.set(parameter.name, builder.getI64IntegerAttr(value));
-  kernel.setFamily(family.name());
+  kernel.setFamily(best->name());
   kernel.setParametersAttr(parameters.getDictionary(kernel.getContext()));
 }
 

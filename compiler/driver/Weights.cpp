@@ -17,11 +17,12 @@ static llvm::Error padTo(WeightSink &sink, uint64_t offset) {
   return llvm::Error::success();
 }
 
-/// The weights that have a place, in the order of places.
+/// The weights that have a place and bytes, in the order of places. Empty ones lie where others begin.
 static std::vector<std::pair<uint64_t, WeightOp>> placedWeights(ModuleOp module) {
   std::vector<std::pair<uint64_t, WeightOp>> placed;
   for (auto weight : module.getOps<WeightOp>())
-    if (auto offset = weight->getAttrOfType<IntegerAttr>("hone.offset"))
+    if (auto offset = weight->getAttrOfType<IntegerAttr>("hone.offset");
+        offset && cast<RankedTensorType>(weight.getType()).getNumElements() != 0)
       placed.emplace_back(offset.getInt(), weight);
   llvm::stable_sort(placed, llvm::less_first());
   return placed;

@@ -56,6 +56,8 @@ LogicalResult KernelOp::verifyRegions() {
     if (tensor && !tensor.hasStaticShape() && !getArgAttr(i, kSizesAttr))
       return emitOpError("wants ") << kSizesAttr << " on " << type << ": which arguments are its dynamic dims";
   }
+  if (getResultTypes().empty())
+    return emitOpError("wants a result: a kernel has no other effect");
   auto end = dyn_cast<ReturnOp>(getBody().front().back());
   if (!end || end.getOperandTypes() != TypeRange(getResultTypes()))
     return emitOpError("wants to end with a hone.return of ") << getResultTypes();

@@ -129,6 +129,9 @@ void JoinedDims::findPlaces() {
         return;
   }
   for (const Member &member : members)
+    if (!isa<ScalarOpInterface, DecomposeOpInterface>(member.op))
+      numbered.insert_range(member.op->getOperands());
+  for (const Member &member : members)
     for (auto [i, factor] : llvm::enumerate(member.structure.factors)) {
       Letter letter = leaderOf(member.first + i);
       if (factor.kind == FactorKind::Opaque || factor.kind == FactorKind::Window)
@@ -157,9 +160,11 @@ bool JoinedDims::isTreatedAlike(ArrayRef<Letter> letters) const {
   return true;
 }
 
-/// Whether a value has all of the letters, side by side and in this order, or none.
-bool JoinedDims::liesTogether(ArrayRef<Place> own, ArrayRef<Letter> letters) const {
-  unsigned present = 0, next = 0;
+/// Whether a value has all of the letters, side by side and in this order, or none. Dims of one element stand in the
+/// place of all of them, too, or of none, unless element-wise ops alone read the value: those align dims from the last
+/// one on.
+bool JoinedDims::liesTogether(Value value, ArrayRef<Place> own, ArrayRef<Letter> letters) const {
+  unsigned present = 0, places = 0, next = 0;
   std::optional<size_t> last;
   for (auto [i, place] : llvm::enumerate(own)) {
     Letter letter = leaderOf(place.letter);
@@ -171,14 +176,19 @@ bool JoinedDims::liesTogether(ArrayRef<Place> own, ArrayRef<Letter> letters) con
       return false;
     next = number + 1;
     last = i;
-    present += place.extent == Extent::Full && extended.contains(letter);
+    if (!extended.contains(letter))
+      continue;
+    ++places;
+    present += place.extent == Extent::Full;
   }
-  return present == 0 || present == llvm::count_if(letters, [&](Letter letter) { return extended.contains(letter); });
+  unsigned all = llvm::count_if(letters, [&](Letter letter) { return extended.contains(letter); });
+  bool isWhole = places == 0 || places == all || !numbered.contains(value);
+  return isWhole && (present == 0 || present == all);
 }
 
 bool JoinedDims::canBeOne(ArrayRef<Letter> letters) const {
   return llvm::none_of(letters, [&](Letter letter) { return fixed.contains(letter); }) && isTreatedAlike(letters) &&
-         llvm::all_of(places, [&](const auto &entry) { return liesTogether(entry.second, letters); });
+         llvm::all_of(places, [&](const auto &entry) { return liesTogether(entry.first, entry.second, letters); });
 }
 
 void JoinedDims::join() {

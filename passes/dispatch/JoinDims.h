@@ -52,7 +52,7 @@ private:
   void join();
   bool canBeOne(llvm::ArrayRef<Letter> letters) const;
   bool isTreatedAlike(llvm::ArrayRef<Letter> letters) const;
-  bool liesTogether(llvm::ArrayRef<Place> places, llvm::ArrayRef<Letter> letters) const;
+  bool liesTogether(mlir::Value value, llvm::ArrayRef<Place> own, llvm::ArrayRef<Letter> letters) const;
   Letter leaderOf(Letter letter) const { return same.getLeaderValue(letter); }
 
   ShapeBuilder &shapes;
@@ -61,9 +61,10 @@ private:
   llvm::EquivalenceClasses<Letter> same;
   llvm::MapVector<mlir::Value, llvm::SmallVector<Place>> places;
   llvm::SmallDenseSet<mlir::Value> scalars;
-  llvm::SmallDenseSet<Letter> fixed;       // that nothing can be joined with
-  llvm::SmallDenseSet<Letter> extended;    // all but dims of one element that nobody asks for
-  llvm::DenseMap<Letter, unsigned> joined; // letter -> number of its joined dim
+  llvm::SmallDenseSet<mlir::Value> numbered; // read by ops to which the number of dims matters
+  llvm::SmallDenseSet<Letter> fixed;         // that nothing can be joined with
+  llvm::SmallDenseSet<Letter> extended;      // all but dims of one element that nobody asks for
+  llvm::DenseMap<Letter, unsigned> joined;   // letter -> number of its joined dim
   bool isActive = false;
 };
 

@@ -25,6 +25,17 @@ public:
     return {best.chunk, best.interleave};
   }
 
+  /// Several results are those of one op with loops of its own, or elements of one iteration space.
+  LogicalResult verify(const FamilyKernel &kernel) const override {
+    ValueRange results = kernel.op->getOperands();
+    Operation *first = results[0].getDefiningOp();
+    auto shapeOf = [](Value value) { return cast<RankedTensorType>(value.getType()).getShape(); };
+    bool fits = isa_and_nonnull<LoopOpInterface>(first)
+                    ? results == ValueRange(first->getResults())
+                    : llvm::all_of(results, [&](Value result) { return shapeOf(result) == shapeOf(results[0]); });
+    return fits ? success() : LogicalResult(kernelError(kernel.kernel) << "returns what is not computed together");
+  }
+
   LaunchRange range(OpBuilder &, const FamilyKernel &kernel, ShapeBuilder &shapes,
                     function_ref<Value(OpFoldResult)> size) const override {
     GenericRange range = genericRange(kernel.kernel, shapes, read(kernel));

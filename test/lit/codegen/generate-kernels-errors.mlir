@@ -51,3 +51,26 @@ hone.kernel @level(%x: tensor<4xf32>) -> tensor<4xf32> attributes {target = #hon
   hone.return %0 : tensor<4xf32>
 }
 }
+
+// -----
+
+// Behind a product stand element-wise ops of its shape, or it is not the family's.
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+// expected-error@+1 {{kernel 'moved' holds nothing that the family 'matmul' computes for x86-64-v3}}
+hone.kernel @moved(%x: tensor<2x4xf32>, %w: tensor<4x3xf32>) -> tensor<3x2xf32> attributes {family = "matmul", parameters = {depth_block = 384 : i64, row_block = 96 : i64, rows = 6 : i64, streamed_panels = 4 : i64, vectors = 2 : i64}} {
+  %0 = hone.matmul %x, %w : tensor<2x4xf32>, tensor<4x3xf32> -> tensor<2x3xf32>
+  %1 = hone.transpose %0 [1, 0] : tensor<2x3xf32> -> tensor<3x2xf32>
+  hone.return %1 : tensor<3x2xf32>
+}
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+// expected-error@+1 {{kernel 'apart' returns what is not computed together}}
+hone.kernel @apart(%x: tensor<4xf32>, %y: tensor<3xf32>) -> (tensor<4xf32>, tensor<3xf32>) {
+  %0 = hone.neg %x : tensor<4xf32> -> tensor<4xf32>
+  %1 = hone.neg %y : tensor<3xf32> -> tensor<3xf32>
+  hone.return %0, %1 : tensor<4xf32>, tensor<3xf32>
+}
+}

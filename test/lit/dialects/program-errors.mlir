@@ -292,3 +292,10 @@ func.func @main(%x: tensor<?xf32>) -> (tensor<?xf32> {hone.name = 7}) {
 // expected-error@+1 {{has an ill-formed hone.target: "host"}}
 module attributes {hone.target = "host"} {
 }
+
+// -----
+
+// expected-error@+1 {{wants a result: a kernel has no other effect}}
+hone.kernel @nothing(%x: tensor<4xf32>) {
+  hone.return
+}

@@ -31,12 +31,6 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
     hone.return %0 : tensor<?xf32>
   }
 
-  // CHECK: hone.kernel @nothing()
-  hone.kernel @nothing() {
-    // CHECK-NEXT: hone.return{{$}}
-    hone.return
-  }
-
   // CHECK-LABEL: func @main
   func.func @main(%x: tensor<?xf32>, %n: index, %condition: i1, %in: memref<?xf32>, %out: memref<?xf32>) {
     // CHECK: hone.use_weight @file : tensor<4x8xf32>
@@ -49,8 +43,6 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
     %2 = hone.launch @exp(%x) sizes(%n) to(%n) : (tensor<?xf32>) -> tensor<?xf32>
     // CHECK: hone.launch @exp(%{{.*}}, %{{.*}}) sizes(%{{.*}}) range(%{{.*}}, %{{.*}}, %{{.*}}) : (memref<?xf32>, memref<?xf32>) -> ()
     hone.launch @exp(%in, %out) sizes(%n) range(%n, %n, %n) : (memref<?xf32>, memref<?xf32>) -> ()
-    // CHECK: hone.launch @nothing() sizes() : () -> ()
-    hone.launch @nothing() sizes() : () -> ()
     return
   }
 }

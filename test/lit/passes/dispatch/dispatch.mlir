@@ -337,3 +337,15 @@ module @restored attributes {hone.target = #hone.target<triple = "x86_64-unknown
     return %1 : tensor<?x30xf32>
   }
 }
+
+// -----
+
+// A dim of one element that a product broadcasts keeps the product's dims apart: batch dims are told by their places.
+// CHECK-LABEL: module @one_in_its_place
+// CHECK: hone.kernel @k0_matmul(%{{.*}}: tensor<3x4x5xf32>, %{{.*}}: tensor<1x5x6xf32>) -> tensor<3x4x6xf32>
+module @one_in_its_place attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%a: tensor<3x4x5xf32> {hone.name = "a"}, %b: tensor<1x5x6xf32> {hone.name = "b"}) -> tensor<3x4x6xf32> {
+    %0 = hone.matmul %a, %b : tensor<3x4x5xf32>, tensor<1x5x6xf32> -> tensor<3x4x6xf32>
+    return %0 : tensor<3x4x6xf32>
+  }
+}
