@@ -17,14 +17,16 @@ static llvm::Error padTo(WeightSink &sink, uint64_t offset) {
   return llvm::Error::success();
 }
 
-/// The weights that have a place and bytes, in the order of places. Empty ones lie where others begin.
+/// The weights that have a place, in the order of places. Empty ones come before what begins where they are.
 static std::vector<std::pair<uint64_t, WeightOp>> placedWeights(ModuleOp module) {
   std::vector<std::pair<uint64_t, WeightOp>> placed;
   for (auto weight : module.getOps<WeightOp>())
-    if (auto offset = weight->getAttrOfType<IntegerAttr>("hone.offset");
-        offset && cast<RankedTensorType>(weight.getType()).getNumElements() != 0)
+    if (auto offset = weight->getAttrOfType<IntegerAttr>("hone.offset"))
       placed.emplace_back(offset.getInt(), weight);
-  llvm::stable_sort(placed, llvm::less_first());
+  auto key = [](const std::pair<uint64_t, WeightOp> &each) {
+    return std::pair(each.first, cast<RankedTensorType>(WeightOp(each.second).getType()).getNumElements() != 0);
+  };
+  llvm::stable_sort(placed, [&](const auto &a, const auto &b) { return key(a) < key(b); });
   return placed;
 }
 
