@@ -376,22 +376,13 @@ FailureOr<RankedTensorType> PackAttr::inferType(ArrayRef<RankedTensorType> sourc
                                                 EmitError emitError) const {
   RankedTensorType source = sources[0];
   int64_t rank = source.getRank();
-  Numbers cut(getDims());
-  llvm::sort(cut);
-  bool isCut = cut.size() == getTiles().size() && llvm::unique(cut) == cut.end() &&
-               llvm::all_of(cut, [&](int64_t dim) { return dim >= 0 && dim < rank; }) &&
-               llvm::all_of(getTiles(), [](int64_t tile) { return tile > 0; });
-  if (!isCut)
+  TileLayout layout{llvm::to_vector<2>(getDims()), llvm::to_vector<2>(getTiles()), {}};
+  if (!layout.fits(rank))
     return emitError() << "wants dims of " << source << ", each once, and a tile of 1 or more for each", failure();
-  if (!getOrder().empty() && !isPermutation(getOrder(), rank))
+  llvm::append_range(layout.order, getOrder());
+  if (!layout.fits(rank))
     return emitError() << "wants an order of all dims of " << source, failure();
-  Numbers pieces(source.getShape()), dims;
-  for (auto [dim, tile] : llvm::zip_equal(getDims(), getTiles()))
-    pieces[dim] = llvm::divideCeil(pieces[dim], tile);
-  for (int64_t i = 0; i < rank; ++i)
-    dims.push_back(pieces[getOrder().empty() ? i : getOrder()[i]]);
-  llvm::append_range(dims, getTiles());
-  return RankedTensorType::get(dims, source.getElementType());
+  return RankedTensorType::get(layout.packedShape(source.getShape()), source.getElementType());
 }
 
 std::unique_ptr<RecipeEvaluator> PackAttr::prepare(ArrayRef<RankedTensorType> sources, RankedTensorType result) const {
