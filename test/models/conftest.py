@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The compiler and the models for the tests of whole models.
+
+.venv/bin/python -m pytest test/models                                all of them
+.venv/bin/python -m pytest test/models -k "weights and transpose" -x  some, until one fails
+.venv/bin/python -m pytest test/models/test_minilm.py --minilm FILE   another sentence-embedding model
+"""
+
+import itertools
+import os
+import subprocess
+
+import building
+import hone
+import onnx
+import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption("--minilm", default=building.MINILM, help="the sentence-embedding model that the tests compile")
+
+
+@pytest.fixture
+def save(tmp_path):
+    """A function: (model) -> the path of a file of its own."""
+    numbers = itertools.count()
+
+    def save(model):
+        path = tmp_path / f"model{next(numbers)}.onnx"
+        onnx.save(model, path)
+        return path
+
+    return save
+
+
+@pytest.fixture
+def compile_model(save, tmp_path):
+    """A function: (a model or its path, the compiler's options) -> the loaded library, from a file of its own."""
+    numbers = itertools.count()  # a loaded library keeps its path
+
+    def compile_model(model, **options):
+        path = save(model) if isinstance(model, onnx.ModelProto) else model
+        return hone.load(hone.compile(path, tmp_path / f"library{next(numbers)}.so", **options))
+
+    return compile_model
+
+
+@pytest.fixture
+def run_hone():
+    """A function: (arguments of the program hone) -> the ended process, with what it printed."""
+
+    def run_hone(*arguments, program="hone", prefix=()):
+        command = [*prefix, program, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=120)
+
+    return run_hone
+
+
+@pytest.fixture(scope="session")
+def minilm(request):
+    """The path of the sentence-embedding model."""
+    path = request.config.getoption("--minilm")
+    assert os.path.exists(path), f"there is no model {path}; scripts/deps.sh installs it"
+    return path
+
+
+@pytest.fixture(scope="session")
+def minilm_library(minilm, tmp_path_factory):
+    return hone.load(hone.compile(minilm, tmp_path_factory.mktemp("minilm") / "minilm.so"))
+
+
+@pytest.fixture(scope="session")
+def minilm_expected(minilm):
+    """ONNX Runtime on the sentence-embedding model: inputs by name -> outputs by name."""
+    return building.onnx_runtime(minilm)
