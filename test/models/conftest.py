@@ -20,32 +20,32 @@ def pytest_addoption(parser):
     parser.addoption("--minilm", default=building.MINILM, help="the sentence-embedding model that the tests compile")
 
 
-@pytest.fixture
-def save(tmp_path):
+@pytest.fixture(scope="module")
+def save(tmp_path_factory):
     """A function: (model) -> the path of a file of its own."""
-    numbers = itertools.count()
+    folder, numbers = tmp_path_factory.mktemp("models"), itertools.count()
 
     def save(model):
-        path = tmp_path / f"model{next(numbers)}.onnx"
+        path = folder / f"model{next(numbers)}.onnx"
         onnx.save(model, path)
         return path
 
     return save
 
 
-@pytest.fixture
-def compile_model(save, tmp_path):
+@pytest.fixture(scope="module")
+def compile_model(save, tmp_path_factory):
     """A function: (a model or its path, the compiler's options) -> the loaded library, from a file of its own."""
-    numbers = itertools.count()  # a loaded library keeps its path
+    folder, numbers = tmp_path_factory.mktemp("libraries"), itertools.count()  # a loaded library keeps its path
 
     def compile_model(model, **options):
         path = save(model) if isinstance(model, onnx.ModelProto) else model
-        return hone.load(hone.compile(path, tmp_path / f"library{next(numbers)}.so", **options))
+        return hone.load(hone.compile(path, folder / f"library{next(numbers)}.so", **options))
 
     return compile_model
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_hone():
     """A function: (arguments of the program hone) -> the ended process, with what it printed."""
 

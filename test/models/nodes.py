@@ -3,23 +3,28 @@
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 
-import re
-import warnings
+import functools
+import tempfile
+from collections.abc import Callable
+from typing import NamedTuple
 
 import hone
 import numpy as np
 import onnx
-from checks import differences
+import pytest
+from building import model_of, value
 from onnx import helper
+from tolerance import EXACT, Tolerance, mismatch, near
 
-np.seterr(all="ignore")
-warnings.filterwarnings("ignore", "Mean of empty slice")
+np.seterr(all="ignore")  # the edges are there to overflow
 
 NAN, INF = np.nan, np.inf
 LENGTHS = (1, 7, 64, 133)
 FLOATS, SIGNED, UNSIGNED = ("f4", "f8"), ("i1", "i2", "i4", "i8"), ("u1", "u2", "u4", "u8")
 INTEGERS = SIGNED + UNSIGNED
-ROUNDING = {np.dtype("f4"): 4e-6, np.dtype("f8"): 1e-12}  # of functions that are not exact
+ROUNDING = {"f4": near(2e-6), "f8": near(5e-13)}  # of functions that are not exact
+# Of those that subtract from 1 what is nearly 1 where x is small.
+CANCELLING = {"f4": Tolerance(relative=1e-6, absolute=4e-8), "f8": near(5e-13)}
 
 
 def special(dtype):
@@ -36,7 +41,7 @@ def special(dtype):
         return np.array([False, True])
     limits = np.iinfo(dtype)
     values = [limits.min, limits.min + 1, -2, -1, 0, 1, 2, 3, 7, limits.max // 2, limits.max // 2 + 1, limits.max - 1]
-    return np.array([*(value for value in values if value >= limits.min), limits.max], dtype)
+    return np.array([*(each for each in values if each >= limits.min), limits.max], dtype)
 
 
 def pairs(dtype):
@@ -58,9 +63,9 @@ def rows(length, dtype="f4"):
     random = np.random.default_rng(length)
     x = random.standard_normal((13, length)).astype(dtype)
     for row, values in enumerate(([NAN], [INF], [-INF], [INF, -INF], [NAN, INF], [3.4e38], [-3.4e38])):
-        for i, value in enumerate(values):
-            x[row, (row * 5 + i) % length] = value
-            x[row, (length - 1 - i) % length] = value
+        for i, each in enumerate(values):
+            x[row, (row * 5 + i) % length] = each
+            x[row, (length - 1 - i) % length] = each
     x[7], x[8], x[9], x[10] = -INF, NAN, -3.4e38, 0
     return x
 
@@ -96,111 +101,111 @@ def softmax(x, axis=-1):
     return (powers / np.sum(powers, axis=axis, keepdims=True)).astype("f4")
 
 
-def unlike(expected, actual, tolerance, zeros):
-    """Why `actual` is not `expected`, or "": NaNs, infinities and (if `zeros`) signs of zeros are equal."""
-    if actual.shape != expected.shape or actual.dtype != expected.dtype:
-        return f"{actual.dtype}{list(actual.shape)}, expected {expected.dtype}{list(expected.shape)}"
-    wrong = expected != actual
-    if expected.dtype.kind == "f":
-        wrong &= ~(np.isnan(expected) & np.isnan(actual))
-        close = np.abs(actual - expected) <= tolerance * np.maximum(np.abs(expected), 0.01)
-        wrong &= ~(close & np.isfinite(expected))
-        if zeros:
-            wrong |= (expected == 0) & (np.signbit(expected) != np.signbit(actual)) & (actual == 0)
-    if not wrong.any():
-        return ""
-    at = tuple(axis[0] for axis in np.nonzero(wrong))
-    return f"{wrong.sum()} of {wrong.size} differ: at {list(map(int, at))} {actual[at]}, expected {expected[at]}"
+# ---- Models
 
 
-def no_error(session, inputs, pattern):
-    """Why running does not fail with a hone.Error that says `pattern`, or ""."""
-    try:
-        session.run(inputs)
-    except hone.Error as error:
-        return "" if re.search(pattern, str(error)) else f"the error does not say /{pattern}/: {error}"
-    return "no error"
+class Case(NamedTuple):
+    """What a node should give: a function of these inputs or constants, or of all inputs."""
 
-
-def problem_of(session, inputs, expect):
-    try:
-        return differences(expect(inputs), session.run(inputs))
-    except hone.Error as error:
-        return f"unexpected error: {error}"
+    inputs: list[str]
+    expected: Callable
+    tolerance: Tolerance
+    zero_signs: bool
 
 
 class Model:
-    """Nodes with expected results, compiled together. A check passes if it does on all sets of inputs."""
+    """Many nodes with expected results, compiled together and run on some samples: a test for each node.
 
-    def __init__(self, folder, name, inputs, opset=24):
+    Everything is compiled and run once, when the first of the tests asks for it.
+    """
+
+    def __init__(self, name, inputs, opset=24):
         """inputs: name -> (dtype, dims); a dim is a number or a symbol."""
-        self.folder, self.name, self.opset = folder, name, opset
+        self.name, self.opset = name, opset
         self.inputs = {name: (np.dtype(dtype), dims) for name, (dtype, dims) in inputs.items()}
-        self.constants, self.nodes, self.cases, self.session = {}, [], {}, None
+        self.constants, self.nodes, self.cases, self.samples = {}, [], {}, []
 
     def constant(self, value):
         name = f"c{len(self.constants)}"
         self.constants[name] = np.asarray(value)
         return name
 
-    def node(self, check, op, inputs, expected, tolerance=0.0, zeros=True, outputs=1, **attributes):
-        """expected: inputs as arrays -> the result as an array, or a tuple of results.
+    def add(self, op, inputs, result, **attributes):
+        """A node whose result other nodes read; returns the result's name. result: a name, or a list of names."""
+        self.nodes.append(helper.make_node(op, inputs, [result] if isinstance(result, str) else result, **attributes))
+        return result
 
-        tolerance: relative, 0 for equal; "rounding" for that of the type
-        zeros: whether the sign of a zero counts
-        """
-        results = [f"{check}:{i}" for i in range(outputs)]
-        self.nodes.append(helper.make_node(op, inputs, results, name=check, **attributes))
-        self.cases[check] = (inputs, expected, tolerance, zeros)
+    def node(self, case, op, inputs, expected, tolerance=EXACT, zero_signs=True, outputs=1, **attributes):
+        """expected: inputs as arrays -> the result as an array, or a tuple of results."""
+        results = [f"{case}:{i}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(op, inputs, results, name=case, **attributes))
+        self.expect(case, inputs, expected, tolerance, zero_signs)
 
-    def expected(self, check, sample):
-        inputs, compute, _, _ = self.cases[check]
+    def expect(self, case, inputs, expected, tolerance=EXACT, zero_signs=True):
+        """What the values CASE:0, CASE:1 … should be, which nodes compute."""
+        self.cases[case] = Case(inputs, expected, tolerance, zero_signs)
+
+    def on(self, samples):
+        """The model, with sets of inputs: each a dict, or a list in the order of the inputs."""
+        self.samples = [
+            each if isinstance(each, dict) else dict(zip(self.inputs, each, strict=True)) for each in samples
+        ]
+        return self
+
+    def expected(self, case, sample):
+        inputs, compute, _, _ = self.cases[case]
         values = [self.constants[name] if name in self.constants else sample[name] for name in inputs if name]
         results = compute(*values)
         return [np.asarray(result) for result in (results if isinstance(results, tuple) else (results,))]
 
-    def compile(self, sample):
-        """A session; `sample` is a set of inputs, which tells the results' types and numbers of dims."""
-        if self.session:
-            return self.session
-
-        def info(name, dtype, dims):
-            return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), dims)
-
+    @functools.cached_property
+    def library(self):
+        """The compiled model. The first sample tells the results' types and numbers of dims."""
         outputs = [
-            info(f"{check}:{i}", result.dtype, [None] * result.ndim)
-            for check in self.cases
-            for i, result in enumerate(self.expected(check, sample))
+            value(f"{case}:{i}", *[None] * result.ndim, dtype=result.dtype)
+            for case in self.cases
+            for i, result in enumerate(self.expected(case, self.samples[0]))
         ]
-        graph = helper.make_graph(
-            self.nodes,
-            self.name,
-            [info(name, *value) for name, value in self.inputs.items()],
-            outputs,
-            [onnx.numpy_helper.from_array(value, name) for name, value in self.constants.items()],
-        )
-        opsets = [helper.make_opsetid("", self.opset)]
-        path = f"{self.folder}/{self.name}"
-        onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=11), f"{path}.onnx")
-        self.session = hone.load(hone.compile(f"{path}.onnx", f"{path}.so")).session(threads=2)
-        return self.session
+        inputs = [value(name, *dims, dtype=dtype) for name, (dtype, dims) in self.inputs.items()]
+        model = model_of(self.nodes, inputs, outputs, self.constants, self.opset, ir_version=11)
+        with tempfile.TemporaryDirectory() as folder:  # a loaded library outlives its file
+            onnx.save(model, f"{folder}/{self.name}.onnx")
+            return hone.load(hone.compile(f"{folder}/{self.name}.onnx", f"{folder}/{self.name}.so"))
 
-    def run(self, checks, samples):
-        """samples: sets of inputs, each a dict or a list in the order of the inputs."""
-        samples = [dict(zip(self.inputs, s, strict=True)) if not isinstance(s, dict) else s for s in samples]
+    @functools.cached_property
+    def session(self):
+        return self.library.session(threads=2)
+
+    @functools.cached_property
+    def problems(self):
+        """case -> why its results are not as expected, on the first sample where they are not; ""."""
         problems = dict.fromkeys(self.cases, "")
         try:
-            session = self.compile(samples[0])
-            for sample in samples:
-                actual = session.run(sample)
-                for check, (_, _, tolerance, zeros) in self.cases.items():
-                    for i, expected in enumerate(self.expected(check, sample)):
-                        result = actual[f"{check}:{i}"]
-                        allowed = ROUNDING.get(result.dtype, 0) if tolerance == "rounding" else tolerance
-                        problem = unlike(expected, result, allowed, zeros)
-                        shapes = [list(value.shape) for value in sample.values()]
-                        problems[check] = problems[check] or (problem and f"output {i} of inputs {shapes}: {problem}")
+            for sample in self.samples:
+                results = self.session.run(sample)
+                shapes = [list(array.shape) for array in sample.values()]
+                for case, (_, _, tolerance, zero_signs) in self.cases.items():
+                    for i, expected in enumerate(self.expected(case, sample)):
+                        problem = mismatch(results[f"{case}:{i}"], expected, tolerance, zero_signs)
+                        problems[case] = problems[case] or (problem and f"output {i} of inputs {shapes}: {problem}")
         except (hone.CompileError, hone.Error) as error:
-            problems = dict.fromkeys(self.cases, str(error))
-        for check, problem in problems.items():
-            checks.add(check, problem)
+            return dict.fromkeys(self.cases, str(error))
+        return problems
+
+
+class Node(NamedTuple):
+    """One node of a model, as the argument of a test."""
+
+    model: Model
+    case: str
+
+    def check(self):
+        """Fails unless the node's results are as expected on all samples."""
+        problem = self.model.problems[self.case]
+        assert not problem, problem
+
+
+def each_node(models):
+    """Parametrizes a test with `node`: each node of the models that has expected results."""
+    nodes = [Node(model, case) for model in models for case in model.cases]
+    return pytest.mark.parametrize("node", nodes, ids=[node.case for node in nodes])

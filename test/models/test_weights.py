@@ -79,7 +79,7 @@ MOVED = {
 }
 
 
-@pytest.fixture(params=MOVED.values(), ids=MOVED)
+@pytest.fixture(scope="module", params=MOVED.values(), ids=MOVED)
 def moved_model(request, save):
     """The path of a model that multiplies by W as a matrix, and reads the same W element by element."""
     nodes = [*request.param.nodes, node("MatMul", ["x", "W"], "m"), node("Gather", ["W", "i"], "g", axis=0)]
@@ -117,7 +117,7 @@ def typed(name, array, **fields):
     return tensor
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def typed_model(save):
     """The path of a model with each element type above the size of a constant, in each field that may hold it."""
     random = np.random.default_rng(1)

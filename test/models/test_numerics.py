@@ -1,44 +1,40 @@
-#!/usr/bin/env python3
-"""The rules of «Numerics» in docs/design/contracts.md, each a named check.
+"""The rules of «Numerics» in docs/design/contracts.md, node by node.
 
-    numerics.py [--junit FILE]
-
-Expected values come from NumPy, for the attention pattern from ONNX Runtime. Many nodes share a model, which runs on
+Expected values come from NumPy. Many nodes share a model, which runs on
 several sets of inputs: lengths below, at and above a vector, so that loops and their tails are both met.
 
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 
-import argparse
+import functools
 import math
-import sys
-import tempfile
 
 import hone
 import numpy as np
 import onnx
-from checks import Checks, reference
+import pytest
+from building import onnx_type
 from nodes import (
     AXES,
+    CANCELLING,
     FLOATS,
     INF,
     INTEGERS,
     LENGTHS,
     NAN,
     REDUCTIONS,
+    ROUNDING,
     SIGNED,
     Model,
+    each_node,
     nan_max,
-    no_error,
     pairs,
-    problem_of,
     rows,
     softmax,
     special,
-    unlike,
     windows,
 )
-from onnx import helper
+from tolerance import EXACT, assert_close, near
 
 # ---- Element by element
 
@@ -74,25 +70,20 @@ UNARY = {
 }  # fmt: skip
 
 
-EXACT = {
-    "Abs",
-    "Neg",
-    "Floor",
-    "Ceil",
-    "Round",
-    "Identity",
-    "Sign",
-    "Relu",
-    "ThresholdedRelu",
-    "Shrink",
-    "Sqrt",
-    "Reciprocal",
-}
+EXACT_FUNCTIONS = {"Abs", "Neg", "Floor", "Ceil", "Round", "Identity", "Sign", "Relu", "ThresholdedRelu", "Shrink",
+                   "Sqrt", "Reciprocal"}  # fmt: skip
+CANCELLING_FUNCTIONS = {"Elu", "Celu", "Selu", "Gelu"}
 
 
-def check_unary(checks, folder):
+def tolerance_of(name, dtype):
+    if name in EXACT_FUNCTIONS:
+        return EXACT
+    return (CANCELLING if name in CANCELLING_FUNCTIONS else ROUNDING)[dtype]
+
+
+def unary_models():
     for dtype in FLOATS:
-        model = Model(folder, f"unary_{dtype}", {"x": (dtype, ["n"]), "angle": (dtype, ["n"])})
+        model = Model(f"unary_{dtype}", {"x": (dtype, ["n"]), "angle": (dtype, ["n"])})
         for op, function in UNARY.items():
             name = op.rstrip("*")
             if name == "Celu" and dtype != "f4":  # the standard has it for f32 only
@@ -103,13 +94,18 @@ def check_unary(checks, folder):
                 return result.astype(x.dtype) if result.dtype == "f8" else result
 
             x = "angle" if name in ("Sin", "Cos", "Tan") and dtype == "f4" else "x"
-            model.node(f"{name}-{dtype}", name, [x], expected, 0 if name in EXACT else "rounding", op == name)
+            model.node(f"{name}-{dtype}", name, [x], expected, tolerance_of(name, dtype), op == name)
         # Beyond 2^51 an f32 angle gives some number between -1 and 1.
         samples = [
             [x, np.where(np.isfinite(x) & (np.abs(x) > 2.0**51), 2.0**40, x).astype(dtype)]
             for (x,) in windows(special(dtype))
         ]
-        model.run(checks, samples)
+        yield model.on(samples)
+
+
+@each_node(unary_models())
+def test_unary(node):
+    node.check()
 
 
 def nan_min(x, y):
@@ -128,47 +124,57 @@ BINARY = {
 }  # fmt: skip
 
 
-def check_binary(checks, folder):
+def binary_models():
     for dtype in FLOATS:
-        model = Model(folder, f"binary_{dtype}", {"x": (dtype, ["n"]), "y": (dtype, ["n"])})
+        model = Model(f"binary_{dtype}", {"x": (dtype, ["n"]), "y": (dtype, ["n"])})
         for op, function in BINARY.items():
             name = op.rstrip("*")
-            model.node(f"{name}-{dtype}", name, ["x", "y"], function, "rounding" if name == "Pow" else 0, op == name)
+            model.node(
+                f"{name}-{dtype}", name, ["x", "y"], function, ROUNDING[dtype] if name == "Pow" else EXACT, op == name
+            )
         model.node(f"Mod-{dtype}", "Mod", ["x", "y"], np.fmod, fmod=1)
-        model.run(checks, windows(*pairs(dtype)))
-    model = Model(folder, "logic", {"x": ("?", ["n"]), "y": ("?", ["n"])})
+        yield model.on(windows(*pairs(dtype)))
+    model = Model("logic", {"x": ("?", ["n"]), "y": ("?", ["n"])})
     for op in ("And", "Or", "Xor"):
         model.node(op, op, ["x", "y"], getattr(np, f"logical_{op.lower()}"))
     model.node("Not", "Not", ["x"], lambda x: ~x)
     model.node("Equal-bool", "Equal", ["x", "y"], np.equal)
     model.node("Where-bool", "Where", ["x", "y", "x"], np.where)
-    model.run(checks, windows(*pairs("?")))
+    yield model.on(windows(*pairs("?")))
 
 
-def check_mixed_powers(checks, folder):
+@each_node(binary_models())
+def test_binary(node):
+    node.check()
+
+
+def power_models():
     """Floats to the power of another type are powers of f64, rounded once: f32 would make 2^24 + 1 even."""
     for base, other in (("f4", "f8"), ("f8", "f4")):
         model = Model(
-            folder,
             f"powers_{base}",
             {"x": (base, ["n"]), "i": ("i8", ["n"]), "j": ("i4", ["n"]), "u": ("u1", ["n"]), "y": (other, ["n"])},
         )
         for name in ("i", "j", "u", "y"):
-            model.node(f"Pow-{base}-{model.inputs[name][0]}", "Pow", ["x", name], wide_pow, "rounding")
+            model.node(f"Pow-{base}-{model.inputs[name][0]}", "Pow", ["x", name], wide_pow, ROUNDING[base])
         for exponent in (0, 1, 2, 3, -1, 2**24 + 1):
             name = model.constant(np.array(exponent))
-            model.node(f"Pow-{base}-constant-{exponent}", "Pow", ["x", name], wide_pow, "rounding")
+            model.node(f"Pow-{base}-constant-{exponent}", "Pow", ["x", name], wide_pow, ROUNDING[base])
         x = np.array([-1, 1.0000001, 2, -2, 0.5, -0.0, INF, -INF, NAN, 1, 3, -3], base)
         whole = np.array([2**24 + 1, 100000001, -1, 3, 7, 3, -1, 5, 0, 2**31 - 1, 20, 19])
         y = np.array([2**24 - 1, 1e7, 0.3333333333333, 3, -0.5, -3, -1, 5, 0, NAN, 2.5, 2.5], other)
-        model.run(checks, windows(x, whole, whole.astype("i4"), (np.abs(whole) % 200).astype("u1"), y))
+        yield model.on(windows(x, whole, whole.astype("i4"), (np.abs(whole) % 200).astype("u1"), y))
 
 
-def check_choices(checks, folder):
+@each_node(power_models())
+def test_mixed_powers(node):
+    node.check()
+
+
+def choice_models():
     """Where and Clip: no NaN is lost, none comes from the branch not taken."""
     for dtype in FLOATS + INTEGERS:
         model = Model(
-            folder,
             f"choices_{dtype}",
             {"x": (dtype, ["n"]), "y": (dtype, ["n"]), "low": (dtype, []), "high": (dtype, []), "c": ("?", ["n"])},
         )
@@ -178,9 +184,11 @@ def check_choices(checks, folder):
             kept = np.minimum(np.maximum(x, low), high)  # NumPy's keep NaN
             return np.asarray(kept, x.dtype)
 
-        model.node(f"Clip-{dtype}", "Clip", ["x", "low", "high"], clip, zeros=False)
-        model.node(f"Clip-low-{dtype}", "Clip", ["x", "low"], lambda x, low: np.maximum(x, low), zeros=False)
-        model.node(f"Clip-high-{dtype}", "Clip", ["x", "", "high"], lambda x, high: np.minimum(x, high), zeros=False)
+        model.node(f"Clip-{dtype}", "Clip", ["x", "low", "high"], clip, zero_signs=False)
+        model.node(f"Clip-low-{dtype}", "Clip", ["x", "low"], lambda x, low: np.maximum(x, low), zero_signs=False)
+        model.node(
+            f"Clip-high-{dtype}", "Clip", ["x", "", "high"], lambda x, high: np.minimum(x, high), zero_signs=False
+        )
         if dtype in FLOATS:
             model.node(f"Max-of-one-{dtype}", "Max", ["x"], lambda x: x)
         x, y = pairs(dtype)
@@ -191,7 +199,12 @@ def check_choices(checks, folder):
         for i, (a, b) in enumerate(windows(x, y)):
             low, high = bounds[i % len(bounds)]
             samples.append([a, b, np.asarray(low), np.asarray(high), np.arange(len(a)) % 3 == 0])
-        model.run(checks, samples)
+        yield model.on(samples)
+
+
+@each_node(choice_models())
+def test_choices(node):
+    node.check()
 
 
 # ---- Integers
@@ -204,9 +217,9 @@ def trunc_divide(x, y):
     return (quotient + away.astype(x.dtype)).astype(x.dtype)
 
 
-def check_integers(checks, folder):
+def integer_models():
     for dtype in INTEGERS:
-        model = Model(folder, f"integers_{dtype}", {"x": (dtype, ["n"]), "y": (dtype, ["n"]), "d": (dtype, ["n"])})
+        model = Model(f"integers_{dtype}", {"x": (dtype, ["n"]), "y": (dtype, ["n"]), "d": (dtype, ["n"])})
         for op in ("Add", "Sub", "Mul", "Max*", "Min*", "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual"):
             name = op.rstrip("*")
             function = {"Max": np.maximum, "Min": np.minimum}.get(name) or BINARY[op]
@@ -232,33 +245,60 @@ def check_integers(checks, folder):
                 sample["b"] = (np.arange(len(x)) % 13 - 6).astype(dtype)
                 sample["e"] = (np.arange(len(x)) % 11).astype(dtype)
             samples.append(sample)
-        model.run(checks, samples)
+        yield model.on(samples)
 
 
-def check_division_by_zero(checks, folder):
-    """A zero divisor anywhere fails the run with the node's name; the session works afterwards."""
-    kinds = [(dtype, op, fmod) for dtype in INTEGERS for op, fmod in (("Div", None), ("Mod", 0), ("Mod", 1))]
-    inputs, nodes = {}, {}
-    for dtype, op, fmod in kinds:
-        name = f"{op}{'' if fmod is None else fmod}-{dtype}"
-        nodes[name] = (op, {} if fmod is None else {"fmod": fmod})
-        inputs[name + "-x"] = inputs[name + "-y"] = (dtype, [name])
-    model = Model(folder, "division", inputs)
-    for name, (op, attributes) in nodes.items():
-        expected = {"Div": trunc_divide}.get(op) or (np.fmod if attributes["fmod"] else np.mod)
-        model.node(name, op, [name + "-x", name + "-y"], expected, **attributes)
-    good = {name: np.full(133, 7 if name.endswith("-x") else 3, dtype) for name, (dtype, _) in model.inputs.items()}
-    session = model.compile(good)
-    for name in nodes:
-        for place, index in (("loop", 5), ("tail", 132)):
-            bad = dict(good)
-            bad[name + "-y"] = good[name + "-y"].copy()
-            bad[name + "-y"][index] = 0
-            checks.add(f"zero-divisor-{name}-{place}", no_error(session, bad, f"'{name}'"))
-        empty = np.zeros(0, good[name + "-y"].dtype)
-        fine = session.run({**good, name + "-x": empty, name + "-y": empty})
-        checks.add(f"no-divisor-{name}", unlike(empty, fine[f"{name}:0"], 0, True))
-        checks.add(f"divisor-{name}", unlike(model.expected(name, good)[0], session.run(good)[f"{name}:0"], 0, True))
+@each_node(integer_models())
+def test_integers(node):
+    node.check()
+
+
+# The nodes for a zero divisor: op, type, fmod.
+DIVISIONS = {
+    f"{op}{'' if fmod is None else fmod}-{dtype}": (op, dtype, fmod)
+    for dtype in INTEGERS
+    for op, fmod in (("Div", None), ("Mod", 0), ("Mod", 1))
+}
+
+
+@functools.cache
+def division_model():
+    """Each node has operands of its own: NODE-x and NODE-y."""
+    inputs = {f"{name}-{side}": (dtype, [name]) for name, (_, dtype, _) in DIVISIONS.items() for side in "xy"}
+    model = Model("division", inputs)
+    for name, (op, _, fmod) in DIVISIONS.items():
+        expected = trunc_divide if op == "Div" else np.fmod if fmod else np.mod
+        attributes = {} if fmod is None else {"fmod": fmod}
+        model.node(name, op, [f"{name}-x", f"{name}-y"], expected, **attributes)
+    sample = {name: np.full(133, 7 if name.endswith("-x") else 3, dtype) for name, (dtype, _) in inputs.items()}
+    return model.on([sample])
+
+
+@pytest.mark.parametrize("name", DIVISIONS)
+@pytest.mark.parametrize("index", [pytest.param(5, id="loop"), pytest.param(132, id="tail")])
+def test_zero_divisor(name, index):
+    """A zero divisor anywhere fails the run with the node's name."""
+    model = division_model()
+    sample = dict(model.samples[0])
+    sample[f"{name}-y"] = sample[f"{name}-y"].copy()
+    sample[f"{name}-y"][index] = 0
+    with pytest.raises(hone.Error, match=f"'{name}'"):
+        model.session.run(sample)
+    # The session works afterwards.
+    assert_close(model.session.run(model.samples[0])[f"{name}:0"], model.expected(name, model.samples[0])[0])
+
+
+@pytest.mark.parametrize("name", DIVISIONS)
+def test_no_divisor(name):
+    model = division_model()
+    empty = np.zeros(0, model.inputs[f"{name}-y"][0])
+    results = model.session.run({**model.samples[0], f"{name}-x": empty, f"{name}-y": empty})
+    assert_close(results[f"{name}:0"], empty)
+
+
+@each_node([division_model()])
+def test_divisor(node):
+    node.check()
 
 
 # ---- Conversions
@@ -275,14 +315,14 @@ def converted(x, dtype):
     return bits.astype(f"u{dtype.itemsize}").view(dtype)
 
 
-def check_casts(checks, folder):
+def cast_models():
     types = FLOATS + ("?",) + INTEGERS
     for source in types:
-        model = Model(folder, f"casts_{np.dtype(source).name}", {"x": (source, ["n"])})
+        model = Model(f"casts_{np.dtype(source).name}", {"x": (source, ["n"])})
         for target in types:
             if source != target:
                 dtype = np.dtype(target)
-                code = helper.np_dtype_to_tensor_dtype(dtype)
+                code = onnx_type(dtype)
                 model.node(
                     f"Cast-{np.dtype(source)}-{dtype}",
                     "Cast",
@@ -295,16 +335,21 @@ def check_casts(checks, folder):
             edges = [sign * 2.0**power for power in (7, 8, 15, 16, 31, 32, 62, 63, 64) for sign in (1, -1)]
             edges += [127.9, -128.9, 255.5, 256.5, 32767.5, 65536.75, 3e9, -3e9, 1e19, 1.6e19, 4e38, -0.99, 0.99, 1e300]
             values = np.concatenate([values, np.array(edges).astype(source)])
-        model.run(checks, windows(values))
+        yield model.on(windows(values))
+
+
+@each_node(cast_models())
+def test_casts(node):
+    node.check()
 
 
 # ---- Constants
 
 
-def check_folded(checks, folder):
+def folded_models():
     """Constants that the compiler folds give what kernels give."""
     for dtype in FLOATS + INTEGERS:
-        model = Model(folder, f"folded_{dtype}", {"x": (dtype, [])})
+        model = Model(f"folded_{dtype}", {"x": (dtype, [])})
         x, y = (vector[:: 7 if dtype in FLOATS else 2] for vector in pairs(dtype))
         if dtype in INTEGERS:
             y = np.where(y == 0, np.array(5, dtype), y)
@@ -316,29 +361,34 @@ def check_folded(checks, folder):
         functions["Div"] = np.divide if dtype in FLOATS else trunc_divide
         for op, function in functions.items():
             name = op.rstrip("*")
-            model.node(f"folded-{name}-{dtype}", name, pair, function, zeros=op == name)
+            model.node(f"folded-{name}-{dtype}", name, pair, function, zero_signs=op == name)
         model.node(f"folded-Mod-{dtype}", "Mod", pair, np.fmod, fmod=1)
         values = model.constant(special(dtype))
         for target in FLOATS + INTEGERS:
             if target != dtype:
                 to = np.dtype(target)
-                code = helper.np_dtype_to_tensor_dtype(to)
+                code = onnx_type(to)
                 name = f"folded-Cast-{np.dtype(dtype)}-{to}"
                 model.node(name, "Cast", [values], lambda x, to=to: converted(x, to), to=code)
-        for op in EXACT - {"Shrink"} if dtype in FLOATS else {"Abs", "Sign", "Identity"}:
+        for op in EXACT_FUNCTIONS - {"Shrink"} if dtype in FLOATS else {"Abs", "Sign", "Identity"}:
             function = UNARY.get(op) or UNARY[f"{op}*"]
             expected = lambda x, f=function: f(x).astype(x.dtype)  # noqa: E731
-            model.node(f"folded-{op}-{dtype}", op, [values], expected, zeros=op in UNARY)
+            model.node(f"folded-{op}-{dtype}", op, [values], expected, zero_signs=op in UNARY)
         model.node(f"folded-not-{dtype}", "Add", ["x", "x"], np.add)
-        model.run(checks, [[np.asarray(1, dtype)]])
+        yield model.on([[np.asarray(1, dtype)]])
+
+
+@each_node(folded_models())
+def test_folded(node):
+    node.check()
 
 
 # ---- Reductions
 
 
-def check_reductions(checks, folder):
+def reduction_models():
     for dtype in FLOATS:
-        model = Model(folder, f"reductions_{dtype}", {"x": (dtype, ["m", "n"])})
+        model = Model(f"reductions_{dtype}", {"x": (dtype, ["m", "n"])})
         for op, function in REDUCTIONS.items():
             for name, axis in AXES.items():
 
@@ -346,15 +396,15 @@ def check_reductions(checks, folder):
                     return np.asarray(function(x, axis=axis), x.dtype)
 
                 axes = model.constant(np.atleast_1d(axis))
-                tolerance = {"f4": 2e-4, "f8": 1e-10}[dtype]
-                model.node(f"{op}-{name}-{dtype}", op, ["x", axes], expected, tolerance, zeros=False, keepdims=0)
+                tolerance = {"f4": near(1e-4), "f8": near(5e-11)}[dtype]
+                model.node(f"{op}-{name}-{dtype}", op, ["x", axes], expected, tolerance, zero_signs=False, keepdims=0)
         samples = [[np.abs(rows(length, dtype)) if length == 64 else rows(length, dtype)] for length in LENGTHS]
         samples += [[row[None]] for length in LENGTHS for row in rows(length, dtype)]
         samples += [[np.zeros(shape, dtype)] for shape in ((0, 5), (5, 0), (0, 0))]
-        model.run(checks, samples)
+        yield model.on(samples)
 
     for dtype in ("i4", "i8", "u4", "u8", "i1", "u1"):
-        model = Model(folder, f"reductions_{dtype}", {"x": (dtype, ["m", "n"])})
+        model = Model(f"reductions_{dtype}", {"x": (dtype, ["m", "n"])})
         kinds = (
             ("ReduceMax", "ReduceMin")
             if dtype in ("i1", "u1")
@@ -370,12 +420,17 @@ def check_reductions(checks, folder):
 
                 model.node(f"{op}-{name}-{dtype}", op, ["x", model.constant(np.atleast_1d(axis))], expected, keepdims=0)
         samples = [[np.resize(special(dtype), (5, n))] for n in LENGTHS]  # sums and products wrap
-        model.run(checks, samples + [[np.zeros(shape, dtype)] for shape in ((0, 5), (5, 0), (0, 0))])
+        yield model.on(samples + [[np.zeros(shape, dtype)] for shape in ((0, 5), (5, 0), (0, 0))])
 
 
-def check_positions(checks, folder):
+@each_node(reduction_models())
+def test_reductions(node):
+    node.check()
+
+
+def position_models():
     """ArgMax and ArgMin, TopK, CumSum."""
-    model = Model(folder, "positions", {"x": ("f4", ["m", "n"])})
+    model = Model("positions", {"x": ("f4", ["m", "n"])})
     # Positions are unique or the first of equals; with select_last_index the last.
     clean = [[np.random.default_rng(n).integers(-9, 9, (5, n)).astype("f4")] for n in LENGTHS]
     for op, function in (("ArgMax", np.argmax), ("ArgMin", np.argmin)):
@@ -389,17 +444,19 @@ def check_positions(checks, folder):
 
             model.node(f"{op}-{axis}", op, ["x"], first, axis=axis, keepdims=0)
             model.node(f"{op}-last-{axis}", op, ["x"], last, axis=axis, keepdims=0, select_last_index=1)
-    model.node("CumSum", "CumSum", ["x", model.constant(1)], lambda x, _: np.cumsum(x, 1, dtype="f4"), zeros=False)
-    model.run(checks, clean)
+    model.node("CumSum", "CumSum", ["x", model.constant(1)], lambda x, _: np.cumsum(x, 1, dtype="f4"), zero_signs=False)
+    yield model.on(clean)
 
-    model = Model(folder, "positions_nan", {"x": ("f4", ["m", "n"])})
-    model.node("CumSum-special", "CumSum", ["x", model.constant(1)], lambda x, _: np.cumsum(x, 1), 2e-4, zeros=False)
+    model = Model("positions_nan", {"x": ("f4", ["m", "n"])})
+    model.node(
+        "CumSum-special", "CumSum", ["x", model.constant(1)], lambda x, _: np.cumsum(x, 1), near(1e-4), zero_signs=False
+    )
     reverse = lambda x, _: np.flip(np.cumsum(np.flip(x, 1), 1), 1)  # noqa: E731
-    model.node("CumSum-reverse", "CumSum", ["x", model.constant(1)], reverse, 2e-4, zeros=False, reverse=1)
+    model.node("CumSum-reverse", "CumSum", ["x", model.constant(1)], reverse, near(1e-4), zero_signs=False, reverse=1)
     infinite = [[np.where(np.isfinite(rows(n)), 1, rows(n)).astype("f4")] for n in LENGTHS]
-    model.run(checks, infinite)
+    yield model.on(infinite)
 
-    model = Model(folder, "positions_infinite", {"x": ("f4", ["m", "n"])})
+    model = Model("positions_infinite", {"x": ("f4", ["m", "n"])})
     model.node("Hardmax-infinite", "Hardmax", ["x"], lambda x: np.eye(x.shape[1], dtype="f4")[np.argmax(x, 1)], axis=-1)
     model.node("ArgMax-infinite", "ArgMax", ["x"], lambda x: np.argmax(x, 1), axis=1, keepdims=0)
     model.node("ArgMin-infinite", "ArgMin", ["x"], lambda x: np.argmin(x, 1), axis=1, keepdims=0)
@@ -409,12 +466,17 @@ def check_positions(checks, folder):
         return np.take_along_axis(x, positions, 1), positions
 
     model.node("TopK-infinite", "TopK", ["x", model.constant([1])], greatest, outputs=2)
-    model.run(checks, [[np.where(np.isnan(rows(n)), -INF, rows(n)).astype("f4")] for n in LENGTHS])
+    yield model.on([[np.where(np.isnan(rows(n)), -INF, rows(n)).astype("f4")] for n in LENGTHS])
 
-    model = Model(folder, "positions_of_nan", {"x": ("f4", ["m", "n"])})
+    model = Model("positions_of_nan", {"x": ("f4", ["m", "n"])})
     model.node("ArgMax-NaN", "ArgMax", ["x"], lambda x: np.argmax(x, 1), axis=1, keepdims=0)
     model.node("ArgMin-NaN", "ArgMin", ["x"], lambda x: np.argmin(x, 1), axis=1, keepdims=0)
-    model.run(checks, [[rows(n)] for n in LENGTHS])
+    yield model.on([[rows(n)] for n in LENGTHS])
+
+
+@each_node(position_models())
+def test_positions(node):
+    node.check()
 
 
 # ---- Rows
@@ -433,12 +495,18 @@ def layer_norm(x, scale, bias):
     return (centered / deviation * scale + bias).astype("f4")
 
 
-def check_rows(checks, folder):
-    model = Model(folder, "softmax", {"x": ("f4", ["m", "n"])})
+def row_models():
+    model = Model("softmax", {"x": ("f4", ["m", "n"])})
     for axis in (0, 1):
         for op, function in (("Softmax", softmax), ("LogSoftmax", log_softmax)):
             model.node(
-                f"{op}-{axis}", op, ["x"], lambda x, f=function, axis=axis: f(x, axis), 1e-5, axis=axis, zeros=False
+                f"{op}-{axis}",
+                op,
+                ["x"],
+                lambda x, f=function, axis=axis: f(x, axis),
+                near(5e-6),
+                axis=axis,
+                zero_signs=False,
             )
     masked = [rows(n) for n in LENGTHS]
     for x in masked:
@@ -449,54 +517,59 @@ def check_rows(checks, folder):
         + [[row[None]] for x in masked for row in x]
         + [[row[:, None]] for x in masked for row in x]
     )
-    model.run(checks, samples)
+    yield model.on(samples)
 
     dims = {"x": ("f4", ["m", "n"]), "scale": ("f4", ["n"]), "bias": ("f4", ["n"])}
-    model = Model(folder, "layer_norm", dims)
-    model.node("LayerNormalization-special", "LayerNormalization", ["x", "scale", "bias"], layer_norm, 1e-4)
+    model = Model("layer_norm", dims)
+    model.node("LayerNormalization-special", "LayerNormalization", ["x", "scale", "bias"], layer_norm, near(5e-5))
     samples = []
     for n in LENGTHS:
         x = rows(n)
         x[5], x[6] = 1, 2  # 3.4e38 has no square in f32: its row is not compared
         x[9] = 1e4
         samples.append([x, np.linspace(0.5, 2, n, dtype="f4"), np.linspace(-1, 1, n, dtype="f4")])
-    model.run(checks, samples)
+    yield model.on(samples)
 
     # A mean far from zero: two passes keep what one (mean of squares minus square of the mean) would cancel.
-    model = Model(folder, "layer_norm_mean", dims)
-    model.node("LayerNormalization-large-mean", "LayerNormalization", ["x", "scale", "bias"], layer_norm, 2e-3)
+    model = Model("layer_norm_mean", dims)
+    model.node("LayerNormalization-large-mean", "LayerNormalization", ["x", "scale", "bias"], layer_norm, near(1e-3))
     samples = []
     for n in LENGTHS[1:]:
         x = (4096 + np.random.default_rng(n).integers(-64, 64, (5, n)) / 16).astype("f4")
         samples.append([x, np.ones(n, "f4"), np.zeros(n, "f4") + 3])
-    model.run(checks, samples)
+    yield model.on(samples)
 
-    model = Model(folder, "norms", {"x": ("f4", ["m", "n"]), "scale": ("f4", ["n"])})
+    model = Model("norms", {"x": ("f4", ["m", "n"]), "scale": ("f4", ["n"])})
 
     def rms_norm(x, scale):
         x = x.astype("f8")
         return (x / np.sqrt((x * x).mean(-1, keepdims=True) + np.float32(1e-5)) * scale).astype("f4")
 
-    model.node("RMSNormalization", "RMSNormalization", ["x", "scale"], rms_norm, 1e-5)
+    model.node("RMSNormalization", "RMSNormalization", ["x", "scale"], rms_norm, near(5e-6))
 
     def lp_norm(x):
         norm = np.sqrt((x.astype("f8") ** 2).sum(-1, keepdims=True))
         return np.where(norm == 0, 0, x / norm).astype("f4")
 
-    model.node("LpNormalization-zero-row", "LpNormalization", ["x"], lp_norm, 1e-5, zeros=False)
+    model.node("LpNormalization-zero-row", "LpNormalization", ["x"], lp_norm, near(5e-6), zero_signs=False)
     samples = []
     for n in LENGTHS:
         x = rows(n)
         x[5], x[6], x[9] = 1, 2, 3
         samples.append([x, np.linspace(0.5, 2, n, dtype="f4")])
-    model.run(checks, samples)
+    yield model.on(samples)
 
 
-def check_fused(checks, folder):
+@each_node(row_models())
+def test_rows(node):
+    node.check()
+
+
+def fused_models():
     """NaN, infinities and zeros through chains and patterns that become one kernel."""
-    model = Model(folder, "fused", {"x": ("f4", ["m", "n"]), "scale": ("f4", ["n"]), "bias": ("f4", ["n"])})
+    model = Model("fused", {"x": ("f4", ["m", "n"]), "scale": ("f4", ["n"]), "bias": ("f4", ["n"])})
 
-    def chain(check, steps, expected, tolerance):
+    def chain(case, steps, expected, tolerance=EXACT):
         """steps: (op, operands); "" stands for the result before, numbers for constants."""
         before = "x"
         for i, (op, *operands) in enumerate(steps):
@@ -504,147 +577,50 @@ def check_fused(checks, folder):
                 operand if isinstance(operand, str) else model.constant(np.float32(operand)) for operand in operands
             ]
             names = [name or before for name in names]
-            before = f"{check}_{i}" if i + 1 < len(steps) else f"{check}:0"
-            model.nodes.append(helper.make_node(op, names, [before], name=before))
-        model.cases[check] = (list(model.inputs), expected, tolerance, False)
+            before = f"{case}_{i}" if i + 1 < len(steps) else f"{case}:0"
+            model.add(op, names, before, name=before)
+        model.expect(case, list(model.inputs), expected, tolerance, zero_signs=False)
 
     chain("chain-relu-clip", [("Relu", ""), ("Min", "", 6.0), ("Neg", ""), ("Max", "", -3.0)],
-          lambda x, *_: np.maximum(-np.minimum(np.maximum(x, 0), 6), -3).astype("f4"), 0)  # fmt: skip
-    chain(
-        "chain-sign", [("Sign", ""), ("Abs", ""), ("Sub", "", 1.0)], lambda x, *_: np.abs(np.sign(x)) - np.float32(1), 0
-    )
-    chain("chain-no-cancelling", [("Sub", "x", "x")], lambda x, *_: x - x, 0)
-    chain("chain-times-zero", [("Mul", "x", 0.0)], lambda x, *_: x * np.float32(0), 0)
-    chain("chain-by-itself", [("Div", "x", "x")], lambda x, *_: x / x, 0)
+          lambda x, *_: np.maximum(-np.minimum(np.maximum(x, 0), 6), -3).astype("f4"))  # fmt: skip
+    chain("chain-sign", [("Sign", ""), ("Abs", ""), ("Sub", "", 1.0)], lambda x, *_: np.abs(np.sign(x)) - np.float32(1))
+    chain("chain-no-cancelling", [("Sub", "x", "x")], lambda x, *_: x - x)
+    chain("chain-times-zero", [("Mul", "x", 0.0)], lambda x, *_: x * np.float32(0))
+    chain("chain-by-itself", [("Div", "x", "x")], lambda x, *_: x / x)
     chain("chain-gelu", [("Div", "x", 2**0.5), ("Erf", ""), ("Add", "", 1.0), ("Mul", "x", ""), ("Mul", "", 0.5)],
-          lambda x, *_: (x * (1 + erf(x.astype("f8") / 2**0.5)) * 0.5).astype("f4"), 2e-5)  # fmt: skip
+          lambda x, *_: (x * (1 + erf(x.astype("f8") / 2**0.5)) * 0.5).astype("f4"), near(1e-5))  # fmt: skip
 
     def mean(name, x):
-        model.nodes.append(helper.make_node("ReduceMean", [x, last], [name], keepdims=1))
+        model.add("ReduceMean", [x, last], name, keepdims=1)
 
     last = model.constant([-1])
     mean("mean", "x")
-    model.nodes.append(helper.make_node("Sub", ["x", "mean"], ["centered"]))
-    model.nodes.append(helper.make_node("Pow", ["centered", model.constant(np.float32(2))], ["squares"]))
+    model.add("Sub", ["x", "mean"], "centered")
+    model.add("Pow", ["centered", model.constant(np.float32(2))], "squares")
     mean("variance", "squares")
     chain("pattern-layer-norm",
           [("Add", "variance", 1e-5), ("Sqrt", ""), ("Div", "centered", ""), ("Mul", "", "scale"), ("Add", "", "bias")],
-          layer_norm, 1e-3)  # fmt: skip
+          layer_norm, near(5e-4))  # fmt: skip
     samples = []
     for n in LENGTHS:
         x = rows(n)
         x[5], x[6], x[9] = 1, 2, 1e4
         x[11] = 4096 + np.arange(n) % 5 * 64
         samples.append([x, np.linspace(0.5, 2, n, dtype="f4"), np.linspace(-1, 1, n, dtype="f4")])
-    model.run(checks, samples)
+    yield model.on(samples)
 
 
-# ---- Attention
-
-
-def attention_model(path):
-    """softmax(q·kᵀ/√d + mask)·v with heads, as PyTorch's exporters write it."""
-    model = onnx.parser.parse_model("""
-        <ir_version: 8, opset_import: ["" : 17]>
-        attention (float[b, h, s, 16] q, float[b, h, t, 16] k, float[b, h, t, 16] v, float[b, 1, s, t] mask)
-          => (float[b, h, s, 16] y) <float scale = {0.25}>
-        {
-          kt = Transpose <perm = [0, 1, 3, 2]> (k)
-          product = MatMul (q, kt)
-          scaled = Mul (product, scale)
-          masked = Add (scaled, mask)
-          weights = Softmax <axis = -1> (masked)
-          y = MatMul (weights, v)
-        }""")
-    onnx.save(model, path)
-
-
-def check_attention(checks, folder):
-    path = f"{folder}/attention.onnx"
-    attention_model(path)
-    session, expect = hone.load(hone.compile(path, f"{folder}/attention.so")).session(threads=2), reference(path)
-    for queries, keys in ((1, 1), (1, 7), (7, 7), (5, 64), (33, 133), (3, 0), (0, 7)):
-        random = np.random.default_rng(queries * 1000 + keys)
-
-        def values(count, random=random):
-            return random.standard_normal((2, 3, count, 16)).astype("f4")
-
-        q, k, v = values(queries), values(keys), values(keys)
-        causal = np.where(np.arange(keys) <= np.arange(queries)[:, None], 0, -INF)
-        masks = {
-            "none": np.zeros((queries, keys)),
-            "causal": causal,
-            "a-row-of-inf": np.where(np.arange(queries)[:, None] == queries - 1, -INF, causal),
-            "all-inf": np.full((queries, keys), -INF),
-            "all-lowest": np.full((queries, keys), np.finfo("f4").min),
-            "lowest": np.where(np.isinf(causal), np.finfo("f4").min, 0),
-        }
-        for name, mask in masks.items():
-            mask = np.broadcast_to(mask, (2, 1, queries, keys)).astype("f4")
-            inputs = {"q": q, "k": k, "v": v, "mask": np.ascontiguousarray(mask)}
-            checks.add(f"attention-{queries}x{keys}-{name}", problem_of(session, inputs, expect))
-        if queries and keys:
-            for name, array in {"q": q, "k": k, "v": v}.items():
-                dirty = array.copy()
-                dirty[1, 2, 0, 3] = NAN
-                inputs = {"q": q, "k": k, "v": v, "mask": np.zeros((2, 1, queries, keys), "f4"), name: dirty}
-                checks.add(f"attention-{queries}x{keys}-nan-in-{name}", problem_of(session, inputs, expect))
-
-
-def selected_attention_model(path, fill, keeps_true):
-    """where(mask, scores, fill), or where(mask, fill, scores); each of two heads of keys and values serves three."""
-    where = "mask, scaled, fill" if keeps_true else "mask, fill, scaled"
-    model = onnx.parser.parse_model(f"""
-        <ir_version: 8, opset_import: ["" : 17]>
-        attention (float[b, 6, s, 16] q, float[b, 2, t, 16] k, float[b, 2, t, 16] v, bool[b, 1, s, u] mask)
-          => (float[b, 6, s, 16] y) <float scale = {{0.25}}, int64[1] two = {{2}}, int64[5] repeats = {{1, 1, 3, 1, 1}},
-                                     int64[4] joined = {{0, 6, -1, 16}}>
-        {{
-          k1 = Unsqueeze (k, two)
-          k3 = Expand (k1, repeats)
-          k6 = Reshape (k3, joined)
-          v1 = Unsqueeze (v, two)
-          v3 = Expand (v1, repeats)
-          v6 = Reshape (v3, joined)
-          kt = Transpose <perm = [0, 1, 3, 2]> (k6)
-          product = MatMul (q, kt)
-          scaled = Mul (product, scale)
-          masked = Where ({where})
-          weights = Softmax <axis = -1> (masked)
-          y = MatMul (weights, v6)
-        }}""")
-    model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(fill), "fill"))
-    onnx.save(model, path)
-
-
-def check_selected_attention(checks, folder):
-    for fill, keeps_true in ((-INF, True), (np.finfo("f4").min, True), (-1e4, False), (-3, False)):
-        name = f"attention-{'keep' if keeps_true else 'fill'}-{fill:g}"
-        path = f"{folder}/{name}.onnx"
-        selected_attention_model(path, fill, keeps_true)
-        session, expect = hone.load(hone.compile(path, f"{folder}/{name}.so")).session(threads=2), reference(path)
-        for queries, keys in ((1, 1), (7, 7), (5, 64), (33, 133)):
-            random = np.random.default_rng(queries * 1000 + keys)
-            q, k, v = (
-                random.standard_normal((2, heads, count, 16)).astype("f4")
-                for heads, count in ((6, queries), (2, keys), (2, keys))
-            )
-            kept = np.arange(keys) <= np.arange(queries)[:, None]
-            kept[queries // 2] = False
-            # A NaN in a score that is replaced does not count.
-            k[1, 1, keys - 1, 3] = NAN
-            mask = np.ascontiguousarray(np.broadcast_to(kept == keeps_true, (2, 1, queries, keys)))
-            inputs = {"q": q, "k": k, "v": v, "mask": mask}
-            checks.add(f"{name}-{queries}x{keys}", problem_of(session, inputs, expect))
+@each_node(fused_models())
+def test_fused(node):
+    node.check()
 
 
 # ---- Products
 
 
-def check_matmul(checks, folder):
+def matmul_models():
     for dtype in ("f4", "f8", "i4", "i8", "u4"):
         model = Model(
-            folder,
             f"matmul_{dtype}",
             {
                 "a": (dtype, ["m", "k"]),
@@ -656,13 +632,15 @@ def check_matmul(checks, folder):
         weight = np.arange(7 * 33).reshape(7, 33) % 11 - 5
         weight = model.constant(np.abs(weight).astype(dtype))
         model.inputs["w"] = (np.dtype(dtype), ["m", 7])
-        tolerance = {"f4": 1e-4, "f8": 1e-10}.get(dtype, 0)
-        model.node(f"MatMul-{dtype}", "MatMul", ["a", "b"], np.matmul, tolerance, zeros=False)
-        model.node(f"MatMul-batched-{dtype}", "MatMul", ["p", "q"], np.matmul, tolerance, zeros=False)
-        model.node(f"MatMul-constant-{dtype}", "MatMul", ["w", weight], np.matmul, tolerance, zeros=False)
-        model.node(f"Gemm-{dtype}", "Gemm", ["a", "b"], np.matmul, tolerance, zeros=False)
+        tolerance = {"f4": near(5e-5), "f8": near(5e-11)}.get(dtype, EXACT)
+        model.node(f"MatMul-{dtype}", "MatMul", ["a", "b"], np.matmul, tolerance, zero_signs=False)
+        model.node(f"MatMul-batched-{dtype}", "MatMul", ["p", "q"], np.matmul, tolerance, zero_signs=False)
+        model.node(f"MatMul-constant-{dtype}", "MatMul", ["w", weight], np.matmul, tolerance, zero_signs=False)
+        model.node(f"Gemm-{dtype}", "Gemm", ["a", "b"], np.matmul, tolerance, zero_signs=False)
         bias = model.constant(np.array([3], dtype))
-        model.node(f"Gemm-bias-{dtype}", "Gemm", ["a", "b", bias], lambda a, b, c: a @ b + c, tolerance, zeros=False)
+        model.node(
+            f"Gemm-bias-{dtype}", "Gemm", ["a", "b", bias], lambda a, b, c: a @ b + c, tolerance, zero_signs=False
+        )
         samples = []
         for m, k, n, s in (
             (3, 5, 4, 2),
@@ -681,53 +659,24 @@ def check_matmul(checks, folder):
             samples.append([values(m, k), values(k, n), values(s, m, k), values(s, k, n), values(m, 7)])
         if dtype in INTEGERS:
             samples += [[np.full_like(x, np.iinfo(dtype).max - 2) for x in samples[0]]]  # sums wrap
-        model.run(checks, samples)
+        yield model.on(samples)
 
     # NaN times zero is NaN, an infinity times zero too: no product is skipped, and padding adds nothing.
-    model = Model(folder, "matmul_special", {"a": ("f4", ["m", 7]), "b": ("f4", [7, "n"])})
+    model = Model("matmul_special", {"a": ("f4", ["m", 7]), "b": ("f4", [7, "n"])})
     constant = np.zeros((7, 37), "f4")
     constant[2, 5], constant[3, 36], constant[0, 0] = NAN, INF, -INF
     constant[1] = 1
     for name, b in (("dynamic", "b"), ("constant", model.constant(constant))):
-        model.node(f"MatMul-special-{name}", "MatMul", ["a", b], np.matmul, 1e-5, zeros=False)
+        model.node(f"MatMul-special-{name}", "MatMul", ["a", b], np.matmul, near(5e-6), zero_signs=False)
     samples = []
     for m in (1, 2, 7, 13):
         a = np.zeros((m, 7), "f4")
         a[:, 1] = 1
         a[0, 3], a[-1, 6] = -INF, NAN
         samples.append([a, np.ascontiguousarray(constant[:, : 3 * m])])
-    model.run(checks, samples)
+    yield model.on(samples)
 
 
-CHECKS = (
-    check_unary,
-    check_binary,
-    check_mixed_powers,
-    check_choices,
-    check_integers,
-    check_division_by_zero,
-    check_casts,
-    check_folded,
-    check_reductions,
-    check_positions,
-    check_rows,
-    check_fused,
-    check_attention,
-    check_selected_attention,
-    check_matmul,
-)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--junit")
-    options = parser.parse_args()
-    checks = Checks("numerics")
-    with tempfile.TemporaryDirectory() as folder:
-        for check in CHECKS:
-            check(checks, folder)
-    return checks.finish(options.junit)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+@each_node(matmul_models())
+def test_matmul(node):
+    node.check()
