@@ -63,7 +63,7 @@ units() { # units CTEST-ARGUMENT…: the tests that CMake knows
 models() {
   local program code=0
   "$python" -m pytest -q test/models --junitxml "$results/models.xml" || code=1
-  for program in compare_minilm bad_inputs bad_files stages keep runs old_versions; do
+  for program in bad_files runs old_versions; do
     "$python" "test/models/$program.py" --junit "$results/models-$program.xml" || code=1
   done
   # Twice the model may take 2.3 times as long to compile.

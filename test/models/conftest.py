@@ -3,7 +3,7 @@
 
 .venv/bin/python -m pytest test/models                                all of them
 .venv/bin/python -m pytest test/models -k "weights and transpose" -x  some, until one fails
-.venv/bin/python -m pytest test/models/test_minilm.py --minilm FILE   another sentence-embedding model
+.venv/bin/python -m pytest test/models/test_keep.py --minilm FILE     another sentence-embedding model
 """
 
 import itertools
