@@ -61,11 +61,8 @@ units() { # units CTEST-ARGUMENT…: the tests that CMake knows
 }
 
 models() {
-  local program code=0
+  local code=0
   "$python" -m pytest -q test/models --junitxml "$results/models.xml" || code=1
-  for program in bad_files runs old_versions; do
-    "$python" "test/models/$program.py" --junit "$results/models-$program.xml" || code=1
-  done
   # Twice the model may take 2.3 times as long to compile.
   plain models-compile-time "$python" bench/compile_time.py --sizes 2500,5000 \
     --kinds layers,chain,shapes,initializers,moved,functions,calls,join,decoder --repeat 3 --limit 2.3 || code=1

@@ -1,9 +1,10 @@
-# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The compiler and the models for the tests of whole models.
 
-.venv/bin/python -m pytest test/models                                all of them
-.venv/bin/python -m pytest test/models -k "weights and transpose" -x  some, until one fails
-.venv/bin/python -m pytest test/models/test_keep.py --minilm FILE     another sentence-embedding model
+    .venv/bin/python -m pytest test/models                                all of them
+    .venv/bin/python -m pytest test/models -k "weights and transpose" -x  some, until one fails
+    .venv/bin/python -m pytest test/models/test_keep.py --minilm FILE     another sentence-embedding model
+
+SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 
 import itertools

@@ -1,34 +1,29 @@
-#!/usr/bin/env python3
 """Runs end: at once where there is nothing to compute, and soon after they are cancelled.
-
-    runs.py [--junit FILE]
 
 Empty tensors whose other dims are huge take no time, and results of empty sums are right beside them. Long runs on one
 thread return within 100 ms of being cancelled; what the project's busy test machines add is allowed for, and the times
-are printed. What a session would take is told without taking it.
+are printed (`pytest -rP`). What a session would take is told without taking it.
 
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 
-import argparse
 import ctypes
 import os
-import sys
-import tempfile
 import threading
 import time
 
 import hone
 import numpy as np
-from checks import Checks
+import pytest
+from building import parsed
 from hone import _interface
 from hone.library import _tensors
+from tolerance import assert_close
 
 BOUND = 0.1  # seconds from setting the flag to the end of the run
 TRIES = 3  # a machine that others use takes the core away
 LONGEST = 20  # seconds for what has nothing to do
 
-HEADER = '<ir_version: 8, opset_import: ["" : 18]> g '
 HUGE = 2**40
 
 
@@ -73,18 +68,10 @@ class Session:
         return {value.name: result for value, result in zip(values, results, strict=True)}
 
 
-class Models:
-    """Compiles models in text form, each of one node or a few."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def session(self, name, text):
-        path = os.path.join(self.folder, name)
-        with open(path + ".onnxtxt", "w") as file:
-            file.write(HEADER + text)
-        hone.compile(path + ".onnxtxt", path + ".so")
-        return Session(hone.load(path + ".so"))
+@pytest.fixture(scope="module")
+def open_session(compile_model):
+    """A function: (a graph in ONNX's text form) -> a session."""
+    return lambda graph: Session(compile_model(parsed(f"g {graph}", opset=18)))
 
 
 def empty(dtype, *shape):
@@ -141,42 +128,33 @@ def ends(session, inputs):
         timer.cancel()
 
 
-def check_empty(checks, models):
-    for name, body in EMPTY.items():
-        problem = ""
-        try:
-            session = models.session("empty-" + name, f"(float[n, m] x) => (float y) {{ {body} }}")
-            for shape in ((HUGE, 0), (0, HUGE)):
-                if name == "MatMul" and not shape[1]:
-                    continue  # 2^80 zeros
-                if name.startswith("Reduce") and shape[int(name[-1])] == 0:
-                    continue  # 2^40 sums of nothing
-                result = ends(session, {"x": empty("f4", *shape)})["y"]
-                problem = problem or ("" if not result.size else f"{result.shape}, expected no element")
-        except hone.Error as error:
-            problem = str(error)
-        checks.add("empty-" + name, problem)
-    for name, (body, shape, value) in SUMS.items():
-        problem = ""
-        try:
-            session = models.session("empty-" + name, f"(float[n, m, 8] x) => (float y) {{ {body} }}")
-            for n, m in ((HUGE, 0), (0, HUGE)):
-                result = ends(session, {"x": empty("f4", n, m, 8)})["y"]
-                if not np.array_equal(result, np.full(shape, value, "f4")):
-                    problem = f"{result} for {n} x {m} x 8, expected {value} in {shape}"
-        except hone.Error as error:
-            problem = str(error)
-        checks.add("empty-" + name, problem)
-    # Updates of no element for data that have some.
-    session = models.session("empty-updates", "(float[n, m] x, int64[k, l] i, float[k, l] u) => (float y)"
-                             " { y = ScatterElements <axis = 0> (x, i, u) }")  # fmt: skip
-    data = np.arange(12, dtype="f4").reshape(3, 4)
-    try:
-        result = ends(session, {"x": data, "i": empty("i8", HUGE, 0), "u": empty("f4", HUGE, 0)})["y"]
-        problem = "" if np.array_equal(result, data) else f"{result}, expected the data"
-    except hone.Error as error:
-        problem = str(error)
-    checks.add("empty-updates", problem)
+@pytest.mark.parametrize("name", EMPTY)
+def test_empty_results(open_session, name):
+    session = open_session(f"(float[n, m] x) => (float y) {{ {EMPTY[name]} }}")
+    for shape in ((HUGE, 0), (0, HUGE)):
+        if name == "MatMul" and not shape[1]:
+            continue  # 2^80 zeros
+        if name.startswith("Reduce") and shape[int(name[-1])] == 0:
+            continue  # 2^40 sums of nothing
+        result = ends(session, {"x": empty("f4", *shape)})["y"]
+        assert result.size == 0, f"{result.shape} of {shape}, expected no element"
+
+
+@pytest.mark.parametrize("name", SUMS)
+@pytest.mark.parametrize("n, m", [(HUGE, 0), (0, HUGE)], ids=["no-columns", "no-rows"])
+def test_sums_of_nothing(open_session, name, n, m):
+    body, shape, value = SUMS[name]
+    session = open_session(f"(float[n, m, 8] x) => (float y) {{ {body} }}")
+    assert_close(ends(session, {"x": empty("f4", n, m, 8)})["y"], np.full(shape, value, "f4"))
+
+
+def test_updates_of_no_element(open_session):
+    """For data that have some."""
+    session = open_session(
+        "(float[n, m] x, int64[k, l] i, float[k, l] u) => (float y) { y = ScatterElements <axis = 0> (x, i, u) }"
+    )
+    x = np.arange(12, dtype="f4").reshape(3, 4)
+    assert_close(ends(session, {"x": x, "i": empty("i8", HUGE, 0), "u": empty("f4", HUGE, 0)})["y"], x)
 
 
 def zeros(*shape, dtype="f4"):
@@ -225,31 +203,17 @@ LONG = {
 }  # fmt: skip
 
 
-def check_cancelled(checks, models):
-    for name, (text, inputs) in LONG.items():
-        session = models.session(name.replace(" ", "-"), text)
-        values = inputs()
-        for _ in range(TRIES):
-            problem, took = cancel(session, values)
-            print(f"{name}: ended {1000 * took:.1f} ms after it was cancelled", flush=True)
-            if problem or took <= BOUND:
-                break
-        if not problem and took > BOUND:
-            problem = f"ended {took:.2f} s after it was cancelled, expected {BOUND} s"
-        checks.add("cancel-" + name.replace(" ", "-"), problem)
-
-
-def cancel(session, values):
-    """(what is wrong or "", seconds from setting the flag to the end of the run)."""
+def cancelled(session, inputs):
+    """Cancels a run: its error, or None where it came to its end before; seconds from setting the flag to its end."""
     outcome = []
 
     def run():
+        error = None
         try:
-            session.run(values)
-            outcome.append("came to its end before it was cancelled")
-        except hone.Error as error:
-            outcome.append("" if str(error).endswith("cancelled") else str(error))
-        outcome.append(time.monotonic())
+            session.run(inputs)
+        except hone.Error as raised:
+            error = str(raised)
+        outcome.extend([error, time.monotonic()])
 
     session.flag.value = 0
     thread = threading.Thread(target=run)
@@ -258,7 +222,22 @@ def cancel(session, values):
     session.flag.value = 1
     start = time.monotonic()
     thread.join()
-    return outcome[0], outcome[1] - start
+    error, end = outcome
+    return error, end - start
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_cancelled(open_session, name):
+    graph, inputs = LONG[name]
+    session, values = open_session(graph), inputs()
+    for _ in range(TRIES):
+        error, took = cancelled(session, values)
+        print(f"{name}: ended {1000 * took:.1f} ms after it was cancelled")
+        assert error is not None, "came to its end before it was cancelled"
+        assert error.endswith("cancelled"), error
+        if took <= BOUND:
+            return
+    pytest.fail(f"ended {took:.2f} s after it was cancelled, expected {BOUND} s")
 
 
 def resident():
@@ -266,36 +245,31 @@ def resident():
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def check_plan(checks, models):
-    """A plan copies no inputs but those that decide on shapes."""
-    session = models.session("plan", "(float[n, 256] x) => (float y) { y = Relu (x) }")
+@pytest.fixture(scope="module")
+def strided_plan(open_session):
+    """The plan of a run on a strided input of 4 GiB: (bytes more that are resident, bytes that a run takes)."""
+    session = open_session("(float[n, 256] x) => (float y) { y = Relu (x) }")
     x = np.lib.stride_tricks.as_strided(np.ones(256, "f4"), (2**22, 256), (0, 4))
     before = resident()
     plan, *_kept = session.plan({"x": x})
-    grown, memory, needed = resident() - before, plan.memory_bytes, 2 * x.size * 4
-    checks.add("plan-copies-nothing", "" if grown < 2**26 else f"{grown} bytes more are resident")
-    checks.add("plan-counts-copies", "" if memory >= needed else f"{memory} bytes, a run takes {needed}")
-    session = models.session("plan-shape", "(float[n] x, int64[2] s) => (float y) { y = Reshape (x, s) }")
+    return resident() - before, plan.memory_bytes
+
+
+def test_plan_copies_nothing(strided_plan):
+    """But inputs that decide on shapes."""
+    grown, _ = strided_plan
+    assert grown < 2**26
+
+
+def test_plan_counts_copies(strided_plan):
+    _, memory = strided_plan
+    assert memory >= 2 * 2**22 * 256 * 4
+
+
+def test_plan_reads_strided_shapes(open_session, subtests):
+    session = open_session("(float[n] x, int64[2] s) => (float y) { y = Reshape (x, s) }")
     x = np.arange(24, dtype="f4")
     for rows in (4, 6):  # the copies of the first run are still there
-        shape = np.array([24 // rows, rows])[::-1]
-        y = session.run({"x": np.repeat(x, 2)[::2], "s": shape})["y"]
-        problem = "" if np.array_equal(y, x.reshape(shape)) else f"{y} of {shape}"
-        checks.add(f"plan-reads-a-strided-shape-{rows}", problem)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--junit", metavar="FILE")
-    arguments = parser.parse_args()
-    checks = Checks("runs")
-    with tempfile.TemporaryDirectory() as folder:
-        models = Models(folder)
-        check_empty(checks, models)
-        check_plan(checks, models)
-        check_cancelled(checks, models)
-    return checks.finish(arguments.junit)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        with subtests.test(rows=rows):
+            shape = np.array([24 // rows, rows])[::-1]
+            assert_close(session.run({"x": np.repeat(x, 2)[::2], "s": shape})["y"], x.reshape(shape))
