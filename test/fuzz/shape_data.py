@@ -38,6 +38,10 @@ import shape_graphs
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, f"{ROOT}/test")
+from tolerance import Tolerance, mismatch  # noqa: E402
+
+TOLERANCE = Tolerance(relative=1e-4, absolute=1e-5)
 COMPILE_SECONDS = 60
 REFERENCE_SECONDS = 2
 REFERENCE_BYTES = 1 << 30
@@ -294,19 +298,10 @@ def run_reference(model, arrays):
 
 def difference(mine, other):
     """Why two results differ, or ""."""
-    if tuple(mine.shape) != tuple(other.shape) or mine.dtype != other.dtype:
-        return f"{mine.dtype}{list(mine.shape)} instead of {other.dtype}{list(other.shape)}"
     if isinstance(mine, Dims) or isinstance(other, Dims):
-        return ""
-    if mine.dtype.kind == "f":
-        with np.errstate(all="ignore"):
-            same = np.isclose(mine, other, rtol=1e-4, atol=1e-5, equal_nan=True)
-    else:
-        same = mine == other
-    if same.all():
-        return ""
-    where = tuple(int(i) for i in np.argwhere(~same)[0])
-    return f"{np.count_nonzero(~same)} of {same.size} differ, {mine[where]} instead of {other[where]} at {list(where)}"
+        same = (tuple(mine.shape), mine.dtype) == (tuple(other.shape), other.dtype)
+        return "" if same else f"{mine.dtype}{list(mine.shape)} instead of {other.dtype}{list(other.shape)}"
+    return mismatch(mine, other, TOLERANCE)
 
 
 def all_differences(mine, other):

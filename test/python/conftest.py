@@ -4,13 +4,11 @@
 import os
 import pathlib
 import subprocess
-import sys
 
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(ROOT / "python"))
 
 
 def pytest_addoption(parser):
