@@ -85,7 +85,7 @@ def mismatch(got, expected, tolerance=EXACT, zero_signs=False):
     with np.errstate(all="ignore"):  # infinities minus infinities
         differences = np.abs(got_wide - expected_wide)
     allowed = tolerance.allowed(expected_wide)
-    right = np.isfinite(expected_wide) & (differences <= allowed)
+    right = np.isfinite(differences) & (differences <= allowed)
     right |= (got_wide == expected_wide) | (np.isnan(got_wide) & np.isnan(expected_wide))
     if zero_signs:
         zeros = (got_wide == 0) & (expected_wide == 0)
