@@ -139,3 +139,12 @@ FailureOr<DecidedKernel> DecidedKernel::of(KernelOp original, const CpuTarget &t
   decided.copy = std::move(copy);
   return decided;
 }
+
+LaunchRange DecidedKernel::range(OpBuilder &builder, ShapeBuilder &shapes,
+                                 function_ref<Value(OpFoldResult)> size) const {
+  LaunchRange range = family->range(builder, view(), shapes, size);
+  // Two threads must not write to one byte.
+  if (llvm::any_of(kernel().getResultTypes(), [](Type type) { return isNibble(type); }))
+    range.grain = builder.createOrFold<arith::MaxUIOp>(kernel().getLoc(), range.grain, range.count);
+  return range;
+}

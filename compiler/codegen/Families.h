@@ -70,9 +70,7 @@ public:
 
   KernelOp kernel() const { return *copy; }
   LaunchRange range(mlir::OpBuilder &builder, ShapeBuilder &shapes,
-                    llvm::function_ref<mlir::Value(mlir::OpFoldResult)> size) const {
-    return family->range(builder, view(), shapes, size);
-  }
+                    llvm::function_ref<mlir::Value(mlir::OpFoldResult)> size) const;
   void build(KernelEmitter &emitter) const { family->build(emitter, view()); }
 
 private:

@@ -33,7 +33,7 @@ static void generate(KernelOp original, const DecidedKernel &decided) {
   auto addBuffer = [&](Type tensor, bool readOnly) {
     Type element = memoryElement(tensor);
     // Callers bind inputs and outputs, so only the element's own alignment is sure.
-    buffers.push_back({element, int64_t(element.getIntOrFloatBitWidth() / 8), readOnly});
+    buffers.push_back({element, elementBytes(element), readOnly});
   };
   for (Type type : kernel.getArgumentTypes().take_front(tensors))
     addBuffer(type, /*readOnly=*/true);

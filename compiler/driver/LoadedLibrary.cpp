@@ -155,6 +155,10 @@ int32_t hone::onnxDataType(hone_dtype type) {
     return HONE_BFLOAT16;
   case HONE_CODE_BOOL << 8 | 8:
     return HONE_BOOL;
+  case HONE_CODE_INT << 8 | 4:
+    return HONE_INT4;
+  case HONE_CODE_UINT << 8 | 4:
+    return HONE_UINT4;
   case HONE_CODE_INT << 8 | 8:
     return HONE_INT8;
   case HONE_CODE_INT << 8 | 16:

@@ -29,9 +29,10 @@ struct ElementType {
 } // namespace
 
 static const ElementType elementTypes[] = {
-    {HONE_FLOAT, "f4", 4}, {HONE_DOUBLE, "f8", 8}, {HONE_FLOAT16, "f2", 2}, {HONE_BOOL, "b1", 1},
-    {HONE_INT8, "i1", 1},  {HONE_INT16, "i2", 2},  {HONE_INT32, "i4", 4},   {HONE_INT64, "i8", 8},
-    {HONE_UINT8, "u1", 1}, {HONE_UINT16, "u2", 2}, {HONE_UINT32, "u4", 4},  {HONE_UINT64, "u8", 8},
+    {HONE_FLOAT, "f4", 4},    {HONE_DOUBLE, "f8", 8}, {HONE_FLOAT16, "f2", 2}, {HONE_BOOL, "b1", 1},
+    {HONE_INT8, "i1", 1},     {HONE_INT16, "i2", 2},  {HONE_INT32, "i4", 4},   {HONE_INT64, "i8", 8},
+    {HONE_UINT8, "u1", 1},    {HONE_UINT16, "u2", 2}, {HONE_UINT32, "u4", 4},  {HONE_UINT64, "u8", 8},
+    {HONE_BFLOAT16, "V2", 2}, // as NumPy writes the type of ml_dtypes, which it does not know
 };
 
 static const ElementType *findType(int32_t dtype) {

@@ -20,6 +20,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <random>
 
 using namespace hone;
@@ -34,6 +35,24 @@ static ExitCode usage(Console &console, const Twine &text) {
 
 //===-- Elements ------------------------------------------------------------------------------------------------===//
 
+namespace {
+struct BFloat16 {
+  BFloat16(double value = 0) {
+    float single = float(value);
+    uint32_t all;
+    std::memcpy(&all, &single, sizeof all);
+    bits = uint16_t(all >> 16);
+  }
+  operator double() const {
+    uint32_t all = uint32_t(bits) << 16;
+    float single;
+    std::memcpy(&single, &all, sizeof all);
+    return single;
+  }
+  uint16_t bits;
+};
+} // namespace
+
 /// Calls `function` with a value of the C type that `dtype` has in memory.
 template <typename Function> static bool withType(int32_t dtype, Function &&function) {
   switch (dtype) {
@@ -41,6 +60,10 @@ template <typename Function> static bool withType(int32_t dtype, Function &&func
     return function(float()), true;
   case HONE_DOUBLE:
     return function(double()), true;
+  case HONE_FLOAT16:
+    return function(_Float16()), true;
+  case HONE_BFLOAT16:
+    return function(BFloat16()), true;
   case HONE_BOOL:
   case HONE_UINT8:
     return function(uint8_t()), true;
@@ -69,10 +92,10 @@ static void fillRandom(HostTensor &tensor, std::mt19937_64 &random) {
     using T = decltype(sample);
     for (size_t at = 0; at < tensor.bytes.size(); at += sizeof(T)) {
       T value;
-      if constexpr (std::is_floating_point_v<T>)
-        value = T(double(random() >> 11) * 0x1p-52 - 1);
-      else
+      if constexpr (std::is_integral_v<T>)
         value = T(random() >> 63);
+      else
+        value = T(double(random() >> 11) * 0x1p-52 - 1);
       std::memcpy(tensor.bytes.data() + at, &value, sizeof(T));
     }
   });
@@ -82,7 +105,7 @@ static void fillRandom(HostTensor &tensor, std::mt19937_64 &random) {
 static std::string rangeText(int32_t dtype, StringRef bytes) {
   double least = INFINITY, most = -INFINITY, sum = 0;
   size_t count = 0, odd = 0;
-  withType(dtype, [&](auto sample) {
+  bool isKnown = withType(dtype, [&](auto sample) {
     using T = decltype(sample);
     for (size_t at = 0; at < bytes.size(); at += sizeof(T)) {
       T value;
@@ -95,6 +118,8 @@ static std::string rangeText(int32_t dtype, StringRef bytes) {
       ++count;
     }
   });
+  if (!isKnown)
+    return "two elements a byte, not shown";
   std::string text = "empty";
   if (count) {
     text.clear();
@@ -183,6 +208,9 @@ static ExitCode makeInputs(const Options &options, const LoadedLibrary &library,
     HostTensor made;
     made.dtype = onnxDataType(input.dtype);
     int64_t bytes = elementBytes(made.dtype);
+    if (!bytes)
+      return usage(console, "input '" + Twine(input.name) + "' has elements of type " + dataTypeName(made.dtype) +
+                                ", which hone run does not take; use the library from C or Python");
     for (int64_t dim : llvm::ArrayRef(input.dims, input.rank)) {
       auto size = sizes.find(library.dimText(dim));
       made.dims.push_back(dim >= 0 ? dim : size == sizes.end() ? 1 : size->second);

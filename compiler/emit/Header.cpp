@@ -46,6 +46,10 @@ static llvm::StringRef elementType(int32_t dtype) {
     return "uint64_t";
   case HONE_BFLOAT16:
     return "uint16_t (bfloat16)";
+  case HONE_INT4:
+    return "uint8_t (two int4)";
+  case HONE_UINT4:
+    return "uint8_t (two uint4)";
   default:
     return "?";
   }

@@ -27,8 +27,6 @@ static constexpr int64_t kPage = 4096;    // large weights can be mapped and dro
 static constexpr int64_t kLargeWeight = 1 << 20;
 static constexpr double kMostBytes = double(int64_t(1) << 46); // half of what an x86-64 process can address
 
-static int64_t bytesPerElement(Type type) { return (getElementTypeOrSelf(type).getIntOrFloatBitWidth() + 7) / 8; }
-
 static MemRefType memoryType(Type tensor) {
   auto type = cast<RankedTensorType>(tensor);
   return MemRefType::get(type.getShape(), type.getElementType());
@@ -45,7 +43,7 @@ static LogicalResult placeWeights(ModuleOp module, func::FuncOp main) {
     if (weight->hasAttr("hone.offset"))
       return WalkResult::advance();
     auto type = cast<RankedTensorType>(weight.getType());
-    int64_t bytes = type.getNumElements() * bytesPerElement(type);
+    int64_t bytes = storageBytes(type, type.getNumElements());
     offset = llvm::alignTo(offset, bytes >= kLargeWeight ? kPage : kAlignment);
     weight->setAttr("hone.offset", builder.getI64IntegerAttr(offset));
     offset += bytes;
@@ -136,7 +134,7 @@ void Planner::collect() {
     for (Value result : launch.getOutputs()) {
       if (outputs.contains(result))
         continue;
-      OpFoldResult bytes = shapes.mul(shapes.elementCount(result), shapes.constant(bytesPerElement(result.getType())));
+      OpFoldResult bytes = shapes.storageBytes(result);
       OpFoldResult lines = shapes.ceilDiv(bytes, shapes.constant(kAlignment));
       values[result] = {result, shapes.mul(lines, shapes.constant(kAlignment)), number, number};
     }
@@ -156,7 +154,7 @@ LogicalResult Planner::checkSizes() {
   double fixed = 0; // bytes of values whose dims are all known
   for (LaunchOp launch : main.getOps<LaunchOp>())
     for (Value result : launch.getOutputs()) {
-      double known = bytesPerElement(result.getType());
+      double known = storageBits(result.getType()) / 8.0;
       Value bytes;
       for (OpFoldResult dim : SmallVector<OpFoldResult>(shapes.dims(result))) {
         if (auto constant = ShapeBuilder::getConstant(dim)) {

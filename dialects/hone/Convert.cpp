@@ -2,6 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "dialects/hone/ElementTypes.h"
 #include "dialects/hone/Recipes.h"
 #include <cstring>
 #include <limits>
@@ -9,6 +10,75 @@
 
 using namespace mlir;
 using namespace hone;
+
+namespace {
+// A stored element by itself, as `Stored`, and its value in a type of C++.
+template <typename T> struct Number {
+  using Stored = T;
+  using Value = T;
+  static T read(T stored) { return stored; }
+  static T write(T value) { return value; }
+};
+
+struct Bool {
+  using Stored = uint8_t;
+  using Value = bool;
+  // A byte of a file need not be 0 or 1, which is all that a C++ bool may be.
+  static bool read(uint8_t stored) { return stored != 0; }
+  static uint8_t write(bool value) { return value; }
+};
+
+struct Float16 {
+  using Stored = uint16_t;
+  using Value = float;
+  static float read(uint16_t stored) {
+    _Float16 half;
+    std::memcpy(&half, &stored, sizeof half);
+    return float(half);
+  }
+  template <typename T> static uint16_t write(T value) {
+    _Float16 half = _Float16(value);
+    uint16_t stored;
+    std::memcpy(&stored, &half, sizeof half);
+    return stored;
+  }
+};
+
+struct BFloat16 {
+  using Stored = uint16_t;
+  using Value = float;
+  static float read(uint16_t stored) {
+    uint32_t bits = uint32_t(stored) << 16;
+    float value;
+    std::memcpy(&value, &bits, sizeof bits);
+    return value;
+  }
+  static uint16_t write(float value) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    if (value != value)
+      return uint16_t(bits >> 16 | 0x40); // quiet, so that no NaN becomes an infinity
+    return uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+  }
+  /// Rounded once: what f32 does not hold exactly is odd in its last bit on the way.
+  static uint16_t write(double value) {
+    float near = float(value);
+    uint32_t bits;
+    std::memcpy(&bits, &near, sizeof bits);
+    bool isInexact = near < value || near > value;
+    bits = (bits - (std::abs(double(near)) > std::abs(value))) | isInexact;
+    std::memcpy(&near, &bits, sizeof bits);
+    return write(near);
+  }
+};
+
+template <bool isSigned> struct Nibble {
+  using Stored = uint8_t;
+  using Value = int8_t;
+  static int8_t read(uint8_t stored) { return isSigned ? int8_t(stored << 4) >> 4 : stored & 15; }
+  static uint8_t write(int8_t value) { return value & 15; }
+};
+} // namespace
 
 /// Floats go through 64 bits, so that what a narrow type cannot hold wraps; what 64 bits cannot hold, and NaN, becomes
 /// the least value (see floatToInteger, which builds the same as arithmetic).
@@ -21,51 +91,56 @@ template <typename To, typename From> static To truncate(From x) {
   return static_cast<To>(std::numeric_limits<int64_t>::min());
 }
 
-template <typename To, typename From> static To convert(From x) {
-  if constexpr (std::is_same_v<To, bool>)
+/// `x` as a value that To::write takes.
+template <typename To, typename From> static auto convert(From x) {
+  using Value = typename To::Value;
+  constexpr bool isHalf = std::is_same_v<To, Float16> || std::is_same_v<To, BFloat16>;
+  if constexpr (std::is_same_v<Value, bool>)
     return x != From(0);
-  else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>)
-    return truncate<To>(x);
+  else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<Value>)
+    return truncate<Value>(x);
+  else if constexpr (isHalf && std::is_same_v<From, double>)
+    return x; // rounded once
   else
-    return static_cast<To>(x);
+    return static_cast<Value>(x);
 }
 
 template <typename From, typename To> static void convertAll(const char *from, char *to, int64_t count) {
-  // A byte of a file need not be 0 or 1, which is all that a C++ bool may be.
-  using Stored = std::conditional_t<std::is_same_v<From, bool>, uint8_t, From>;
   for (int64_t i = 0; i < count; ++i) {
-    Stored x;
+    typename From::Stored x;
     std::memcpy(&x, from + i * sizeof x, sizeof x);
-    To y;
-    if constexpr (std::is_same_v<From, bool>)
-      y = convert<To>(uint8_t(x != 0));
-    else
-      y = convert<To>(x);
+    typename To::Stored y = To::write(convert<To>(From::read(x)));
     std::memcpy(to + i * sizeof y, &y, sizeof y);
   }
 }
 
-/// Calls visit(T()) with the C++ type of an element type; the result's default for a type that there is none for.
-template <typename F> static auto visitElementType(Type type, F visit) -> decltype(visit(float())) {
+/// Calls visit(T()) with one of the structures above; the result's default for a type that there is none for.
+template <typename F> static auto visitElementType(Type type, F visit) -> decltype(visit(Bool())) {
   if (type.isF32())
-    return visit(float());
+    return visit(Number<float>());
   if (type.isF64())
-    return visit(double());
+    return visit(Number<double>());
+  if (type.isF16())
+    return visit(Float16());
+  if (type.isBF16())
+    return visit(BFloat16());
   auto integer = dyn_cast<IntegerType>(type);
   if (!integer)
     return {};
   bool isUnsigned = integer.isUnsigned();
   switch (integer.getWidth()) {
   case 1:
-    return visit(bool());
+    return visit(Bool());
+  case 4:
+    return isUnsigned ? visit(Nibble<false>()) : visit(Nibble<true>());
   case 8:
-    return isUnsigned ? visit(uint8_t()) : visit(int8_t());
+    return isUnsigned ? visit(Number<uint8_t>()) : visit(Number<int8_t>());
   case 16:
-    return isUnsigned ? visit(uint16_t()) : visit(int16_t());
+    return isUnsigned ? visit(Number<uint16_t>()) : visit(Number<int16_t>());
   case 32:
-    return isUnsigned ? visit(uint32_t()) : visit(int32_t());
+    return isUnsigned ? visit(Number<uint32_t>()) : visit(Number<int32_t>());
   case 64:
-    return isUnsigned ? visit(uint64_t()) : visit(int64_t());
+    return isUnsigned ? visit(Number<uint64_t>()) : visit(Number<int64_t>());
   default:
     return {};
   }

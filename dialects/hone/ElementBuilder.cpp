@@ -10,8 +10,8 @@ using namespace hone;
 
 Type hone::scalarType(Type type) {
   Type element = getElementTypeOrSelf(type);
-  if (auto integer = dyn_cast<IntegerType>(element))
-    return IntegerType::get(type.getContext(), integer.getWidth());
+  if (isa<IntegerType>(element) || isHalf(element))
+    return IntegerType::get(type.getContext(), element.getIntOrFloatBitWidth());
   return element;
 }
 

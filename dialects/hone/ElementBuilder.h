@@ -72,13 +72,16 @@ public:
   mlir::Location loc;
 };
 
-/// The scalar type of a tensor's elements: signless.
+/// The scalar type of a tensor's elements: signless, and for f16 and bf16 that of their bits. So what moves them moves
+/// integers, which every CPU can (LLVM calls functions where it chooses between two bf16).
 mlir::Type scalarType(mlir::Type elementOrTensor);
 /// The accumulator's neutral element: 0, 1, or the least / greatest value.
 enum class Extreme { Lowest, Highest };
 mlir::Value extremeConstant(ElementBuilder &elements, mlir::Type elementType, Extreme which);
 /// A float scalar cut to a signless integer type, as hone.cast describes: defined for every value.
 mlir::Value floatToInteger(ElementBuilder &elements, mlir::Value x, mlir::Type to, bool toUnsigned);
+/// A scalar as one of another element type, as hone.cast describes. Element types say what scalars do not: their sign.
+mlir::Value convertScalar(ElementBuilder &elements, mlir::Value x, mlir::Type fromElement, mlir::Type toElement);
 /// Index `index` along dim `resultDim` of the result, seen from dim `dim` of `operand` under numpy broadcasting.
 mlir::Value broadcastIndex(ElementBuilder &elements, mlir::Value operand, int64_t dim, mlir::Value result,
                            int64_t resultDim, mlir::Value index);

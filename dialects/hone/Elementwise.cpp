@@ -167,34 +167,68 @@ Value hone::floatToInteger(ElementBuilder &e, Value x, Type to, bool toUnsigned)
   return toWidth == 64 ? result : b.createOrFold<arith::TruncIOp>(e.loc, to, result);
 }
 
-ELEMENTWISE(CastOp) {
-  Value x = scalars[0];
-  Type from = x.getType(), to = scalarType(getOutput().getType());
-  bool fromUnsigned = isUnsigned(getInput()), toUnsigned = isUnsigned(getOutput());
+/// f64 to f32 so that rounding the result again, to fewer bits, rounds x once: what is not exact is odd in its last bit
+/// (Boldo, Melquiond 2008).
+static Value roundToOdd(ElementBuilder &e, Value x) {
   OpBuilder &b = e.builder;
+  Value near = b.createOrFold<arith::TruncFOp>(e.loc, b.getF32Type(), x);
+  Value back = b.createOrFold<arith::ExtFOp>(e.loc, x.getType(), near);
+  Value isInexact = compareFloat(e, arith::CmpFPredicate::ONE, back, x);
+  Value isBeyond = compareFloat(e, arith::CmpFPredicate::OGT, math1<math::AbsFOp>(e, back), math1<math::AbsFOp>(e, x));
+  auto asBit = [&](Value condition) { return b.createOrFold<arith::ExtUIOp>(e.loc, b.getI32Type(), condition); };
+  Value bits = b.createOrFold<arith::BitcastOp>(e.loc, b.getI32Type(), near);
+  Value towardsZero = b.createOrFold<arith::SubIOp>(e.loc, bits, asBit(isBeyond));
+  Value odd = b.createOrFold<arith::OrIOp>(e.loc, towardsZero, asBit(isInexact));
+  return b.createOrFold<arith::BitcastOp>(e.loc, b.getF32Type(), odd);
+}
+
+static Value convertFloat(ElementBuilder &e, Value x, Type to) {
+  OpBuilder &b = e.builder;
+  unsigned width = x.getType().getIntOrFloatBitWidth(), wanted = to.getIntOrFloatBitWidth();
+  if (width == wanted)
+    return x;
+  return width < wanted ? b.createOrFold<arith::ExtFOp>(e.loc, to, x) : b.createOrFold<arith::TruncFOp>(e.loc, to, x);
+}
+
+/// What CPUs convert halves to and from is f32.
+static Value fromHalf(ElementBuilder &e, Value bits, Type half) {
+  return convertFloat(e, e.builder.createOrFold<arith::BitcastOp>(e.loc, half, bits), e.builder.getF32Type());
+}
+static Value toHalf(ElementBuilder &e, Value x, Type half) {
+  Value single = x.getType().isF64() ? roundToOdd(e, x) : x;
+  return e.builder.createOrFold<arith::BitcastOp>(e.loc, scalarType(half), convertFloat(e, single, half));
+}
+
+Value hone::convertScalar(ElementBuilder &e, Value x, Type fromElement, Type toElement) {
+  OpBuilder &b = e.builder;
+  if (fromElement == toElement)
+    return x;
+  if (isHalf(fromElement))
+    return convertScalar(e, fromHalf(e, x, fromElement), b.getF32Type(), toElement);
+  if (isHalf(toElement)) {
+    bool isFloating = isa<FloatType>(fromElement);
+    return toHalf(e, isFloating ? x : convertScalar(e, x, fromElement, b.getF32Type()), toElement);
+  }
+  Type from = x.getType(), to = scalarType(toElement);
+  bool fromUnsigned = fromElement.isUnsignedInteger() || from.isInteger(1);
   if (to.isInteger(1)) {
-    if (from.isInteger(1))
-      return x;
     Value zero = e.constant(from, int64_t(0));
     return isFloat(x) ? compareFloat(e, arith::CmpFPredicate::UNE, x, zero)
                       : e.compare(arith::CmpIPredicate::ne, x, zero);
   }
-  unsigned fromWidth = from.getIntOrFloatBitWidth(), toWidth = to.getIntOrFloatBitWidth();
-  if (isFloat(x)) {
-    if (isa<FloatType>(to))
-      return fromWidth == toWidth  ? x
-             : fromWidth < toWidth ? b.createOrFold<arith::ExtFOp>(e.loc, to, x)
-                                   : b.createOrFold<arith::TruncFOp>(e.loc, to, x);
-    return floatToInteger(e, x, to, toUnsigned);
-  }
+  if (isFloat(x))
+    return isa<FloatType>(to) ? convertFloat(e, x, to) : floatToInteger(e, x, to, toElement.isUnsignedInteger());
   if (isa<FloatType>(to))
     return fromUnsigned ? b.createOrFold<arith::UIToFPOp>(e.loc, to, x) : b.createOrFold<arith::SIToFPOp>(e.loc, to, x);
+  unsigned fromWidth = from.getIntOrFloatBitWidth(), toWidth = to.getIntOrFloatBitWidth();
   if (fromWidth == toWidth)
     return x;
   if (fromWidth > toWidth)
     return b.createOrFold<arith::TruncIOp>(e.loc, to, x);
   return fromUnsigned ? b.createOrFold<arith::ExtUIOp>(e.loc, to, x) : b.createOrFold<arith::ExtSIOp>(e.loc, to, x);
 }
+
+ELEMENTWISE(CastOp) { return convertScalar(e, scalars[0], elementTypeOf(getInput()), elementTypeOf(getOutput())); }
 
 WeightRecipeAttrInterface CastOp::getRecipe(ArrayRef<FlatSymbolRefAttr> sources) {
   return CastAttr::get(getContext(), sources[0]);

@@ -75,6 +75,7 @@ def Hone_CastOp : Hone_MapOp<"cast", "Conversion to the result's element type (O
   let description = [{
     Floats to integers truncate; values outside the target's range, infinities and NaN give what x86-64's truncating
     conversion to 64 bits gives, cut to the width (ONNX leaves them undefined). Integers wrap. Anything that is not zero is true.
+    Floats round once, to nearest even; integers to f16 and bf16 by way of f32.
     ```mlir
     %y = hone.cast %x : tensor<?x8xf32> -> tensor<?x8xui8>
     ```
@@ -114,12 +115,12 @@ def Hone_PowOp : Hone_ZipOp<"pow", "lhs to the rhs, in lhs's type (ONNX Pow-15)"
   }];
   let hasFolder = 1;
 }
-def Hone_MinOp : Hone_BinaryOp<"min", "Lesser value; NaN if either is NaN (ONNX Min-13)", Hone_Tensor, [Hone_Cheap]>;
-def Hone_MaxOp : Hone_BinaryOp<"max", "Greater value; NaN if either is NaN (ONNX Max-13)", Hone_Tensor, [Hone_Cheap]>;
+def Hone_MinOp : Hone_BinaryOp<"min", "Lesser value; NaN if either is NaN (ONNX Min-13)", Hone_ComputedTensor, [Hone_Cheap]>;
+def Hone_MaxOp : Hone_BinaryOp<"max", "Greater value; NaN if either is NaN (ONNX Max-13)", Hone_ComputedTensor, [Hone_Cheap]>;
 def Hone_AndOp : Hone_BinaryOp<"and", "Logical conjunction (ONNX And-7)", Hone_BoolTensor, [Hone_Cheap]> { let hasFolder = 1; }
 def Hone_OrOp : Hone_BinaryOp<"or", "Logical disjunction (ONNX Or-7)", Hone_BoolTensor, [Hone_Cheap]> { let hasFolder = 1; }
 def Hone_XorOp : Hone_BinaryOp<"xor", "Logical exclusive disjunction (ONNX Xor-7)", Hone_BoolTensor, [Hone_Cheap]>;
-def Hone_EqualOp : Hone_CompareOp<"equal", "Whether lhs and rhs are equal (ONNX Equal-19)", Hone_Tensor>;
+def Hone_EqualOp : Hone_CompareOp<"equal", "Whether lhs and rhs are equal (ONNX Equal-19)", Hone_ComputedTensor>;
 def Hone_LessOp : Hone_CompareOp<"less", "Whether lhs is less than rhs (ONNX Less-13)", Hone_NumberTensor>;
 def Hone_LessEqualOp : Hone_CompareOp<"less_equal", "Whether lhs is at most rhs (ONNX LessOrEqual-16)", Hone_NumberTensor>;
 

@@ -6,6 +6,7 @@
 #define DIALECTS_HONE_HONE_H
 
 #include "dialects/hone/ElementBuilder.h"
+#include "dialects/hone/ElementTypes.h"
 #include "dialects/hone/Recipes.h"
 #include "dialects/hone/ShapeBuilder.h"
 #include "dialects/hone/Structure.h"

@@ -72,8 +72,15 @@ class Hone_TensorOf<list<Type> elements, string words, string anElement = "f32">
 }
 defvar Hone_Floats = [F32, F64];
 defvar Hone_Integers = [I8, I16, I32, I64, UI8, UI16, UI32, UI64];
-def Hone_Tensor : Hone_TensorOf<!listconcat(Hone_Floats, [I1], Hone_Integers), "any element type (f32, f64, i1, i8-i64, ui8-ui64)">;
+// What is stored, moved, converted and multiplied, but not computed in: arithmetic on it takes place in a wider type.
+defvar Hone_StoredTypes = [F16, BF16, I<4>, UI<4>];
+def Hone_Tensor : Hone_TensorOf<!listconcat(Hone_Floats, [I1], Hone_Integers, Hone_StoredTypes),
+                                "any element type (f32, f64, f16, bf16, i1, i4, i8-i64, ui4, ui8-ui64)">;
+def Hone_ComputedTensor : Hone_TensorOf<!listconcat(Hone_Floats, [I1], Hone_Integers),
+                                        "numbers or truth values (f32, f64, i1, i8-i64, ui8-ui64)">;
 def Hone_NumberTensor : Hone_TensorOf<!listconcat(Hone_Floats, Hone_Integers), "numbers (f32, f64, i8-i64, ui8-ui64)">;
+def Hone_FactorTensor : Hone_TensorOf<!listconcat(Hone_Floats, Hone_Integers, Hone_StoredTypes),
+                                      "numbers of any width (f32, f64, f16, bf16, i4, i8-i64, ui4, ui8-ui64)">;
 def Hone_FloatTensor : Hone_TensorOf<Hone_Floats, "floats (f32, f64)">;
 def Hone_F32Tensor : Hone_TensorOf<[F32], "f32">;
 def Hone_IntegerTensor : Hone_TensorOf<Hone_Integers, "integers (i8-i64, ui8-ui64)", "i64">;

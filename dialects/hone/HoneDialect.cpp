@@ -115,6 +115,8 @@ int32_t hone::onnxDataType(Type type) {
   switch (integer.getWidth()) {
   case 1:
     return HONE_BOOL;
+  case 4:
+    return isUnsigned ? HONE_UINT4 : HONE_INT4;
   case 8:
     return isUnsigned ? HONE_UINT8 : HONE_INT8;
   case 16:
@@ -165,19 +167,18 @@ static bool isSignCast(Operation *op) {
   return from && to && from.getWidth() == to.getWidth();
 }
 
-static bool isElementType(Type type) {
-  auto integer = dyn_cast<IntegerType>(type);
-  return type.isF32() || type.isF64() || (integer && llvm::is_contained({1, 8, 16, 32, 64}, integer.getWidth()));
-}
-
 LogicalResult hone::checkHostProgram(func::FuncOp main) {
   for (Type type : llvm::concat<const Type>(main.getArgumentTypes(), main.getResultTypes()))
     if (auto shaped = dyn_cast<ShapedType>(type); shaped && !isElementType(shaped.getElementType()))
-      return main.emitOpError("has no elements of ")
-             << shaped.getElementType() << ": there are f32, f64, i1, i8 to i64 and ui8 to ui64";
+      return main.emitOpError("has no elements of ") << shaped.getElementType() << ": there are " << kElementTypes;
   WalkResult result = main.getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {
     StringRef dialect = op->getName().getDialectNamespace();
     bool isNested = op->getParentOp() != main;
+    if (auto extract = dyn_cast<tensor::ExtractOp>(op); extract && isNibble(extract.getTensor().getType())) {
+      op->emitOpError("reads an element of ")
+          << extract.getTensor().getType() << ", which lie two in a byte; cast them in the program";
+      return WalkResult::interrupt();
+    }
     bool isKnown =
         dialect == "hone" || dialect == "tensor" || dialect == "memref" || isa<func::ReturnOp>(op) || isSignCast(op);
     if (isHostArithmetic(op) || (isKnown && !isNested))

@@ -59,6 +59,8 @@ static Value readEntry(OpBuilder &builder, BlockArgument argument, ValueRange in
   Value element = tensor::ExtractOp::create(builder, argument.getLoc(), argument, indices);
   if (element.getType() == signless)
     return element;
+  if (isHalf(element.getType()))
+    return arith::BitcastOp::create(builder, argument.getLoc(), signless, element);
   return UnrealizedConversionCastOp::create(builder, argument.getLoc(), signless, element).getResult(0);
 }
 
@@ -192,7 +194,7 @@ Value HostElements::evaluate(Value tensor, int64_t position) {
     rest /= size;
   }
   if (auto argument = dyn_cast<BlockArgument>(tensor))
-    return isEntry(argument) ? readEntry(builder, argument, at) : Value();
+    return isEntry(argument) && !isNibble(type) ? readEntry(builder, argument, at) : Value();
   if (auto weight = tensor.getDefiningOp<UseWeightOp>()) {
     bool isSmall = type.getElementType().isInteger() && type.getNumElements() <= maxElements;
     if (!isSmall)
@@ -268,11 +270,11 @@ std::optional<SmallVector<OpFoldResult>> HostElements::indices(Value tensor) {
     return std::nullopt;
   SmallVector<OpFoldResult> result;
   for (Value scalar : *scalars) {
-    if (isa<FloatType>(scalar.getType())) {
-      HostElementBuilder builder(*this, scalar.getLoc());
-      scalar = floatToInteger(builder, scalar, shapes.builder.getI64Type(), /*toUnsigned=*/false);
-    }
     Type type = elementTypeOf(tensor);
+    if (isa<FloatType>(type)) {
+      HostElementBuilder builder(*this, scalar.getLoc());
+      scalar = convertScalar(builder, scalar, type, shapes.builder.getI64Type());
+    }
     result.push_back(toIndex(scalar, type.isUnsignedInteger() || type.isInteger(1)));
   }
   return result;
@@ -507,8 +509,7 @@ std::optional<DenseElementsAttr> hone::foldToConstant(Operation *op) {
   if (!isa<ElementOpInterface>(op) || isa<ConstantOp>(op))
     return std::nullopt;
   auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
-  if (!type || !type.hasStaticShape() ||
-      type.getNumElements() * int64_t(llvm::divideCeil(type.getElementTypeBitWidth(), 8)) > maxBytes)
+  if (!type || !type.hasStaticShape() || storageBytes(type, type.getNumElements()) > maxBytes)
     return std::nullopt;
   for (Value operand : op->getOperands())
     if (!operand.getDefiningOp<ConstantOp>() && !getConstantIntValue(operand))
@@ -527,9 +528,13 @@ std::optional<DenseElementsAttr> hone::foldToConstant(Operation *op) {
     Attribute value;
     if (!scalar || !matchPattern(scalar, m_Constant(&value)))
       return std::nullopt;
-    // Attributes of unsigned tensors have the unsigned type.
-    if (auto integer = dyn_cast<IntegerAttr>(value))
-      value = IntegerAttr::get(type.getElementType(), integer.getValue());
+    // Attributes have the tensor's own type: the unsigned one, or a float of these bits.
+    if (auto integer = dyn_cast<IntegerAttr>(value)) {
+      if (auto half = dyn_cast<FloatType>(type.getElementType()))
+        value = FloatAttr::get(half, APFloat(half.getFloatSemantics(), integer.getValue()));
+      else
+        value = IntegerAttr::get(type.getElementType(), integer.getValue());
+    }
     values.push_back(value);
   }
   return DenseElementsAttr::get(type, values);

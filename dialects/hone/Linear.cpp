@@ -22,6 +22,12 @@ LogicalResult MatmulOp::verify() {
   auto lhs = cast<RankedTensorType>(getLhs().getType()), rhs = cast<RankedTensorType>(getRhs().getType());
   if (lhs.getRank() < 2 || rhs.getRank() < 2)
     return emitOpError("wants operands of rank 2 or more, got ") << lhs << " and " << rhs;
+  Type sum = elementTypeOf(getOutput());
+  if (!isComputed(sum))
+    return emitOpError("cannot add up in ") << sum << "; wants a result of f32 or a wider type";
+  for (RankedTensorType factor : {lhs, rhs})
+    if (!isWidening(factor.getElementType(), sum))
+      return emitOpError("cannot convert ") << factor.getElementType() << " to " << sum << " without a loss";
   int64_t k = lhs.getShape().back();
   int64_t other = rhs.getDimSize(rhs.getRank() - (getTransposeRhs() ? 1 : 2));
   if (!mayBeEqual(k, other))
@@ -88,7 +94,7 @@ Value MatmulOp::emitStep(ElementBuilder &e, ValueRange indices, ValueRange posit
     for (int64_t d = 0; d < own; ++d)
       at.push_back(broadcastIndex(e, operand, d, getOutput(), batch.size() - own + d, batch[batch.size() - own + d]));
     at.append({i, j});
-    return e.load(operand, at);
+    return convertScalar(e, e.load(operand, at), elementTypeOf(operand), elementTypeOf(getOutput()));
   };
   Value a = operandAt(getLhs(), row, i);
   Value b = getTransposeRhs() ? operandAt(getRhs(), column, i) : operandAt(getRhs(), i, column);

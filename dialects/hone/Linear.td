@@ -6,17 +6,19 @@ include "dialects/hone/HoneBase.td"
 
 def Hone_MatmulOp : Hone_TensorOp<"matmul", [
     DeclareOpInterfaceMethods<Hone_StructureOpInterface, ["getStructure", "flopsPerPoint"]>,
-    DeclareOpInterfaceMethods<Hone_AccumulateOpInterface>, DeclareOpInterfaceMethods<Hone_ElementOpInterface>,
-    SameOperandsAndResultElementType]> {
+    DeclareOpInterfaceMethods<Hone_AccumulateOpInterface>, DeclareOpInterfaceMethods<Hone_ElementOpInterface>]> {
   let summary = "Matrix product with leading batch dims broadcast (ONNX MatMul-13)";
   let description = [{
     [.., m, k] x [.., k, n] -> [.., m, n]; both operands have rank 2 or more. With `transpose_rhs` the right one is
-    [.., n, k].
+    [.., n, k]. Products are computed and added up in the result's element type, to which each operand is converted
+    without a loss: floats to wider ones, integers to wider ones or to floats (ONNX MatMulInteger-10, and weights that
+    are stored narrow).
     ```mlir
     %y = hone.matmul %x, %w : tensor<?x?x384xf32>, tensor<384x1536xf32> -> tensor<?x?x1536xf32>
+    %z = hone.matmul %x, %narrow : tensor<?x?x384xf32>, tensor<384x1536xi8> -> tensor<?x?x1536xf32>
     ```
   }];
-  let arguments = (ins Hone_NumberTensor:$lhs, Hone_NumberTensor:$rhs, UnitAttr:$transpose_rhs);
+  let arguments = (ins Hone_FactorTensor:$lhs, Hone_FactorTensor:$rhs, UnitAttr:$transpose_rhs);
   let results = (outs Hone_NumberTensor:$output);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($lhs) `,` type($rhs) `->` type($output)";
   let hasVerifier = 1;

@@ -15,14 +15,6 @@ using Numbers = SmallVector<int64_t, 6>;
 using Sources = ArrayRef<const WeightElements *>;
 using EmitError = function_ref<InFlightDiagnostic()>;
 
-std::optional<int64_t> hone::bytesOfWeight(RankedTensorType type) {
-  int64_t bytes = bytesOfElement(type.getElementType()), extent = bytes;
-  for (int64_t size : type.getShape())
-    if (llvm::MulOverflow(extent, std::max<int64_t>(size, 1), extent) || extent > int64_t(1) << 62)
-      return std::nullopt;
-  return bytes * type.getNumElements();
-}
-
 //===-- Runs over dims ------------------------------------------------------------------------------------------===//
 
 /// The distance of neighbours of each dim in a row-major tensor.
@@ -84,7 +76,7 @@ namespace {
 class ViewEvaluator : public RecipeEvaluator {
 public:
   ViewEvaluator(RankedTensorType result, int64_t base, ArrayRef<int64_t> strides)
-      : ViewEvaluator(bytesOfElement(result.getElementType()), base, merge(result.getShape(), strides)) {}
+      : ViewEvaluator(elementBytes(result), base, merge(result.getShape(), strides)) {}
 
   void evaluate(ElementRun run, Sources sources, char *to) const override {
     space.forEachRow(run, [&](ArrayRef<int64_t> at, unsigned dim, int64_t step, int64_t count) {
@@ -92,7 +84,7 @@ public:
       for (auto [index, stride] : llvm::zip_equal(at, strides))
         first += index * stride;
       sources[0]->read({first, step * strides[dim], count}, to);
-      to += count * elementBytes;
+      to += count * elementSize;
     });
   }
 
@@ -100,8 +92,8 @@ private:
   struct View {
     Numbers dims, strides;
   };
-  ViewEvaluator(int64_t elementBytes, int64_t base, View view)
-      : elementBytes(elementBytes), base(base), space(view.dims), strides(view.strides) {}
+  ViewEvaluator(int64_t elementSize, int64_t base, View view)
+      : elementSize(elementSize), base(base), space(view.dims), strides(view.strides) {}
 
   /// Dims whose elements follow each other as those of one dim do become one: runs are longer then.
   static View merge(ArrayRef<int64_t> dims, ArrayRef<int64_t> strides) {
@@ -120,7 +112,7 @@ private:
     return view.dims.empty() ? View{{1}, {0}} : view;
   }
 
-  int64_t elementBytes, base;
+  int64_t elementSize, base;
   Space space;
   Numbers strides;
 };
@@ -207,7 +199,7 @@ std::unique_ptr<RecipeEvaluator> ReshapeAttr::prepare(ArrayRef<RankedTensorType>
 namespace {
 class CastEvaluator : public RecipeEvaluator {
 public:
-  CastEvaluator(Type from, Type to) : convert(elementConversion(from, to)), toBytes(bytesOfElement(to)) {}
+  CastEvaluator(Type from, Type to) : convert(elementConversion(from, to)), toBytes(elementBytes(to)) {}
 
   void evaluate(ElementRun run, Sources sources, char *to) const override {
     constexpr int64_t most = 512; // casts of casts each have a buffer on the stack
@@ -250,7 +242,7 @@ namespace {
 class ConcatEvaluator : public RecipeEvaluator {
 public:
   ConcatEvaluator(ArrayRef<RankedTensorType> sources, RankedTensorType result, int64_t axis)
-      : elementBytes(bytesOfElement(result.getElementType())),
+      : elementSize(elementBytes(result)),
         space({countOf(result.getShape().take_front(axis)), countOf(result.getShape().drop_front(axis))}) {
     int64_t end = 0;
     for (RankedTensorType source : sources)
@@ -270,13 +262,13 @@ public:
         sources[i]->read({row * width + column - begin, dim == 1 ? step : step * width, within}, to);
         column += within * columnStep;
         count -= within;
-        to += within * elementBytes;
+        to += within * elementSize;
       }
     });
   }
 
 private:
-  int64_t elementBytes;
+  int64_t elementSize;
   Space space;  ///< rows and their elements
   Numbers ends; ///< of the blocks in a row
 };
@@ -315,7 +307,7 @@ namespace {
 class PackEvaluator : public RecipeEvaluator {
 public:
   PackEvaluator(PackAttr recipe, RankedTensorType source, RankedTensorType result)
-      : elementBytes(bytesOfElement(result.getElementType())), space(result.getShape()), limits(source.getShape()) {
+      : elementSize(elementBytes(result)), space(result.getShape()), limits(source.getShape()) {
     Numbers strides = stridesOf(limits);
     auto add = [&](int64_t dim, int64_t step) { axes.push_back({dim, step, step * strides[dim]}); };
     for (int64_t i = 0, rank = limits.size(); i < rank; ++i) {
@@ -348,12 +340,12 @@ public:
         before = room > 0 ? 0 : by == 0 ? count : std::min(count, -room / -by + 1);
         inside = count - before;
       }
-      std::memset(to, 0, before * elementBytes);
+      std::memset(to, 0, before * elementSize);
       if (inside > 0)
         sources[0]->read({first + before * step * along.stride, step * along.stride, inside},
-                         to + before * elementBytes);
-      std::memset(to + (before + inside) * elementBytes, 0, (count - before - inside) * elementBytes);
-      to += count * elementBytes;
+                         to + before * elementSize);
+      std::memset(to + (before + inside) * elementSize, 0, (count - before - inside) * elementSize);
+      to += count * elementSize;
     });
   }
 
@@ -363,7 +355,7 @@ private:
     int64_t dim, step, stride;
   };
 
-  int64_t elementBytes;
+  int64_t elementSize;
   Space space;
   Numbers limits; ///< the source's dims
   SmallVector<Axis, 6> axes;

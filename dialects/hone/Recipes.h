@@ -21,7 +21,8 @@ struct ElementRun {
 class WeightElements {
 public:
   virtual ~WeightElements() = default;
-  /// Writes the elements `run`, all of which the tensor has, one behind the other to `to` (not aligned).
+  /// Writes the elements `run`, all of which the tensor has, one behind the other to `to` (not aligned). Each takes
+  /// elementBytes: 4-bit integers have a byte each on their way, of which the low half counts.
   virtual void read(ElementRun run, char *to) const = 0;
 };
 
@@ -32,12 +33,6 @@ public:
   /// Writes the elements `run` of the result, one at least, one behind the other to `to` (not aligned).
   virtual void evaluate(ElementRun run, llvm::ArrayRef<const WeightElements *> sources, char *to) const = 0;
 };
-
-/// How many bytes an element takes, in files and in memory. A bool takes one.
-inline int64_t bytesOfElement(mlir::Type element) { return (element.getIntOrFloatBitWidth() + 7) / 8; }
-
-/// Bytes of a static tensor; nothing where they, with zeros among the dims counted as one, do not fit 62 bits.
-std::optional<int64_t> bytesOfWeight(mlir::RankedTensorType type);
 
 /// Converts elements of one type to another as hone.cast does it. Neither pointer need be aligned.
 using ElementConversion = void (*)(const char *from, char *to, int64_t count);

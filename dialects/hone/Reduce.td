@@ -23,8 +23,8 @@ def Hone_ReduceOp : Hone_TensorOp<"reduce", [
     %s = hone.reduce sum %x [1] : tensor<?x?x384xf32> -> tensor<?x384xf32>
     ```
   }];
-  let arguments = (ins Hone_ReduceKindAttr:$kind, Hone_Tensor:$input, DenseI64ArrayAttr:$axes, UnitAttr:$keepdims);
-  let results = (outs Hone_Tensor:$output);
+  let arguments = (ins Hone_ReduceKindAttr:$kind, Hone_ComputedTensor:$input, DenseI64ArrayAttr:$axes, UnitAttr:$keepdims);
+  let results = (outs Hone_ComputedTensor:$output);
   let assemblyFormat = "$kind $input $axes attr-dict `:` type($input) `->` type($output)";
   let hasVerifier = 1;
 }

@@ -38,7 +38,7 @@ LogicalResult ConstantOp::verify() {
     return emitOpError("wants a dense value");
   // The same bound as that of folding. A bool takes a byte.
   constexpr int64_t maxBytes = 1024;
-  int64_t bytes = value.getNumElements() * int64_t(llvm::divideCeil(value.getElementType().getIntOrFloatBitWidth(), 8));
+  int64_t bytes = storageBytes(value.getElementType(), value.getNumElements());
   if (!value.isSplat() && bytes > maxBytes)
     return emitOpError("has ") << bytes << " bytes, a weight's size; constants have " << maxBytes << " at most";
   return success();
@@ -51,7 +51,7 @@ void ConstantOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFo
 
 static TypedAttr scalarAttr(Attribute value, Type type) {
   if (auto floating = dyn_cast<FloatAttr>(value))
-    return floating;
+    return isa<FloatType>(type) ? TypedAttr(floating) : IntegerAttr::get(type, floating.getValue().bitcastToAPInt());
   return IntegerAttr::get(type, cast<IntegerAttr>(value).getValue());
 }
 
@@ -710,6 +710,8 @@ static void forEach(ElementBuilder &e, Value tensor, function_ref<void(ValueRang
 }
 
 static LogicalResult verifyReduction(Operation *op, StringRef reduction) {
+  if (reduction != "none" && !isComputed(op->getResult(0).getType()))
+    return op->emitOpError("cannot combine elements of ") << op->getResult(0).getType() << "; cast them first";
   if (!llvm::is_contained({"none", "add", "mul", "max", "min"}, reduction))
     return op->emitOpError("reduction '") << reduction << "' is none of none, add, mul, max, min";
   return success();

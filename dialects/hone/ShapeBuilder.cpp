@@ -533,6 +533,12 @@ OpFoldResult ShapeBuilder::sub(OpFoldResult a, OpFoldResult b) {
 
 OpFoldResult ShapeBuilder::mul(OpFoldResult a, OpFoldResult b) { return product({a, b}); }
 
+OpFoldResult ShapeBuilder::storageBytes(Value tensor) {
+  OpFoldResult count = elementCount(tensor);
+  return isNibble(tensor.getType()) ? ceilDiv(count, constant(2))
+                                    : mul(count, constant(elementBytes(tensor.getType())));
+}
+
 OpFoldResult ShapeBuilder::product(ArrayRef<OpFoldResult> factors) {
   // One form for equal products: dynamic factors in the order in which they were first seen, the static part last.
   int64_t coefficient = 1;

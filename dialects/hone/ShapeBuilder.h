@@ -42,6 +42,8 @@ public:
   /// Declares the dims of a value that no op explains (a launch's result).
   void setDims(mlir::Value tensor, llvm::ArrayRef<mlir::OpFoldResult> dims);
   mlir::OpFoldResult elementCount(mlir::Value tensor) { return product(dims(tensor)); }
+  /// Bytes that a tensor takes in memory.
+  mlir::OpFoldResult storageBytes(mlir::Value tensor);
 
   static mlir::OpFoldResult constant(mlir::MLIRContext *context, int64_t value);
   mlir::OpFoldResult constant(int64_t value) { return constant(builder.getContext(), value); }

@@ -158,12 +158,11 @@ OpFoldResult hone::defaultBytes(Operation *op, ShapeBuilder &shapes) {
   Structure structure = cast<StructureOpInterface>(op).getStructure(shapes);
   OpFoldResult points = structure.points(shapes), total = shapes.constant(0);
   auto add = [&](Value tensor, bool isChosenFrom) {
-    OpFoldResult elements = shapes.elementCount(tensor);
+    OpFoldResult bytes = shapes.storageBytes(tensor);
     // Of what an op chooses from, it touches an element at each position at most.
     if (isChosenFrom)
-      elements = shapes.min(elements, points);
-    int64_t bytes = llvm::divideCeil(elementTypeOf(tensor).getIntOrFloatBitWidth(), 8);
-    total = shapes.add(total, shapes.mul(elements, shapes.constant(bytes)));
+      bytes = shapes.min(bytes, shapes.mul(points, shapes.constant(elementBytes(tensor.getType()))));
+    total = shapes.add(total, bytes);
   };
   for (auto [i, operand] : llvm::enumerate(op->getOperands()))
     if (isTensor(operand))

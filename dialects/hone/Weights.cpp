@@ -28,7 +28,7 @@ LogicalResult WeightOp::verify() {
   RankedTensorType type = typeOf(*this);
   if (!type.hasStaticShape())
     return emitOpError("wants static dims, got ") << type;
-  std::optional<int64_t> bytes = bytesOfWeight(type);
+  std::optional<int64_t> bytes = storageBytes(type);
   if (!bytes)
     return emitOpError("has more elements than a file can hold: ") << type;
   if (auto file = dyn_cast<FileAttr>(getSource())) {
@@ -54,7 +54,7 @@ LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &tables) {
     if (!source)
       return emitError() << "is made of " << name << ", which is no weight";
     types.push_back(typeOf(source));
-    if (!bytesOfWeight(types.back()) || !types.back().hasStaticShape())
+    if (!storageBytes(types.back()) || !types.back().hasStaticShape())
       return success(); // it has its own error
   }
   FailureOr<RankedTensorType> type = recipe.inferType(types, typeOf(*this), emitError);
@@ -147,8 +147,8 @@ FailureOr<llvm::DenseMap<Operation *, unsigned>> hone::checkRecipes(ModuleOp mod
 /// Elements in memory: those of a file, or of an attribute. Of a splat there is one.
 class WeightReader::Leaf : public WeightElements {
 public:
-  Leaf(StringRef bytes, int64_t elementBytes, bool isSplat = false)
-      : bytes(bytes.data()), elementBytes(elementBytes), isSplat(isSplat) {}
+  Leaf(StringRef bytes, Type element)
+      : bytes(bytes.data()), elementSize(elementBytes(element)), isPacked(isNibble(element)) {}
   Leaf(DenseElementsAttr dense);
 
   void read(ElementRun run, char *to) const override;
@@ -159,16 +159,20 @@ private:
     for (int64_t i = 0; i < run.count; ++i, from += run.step * int64_t(sizeof(T)), to += sizeof(T))
       std::memcpy(to, from, sizeof(T));
   }
+  void unpack(ElementRun run, char *to) const {
+    for (int64_t i = 0, at = run.first; i < run.count; ++i, at += run.step)
+      to[i] = bytes[at / 2] >> (at % 2 * 4) & 15;
+  }
 
   std::string owned;
   const char *bytes;
-  int64_t elementBytes;
-  bool isSplat;
+  int64_t elementSize;
+  bool isSplat = false, isPacked = false;
 };
 
 WeightReader::Leaf::Leaf(DenseElementsAttr dense)
-    : elementBytes(bytesOfElement(dense.getElementType())), isSplat(dense.isSplat()) {
-  // An attribute packs bools into bits.
+    : elementSize(elementBytes(dense.getType())), isSplat(dense.isSplat()) {
+  // An attribute packs bools into bits, and 4-bit integers not at all.
   if (!dense.getElementType().isInteger(1))
     owned.assign(dense.getRawData().begin(), dense.getRawData().end());
   else if (isSplat)
@@ -180,11 +184,13 @@ WeightReader::Leaf::Leaf(DenseElementsAttr dense)
 }
 
 void WeightReader::Leaf::read(ElementRun run, char *to) const {
+  if (isPacked)
+    return unpack(run, to);
   if (isSplat)
     run.first = run.step = 0;
   else if (run.step == 1)
-    return (void)std::memcpy(to, bytes + run.first * elementBytes, run.count * elementBytes);
-  switch (elementBytes) {
+    return (void)std::memcpy(to, bytes + run.first * elementSize, run.count * elementSize);
+  switch (elementSize) {
   case 1:
     return gather<uint8_t>(run, to);
   case 2:
@@ -192,7 +198,7 @@ void WeightReader::Leaf::read(ElementRun run, char *to) const {
   case 4:
     return gather<uint32_t>(run, to);
   default:
-    assert(elementBytes == 8 && "an element type of the dialect");
+    assert(elementSize == 8 && "an element type of the dialect");
     return gather<uint64_t>(run, to);
   }
 }
@@ -255,14 +261,13 @@ llvm::Expected<WeightReader::Entry *> WeightReader::prepare(WeightOp weight, uns
   if (found != entries.end())
     return found->second.get();
   auto entry = std::make_unique<Entry>();
-  int64_t elementBytes = bytesOfElement(typeOf(weight).getElementType());
   if (auto file = dyn_cast<FileAttr>(weight.getSource())) {
     llvm::Expected<StringRef> bytes = source.open(file);
     if (!bytes)
       return weightError(weight, toString(bytes.takeError()));
     entry->mapped = *bytes;
     entry->files.insert(file);
-    entry->elements = std::make_unique<Leaf>(*bytes, elementBytes);
+    entry->elements = std::make_unique<Leaf>(*bytes, typeOf(weight).getElementType());
   } else if (auto dense = dyn_cast<DenseElementsAttr>(weight.getSource())) {
     entry->elements = std::make_unique<Leaf>(dense);
   } else if (llvm::Error error =
@@ -284,30 +289,43 @@ llvm::Error WeightReader::stream(WeightOp weight, llvm::function_ref<llvm::Error
   if (!prepared)
     return prepared.takeError();
   const Entry &entry = **prepared;
-  int64_t elementBytes = bytesOfElement(typeOf(weight).getElementType());
-  int64_t count = typeOf(weight).getNumElements(), window = std::min(count, windowBytes / elementBytes);
-  std::unique_ptr<char[]> buffer;
-  if (entry.mapped.empty())
-    buffer.reset(new char[window * elementBytes]);
-  for (int64_t begin = 0; begin < count; begin += window) {
-    int64_t size = std::min(window, count - begin);
-    StringRef bytes(buffer.get(), size * elementBytes);
-    if (!buffer) {
-      bytes = entry.mapped.substr(begin * elementBytes, size * elementBytes);
-    } else {
-      constexpr int64_t part = 1 << 16; // elements: enough to be worth a thread
-      parallelFor(weight.getContext(), 0, llvm::divideCeil(size, part), [&](size_t i) {
-        int64_t first = int64_t(i) * part;
-        entry.elements->read({begin + first, 1, std::min(part, size - first)}, buffer.get() + first * elementBytes);
-      });
-    }
+  return entry.mapped.empty() ? streamElements(entry, typeOf(weight), consume) : streamMapped(entry, consume);
+}
+
+llvm::Error WeightReader::streamMapped(const Entry &entry, llvm::function_ref<llvm::Error(StringRef)> consume) {
+  for (size_t begin = 0; begin < entry.mapped.size(); begin += windowBytes) {
+    StringRef bytes = entry.mapped.substr(begin, windowBytes);
     if (llvm::Error error = consume(bytes))
       return error;
-    if (!buffer)
-      source.release(*entry.files.begin(), begin * elementBytes, size * elementBytes);
-    else
-      for (FileAttr file : entry.files)
-        source.release(file, 0, file.getLength());
+    source.release(*entry.files.begin(), begin, bytes.size());
+  }
+  return llvm::Error::success();
+}
+
+/// Two elements to a byte, in place; each had one.
+static void packNibbles(char *bytes, int64_t count) {
+  for (int64_t i = 0; i < count; i += 2)
+    bytes[i / 2] = char((bytes[i] & 15) | (i + 1 < count ? (bytes[i + 1] & 15) << 4 : 0));
+}
+
+llvm::Error WeightReader::streamElements(const Entry &entry, RankedTensorType type,
+                                         llvm::function_ref<llvm::Error(StringRef)> consume) {
+  int64_t elementSize = elementBytes(type);
+  int64_t count = type.getNumElements(), window = std::min(count, windowBytes / elementSize);
+  std::unique_ptr<char[]> buffer(new char[window * elementSize]);
+  for (int64_t begin = 0; begin < count; begin += window) {
+    int64_t size = std::min(window, count - begin);
+    constexpr int64_t part = 1 << 16; // elements: enough to be worth a thread
+    parallelFor(type.getContext(), 0, llvm::divideCeil(size, part), [&](size_t i) {
+      int64_t first = int64_t(i) * part;
+      entry.elements->read({begin + first, 1, std::min(part, size - first)}, buffer.get() + first * elementSize);
+    });
+    if (isNibble(type))
+      packNibbles(buffer.get(), size);
+    if (llvm::Error error = consume(StringRef(buffer.get(), storageBytes(type, size))))
+      return error;
+    for (FileAttr file : entry.files)
+      source.release(file, 0, file.getLength());
   }
   return llvm::Error::success();
 }

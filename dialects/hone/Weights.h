@@ -46,6 +46,9 @@ private:
 
   llvm::Expected<Entry *> prepare(WeightOp weight, unsigned depth);
   llvm::Error prepareRecipe(WeightOp weight, WeightRecipeAttrInterface recipe, unsigned depth, Entry &entry);
+  llvm::Error streamMapped(const Entry &entry, llvm::function_ref<llvm::Error(llvm::StringRef)> consume);
+  llvm::Error streamElements(const Entry &entry, mlir::RankedTensorType type,
+                             llvm::function_ref<llvm::Error(llvm::StringRef)> consume);
 
   mlir::SymbolTable &symbols;
   WeightSource &source;

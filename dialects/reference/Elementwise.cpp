@@ -180,8 +180,33 @@ static llvm::Expected<Results> power(const Call &call) {
   return one(std::move(result));
 }
 
-HostTensor hone::castTo(Type element, const HostTensor &x) {
+/// The low four bits of what the elements of `x` are as integers.
+static HostTensor castToNibbles(Type element, const HostTensor &x) {
   HostTensor result(element, x.dims);
+  for (int64_t i = 0, count = x.count(); i < count; ++i) {
+    int64_t value = isa<FloatType>(x.element) ? truncateTo<int64_t>(x.number(i)) : x.integer(i);
+    uint8_t low = value & 15;
+    result.bytes[i] = char(element.isUnsignedInteger() || low < 8 ? low : low - 16);
+  }
+  return result;
+}
+
+HostTensor hone::castTo(Type element, const HostTensor &x) {
+  if (isNibble(element))
+    return castToNibbles(element, x);
+  HostTensor result(element, x.dims);
+  if (isHalf(x.element)) {
+    HostTensor wide(Float32Type::get(element.getContext()), x.dims);
+    for (int64_t i = 0, count = x.count(); i < count; ++i)
+      wide.setNumber(i, x.number(i));
+    return castTo(element, wide);
+  }
+  if (isHalf(element)) {
+    HostTensor single = isa<FloatType>(x.element) ? x : castTo(Float32Type::get(element.getContext()), x);
+    for (int64_t i = 0, count = x.count(); i < count; ++i)
+      result.setNumber(i, single.number(i));
+    return result;
+  }
   visitType(x.element, [&](auto fromZero) {
     visitType(result.element, [&](auto toZero) {
       using From = decltype(fromZero);

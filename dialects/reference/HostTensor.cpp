@@ -14,11 +14,6 @@ int64_t hone::countOf(ArrayRef<int64_t> dims) {
 
 int64_t hone::bytesOf(Type element) { return (element.getIntOrFloatBitWidth() + 7) / 8; }
 
-bool hone::isElementType(Type element) {
-  return element.isF32() || element.isF64() ||
-         (isa<IntegerType>(element) && llvm::is_contained({1u, 8u, 16u, 32u, 64u}, element.getIntOrFloatBitWidth()));
-}
-
 int64_t hone::positionOf(ArrayRef<int64_t> at, ArrayRef<int64_t> dims) {
   int64_t position = 0;
   for (auto [index, dim] : llvm::zip_equal(at, dims))
@@ -31,21 +26,38 @@ HostTensor HostTensor::fromAttribute(DenseElementsAttr attribute) {
   visitType(tensor.element, [&](auto zero) {
     using T = decltype(zero);
     auto elements = tensor.as<T>();
-    if constexpr (std::is_floating_point_v<T>) {
+    int64_t i = 0;
+    if constexpr (std::is_floating_point_v<T>)
       llvm::copy(attribute.getValues<T>(), elements.begin());
-    } else {
-      int64_t i = 0;
+    else if (isHalf(tensor.element))
+      for (const APFloat &value : attribute.getValues<APFloat>())
+        elements[i++] = T(value.bitcastToAPInt().getZExtValue());
+    else
       for (const APInt &value : attribute.getValues<APInt>())
-        elements[i++] = T(value.getZExtValue());
-    }
+        elements[i++] = T(std::is_signed_v<T> ? value.getSExtValue() : int64_t(value.getZExtValue()));
   });
   return tensor;
 }
 
 double HostTensor::number(int64_t position) const {
+  if (isHalf(element))
+    return APFloat(cast<FloatType>(element).getFloatSemantics(), APInt(16, as<uint16_t>()[position])).convertToDouble();
   return visitType(element, [&](auto zero) { return double(as<decltype(zero)>()[position]); });
 }
 
 int64_t HostTensor::integer(int64_t position) const {
   return visitType(element, [&](auto zero) { return int64_t(as<decltype(zero)>()[position]); });
+}
+
+void HostTensor::setNumber(int64_t position, double value) {
+  if (element.isF64())
+    as<double>()[position] = value;
+  else if (element.isF32())
+    as<float>()[position] = float(value);
+  else {
+    APFloat rounded(value);
+    bool isInexact;
+    rounded.convert(cast<FloatType>(element).getFloatSemantics(), APFloat::rmNearestTiesToEven, &isInexact);
+    as<uint16_t>()[position] = uint16_t(rounded.bitcastToAPInt().getZExtValue());
+  }
 }

@@ -5,6 +5,7 @@
 #ifndef DIALECTS_REFERENCE_HOSTTENSOR_H
 #define DIALECTS_REFERENCE_HOSTTENSOR_H
 
+#include "dialects/hone/ElementTypes.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/ArrayRef.h"
@@ -17,10 +18,10 @@ using Dims = llvm::SmallVector<int64_t, 4>;
 
 /// The number of elements of a tensor of these dims: 1 for rank 0.
 int64_t countOf(llvm::ArrayRef<int64_t> dims);
-/// Bytes of one element; i1 takes one.
+/// Bytes of one element; i1 and 4-bit integers take one.
 int64_t bytesOf(mlir::Type element);
 
-/// Row-major elements and their type. An i1 is a byte that is 0 or 1.
+/// Row-major elements and their type. An i1 is a byte that is 0 or 1, a 4-bit integer one of its value.
 struct HostTensor {
   HostTensor() = default;
   /// All elements zero.
@@ -44,21 +45,26 @@ struct HostTensor {
   /// An element of an integer type, sign-extended or, where unsigned, zero-extended.
   int64_t integer(int64_t position) const;
 
-  mlir::Type element; ///< f32, f64, i1, i8-i64, ui8-ui64
+  /// Writes an element of a float type, rounded once.
+  void setNumber(int64_t position, double value);
+
+  mlir::Type element; ///< one of the dialect's
   Dims dims;
   std::vector<char> bytes;
 };
 
-/// Calls visit(T()) with the C++ type of an element type.
+/// Calls visit(T()) with the C++ type of an element type. f16 and bf16 have none: it is that of their bits, which only
+/// moves make sense of.
 template <typename F> auto visitType(mlir::Type element, F visit) {
   if (element.isF32())
     return visit(float());
   if (element.isF64())
     return visit(double());
-  bool isUnsigned = element.isUnsignedInteger();
+  bool isUnsigned = element.isUnsignedInteger() || isHalf(element);
   switch (element.getIntOrFloatBitWidth()) {
   case 1:
     return visit(bool());
+  case 4:
   case 8:
     return isUnsigned ? visit(uint8_t()) : visit(int8_t());
   case 16:
@@ -70,9 +76,6 @@ template <typename F> auto visitType(mlir::Type element, F visit) {
   }
   llvm_unreachable("no element type of the dialect");
 }
-/// Whether visitType knows the type.
-bool isElementType(mlir::Type element);
-
 /// Row-major position of `at` in a tensor of these dims.
 int64_t positionOf(llvm::ArrayRef<int64_t> at, llvm::ArrayRef<int64_t> dims);
 

@@ -23,12 +23,12 @@ static llvm::Expected<Results> matmul(const Call &call, MatmulOp op) {
   Dims all(batch);
   all.append({m, n});
   HostTensor result(call.element(), all);
-  if (lhs.element != rhs.element || lhs.element != result.element)
-    return call.error("wants operands and result of one type");
-  visitType(lhs.element, [&](auto zero) {
+  visitType(result.element, [&](auto zero) {
     using T = decltype(zero);
     using Sum = std::conditional_t<std::is_floating_point_v<T>, double, uint64_t>;
-    ArrayRef<T> a = lhs.as<T>(), b = rhs.as<T>();
+    auto factor = [](const HostTensor &tensor, int64_t position) {
+      return std::is_floating_point_v<T> ? Sum(tensor.number(position)) : Sum(tensor.integer(position));
+    };
     int64_t next = 0;
     forEach(all, [&](ArrayRef<int64_t> at) {
       int64_t row = at[at.size() - 2], column = at.back();
@@ -36,7 +36,7 @@ static llvm::Expected<Results> matmul(const Call &call, MatmulOp op) {
       int64_t bBase = broadcastPosition(at.drop_back(2), right.drop_back(2)) * k * n;
       Sum sum = 0;
       for (int64_t i = 0; i < k; ++i)
-        sum += Sum(a[aBase + row * k + i]) * Sum(b[bBase + (transposed ? column * k + i : i * n + column)]);
+        sum += factor(lhs, aBase + row * k + i) * factor(rhs, bBase + (transposed ? column * k + i : i * n + column));
       if constexpr (std::is_floating_point_v<T>)
         result.as<T>()[next++] = T(sum);
       else

@@ -64,6 +64,17 @@ static void pack(PackAttr recipe, const HostTensor &from, HostTensor &result) {
   });
 }
 
+/// A byte for each 4-bit integer of a file.
+static std::vector<char> unpackNibbles(ArrayRef<char> bytes, RankedTensorType type) {
+  std::vector<char> elements;
+  for (char byte : bytes)
+    for (unsigned low : {byte & 15u, unsigned(uint8_t(byte)) >> 4})
+      elements.push_back(char(type.getElementType().isUnsignedInteger() || low < 8 ? low : low - 16));
+  if (type.getNumElements() % 2 && !elements.empty())
+    elements.pop_back();
+  return elements;
+}
+
 static llvm::Expected<HostTensor> evaluateWeight(WeightOp weight, FileReader reader, unsigned depth) {
   auto type = cast<RankedTensorType>(weight.getType());
   if (!type.hasStaticShape() || !isElementType(type.getElementType()))
@@ -98,7 +109,7 @@ static llvm::Expected<HostTensor> evaluateWeight(WeightOp weight, FileReader rea
     auto bytes = reader(weight);
     if (!bytes)
       return bytes.takeError();
-    tensor.bytes = std::move(*bytes);
+    tensor.bytes = isNibble(tensor.element) ? unpackNibbles(*bytes, type) : std::move(*bytes);
   }
   if (int64_t(tensor.bytes.size()) != tensor.count() * bytesOf(tensor.element))
     return weightError(weight, "has " + Twine(tensor.bytes.size()) + " bytes of elements");

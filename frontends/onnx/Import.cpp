@@ -106,6 +106,7 @@ private:
   void visit(const OnnxNode &node, unsigned depth);
   void importNode(const OnnxNode &node, unsigned depth);
   void importOperator(const OnnxNode &node, unsigned depth);
+  LogicalResult importHalves(const OperatorRow &row, Node &node);
   void importCall(const OnnxFunction &body, const OnnxNode &call, unsigned depth);
   void keepOutputs(const OnnxNode &node);
   void tapKept(ArrayRef<Value> results);
@@ -132,9 +133,6 @@ private:
 };
 
 } // namespace
-
-/// Types whose values are assumed to be float: every operator that takes the ones takes the other.
-static bool isHalf(OnnxDataType type) { return type == OnnxDataType::Float16 || type == OnnxDataType::BFloat16; }
 
 //===-- Problems ------------------------------------------------------------------------------------------------===//
 
@@ -267,9 +265,7 @@ OnnxValueType GraphImporter::typeOf(StringRef name) {
   result.kind = OnnxValueType::Tensor;
   result.hasShape = true;
   auto type = cast<RankedTensorType>(value.getType());
-  for (int32_t i = 1; i <= int32_t(OnnxDataType::UInt64); ++i)
-    if (elementTypeFor(builder.getContext(), OnnxDataType(i)) == type.getElementType())
-      result.elementType = OnnxDataType(i);
+  result.elementType = OnnxDataType(onnxDataType(type.getElementType()));
   for (int64_t size : type.getShape())
     result.dims.push_back({ShapedType::isDynamic(size) ? -1 : size, ""});
   return result;
@@ -287,9 +283,6 @@ Value GraphImporter::assume(StringRef name) {
   if (type.kind != OnnxValueType::Tensor || !type.hasShape || int64_t(type.dims.size()) > maxOnnxRank)
     return {};
   Type elementType = elementTypeFor(builder.getContext(), type.elementType);
-  // What the model would have, once it is exported without the types that are refused.
-  if (isHalf(type.elementType))
-    elementType = builder.getF32Type();
   if (!elementType)
     return {};
   // Neither its elements nor its dims tell anything: a weight that is not there, expanded to sizes from nowhere.
@@ -543,9 +536,6 @@ void GraphImporter::importOperator(const OnnxNode &onnx, unsigned depth) {
   std::vector<OnnxValueType> types;
   for (const std::string &input : onnx.inputs)
     types.push_back(typeOf(input));
-  for (OnnxValueType &type : types)
-    if (isHalf(type.elementType)) // like the values that are assumed
-      type.elementType = OnnxDataType::Float;
   if (!row) {
     bool isTyped = llvm::all_of(llvm::zip_equal(onnx.inputs, types), [](auto each) {
       return std::get<0>(each).empty() || std::get<1>(each).kind != OnnxValueType::Unknown;
@@ -584,7 +574,7 @@ void GraphImporter::importOperator(const OnnxNode &onnx, unsigned depth) {
   }
   node.outputs.resize(onnx.outputs.size());
   size_t before = importer.reportCount();
-  if (failed(row->import(node, importer)))
+  if (failed(importHalves(*row, node)))
     return;
   for (auto [i, name, value] : llvm::enumerate(onnx.outputs, node.outputs))
     if (!name.empty()) {
@@ -603,6 +593,26 @@ void GraphImporter::importOperator(const OnnxNode &onnx, unsigned depth) {
         importer.report("output '" + Twine(name) + "' of operator " + onnx.op + " is not supported",
                         "export the model for inference, without this output");
     }
+}
+
+/// Imports an operator, around which f16 and bf16 become f32 where its importer wants that.
+LogicalResult GraphImporter::importHalves(const OperatorRow &row, Node &node) {
+  auto isHalfValue = [](Value input) { return input && isHalf(input.getType()); };
+  SmallVector<Value> given = node.inputs;
+  bool isWide =
+      row.halves == Halves::Computes ||
+      (row.halves == Halves::Moves && llvm::any_of(given, [&](Value input) { return importer.wide.contains(input); }));
+  if (!isWide || llvm::none_of(given, isHalfValue))
+    return row.import(node, importer);
+  for (Value &input : node.inputs)
+    if (input && !(input = importer.widen(input)))
+      return failure();
+  if (failed(row.import(node, importer)))
+    return failure();
+  for (auto [output, source] : llvm::zip_equal(node.outputs, outputTypeSources(node.onnx)))
+    if (output && source >= 0 && isHalfValue(given[source]) && elementTypeOf(output).isF32())
+      output = importer.narrow(output, elementTypeOf(given[source]));
+  return success();
 }
 
 /// Here and not in a pass, because nodes that are no ops (Identity, Reshape to the same dims, Shape) have values, too.

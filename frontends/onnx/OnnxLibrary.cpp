@@ -672,6 +672,21 @@ void hone::addDefaultAttributes(OnnxNode &node) noexcept {
   }
 }
 
+std::vector<int> hone::outputTypeSources(const OnnxNode &node) noexcept {
+  std::vector<int> sources(node.outputs.size(), -1);
+  const onnx::OpSchema *schema = findSchema(node.op, node.domain, node.opset);
+  if (!schema || schema->outputs().empty() || schema->inputs().empty())
+    return sources;
+  auto typeOf = [](const std::vector<onnx::OpSchema::FormalParameter> &parameters, size_t i) {
+    return parameters[std::min(i, parameters.size() - 1)].GetTypeStr();
+  };
+  for (size_t output = 0; output < sources.size(); ++output)
+    for (size_t input = 0; input < node.inputs.size() && sources[output] < 0; ++input)
+      if (node.hasInput(input) && typeOf(schema->inputs(), input) == typeOf(schema->outputs(), output))
+        sources[output] = int(input);
+  return sources;
+}
+
 std::string hone::checkInputs(const OnnxNode &node, const std::vector<OnnxValueType> &inputTypes) noexcept {
   const onnx::OpSchema *schema = findSchema(node.op, node.domain, node.opset);
   if (!schema || schema->inputs().empty())

@@ -44,6 +44,10 @@ struct OnnxSchemaInfo {
 };
 OnnxSchemaInfo lookUpSchema(const std::string &op, const std::string &domain, int64_t opset) noexcept;
 
+/// For each output of `node` the input whose element type it has by the operator's definition, or -1: the definition
+/// says it otherwise, or that input is left out.
+std::vector<int> outputTypeSources(const OnnxNode &node) noexcept;
+
 /// Appends the attributes that the operator's definition has a default for and `node` lacks.
 void addDefaultAttributes(OnnxNode &node) noexcept;
 

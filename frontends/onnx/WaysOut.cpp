@@ -102,8 +102,6 @@ static constexpr StringRef ownOperator =
     "compiles its body";
 
 static constexpr TypeRow typeRows[] = {
-    {OnnxDataType::Float16, "export the model in float32 (model.float() in PyTorch)"},
-    {OnnxDataType::BFloat16, "export the model in float32 (model.float() in PyTorch)"},
     {OnnxDataType::String, cutStrings},
     {OnnxDataType::Complex64, "export real and imaginary parts as two float tensors (torch.view_as_real)"},
     {OnnxDataType::Complex128, "export real and imaginary parts as two double tensors (torch.view_as_real)"},
@@ -115,8 +113,6 @@ static constexpr TypeRow typeRows[] = {
     {OnnxDataType::Float6E2M3, unquantized},
     {OnnxDataType::Float6E3M2, unquantized},
     {OnnxDataType::Float4E2M1, unquantized},
-    {OnnxDataType::UInt4, unquantized},
-    {OnnxDataType::Int4, unquantized},
     {OnnxDataType::UInt2, unquantized},
     {OnnxDataType::Int2, unquantized},
 };

@@ -76,7 +76,7 @@ Folds::Folds(Block &block, const llvm::DenseMap<Operation *, unsigned> &depths, 
 void Folds::addIfFoldable(RecipeOpInterface op, const llvm::DenseMap<Operation *, unsigned> &depths,
                           SymbolTable &symbols) {
   RankedTensorType type = typeOf(op->getResult(0));
-  if (!type.hasStaticShape() || !bytesOfWeight(type))
+  if (!type.hasStaticShape() || !storageBytes(type))
     return;
   unsigned depth = 0;
   bool readsWeight = false; // constants alone are for hone-fold-constants
@@ -129,7 +129,7 @@ std::vector<Folds::Group> Folds::groups() {
   return result;
 }
 
-static int64_t bytesOf(Value tensor) { return *bytesOfWeight(typeOf(tensor)); }
+static int64_t bytesOf(Value tensor) { return *storageBytes(typeOf(tensor)); }
 
 void Folds::decide(Group &group, int64_t limit, int64_t &budget, llvm::function_ref<void(Operation *)> refuse) {
   double growth = 0; // sizes that a model claims may be more than 64 bits together

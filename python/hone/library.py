@@ -3,6 +3,7 @@
 
 import ctypes
 import json
+import math
 import os
 import pathlib
 import threading
@@ -23,7 +24,8 @@ class Error(Exception):
 class Value:
     """An input or output.
 
-    dtype: a bfloat16 value has ml_dtypes.bfloat16 where that package is installed, else uint16 (its bits)
+    dtype: bfloat16, int4 and uint4 are those of ml_dtypes where that package is installed, else uint16
+                     (the bits), int8 and uint8
     shape: per dim an int, or the symbol's name (equal names are equal sizes), or None if only a run tells
     """
 
@@ -147,19 +149,27 @@ class Session:
         is converted. Raises hone.Error.
         """
         arrays = self._arrays(inputs)
-        tensors, shapes = _tensors(arrays, self.library._input_dtypes)
+        tensors, held = _tensors(arrays, self.library._input_dtypes)
         functions, count = self.library._functions, len(arrays)
         values = self.library.outputs
         with self._lock:
             plan = _interface.sized(_interface.Plan)
             _check(functions.session_plan, self._handle, tensors, count, plan)
-            results = [np.empty(plan.outputs[i].shape[: plan.outputs[i].ndim], v.dtype) for i, v in enumerate(values)]
+            shapes = [tuple(plan.outputs[i].shape[: plan.outputs[i].ndim]) for i in range(len(values))]
+            is_packed = [plan.outputs[i].dtype.bits == 4 for i in range(len(values))]
+            results = [
+                np.empty((math.prod(shape) + 1) // 2, np.uint8) if packed else np.empty(shape, value.dtype)
+                for value, shape, packed in zip(values, shapes, is_packed)
+            ]
             outputs = (_interface.Output * len(results))()
             for output, result in zip(outputs, results):
                 output.data, output.capacity = result.ctypes.data, result.nbytes
             _check(functions.run, self._handle, tensors, count, outputs, len(results))
-        del shapes  # lived until here
-        return {value.name: result for value, result in zip(values, results)}
+        del held  # lived until here
+        return {
+            value.name: _unpack(result, shape, value.dtype) if packed else result
+            for value, result, shape, packed in zip(values, results, shapes, is_packed)
+        }
 
     def __repr__(self):
         return f"<hone.Session of {self.library.name}>"
@@ -184,12 +194,18 @@ def _list(values):
 
 
 def _numpy_dtype(dtype):
-    if dtype.code == _interface.CODE_BFLOAT:
+    lacking = {  # what NumPy has no type of: the name in ml_dtypes, and what holds it where that is not installed
+        (_interface.CODE_BFLOAT, 16): ("bfloat16", np.uint16),
+        (_interface.CODE_INT, 4): ("int4", np.int8),
+        (_interface.CODE_UINT, 4): ("uint4", np.uint8),
+    }
+    if (dtype.code, dtype.bits) in lacking:
+        name, holder = lacking[dtype.code, dtype.bits]
         try:
             import ml_dtypes
         except ImportError:
-            return np.dtype(np.uint16)
-        return np.dtype(ml_dtypes.bfloat16)
+            return np.dtype(holder)
+        return np.dtype(getattr(ml_dtypes, name))
     kind = {
         _interface.CODE_INT: "i",
         _interface.CODE_UINT: "u",
@@ -236,17 +252,32 @@ def _convert(name, array, dtype):
     return converted
 
 
+def _pack(array):
+    """4-bit integers, of which NumPy's arrays hold one a byte, two a byte: the first one is the low half."""
+    nibbles = np.zeros(array.size + array.size % 2, np.uint8)
+    nibbles[: array.size] = array.astype(np.int8).view(np.uint8).ravel() & 15
+    return nibbles[::2] | nibbles[1::2] << 4
+
+
+def _unpack(packed, shape, dtype):
+    nibbles = np.stack([packed & 15, packed >> 4], axis=1).ravel()[: math.prod(shape)]
+    if np.dtype(dtype).name.startswith("int"):
+        nibbles = (nibbles << 4).view(np.int8) >> 4
+    return nibbles.astype(dtype).reshape(shape)
+
+
 def _tensors(arrays, dtypes):
-    """The arrays as hone_tensor, and the shapes that these point to."""
+    """The arrays as hone_tensor, and what these point to."""
+    packed = [_pack(array) if dtype.bits == 4 else array for array, dtype in zip(arrays, dtypes)]
     tensors = (_interface.Tensor * len(arrays))()
     shapes = [(ctypes.c_int64 * array.ndim)(*array.shape) for array in arrays]
-    for tensor, array, dtype, shape in zip(tensors, arrays, dtypes, shapes):
-        tensor.data = array.ctypes.data
+    for tensor, array, elements, dtype, shape in zip(tensors, arrays, packed, dtypes, shapes):
+        tensor.data = elements.ctypes.data
         tensor.device_type = _interface.CPU
         tensor.ndim = array.ndim
         tensor.dtype = dtype
         tensor.shape = ctypes.cast(shape, ctypes.POINTER(ctypes.c_int64))
-    return tensors, shapes
+    return tensors, (shapes, packed)
 
 
 def _check(function, *arguments):

@@ -14,6 +14,10 @@ hone_dtype hone_rt_dtype(int32_t dtype) {
     return hone_dtype_make(HONE_CODE_FLOAT, 16);
   case HONE_BFLOAT16:
     return hone_dtype_make(HONE_CODE_BFLOAT, 16);
+  case HONE_UINT4:
+    return hone_dtype_make(HONE_CODE_UINT, 4);
+  case HONE_INT4:
+    return hone_dtype_make(HONE_CODE_INT, 4);
   case HONE_INT8:
     return hone_dtype_make(HONE_CODE_INT, 8);
   case HONE_INT16:
@@ -35,7 +39,7 @@ hone_dtype hone_rt_dtype(int32_t dtype) {
   }
 }
 
-int64_t hone_rt_element_bytes(int32_t dtype) { return hone_rt_dtype(dtype).bits / 8; }
+int64_t hone_rt_element_bytes(int32_t dtype) { return (hone_rt_dtype(dtype).bits + 7) / 8; }
 
 int64_t hone_rt_tensor_bytes(const hone_program_value *value, const int64_t *dims) {
   int64_t bytes = hone_rt_element_bytes(value->dtype);
@@ -45,6 +49,8 @@ int64_t hone_rt_tensor_bytes(const hone_program_value *value, const int64_t *dim
     if (dims[i] < 0 || __builtin_mul_overflow(bytes, dims[i] ? dims[i] : 1, &bytes))
       return -1;
   }
+  if (hone_rt_dtype(value->dtype).bits == 4)
+    bytes = bytes / 2 + bytes % 2;
   return empty ? 0 : bytes;
 }
 

@@ -124,6 +124,10 @@ static hone_status check_memory(hone_rt_session *session, int32_t index, const h
   uintptr_t data = tensor->data ? (uintptr_t)tensor->data + tensor->byte_offset : 0;
   int64_t low = 0, high = bytes;
   bool contiguous = hone_rt_is_contiguous(tensor->shape, tensor->strides, tensor->ndim);
+  if (!contiguous && tensor->dtype.bits < 8)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT,
+                         "input '%s': has strides, but elements of 4 bits lie one behind the other; copy it",
+                         value->name);
   if ((!contiguous && !reach(tensor, element, &low, &high)) || !are_addresses(data, low, high))
     return hone_rt_error(error, HONE_INVALID_ARGUMENT,
                          "input '%s': its elements would lie outside the address space; check strides and byte_offset",
@@ -180,10 +184,13 @@ hone_status hone_rt_validate(hone_rt_session *session, const hone_tensor *inputs
 static int64_t extent(const hone_rt_session *session, int32_t index, uintptr_t *begin) {
   const hone_program_value *value = &session->program->inputs[index];
   const int64_t *dims = session->input_dims[index], *steps = session->steps[index];
-  int64_t low = 0, high = hone_rt_tensor_bytes(value, dims) ? hone_rt_element_bytes(value->dtype) : 0;
+  int64_t bytes = hone_rt_tensor_bytes(value, dims), low = 0, high = bytes ? hone_rt_element_bytes(value->dtype) : 0;
+  *begin = (uintptr_t)session->sources[index];
+  if (hone_rt_dtype(value->dtype).bits < 8)
+    return bytes;
   for (int32_t i = 0; high && i < value->rank; ++i)
     *(steps[i] < 0 ? &low : &high) += (dims[i] - 1) * steps[i];
-  *begin = (uintptr_t)session->sources[index] + (uintptr_t)low;
+  *begin += (uintptr_t)low;
   return high - low;
 }
 

@@ -168,7 +168,7 @@ public:
   StringRef name() const override { return "transpose"; }
   bool takes(const CpuTarget &, Operation *op) const override {
     auto transpose = dyn_cast<TransposeOp>(op);
-    if (!transpose || transpose.getPermutation().empty())
+    if (!transpose || transpose.getPermutation().empty() || isNibble(transpose.getInput().getType()))
       return false;
     auto type = cast<RankedTensorType>(transpose.getInput().getType());
     bool movesContiguousDim = transpose.getPermutation().back() != type.getRank() - 1;

@@ -21,7 +21,7 @@ void hone::decomposeRowOps(KernelOp kernel) {
 
 Type hone::memoryElement(Type tensor) {
   Type scalar = scalarType(tensor);
-  return scalar.isInteger(1) ? IntegerType::get(tensor.getContext(), 8) : scalar;
+  return scalar.isInteger(1) || isNibble(scalar) ? IntegerType::get(tensor.getContext(), 8) : scalar;
 }
 
 KernelEmitter::KernelEmitter(OpBuilder &builder, KernelOp kernel, const KernelBody &body)
@@ -50,7 +50,21 @@ Value KernelEmitter::lookup(Value tensor, ValueRange indices) {
   return {};
 }
 
+/// The byte that holds a 4-bit element, and by how many bits the element is shifted in it.
+static std::pair<Value, Value> nibbleAt(ElementBuilder &e, Value position) {
+  Value byte = e.builder.createOrFold<arith::ShRUIOp>(e.loc, position, e.index(1));
+  Value half = e.builder.createOrFold<arith::AndIOp>(e.loc, position, e.index(1));
+  Value bits = e.builder.createOrFold<arith::ShLIOp>(e.loc, half, e.index(2));
+  return {byte, arith::IndexCastUIOp::create(e.builder, e.loc, e.builder.getI8Type(), bits)};
+}
+
 Value KernelEmitter::loadBuffer(unsigned number, Value tensor, Value position) {
+  if (isNibble(tensor.getType())) {
+    auto [byte, shift] = nibbleAt(*this, position);
+    Value both = memref::LoadOp::create(builder, loc, views[number], byte);
+    return arith::TruncIOp::create(builder, loc, builder.getIntegerType(4),
+                                   arith::ShRUIOp::create(builder, loc, both, shift));
+  }
   Value scalar = memref::LoadOp::create(builder, loc, views[number], position);
   if (elementTypeOf(tensor).isInteger(1))
     scalar =
@@ -59,6 +73,16 @@ Value KernelEmitter::loadBuffer(unsigned number, Value tensor, Value position) {
 }
 
 void KernelEmitter::storeBuffer(unsigned number, Value position, Value scalar) {
+  if (isNibble(scalar.getType())) {
+    // The other element of the byte stays: launches with such results are not split (DecidedKernel::range).
+    auto [byte, shift] = nibbleAt(*this, position);
+    Type i8 = builder.getI8Type();
+    Value mask = arith::ShRUIOp::create(builder, loc, constant(i8, int64_t(0xf0)), shift);
+    Value other = arith::AndIOp::create(builder, loc, memref::LoadOp::create(builder, loc, views[number], byte), mask);
+    Value mine = arith::ShLIOp::create(builder, loc, arith::ExtUIOp::create(builder, loc, i8, scalar), shift);
+    memref::StoreOp::create(builder, loc, arith::OrIOp::create(builder, loc, other, mine), views[number], byte);
+    return;
+  }
   if (scalar.getType().isInteger(1))
     scalar = arith::ExtUIOp::create(builder, loc, builder.getI8Type(), scalar);
   memref::StoreOp::create(builder, loc, scalar, views[number], position);

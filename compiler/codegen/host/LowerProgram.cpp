@@ -167,7 +167,7 @@ void ProgramLowering::lower(Operation *op) {
     for (auto [i, index] : llvm::enumerate(load.getIndices()))
       address =
           at(address, LLVM::MulOp::create(builder, loc, mapping.lookup(index), loadField(steps, 8 * int64_t(i), i64)));
-    Type element = scalarType(load.getType());
+    Type element = isHalf(load.getType()) ? load.getType() : scalarType(load.getType());
     Type memory = element.isInteger(1) ? Type(builder.getI8Type()) : element;
     Value scalar = LLVM::LoadOp::create(builder, loc, memory, address, /*alignment=*/1);
     if (element.isInteger(1))
@@ -400,14 +400,16 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
     main.erase();
 
     // Host values may be floats, as shapes that are scaled and rounded.
-    bool hasMath =
+    auto needsExpansion = [](Operation *op) {
+      auto isHalfType = [](Type type) { return isHalf(type); };
+      return isa<math::MathDialect>(op->getDialect()) || llvm::any_of(op->getResultTypes(), isHalfType);
+    };
+    bool expands =
         program
-            .walk([](Operation *op) {
-              return isa<math::MathDialect>(op->getDialect()) ? WalkResult::interrupt() : WalkResult::advance();
-            })
+            .walk([&](Operation *op) { return needsExpansion(op) ? WalkResult::interrupt() : WalkResult::advance(); })
             .wasInterrupted();
     OpPassManager conversions("builtin.module");
-    if (hasMath)
+    if (expands)
       conversions.addPass(createExpandMath());
     conversions.addPass(createSCFToControlFlowPass());
     conversions.addPass(createConvertToLlvm());

@@ -62,15 +62,21 @@ static LogicalResult importWhere(Node &node, Importer &importer) {
   return node.set(0, importer.select(node.input(0), node.input(1), node.input(2)));
 }
 
+/// x as another type. What an operator computed for f16 or bf16 is taken as it was computed.
+static Value convert(Importer &importer, Value x, Type elementType) {
+  bool isWider = elementType.isF32() || elementType.isF64();
+  return importer.cast(isWider ? importer.widen(x) : x, elementType);
+}
+
 static LogicalResult importCast(Node &node, Importer &importer) {
   auto type = OnnxDataType(node.getInt("to", 0));
   Type elementType = elementTypeFor(importer.builder.getContext(), type);
   if (!elementType)
     return importer.reportType("casts to", type), failure();
-  return node.set(0, importer.cast(node.input(0), elementType));
+  return node.set(0, convert(importer, node.input(0), elementType));
 }
 static LogicalResult importCastLike(Node &node, Importer &importer) {
-  return node.set(0, importer.cast(node.input(0), elementTypeOf(node.input(1))));
+  return node.set(0, convert(importer, node.input(0), elementTypeOf(node.input(1))));
 }
 
 //===-- Activations ---------------------------------------------------------------------------------------------===//
@@ -231,8 +237,8 @@ ArrayRef<OperatorRow> hone::elementwiseOperators() {
       {"Abs", 6, importUnary<AbsOp>},
       {"Add", 7, importBinary<AddOp>},
       {"And", 7, importBinary<AndOp>},
-      {"Cast", 6, importCast},
-      {"CastLike", 15, importCastLike},
+      {"Cast", 6, importCast, Halves::Converts},
+      {"CastLike", 15, importCastLike, Halves::Converts},
       {"Ceil", 6, importUnary<CeilOp>},
       {"Celu", 12, importCelu},
       {"Clip", 6, importClipOfAttributes},
@@ -250,7 +256,7 @@ ArrayRef<OperatorRow> hone::elementwiseOperators() {
       {"GreaterOrEqual", 12, importSwapped<LessEqualOp>},
       {"HardSigmoid", 6, importHardSigmoid},
       {"HardSwish", 14, importHardSwish},
-      {"Identity", 1, importIdentity},
+      {"Identity", 1, importIdentity, Halves::Moves},
       {"IsInf", 10, importIsInf},
       {"IsNaN", 9, importIsNan},
       {"LeakyRelu", 6, importLeakyRelu},
@@ -286,7 +292,7 @@ ArrayRef<OperatorRow> hone::elementwiseOperators() {
       {"Tan", 7, importTan},
       {"Tanh", 6, importUnary<TanhOp>},
       {"ThresholdedRelu", 10, importThresholdedRelu},
-      {"Where", 9, importWhere},
+      {"Where", 9, importWhere, Halves::Moves},
       {"Xor", 7, importBinary<XorOp>},
   };
   return rows;

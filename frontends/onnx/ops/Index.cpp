@@ -467,19 +467,19 @@ static LogicalResult importTrilu(Node &node, Importer &importer) {
 
 ArrayRef<OperatorRow> hone::indexOperators() {
   static constexpr OperatorRow rows[] = {
-      {"Concat", 4, importConcat},
-      {"Gather", 1, importGather},
-      {"GatherElements", 11, importGatherElements},
-      {"GatherND", 11, importGatherND},
+      {"Concat", 4, importConcat, Halves::Moves},
+      {"Gather", 1, importGather, Halves::Moves},
+      {"GatherElements", 11, importGatherElements, Halves::Moves},
+      {"GatherND", 11, importGatherND, Halves::Moves},
       {"OneHot", 9, importOneHot},
-      {"Pad", 2, importPadOfAttributes},
-      {"Pad", 11, importPad},
+      {"Pad", 2, importPadOfAttributes, Halves::Moves},
+      {"Pad", 11, importPad, Halves::Moves},
       {"ScatterElements", 11, importScatterElements},
       {"ScatterND", 11, importScatterND},
-      {"Slice", 1, importSliceOfAttributes},
-      {"Slice", 10, importSlice},
-      {"Split", 2, importSplit},
-      {"Trilu", 14, importTrilu},
+      {"Slice", 1, importSliceOfAttributes, Halves::Moves},
+      {"Slice", 10, importSlice, Halves::Moves},
+      {"Split", 2, importSplit, Halves::Moves},
+      {"Trilu", 14, importTrilu, Halves::Moves},
   };
   return rows;
 }

@@ -8,15 +8,15 @@
 using namespace mlir;
 using namespace hone;
 
-/// The product of operands of rank 2 or more.
-static Value matmul(Importer &importer, Value a, Value b, bool transposeRhs) {
+/// The product of operands of rank 2 or more, in elements of `type`.
+static Value matmul(Importer &importer, Value a, Value b, bool transposeRhs, Type type) {
   if (!a || !b)
     return {};
   ShapeBuilder &shapes = importer.shapes;
   OpFoldResult k = shapes.dim(a, rankOf(a) - 1), other = shapes.dim(b, rankOf(b) - (transposeRhs ? 1 : 2));
   if (!importer.checkEqual(k, other, "the inner dims"))
     return {};
-  return importer.create<MatmulOp>(elementTypeOf(a), std::max(rankOf(a), rankOf(b)), a, b, transposeRhs);
+  return importer.create<MatmulOp>(type, std::max(rankOf(a), rankOf(b)), a, b, transposeRhs);
 }
 
 /// Makes sure that all dims but the last two broadcast.
@@ -29,10 +29,12 @@ static bool checkBatch(Importer &importer, Value a, Value b) {
   return true;
 }
 
-static LogicalResult importMatMul(Node &node, Importer &importer) {
-  Value a = node.input(0), b = node.input(1);
+/// The product of operands of any rank but 0; null after an error.
+static Value anyMatmul(Importer &importer, Value a, Value b, Type type) {
+  if (!a || !b)
+    return {};
   if (rankOf(a) == 0 || rankOf(b) == 0)
-    return importer.fail("operands must have a dim or more");
+    return importer.failValue("operands must have a dim or more");
   // Vectors are matrices of one row, or one column; that dim is dropped from the result.
   OpFoldResult one = importer.shapes.constant(1);
   bool isRow = rankOf(a) == 1, isColumn = rankOf(b) == 1;
@@ -41,16 +43,42 @@ static LogicalResult importMatMul(Node &node, Importer &importer) {
   if (isColumn)
     b = importer.reshape(b, {importer.shapes.dim(b, 0), one});
   if (!checkBatch(importer, a, b))
-    return failure();
-  Value product = matmul(importer, a, b, /*transposeRhs=*/false);
+    return {};
+  Value product = matmul(importer, a, b, /*transposeRhs=*/false, type);
   if (!product)
-    return failure();
+    return {};
   SmallVector<OpFoldResult> dims(importer.shapes.dims(product));
   if (isColumn)
     dims.pop_back();
   if (isRow)
     dims.erase(dims.end() - (isColumn ? 1 : 2));
-  return node.set(0, importer.reshape(product, dims));
+  return importer.reshape(product, dims);
+}
+
+static LogicalResult importMatMul(Node &node, Importer &importer) {
+  Value a = node.input(0), b = node.input(1);
+  return node.set(0, anyMatmul(importer, a, b, elementTypeOf(a)));
+}
+
+/// An operand of MatMulInteger less its zero point, which is one number or one for each row (of the left one) or column
+/// (of the right one). 16 bits hold every difference.
+static Value centred(Importer &importer, Value x, Value zeroPoint, bool isLeft) {
+  if (!zeroPoint)
+    return x;
+  Type wide = importer.builder.getIntegerType(16);
+  SmallVector<OpFoldResult> dims(importer.shapes.dims(zeroPoint));
+  if (isLeft && dims.size() == 1 && rankOf(x) > 1)
+    dims.push_back(importer.shapes.constant(1));
+  Value point = importer.reshape(zeroPoint, dims);
+  if (!point || !importer.checkFits(point, x, "a zero point"))
+    return {};
+  return importer.binary<SubOp>(importer.cast(x, wide), importer.cast(point, wide));
+}
+
+static LogicalResult importMatMulInteger(Node &node, Importer &importer) {
+  Value a = centred(importer, node.input(0), node.input(2), /*isLeft=*/true);
+  Value b = centred(importer, node.input(1), node.input(3), /*isLeft=*/false);
+  return node.set(0, anyMatmul(importer, a, b, importer.builder.getI32Type()));
 }
 
 static LogicalResult importGemm(Node &node, Importer &importer) {
@@ -59,7 +87,7 @@ static LogicalResult importGemm(Node &node, Importer &importer) {
     return importer.fail("A and B must be matrices");
   if (node.getInt("transA", 0))
     a = importer.transpose(a, {1, 0});
-  Value y = matmul(importer, a, b, node.getInt("transB", 0) != 0);
+  Value y = matmul(importer, a, b, node.getInt("transB", 0) != 0, elementTypeOf(a));
   float alpha = node.getFloat("alpha", 1), beta = node.getFloat("beta", 1);
   if (!y || (c && !importer.checkFits(c, y, "C")))
     return failure();
@@ -84,6 +112,7 @@ ArrayRef<OperatorRow> hone::linearOperators() {
   static constexpr OperatorRow rows[] = {
       {"Gemm", 7, importGemm},
       {"MatMul", 1, importMatMul},
+      {"MatMulInteger", 10, importMatMulInteger},
   };
   return rows;
 }

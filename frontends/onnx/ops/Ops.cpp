@@ -53,6 +53,24 @@ Value Importer::cast(Value x, Type elementType) {
   return create<CastOp>(elementType, rankOf(x), x);
 }
 
+Value Importer::widen(Value x) {
+  if (!x || !isHalf(x.getType()))
+    return x;
+  Value known = wide.lookup(x);
+  return known ? known : cast(x, builder.getF32Type());
+}
+
+Value Importer::narrow(Value x, Type half) {
+  // What nothing was done to is there already.
+  auto widened = x.getDefiningOp<CastOp>();
+  if (widened && elementTypeOf(widened.getInput()) == half)
+    return widened.getInput();
+  Value narrow = cast(x, half);
+  if (narrow)
+    wide[narrow] = x;
+  return narrow;
+}
+
 Value Importer::scalar(Type elementType, double value) {
   auto type = RankedTensorType::get({}, elementType);
   if (isa<FloatType>(elementType))
@@ -446,13 +464,19 @@ Type hone::elementTypeFor(MLIRContext *context, OnnxDataType type) {
     return builder.getF32Type();
   case OnnxDataType::Double:
     return builder.getF64Type();
+  case OnnxDataType::Float16:
+    return builder.getF16Type();
+  case OnnxDataType::BFloat16:
+    return builder.getBF16Type();
   case OnnxDataType::Bool:
     return builder.getI1Type();
+  case OnnxDataType::Int4:
   case OnnxDataType::Int8:
   case OnnxDataType::Int16:
   case OnnxDataType::Int32:
   case OnnxDataType::Int64:
     return builder.getIntegerType(bitWidth(type));
+  case OnnxDataType::UInt4:
   case OnnxDataType::UInt8:
   case OnnxDataType::UInt16:
   case OnnxDataType::UInt32:
@@ -467,6 +491,12 @@ DenseElementsAttr hone::denseElements(const OnnxTensor &tensor, Type elementType
   auto type = RankedTensorType::get(tensor.dims, elementType);
   if (tensor.bytes.empty())
     return DenseElementsAttr::get(type, ArrayRef<Attribute>());
+  if (isNibble(elementType)) {
+    SmallVector<APInt> values;
+    for (int64_t i = 0, count = type.getNumElements(); i < count; ++i)
+      values.push_back(APInt(4, uint8_t(tensor.bytes.data()[i / 2]) >> (i % 2 * 4) & 15));
+    return DenseElementsAttr::get(type, values);
+  }
   if (!elementType.isInteger(1))
     return DenseElementsAttr::getFromRawBuffer(type, ArrayRef<char>(tensor.bytes.data(), tensor.bytes.size()));
   SmallVector<bool> values;

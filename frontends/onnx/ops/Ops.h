@@ -76,6 +76,14 @@ public:
   /// all dims open, so that what is wrong behind a problem is found, too. No module with any is handed out.
   llvm::DenseSet<mlir::Value> assumed;
 
+  /// f16 and bf16 values that operators computed, and what they are before they are rounded. Between operators nothing
+  /// is rounded that is not stored: what a model means by its types is precision enough, not less.
+  llvm::DenseMap<mlir::Value, mlir::Value> wide;
+  /// A value of f16 or bf16 in f32; any other value as it is.
+  mlir::Value widen(mlir::Value x);
+  /// `x`, which is f32, as a value of `half`.
+  mlir::Value narrow(mlir::Value x, mlir::Type half);
+
   //===-- Tensors ---===//
 
   /// Builds an op with one result; static dims are derived.
@@ -189,11 +197,19 @@ private:
   std::map<std::vector<void *>, double> checkedProducts;
 };
 
+/// What an operator does with f16 and bf16, which Hone stores but does not compute in.
+enum class Halves {
+  Computes, ///< its importer gets them as f32, and results of their type are rounded to it
+  Moves,    ///< elements stay what they are
+  Converts, ///< its importer chooses (Importer::wide)
+};
+
 /// The importer of an operator, from the version of its definition on.
 struct OperatorRow {
   llvm::StringLiteral name;
   int64_t sinceVersion;
   mlir::LogicalResult (*import)(Node &, Importer &);
+  Halves halves = Halves::Computes;
   llvm::StringLiteral domain = "";
 };
 

@@ -350,12 +350,18 @@ static LogicalResult importTile(Node &node, Importer &importer) {
 
 ArrayRef<OperatorRow> hone::shapeOperators() {
   static constexpr OperatorRow rows[] = {
-      {"Constant", 1, importConstant},   {"ConstantOfShape", 9, importConstantOfShape},
-      {"Expand", 8, importExpand},       {"Flatten", 1, importFlatten},
-      {"Range", 11, importRange},        {"Reshape", 5, importReshape},
-      {"Shape", 1, importShape},         {"Size", 1, importSize},
-      {"Squeeze", 1, importSqueeze},     {"Tile", 6, importTile},
-      {"Transpose", 1, importTranspose}, {"Unsqueeze", 1, importUnsqueeze},
+      {"Constant", 1, importConstant},
+      {"ConstantOfShape", 9, importConstantOfShape},
+      {"Expand", 8, importExpand, Halves::Moves},
+      {"Flatten", 1, importFlatten, Halves::Moves},
+      {"Range", 11, importRange},
+      {"Reshape", 5, importReshape, Halves::Moves},
+      {"Shape", 1, importShape, Halves::Moves},
+      {"Size", 1, importSize, Halves::Moves},
+      {"Squeeze", 1, importSqueeze, Halves::Moves},
+      {"Tile", 6, importTile, Halves::Moves},
+      {"Transpose", 1, importTranspose, Halves::Moves},
+      {"Unsqueeze", 1, importUnsqueeze, Halves::Moves},
   };
   return rows;
 }

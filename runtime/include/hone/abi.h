@@ -24,7 +24,9 @@ enum {
   HONE_DOUBLE = 11,
   HONE_UINT32 = 12,
   HONE_UINT64 = 13,
-  HONE_BFLOAT16 = 16
+  HONE_BFLOAT16 = 16,
+  HONE_UINT4 = 21,
+  HONE_INT4 = 22
 };
 
 /* Features of processors, as sets: the levels of the x86-64 psABI, and what goes beyond them. */

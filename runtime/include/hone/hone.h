@@ -54,6 +54,7 @@ typedef struct hone_dtype {
   uint8_t code; /* HONE_CODE_… */
   uint8_t bits;
   uint16_t lanes; /* 1 */
+                  /* Of 4-bit integers two share a byte, the first one its low half; they are contiguous. */
 } hone_dtype;
 
 typedef struct hone_tensor {

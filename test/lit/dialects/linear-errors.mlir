@@ -65,7 +65,7 @@ func.func @batch(%x: tensor<2x3x4xf32>, %w: tensor<5x4x6xf32>) {
 // -----
 
 func.func @types(%x: tensor<3x4xf32>, %w: tensor<4x6xf64>) {
-  // expected-error@+1 {{requires the same element type for all operands and results}}
+  // expected-error@+1 {{cannot convert 'f64' to 'f32' without a loss}}
   %0 = hone.matmul %x, %w : tensor<3x4xf32>, tensor<4x6xf64> -> tensor<3x6xf32>
   return
 }
