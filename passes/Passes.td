@@ -130,9 +130,10 @@ def PrintFactors : Pass<"hone-print-factors", "mlir::ModuleOp"> {
 def Dispatch : Pass<"hone-dispatch", "mlir::ModuleOp"> {
   let summary = "Ops become kernels, @main becomes a list of launches";
   let description = [{
-    Groups ops into kernels (a family's op with the element-wise chain behind it; everything else with the producers that it
-    alone reads), collapses dims that all values of a kernel share, makes equal kernels once, packs constant right operands
-    of matmuls as the target's family wants them, and gives every result of the program a buffer of its own.
+    Groups ops into kernels (a family's op with what the family fuses before and behind it; everything else with the producers
+    that it alone reads), collapses dims that all values of a kernel share, makes equal kernels once, lays weights out as the
+    target's families want them, and gives every result of the program a buffer of its own. Each kernel gets its decision:
+    family, parameters, predicted cost.
     ```mlir
     %0 = hone.matmul %x, %w : …
     %1 = hone.add %0, %bias : …

@@ -70,6 +70,11 @@ models() {
   return $code
 }
 
+benches() {
+  plain bench "$python" bench/minilm.py --smoke
+  plain bench-kernel-costs "$python" bench/kernel_costs.py --dims input_ids=1x16,attention_mask=1x16 --repeat 1
+}
+
 examples() {
   local folder code=0
   for folder in examples/*/; do
@@ -106,7 +111,7 @@ for name in "${suites[@]}"; do
   operators) suite operators plain operators "$python" scripts/operators.py --check ;;
   demo) suite demo plain demo scripts/demo.sh ;;
   check) suite check plain check scripts/check.sh ;;
-  bench) suite bench plain bench "$python" bench/minilm.py --smoke ;;
+  bench) suite bench benches ;;
   *) suite "$name" "$name" ;;
   esac
 done

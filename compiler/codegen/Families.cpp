@@ -20,17 +20,17 @@ const KernelFamily *hone::familyOf(const CpuTarget &target, Operation *op) {
   return nullptr;
 }
 
-/// Whether an operand lies in memory as `family` reads it: an argument, or one in the layout that it asks for.
+/// Whether an operand is an argument, or what `family` makes of one while it reads it.
 static bool isInMemory(const KernelFamily &family, const CpuTarget &target, OpOperand &operand) {
   if (isa<BlockArgument>(operand.get()))
     return true;
-  Operation *definition = operand.get().getDefiningOp();
-  return definition->hasTrait<RestoresLayout>() && isa<BlockArgument>(definition->getOperand(0)) &&
-         family.layoutOf(target, operand.getOwner(), operand.getOperandNumber());
+  return llvm::all_of(operand.get().getDefiningOp()->getOperands(), llvm::IsaPred<BlockArgument>) &&
+         family.fusesBefore(target, operand);
 }
 
-/// Whether a kernel (a private copy) returns the result of `op`, or what element-wise ops make of its elements.
-static bool returnsElementsOf(Operation *op, KernelOp kernel) {
+/// Whether a kernel (a private copy) returns the result of `op`, or what ops that `family` fuses behind it make of its
+/// elements.
+static bool returnsElementsOf(const KernelFamily &family, const CpuTarget &target, Operation *op, KernelOp kernel) {
   Block &body = kernel.getBody().front();
   OpBuilder builder(body.getTerminator());
   ShapeBuilder shapes(builder);
@@ -39,15 +39,15 @@ static bool returnsElementsOf(Operation *op, KernelOp kernel) {
   for (Operation &each : llvm::make_early_inc_range(body.without_terminator())) {
     if (llvm::none_of(each.getOperands(), [&](Value operand) { return reached.contains(operand); }))
       continue;
-    if (!isa<ScalarOpInterface>(each) || shapes.dims(each.getResult(0)) != ArrayRef(dims))
+    if (!family.fusesBehind(target, op, &each) || shapes.dims(each.getResult(0)) != ArrayRef(dims))
       return false;
     reached.insert(each.getResult(0));
   }
   return reached.contains(body.getTerminator()->getOperand(0));
 }
 
-/// The op of a kernel (a private copy) that `family` takes: it gives the kernel's only result, or what the element-wise
-/// ops behind it read. The generic family takes what the kernel returns.
+/// The op of a kernel (a private copy) that `family` takes: it gives the kernel's only result, or what the ops that are
+/// fused behind it read. The generic family takes what the kernel returns.
 static Operation *findOp(const KernelFamily &family, const CpuTarget &target, KernelOp kernel) {
   Block &body = kernel.getBody().front();
   Operation *end = body.getTerminator();
@@ -56,7 +56,7 @@ static Operation *findOp(const KernelFamily &family, const CpuTarget &target, Ke
   for (Operation &op : llvm::make_early_inc_range(body.without_terminator())) {
     auto isReadable = [&](OpOperand &operand) { return isInMemory(family, target, operand); };
     if (end->getNumOperands() == 1 && family.takes(target, &op) && llvm::all_of(op.getOpOperands(), isReadable) &&
-        (family.hasEpilogue() ? returnsElementsOf(&op, kernel) : op.getResult(0) == end->getOperand(0)))
+        returnsElementsOf(family, target, &op, kernel))
       return &op;
   }
   return nullptr;
@@ -147,4 +147,11 @@ LaunchRange DecidedKernel::range(OpBuilder &builder, ShapeBuilder &shapes,
   if (llvm::any_of(kernel().getResultTypes(), [](Type type) { return isNibble(type); }))
     range.grain = builder.createOrFold<arith::MaxUIOp>(kernel().getLoc(), range.grain, range.count);
   return range;
+}
+
+int64_t DecidedKernel::cost() const {
+  KernelNumbers numbers(*copy);
+  double cycles = target->figures->launch + family->cost(view(), numbers);
+  double nanoseconds = cycles / target->figures->gigahertz;
+  return nanoseconds < 0x1p62 ? int64_t(nanoseconds) : int64_t(1) << 62; // dims of a file may be anything
 }

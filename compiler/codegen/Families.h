@@ -6,6 +6,7 @@
 #define COMPILER_CODEGEN_FAMILIES_H
 
 #include "compiler/codegen/Kernel.h"
+#include "compiler/codegen/KernelNumbers.h"
 #include "compiler/codegen/cpu/Targets.h"
 #include "compiler/codegen/generic/KernelEmitter.h"
 #include "dialects/hone/TargetModel.h"
@@ -37,8 +38,12 @@ public:
   virtual llvm::StringRef name() const = 0;
   /// Whether `op` can be computed by this family.
   virtual bool takes(const CpuTarget &target, mlir::Operation *op) const = 0;
-  /// Whether a kernel of the family can go on with element-wise ops over its op's result.
-  virtual bool hasEpilogue() const { return false; }
+  /// Whether a kernel of the family computes what defines an operand of its op while it reads it.
+  virtual bool fusesBefore(const CpuTarget &target, mlir::OpOperand &operand) const { return false; }
+  /// Whether a kernel of the family that computes `op` goes on with `reader`, a later op over the same elements.
+  virtual bool fusesBehind(const CpuTarget &target, mlir::Operation *op, mlir::Operation *reader) const {
+    return false;
+  }
   /// How an operand that is a weight should lie in memory; nothing: as it is.
   virtual std::optional<TileLayout> layoutOf(const CpuTarget &target, mlir::Operation *op, unsigned operand) const {
     return std::nullopt;
@@ -47,6 +52,8 @@ public:
   virtual llvm::ArrayRef<KernelParameter> parameters() const { return {}; }
   /// The best choice for `op`, in the order of the parameters.
   virtual llvm::SmallVector<int64_t> choose(const CpuTarget &target, KernelOp kernel) const { return {}; }
+  /// Cycles that a launch of the kernel is predicted to take on one core, beside those of any launch.
+  virtual double cost(const FamilyKernel &kernel, KernelNumbers &numbers) const = 0;
   /// Fails, and reports it, if parameters within their limits do not fit the kernel.
   virtual llvm::LogicalResult verify(const FamilyKernel &kernel) const { return mlir::success(); }
   /// The launch range as index arithmetic where `builder` stands; `size` gives dims as values there.
@@ -72,6 +79,8 @@ public:
   LaunchRange range(mlir::OpBuilder &builder, ShapeBuilder &shapes,
                     llvm::function_ref<mlir::Value(mlir::OpFoldResult)> size) const;
   void build(KernelEmitter &emitter) const { family->build(emitter, view()); }
+  /// Nanoseconds that a launch is predicted to take on one core.
+  int64_t cost() const;
 
 private:
   DecidedKernel(const KernelFamily *family, const CpuTarget &target) : family(family), target(&target) {}

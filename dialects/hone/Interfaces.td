@@ -32,9 +32,9 @@ def Hone_StructureOpInterface : OpInterface<"StructureOpInterface"> {
   let methods = [
     InterfaceMethod<"Factors, and the dims of operands and results in them.", "::hone::Structure", "getStructure",
       (ins "::hone::ShapeBuilder &":$shapes), "", [{ return ::hone::defaultStructure($_op, shapes); }]>,
-    InterfaceMethod<"Floating-point or integer operations at each position of the iteration space.", "double",
-      "flopsPerPoint", (ins), "", [{
-        return ::hone::defaultFlopsPerPoint($_op);
+    InterfaceMethod<"Floating-point or integer operations, one for an addition, ten for a division or polynomial.",
+      "::mlir::OpFoldResult", "flops", (ins "::hone::ShapeBuilder &":$shapes), "", [{
+        return ::hone::defaultFlops($_op, shapes);
       }]>,
     InterfaceMethod<"Bytes that are read and written, each counted once.", "::mlir::OpFoldResult", "bytes",
       (ins "::hone::ShapeBuilder &":$shapes), "", [{ return ::hone::defaultBytes($_op, shapes); }]>,

@@ -78,7 +78,9 @@ Structure MatmulOp::getStructure(ShapeBuilder &shapes) {
     llvm::append_values(structure.operands[1], depth, n);
   return structure;
 }
-double MatmulOp::flopsPerPoint() { return 2; }
+OpFoldResult MatmulOp::flops(ShapeBuilder &shapes) {
+  return shapes.mul(getStructure(shapes).points(shapes), shapes.constant(2));
+}
 
 SmallVector<Value> MatmulOp::accumulatedSizes(ElementBuilder &e) { return {e.dim(getLhs(), rankOf(getLhs()) - 1)}; }
 Value MatmulOp::emitInitial(ElementBuilder &e) {
@@ -162,7 +164,13 @@ Structure AttentionOp::getStructure(ShapeBuilder &shapes) {
   }
   return structure;
 }
-double AttentionOp::flopsPerPoint() { return 4; }
+/// Two products, and an exponential for each score.
+OpFoldResult AttentionOp::flops(ShapeBuilder &shapes) {
+  SmallVector<OpFoldResult> query(shapes.dims(getQuery()));
+  OpFoldResult scores = shapes.product({query[0], query[1], query[2], shapes.dim(getKey(), 1)});
+  OpFoldResult depths = shapes.add(query[3], shapes.dim(getValue(), 3));
+  return shapes.mul(scores, shapes.add(shapes.mul(depths, shapes.constant(2)), shapes.constant(10)));
+}
 
 void AttentionOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   llvm::append_range(dims, shapes.dims(getQuery()));

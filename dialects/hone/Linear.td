@@ -5,7 +5,7 @@
 include "dialects/hone/HoneBase.td"
 
 def Hone_MatmulOp : Hone_TensorOp<"matmul", [
-    DeclareOpInterfaceMethods<Hone_StructureOpInterface, ["getStructure", "flopsPerPoint"]>,
+    DeclareOpInterfaceMethods<Hone_StructureOpInterface, ["getStructure", "flops"]>,
     DeclareOpInterfaceMethods<Hone_AccumulateOpInterface>, DeclareOpInterfaceMethods<Hone_ElementOpInterface>]> {
   let summary = "Matrix product with leading batch dims broadcast (ONNX MatMul-13)";
   let description = [{
@@ -26,7 +26,7 @@ def Hone_MatmulOp : Hone_TensorOp<"matmul", [
 
 def Hone_MaskTensor : Hone_TensorOf<[F32, I1], "f32 or truth values (i1)">;
 def Hone_AttentionOp : Hone_TensorOp<"attention", [
-    DeclareOpInterfaceMethods<Hone_StructureOpInterface, ["getStructure", "flopsPerPoint"]>]> {
+    DeclareOpInterfaceMethods<Hone_StructureOpInterface, ["getStructure", "flops"]>]> {
   let summary = "softmax(scale · Q Kᵀ + mask) V, keys visited once (Dao et al. 2022)";
   let description = [{
     query [batch, q, heads, d], key [batch, k, groups, d], value [batch, k, groups, dv] -> [batch, q, heads, dv].

@@ -89,10 +89,11 @@ def Hone_KernelOp : Hone_Op<"kernel", [IsolatedFromAbove, FunctionOpInterface, S
 
     Dispatch decides how it is computed, and code generation obeys: `family` names the kernel family, `parameters` are its
     numbers (tiles, blocks). They may be changed by hand; without them the best ones for the target are taken. `target` is
-    what its code is generated for, if that is not the module's.
+    what its code is generated for, if that is not the module's. `cost` is what one launch is predicted to take: nanoseconds
+    on one core of the target, with 128 in the place of each dim that is open.
     ```mlir
     hone.kernel @k0_exp(%x: tensor<?x8xf32> {hone.sizes = array<i64: 1>}, %n: index) -> tensor<?x8xf32>
-        attributes {family = "generic", parameters = {chunk = 8192 : i64, interleave = 4 : i64}} {
+        attributes {cost = 163 : i64, family = "generic", parameters = {chunk = 8192 : i64, interleave = 4 : i64}} {
       %y = hone.exp %x : tensor<?x8xf32> -> tensor<?x8xf32>
       hone.return %y : tensor<?x8xf32>
     }
@@ -101,6 +102,7 @@ def Hone_KernelOp : Hone_Op<"kernel", [IsolatedFromAbove, FunctionOpInterface, S
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<FunctionType>:$function_type,
                        OptionalAttr<DictArrayAttr>:$arg_attrs, OptionalAttr<DictArrayAttr>:$res_attrs,
                        OptionalAttr<StrAttr>:$family, OptionalAttr<DictionaryAttr>:$parameters,
+                       OptionalAttr<ConfinedAttr<I64Attr, [IntNonNegative]>>:$cost,
                        OptionalAttr<Hone_TargetAttr>:$target);
   let regions = (region SizedRegion<1>:$body);
   let skipDefaultBuilders = 1;

@@ -146,12 +146,16 @@ Structure hone::defaultStructure(Operation *op, ShapeBuilder &shapes) {
   return structure;
 }
 
-double hone::defaultFlopsPerPoint(Operation *op) {
+static int64_t flopsPerPoint(Operation *op) {
   if (isa<AccumulateOpInterface>(op))
     return 1;
   if (!isa<ScalarOpInterface, DecomposeOpInterface>(op))
     return 0;
   return op->hasTrait<CheapToRecompute>() ? 1 : 10;
+}
+OpFoldResult hone::defaultFlops(Operation *op, ShapeBuilder &shapes) {
+  OpFoldResult points = cast<StructureOpInterface>(op).getStructure(shapes).points(shapes);
+  return shapes.mul(points, shapes.constant(flopsPerPoint(op)));
 }
 
 OpFoldResult hone::defaultBytes(Operation *op, ShapeBuilder &shapes) {

@@ -11,6 +11,9 @@
 
 namespace hone {
 
+/// What predictions take for a dim that only a run will know.
+constexpr int64_t kAssumedDim = 128;
+
 /// The launch parameters of a kernel: iterations, the smallest chunk worth a thread, scratch bytes per thread.
 struct LaunchParameters {
   mlir::Value count, grain, scratch;
@@ -28,10 +31,16 @@ public:
   virtual std::optional<TileLayout> layoutOf(TargetAttr target, mlir::Operation *op, unsigned operand) const = 0;
   /// Whether `op` is computed by a kernel that it begins: no producer is pulled into it, and no reader pulls it in.
   virtual bool hasKernelOfItsOwn(TargetAttr target, mlir::Operation *op) const = 0;
-  /// Whether such a kernel of `op` can go on with element-wise ops over its result.
-  virtual bool takesEpilogue(TargetAttr target, mlir::Operation *op) const = 0;
-  /// Writes on a kernel how it is computed: its family, and the family's parameters.
-  virtual void decide(TargetAttr target, KernelOp kernel) const = 0;
+  /// Whether such a kernel computes what defines an operand of `op` while it reads it.
+  virtual bool fusesBefore(TargetAttr target, mlir::OpOperand &operand) const = 0;
+  /// Whether such a kernel of `op` goes on with `reader`, a later op over the same elements.
+  virtual bool fusesBehind(TargetAttr target, mlir::Operation *op, mlir::Operation *reader) const = 0;
+  /// Writes on a kernel how it is computed (its family, and the family's parameters) and at what cost. Fails, and
+  /// reports it, if it cannot be computed.
+  virtual llvm::LogicalResult decide(TargetAttr target, KernelOp kernel) const = 0;
+  /// Nanoseconds that one launch of `kernel`, computed as it was decided, is predicted to take on one core, with
+  /// kAssumedDim in the place of each open dim. Fails, and reports it, if the decision on it does not fit it.
+  virtual mlir::FailureOr<int64_t> predictCost(TargetAttr target, KernelOp kernel) const = 0;
   /// Builds the launch parameters of `kernel` for the given index arguments, as index arithmetic of the host program.
   /// Fails, and reports it, if the decision on it does not fit it.
   virtual mlir::FailureOr<LaunchParameters> launchParameters(mlir::OpBuilder &builder, TargetAttr target,

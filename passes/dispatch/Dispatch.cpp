@@ -158,9 +158,10 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
       Outliner outliner(module, shapes);
       for (KernelGroup &group : groupOps(block, shapes, *model, target))
         outliner.outline(group);
-      for (KernelOp kernel : module.getOps<KernelOp>())
-        model->decide(target, kernel);
     }
+    for (KernelOp kernel : module.getOps<KernelOp>())
+      if (failed(model->decide(target, kernel)))
+        return signalPassFailure();
     eraseDead(module, main);
   }
 };

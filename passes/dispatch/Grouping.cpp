@@ -1,4 +1,4 @@
-// Grouping by two rules. A family's op takes the element-wise chain behind it (its epilogue). Everything else starts at
+// Grouping by two rules. A family's op takes what the family fuses before and behind it. Everything else starts at
 // an op whose result must exist and pulls in producers that it alone reads, each element at most once: nothing is
 // computed twice. docs/design/fusion.md has the figures behind the rules.
 //
@@ -26,14 +26,12 @@ public:
 
   SmallVector<KernelGroup> run() {
     for (Operation &op : block)
-      if (runsInKernel(&op) && model.takesEpilogue(target, &op))
-        growEpilogue(&op);
+      if (runsInKernel(&op) && !groupOf.count(&op) && model.hasKernelOfItsOwn(target, &op))
+        startOwn(&op);
     for (Operation &op : llvm::reverse(block)) {
       if (!runsInKernel(&op) || groupOf.count(&op) || joinReaders(&op))
         continue;
-      if (model.hasKernelOfItsOwn(target, &op))
-        groups[start(&op)].isGeneric = false;
-      else if (!joinConsumers(&op))
+      if (!joinConsumers(&op))
         start(&op);
     }
     return collect();
@@ -64,15 +62,14 @@ private:
 
   bool sameDims(Value a, Value b) { return shapes.dims(a) == shapes.dims(b); }
 
-  void growEpilogue(Operation *anchor) {
-    if (groupOf.count(anchor))
-      return;
+  /// The group of an op that has a kernel of its own, and of what this kernel takes in behind it.
+  void startOwn(Operation *anchor) {
     int id = start(anchor);
     groups[id].isGeneric = false;
     Value value = anchor->getResult(0);
     while (value.hasOneUse()) {
       Operation *user = *value.getUsers().begin();
-      if (!isa<ScalarOpInterface>(user) || groupOf.count(user) || groups[id].ops.size() >= kMaxOps ||
+      if (!model.fusesBehind(target, anchor, user) || groupOf.count(user) || groups[id].ops.size() >= kMaxOps ||
           !sameDims(user->getResult(0), value))
         return;
       groupOf[user] = id;
@@ -99,7 +96,7 @@ private:
     return true;
   }
 
-  /// What only shows a weight in another layout is done by the kernel of its readers, if it takes this layout.
+  /// What only shows a weight in another layout is done by the kernel of its readers, if it can.
   bool joinReaders(Operation *op) {
     if (!op->hasTrait<RestoresLayout>() || op->use_empty())
       return false;
@@ -109,7 +106,7 @@ private:
       if (found == groupOf.end() || found->second != id.value_or(found->second))
         return false;
       id = found->second;
-      if (!groups[*id].isGeneric && !model.layoutOf(target, use.getOwner(), use.getOperandNumber()))
+      if (!groups[*id].isGeneric && !model.fusesBefore(target, use))
         return false;
     }
     groups[*id].ops.push_back(op);

@@ -5,6 +5,8 @@
 #include "compiler/codegen/Families.h"
 #include "compiler/codegen/cpu/Attention.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace hone;
 
@@ -92,6 +94,17 @@ public:
   SmallVector<int64_t> choose(const CpuTarget &target, KernelOp) const override {
     AttentionTiles best = attentionTiles(target);
     return {best.queries, best.keys, best.rows, best.vectors};
+  }
+  /// Each query and block of keys has a greatest score and a sum.
+  double cost(const FamilyKernel &kernel, KernelNumbers &numbers) const override {
+    auto attention = cast<AttentionOp>(kernel.op);
+    const CpuTarget &target = kernel.target;
+    SmallVector<OpFoldResult> query(numbers.shapes().dims(attention.getQuery()));
+    double blocks = std::ceil(numbers(numbers.shapes().dim(attention.getKey(), 1)) / double(read(kernel).keys));
+    double rows = numbers.product(ArrayRef(query).drop_back()) * blocks;
+    unsigned bits = elementTypeOf(attention.getOutput()).getIntOrFloatBitWidth();
+    double cycles = numbers.flops(attention) / target.flopsPerCycle("attention", bits);
+    return std::max(cycles + rows * 2 * target.figures->reduction, numbers.memoryCycles(target));
   }
   LogicalResult verify(const FamilyKernel &kernel) const override {
     if (kernel.parameters[1] % (2 * kernel.target.lanes) != 0)

@@ -36,12 +36,32 @@ public:
 
   bool hasKernelOfItsOwn(TargetAttr target, Operation *op) const override { return familyOf(known(target), op); }
 
-  bool takesEpilogue(TargetAttr target, Operation *op) const override {
-    const KernelFamily *family = familyOf(known(target), op);
-    return family && family->hasEpilogue();
+  bool fusesBefore(TargetAttr target, OpOperand &operand) const override {
+    CpuTarget cpu = known(target);
+    const KernelFamily *family = familyOf(cpu, operand.getOwner());
+    return family && family->fusesBefore(cpu, operand);
+  }
+  bool fusesBehind(TargetAttr target, Operation *op, Operation *reader) const override {
+    CpuTarget cpu = known(target);
+    const KernelFamily *family = familyOf(cpu, op);
+    return family && family->fusesBehind(cpu, op, reader);
   }
 
-  void decide(TargetAttr target, KernelOp kernel) const override { DecidedKernel::decide(kernel, known(target)); }
+  LogicalResult decide(TargetAttr target, KernelOp kernel) const override {
+    DecidedKernel::decide(kernel, known(target));
+    FailureOr<int64_t> cost = predictCost(target, kernel);
+    if (succeeded(cost))
+      kernel.setCost(*cost);
+    return cost;
+  }
+
+  FailureOr<int64_t> predictCost(TargetAttr target, KernelOp kernel) const override {
+    CpuTarget cpu = known(target);
+    FailureOr<DecidedKernel> decided = DecidedKernel::of(kernel, cpu);
+    if (failed(decided))
+      return failure();
+    return decided->cost();
+  }
 
   FailureOr<LaunchParameters> launchParameters(OpBuilder &builder, TargetAttr target, KernelOp kernel,
                                                ValueRange sizes) const override {

@@ -6,6 +6,8 @@
 #include "compiler/codegen/cpu/Matmul.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace hone;
 
@@ -131,7 +133,15 @@ public:
     auto matmul = dyn_cast<MatmulOp>(op);
     return matmul && elementTypeOf(matmul.getOutput()).isF32();
   }
-  bool hasEpilogue() const override { return true; }
+  /// Panels, whose width the parameters must have.
+  bool fusesBefore(const CpuTarget &, OpOperand &operand) const override {
+    auto unpack = operand.get().getDefiningOp<UnpackOp>();
+    return unpack && operand.getOperandNumber() == 1 && !unpack.getTiles().empty() &&
+           unpack.getLayout() == panels(cast<MatmulOp>(operand.getOwner()), unpack.getTiles()[0]);
+  }
+  bool fusesBehind(const CpuTarget &, Operation *, Operation *reader) const override {
+    return isa<ScalarOpInterface>(reader);
+  }
 
   /// A constant matrix lies in panels of columns, which the register tile reads from end to end.
   std::optional<TileLayout> layoutOf(const CpuTarget &target, Operation *op, unsigned operand) const override {
@@ -152,6 +162,21 @@ public:
   SmallVector<int64_t> choose(const CpuTarget &target, KernelOp) const override {
     MatmulTiles best = matmulTiles(target);
     return {best.rows, best.vectors, best.streamedPanels, best.depthBlock, best.rowBlock};
+  }
+
+  /// Columns are computed in whole panels; what is no panel in memory is packed once for each block of rows.
+  double cost(const FamilyKernel &kernel, KernelNumbers &numbers) const override {
+    auto matmul = cast<MatmulOp>(kernel.op);
+    const CpuTarget &target = kernel.target;
+    unsigned bits = elementTypeOf(matmul.getOutput()).getIntOrFloatBitWidth();
+    Problem problem(matmul, numbers.shapes());
+    double columns = numbers(problem.n), panel = double(read(kernel).panelColumns(target));
+    double padded = std::ceil(columns / panel) * panel;
+    double products = numbers.flops(matmul) * (padded / std::max(columns, 1.0));
+    double packed = problem.right == MatmulRight::Packed ? 0 : numbers(problem.count) * padded * numbers(problem.k);
+    double cycles = products / target.flopsPerCycle("matmul", bits) + packed / target.flopsPerCycle("transpose", bits) +
+                    numbers.flopsBeside(matmul) / target.flopsPerCycle("generic", bits);
+    return std::max(cycles, numbers.memoryCycles(target));
   }
 
   LogicalResult verify(const FamilyKernel &kernel) const override {

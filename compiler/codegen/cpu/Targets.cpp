@@ -11,6 +11,8 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 
+#include <cmath>
+
 using namespace hone;
 using llvm::StringRef;
 
@@ -21,6 +23,7 @@ struct Level {
   StringRef required; ///< in LLVM's names, separated by commas
   uint32_t runtimeFeatures;
   int64_t lanes;
+  CpuFigures figures;
 };
 
 /// What a CPU may have beyond a level.
@@ -33,10 +36,29 @@ struct Feature {
 
 #define HONE_V3_FEATURES "avx2,fma,f16c,bmi,bmi2,lzcnt,movbe"
 
+// Measured on Sapphire Rapids (48 KiB of L1, 2 MiB of L2), which clocks lower with wide vectors.
+static constexpr CpuFigures figuresOfV3 = {
+    /*gigahertz=*/3.7,
+    /*launch=*/60,
+    /*loop=*/8,
+    /*reduction=*/35,
+    {{"generic", 18}, {"matmul", 31}, {"attention", 24}, {"transpose", 2.5}},
+    {{48 << 10, /*read=*/60, /*write=*/70}, {2 << 20, 65, 16}, {HUGE_VAL, 4.6, 4.6}},
+};
+static constexpr CpuFigures figuresOfV4 = {
+    /*gigahertz=*/3.1,
+    /*launch=*/50,
+    /*loop=*/8,
+    /*reduction=*/35,
+    {{"generic", 25}, {"matmul", 61}, {"attention", 42}, {"transpose", 3}},
+    {{48 << 10, /*read=*/110, /*write=*/96}, {2 << 20, 100, 19}, {HUGE_VAL, 5.5, 5.5}},
+};
+
 static constexpr Level levels[] = {
-    {"x86-64-v3", "AVX2", "x86_64-unknown-linux-gnu", HONE_V3_FEATURES, HONE_CPU_V3, /*lanes=*/8},
+    {"x86-64-v3", "AVX2", "x86_64-unknown-linux-gnu", HONE_V3_FEATURES, HONE_CPU_V3, /*lanes=*/8, figuresOfV3},
     {"x86-64-v4", "AVX-512", "x86_64-unknown-linux-gnu",
-     HONE_V3_FEATURES ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl", HONE_CPU_V3 | HONE_CPU_V4, /*lanes=*/16},
+     HONE_V3_FEATURES ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl", HONE_CPU_V3 | HONE_CPU_V4, /*lanes=*/16,
+     figuresOfV4},
 };
 
 static constexpr Feature features[] = {
@@ -49,7 +71,7 @@ static const Level *findLevel(StringRef name) {
 }
 
 static CpuTarget targetOf(const Level &level) {
-  CpuTarget target{level.name, level.triple, "", {}, level.runtimeFeatures, level.lanes};
+  CpuTarget target{level.name, level.triple, "", {}, level.runtimeFeatures, level.lanes, &level.figures};
   level.required.split(target.required, ',');
   return target;
 }
@@ -60,6 +82,13 @@ static void addFeature(CpuTarget &target, const Feature &feature) {
   target.features += ((target.features.empty() ? "+" : ",+") + feature.name).str();
   target.required.push_back(feature.name);
   target.runtimeFeatures |= feature.runtimeFeature;
+}
+
+double CpuTarget::flopsPerCycle(StringRef family, unsigned bits) const {
+  const auto *rate = llvm::find_if(figures->rates, [&](const CpuFigures::Rate &rate) { return rate.family == family; });
+  if (rate == std::end(figures->rates))
+    rate = figures->rates;
+  return rate->flops * 32 / std::max(bits, 8u);
 }
 
 bool CpuTarget::isBelow(StringRef other) const { return findLevel(level) < findLevel(other); }

@@ -1,7 +1,7 @@
 //===- Targets.h - CPU levels that code is generated for --------*- C++ -*-===//
 //
-// One row per CPU level, and one per feature beyond it: what LLVM is told, and what the runtime checks. What kernel
-// families do with a level stands in their own tables.
+// One row per CPU level, and one per feature beyond it: what LLVM is told, what the runtime checks, and how fast it is.
+// What kernel families do with a level stands in their own tables.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -20,6 +20,26 @@
 
 namespace hone {
 
+/// What a core does in a cycle: what predictions are made of. Fitted to measurements (bench/kernel_costs.py).
+struct CpuFigures {
+  /// Operations on f32; on wider elements it does fewer, on narrower ones more.
+  struct Rate {
+    llvm::StringRef family;
+    double flops;
+  };
+  /// A cache, or the memory behind them.
+  struct Memory {
+    double size; ///< bytes
+    double read; ///< bytes per cycle
+    double write;
+  };
+  double gigahertz;
+  // Cycles of a launch, of getting into an inner loop and out of it, of bringing a vector down to one number.
+  double launch, loop, reduction;
+  Rate rates[4]; ///< the first one holds for families that have none, too
+  Memory memories[3];
+};
+
 /// A CPU level with features beyond it.
 struct CpuTarget {
   llvm::StringRef level;                          ///< x86-64-v4: also LLVM's "target-cpu"
@@ -28,9 +48,12 @@ struct CpuTarget {
   llvm::SmallVector<llvm::StringRef, 0> required; ///< what a host must have, in LLVM's names
   uint32_t runtimeFeatures;                       ///< the same as the runtime checks it: a set of HONE_CPU_*
   int64_t lanes;                                  ///< f32 elements of one vector register
+  const CpuFigures *figures;
 
   /// As `--target` takes it: x86-64-v4+avx512vnni.
   std::string name() const { return level.str() + features; }
+  /// Operations per cycle of a kernel family on elements of so many bits.
+  double flopsPerCycle(llvm::StringRef family, unsigned bits) const;
   bool has(llvm::StringRef feature) const { return llvm::is_contained(required, feature); }
   /// The row of a family's table for this level, or for the greatest one below it that has a row.
   template <typename Row, size_t N> Row pick(const std::pair<llvm::StringLiteral, Row> (&table)[N]) const {

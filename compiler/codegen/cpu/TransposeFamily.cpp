@@ -175,6 +175,14 @@ public:
     return movesContiguousDim && (!type.hasStaticShape() || type.getNumElements() >= kLeastElements);
   }
 
+  /// One move for each element.
+  double cost(const FamilyKernel &kernel, KernelNumbers &numbers) const override {
+    Planes planes(cast<TransposeOp>(kernel.op), numbers.shapes());
+    unsigned bits = memoryElement(kernel.op->getResult(0).getType()).getIntOrFloatBitWidth();
+    double moves = numbers.product(planes.dims);
+    return std::max(moves / kernel.target.flopsPerCycle("transpose", bits), numbers.memoryCycles(kernel.target));
+  }
+
   LaunchRange range(OpBuilder &, const FamilyKernel &kernel, ShapeBuilder &shapes,
                     function_ref<Value(OpFoldResult)> size) const override {
     Planes planes(cast<TransposeOp>(kernel.op), shapes);

@@ -67,6 +67,43 @@ GenericRange hone::genericRange(KernelOp kernel, ShapeBuilder &shapes, const Gen
   return {steps, grainOf(shapes.mul(row, element)), scratch};
 }
 
+//===-- The cost ------------------------------------------------------------------------------------------------===//
+
+/// Cycles between vectorised loops.
+static double cyclesOfLoops(const Schedule &schedule, const CpuFigures &figures, KernelNumbers &numbers) {
+  using Form = Schedule::Form;
+  double steps = numbers.product(schedule.steps(numbers.shapes()));
+  double stages = double(schedule.stages.size());
+  switch (schedule.form) {
+  case Form::Loops:
+    break;
+  case Form::Rows:
+    return steps * ((stages + 1) * figures.loop + stages * figures.reduction);
+  case Form::Columns:
+    return steps * (stages + 1) * numbers.product(schedule.row()) * figures.loop;
+  case Form::OuterSum:
+    return steps * numbers.product(schedule.summed) * figures.loop;
+  case Form::Boxes:
+    return steps * double(schedule.assembled->getNumOperands()) * figures.loop;
+  case Form::Map:
+    return (schedule.space.size() > 1 ? steps : 1) * figures.loop;
+  }
+  return 0;
+}
+
+double hone::genericCost(KernelOp kernel, const CpuTarget &target, KernelNumbers &numbers) {
+  Schedule schedule(kernel, numbers.shapes());
+  unsigned bits = 8;
+  for (Type type : kernel.getResultTypes())
+    bits = std::max(bits, getElementTypeOrSelf(type).getIntOrFloatBitWidth());
+  double memory = numbers.memoryCycles(target);
+  // The sums stand in the result and are read and written with each row that is added.
+  if (schedule.form == Schedule::Form::OuterSum)
+    memory += numbers.flops(schedule.sum) * bits / 8 / target.figures->memories[0].read;
+  double cycles = numbers.flopsBeside(nullptr) / target.flopsPerCycle("generic", bits);
+  return std::max(cycles, memory) + cyclesOfLoops(schedule, *target.figures, numbers);
+}
+
 //===-- Loops ---------------------------------------------------------------------------------------------------===//
 
 void hone::over(KernelEmitter &e, Value from, Value to, bool vectorize, function_ref<void(Value)> body) {

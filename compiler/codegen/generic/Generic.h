@@ -5,6 +5,7 @@
 #ifndef COMPILER_CODEGEN_GENERIC_GENERIC_H
 #define COMPILER_CODEGEN_GENERIC_GENERIC_H
 
+#include "compiler/codegen/KernelNumbers.h"
 #include "compiler/codegen/generic/KernelEmitter.h"
 #include "compiler/codegen/generic/Schedule.h"
 
@@ -22,6 +23,9 @@ struct GenericRange {
   mlir::OpFoldResult count, grain, scratch;
 };
 GenericRange genericRange(KernelOp kernel, ShapeBuilder &shapes, const GenericParameters &parameters);
+
+/// Cycles that a generic kernel is predicted to take on one core.
+double genericCost(KernelOp kernel, const CpuTarget &target, KernelNumbers &numbers);
 
 /// Writes the loops of a generic kernel into its body.
 void buildGeneric(KernelEmitter &emitter, const GenericParameters &parameters);

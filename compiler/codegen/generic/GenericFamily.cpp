@@ -25,6 +25,10 @@ public:
     return {best.chunk, best.interleave};
   }
 
+  double cost(const FamilyKernel &kernel, KernelNumbers &numbers) const override {
+    return genericCost(kernel.kernel, kernel.target, numbers);
+  }
+
   /// Several results are those of one op with loops of its own, or elements of one iteration space.
   LogicalResult verify(const FamilyKernel &kernel) const override {
     ValueRange results = kernel.op->getOperands();

@@ -299,3 +299,24 @@ module attributes {hone.target = "host"} {
 hone.kernel @nothing(%x: tensor<4xf32>) {
   hone.return
 }
+
+// -----
+
+// expected-error@+1 {{attribute 'cost' failed to satisfy constraint: 64-bit signless integer attribute whose value is non-negative}}
+hone.kernel @k(%x: tensor<4xf32>) -> tensor<4xf32> attributes {cost = -1 : i64} {
+  hone.return %x : tensor<4xf32>
+}
+
+// -----
+
+// expected-error@+1 {{attribute 'cost' failed to satisfy constraint}}
+hone.kernel @k(%x: tensor<4xf32>) -> tensor<4xf32> attributes {cost = 1.5 : f64} {
+  hone.return %x : tensor<4xf32>
+}
+
+// -----
+
+// expected-error@+1 {{attribute 'family' failed to satisfy constraint: string attribute}}
+hone.kernel @k(%x: tensor<4xf32>) -> tensor<4xf32> attributes {family = 7 : i64} {
+  hone.return %x : tensor<4xf32>
+}

@@ -24,9 +24,11 @@ struct PlainModel : TargetModel {
   using TargetModel::TargetModel;
   LogicalResult verify(TargetAttr, function_ref<InFlightDiagnostic()>) const override { return success(); }
   std::optional<TileLayout> layoutOf(TargetAttr, Operation *, unsigned) const override { return std::nullopt; }
-  void decide(TargetAttr, KernelOp) const override {}
+  LogicalResult decide(TargetAttr, KernelOp) const override { return success(); }
+  FailureOr<int64_t> predictCost(TargetAttr, KernelOp) const override { return 0; }
   bool hasKernelOfItsOwn(TargetAttr, Operation *) const override { return false; }
-  bool takesEpilogue(TargetAttr, Operation *) const override { return false; }
+  bool fusesBefore(TargetAttr, OpOperand &) const override { return false; }
+  bool fusesBehind(TargetAttr, Operation *, Operation *) const override { return false; }
   FailureOr<LaunchParameters> launchParameters(OpBuilder &builder, TargetAttr, KernelOp kernel,
                                                ValueRange) const override {
     auto number = [&](int64_t value) { return arith::ConstantIndexOp::create(builder, kernel.getLoc(), value); };
