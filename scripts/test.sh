@@ -8,7 +8,7 @@
 #   docs          the commands and snippets of README and docs, and of the generated reference
 #   sanitizers    of `unit`, the runtime's tests under ASan, UBSan and TSan
 #   fuzz          test/fuzz, each for a minute          demo          scripts/demo.sh
-#   bench         the benchmark, briefly                check         scripts/check.sh
+#   bench         the benchmarks, briefly               check         scripts/check.sh
 #   operators     docs/operators.md against the compiler
 # Without arguments: the first seven, which is what continuous integration runs. `all`: also fuzz, demo, bench, check and
 # operators.
@@ -70,11 +70,6 @@ models() {
   return $code
 }
 
-benches() {
-  plain bench "$python" bench/minilm.py --smoke
-  plain bench-kernel-costs "$python" bench/kernel_costs.py --dims input_ids=1x16,attention_mask=1x16 --repeat 1
-}
-
 examples() {
   local folder code=0
   for folder in examples/*/; do
@@ -97,6 +92,15 @@ fuzz() {
   return $code
 }
 
+bench() {
+  local program code=0
+  for program in minilm rows; do
+    plain "bench-$program" "$python" "bench/$program.py" --smoke || code=1
+  done
+  plain bench-kernel-costs "$python" bench/kernel_costs.py --dims input_ids=1x16,attention_mask=1x16 --repeat 1 || code=1
+  return $code
+}
+
 for name in "${suites[@]}"; do
   case $name in
   lit) suite lit lit-22 -sv --xunit-xml-output "$results/lit.xml" "$HONE_BUILD/test/lit" ;;
@@ -111,7 +115,6 @@ for name in "${suites[@]}"; do
   operators) suite operators plain operators "$python" scripts/operators.py --check ;;
   demo) suite demo plain demo scripts/demo.sh ;;
   check) suite check plain check scripts/check.sh ;;
-  bench) suite bench benches ;;
   *) suite "$name" "$name" ;;
   esac
 done
