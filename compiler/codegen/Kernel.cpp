@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/codegen/Kernel.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -14,7 +15,7 @@ KernelBody hone::createKernelBody(OpBuilder &builder, Location loc, StringRef na
   for (const KernelBuffer &buffer : buffers)
     types.push_back(MemRefType::get({1}, buffer.element));
   types.append(sizeCount, index);
-  types.push_back(MemRefType::get({1}, builder.getF32Type()));
+  types.push_back(MemRefType::get({1}, builder.getI8Type()));
   types.push_back(MemRefType::get({1}, builder.getI32Type()));
   types.push_back(LLVM::LLVMPointerType::get(builder.getContext()));
   types.append(2, index);
@@ -57,6 +58,11 @@ KernelBody hone::createKernelBody(OpBuilder &builder, Location loc, StringRef na
 }
 
 bool hone::isKernelBody(func::FuncOp func) { return func->hasAttr(kBodyAttr); }
+
+Value hone::elementPointer(OpBuilder &builder, Location loc, Value bytes, Type element) {
+  Value start = arith::ConstantIndexOp::create(builder, loc, 0);
+  return memref::ViewOp::create(builder, loc, MemRefType::get({1}, element), bytes, start, ValueRange());
+}
 
 Value hone::flatView(OpBuilder &builder, Location loc, Value pointer) {
   // The size says nothing: bounds are not checked here, and a 48-bit address space has no more bytes.

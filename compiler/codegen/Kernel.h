@@ -34,7 +34,7 @@ struct KernelBody {
   mlir::func::FuncOp func;
   llvm::SmallVector<mlir::Value> buffers; ///< memref<1xT>, in the order of hone_kernel_context.buffers
   llvm::SmallVector<mlir::Value> sizes;   ///< index, in the order of hone_kernel_context.sizes
-  mlir::Value scratch;                    ///< memref<1xf32>: this thread's scratch
+  mlir::Value scratch;                    ///< memref<1xi8>: this thread's scratch, 64-byte aligned
   mlir::Value failure;                    ///< memref<1xi32>: storing 1 makes the launch fail
   mlir::Value cancel;                     ///< !llvm.ptr to an i32: other than 0 once nobody wants the results
   mlir::Value begin, end;                 ///< index: the part of the iteration range to compute
@@ -48,6 +48,9 @@ KernelBody createKernelBody(mlir::OpBuilder &builder, mlir::Location loc, llvm::
 
 /// Whether `func` is such a body.
 bool isKernelBody(mlir::func::FuncOp func);
+
+/// Memory at `bytes` (memref<1xi8>) as a pointer to elements: memref<1xT>.
+mlir::Value elementPointer(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value bytes, mlir::Type element);
 
 /// Views `pointer` (memref<1xT>) as a memref of rank 1 without a bound, to be indexed by flat element offsets.
 mlir::Value flatView(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value pointer);

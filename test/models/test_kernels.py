@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 import pytest
 from building import model_of, parsed, value
-from onnx import helper
+from onnx import helper, numpy_helper
 from tolerance import Tolerance, assert_all_close, assert_close
 
 # Of functions and sums in f32, and in f64.
@@ -158,12 +158,31 @@ def test_outer_reduction(compile_node, subtests, op, axes):
 @pytest.mark.parametrize("left, right", [(2, 2), (3, 3), (2, 3), (4, 2)])
 @pytest.mark.parametrize("dtype", ["f8", "i4"])
 def test_matmul(compile_node, subtests, dtype, left, right):
-    """Matrix products of no kernel family: sums of rows, several at a time. left, right: ranks."""
+    """Small products: tiles of doubles, and of integers, which no family takes, sums of rows. left, right: ranks."""
     matmul = compile_node("MatMul", [left, right], max(left, right), dtype)
     for m, k, n in itertools.product((0, 1, 3, 4, 9), (0, 1, 4, 13), (0, 1, 7, 70)):
         with subtests.test(m=m, k=k, n=n):
             x, y = whole((2, 3)[4 - left :] + (m, k), dtype), whole((3,)[3 - right :] + (k, n), dtype)
             assert_close(matmul(x, y), np.matmul(x, y))
+
+
+@pytest.mark.parametrize("turned", [0, 1])
+@pytest.mark.parametrize("n", [1, 33, 200])
+@pytest.mark.parametrize("k", [1, 13, 600])
+def test_double_weights(compile_model, subtests, k, n, turned):
+    """Products of doubles with weights in panels, and what is computed with them at once."""
+    random = np.random.default_rng(8)
+    w, b = random.standard_normal((n, k) if turned else (k, n)), random.standard_normal(n)
+    model = parsed(
+        f"g (double[m,k] x) => (double[m,n] y) {{ z = Gemm<transB = {turned}>(x, w, b)  y = Relu(z) }}",
+    )
+    model.graph.initializer.extend([numpy_helper.from_array(w, "w"), numpy_helper.from_array(b, "b")])
+    library = compile_model(model)
+    for m in (0, 1, 2, 7, 100):
+        with subtests.test(m=m):
+            x = random.standard_normal((m, k))
+            expected = np.maximum(x @ (w.T if turned else w) + b, 0)
+            assert_close(library(x=x)["y"], expected, Tolerance(relative=1e-12, absolute=1e-12))
 
 
 @pytest.mark.parametrize("axis", range(3))

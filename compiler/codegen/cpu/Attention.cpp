@@ -113,9 +113,10 @@ class AttentionWriter {
 public:
   AttentionWriter(KernelBuilder &b, const CpuTarget &target, const AttentionTiles &tiles,
                   const AttentionOperands &operands)
-      : b(b), target(target), tiles(tiles), operands(operands), shape(operands.shape),
-        plan(choosePlan(b, target, tiles, operands.shape)), scratch(flatView(b, b.getLoc(), operands.scratch)),
-        zero(b.index(0)), never(b.f32(-Infinity)) {}
+      : b(b), vector(vectorRegister(target, b.getF32Type())), lanes(target.lanes), tiles(tiles), operands(operands),
+        shape(operands.shape), plan(choosePlan(b, target, tiles, operands.shape)),
+        scratchPointer(elementPointer(b, b.getLoc(), operands.scratch, b.getF32Type())),
+        scratch(flatView(b, b.getLoc(), scratchPointer)), zero(b.index(0)), never(b.f32(-Infinity)) {}
 
   void write() {
     // Blocks of queries are innermost; keys and values are packed when the head changes.
@@ -144,9 +145,7 @@ private:
   }
   Value load(Value offset) { return memref::LoadOp::create(b, scratch, ValueRange{offset}); }
   void store(Value value, Value offset) { memref::StoreOp::create(b, value, scratch, ValueRange{offset}); }
-  Value loadVector(Value offset) {
-    return vector::LoadOp::create(b, VectorType::get({target.lanes}, b.getF32Type()), scratch, offset);
-  }
+  Value loadVector(Value offset) { return vector::LoadOp::create(b, vector, scratch, offset); }
   void storeVector(Value value, Value offset) { vector::StoreOp::create(b, value, scratch, offset); }
   /// max(a, b) that ignores a NaN in a: it reaches the result through the exponential.
   Value maximum(Value a, Value m) {
@@ -161,9 +160,9 @@ private:
     b.loop(zero, b.ceilDiv(shape.keys, plan.keyWidth), 1, [&](Value panel) {
       Value first = b.mul(panel, plan.keyWidth);
       TileMatrix source = {operands.key.pointer, offsetOf(operands.key, keyHead, first), operands.key.sequenceStride};
-      TileMatrix packed = {operands.scratch, b.add(plan.keysOffset, b.mul(first, shape.depth)), {}};
+      TileMatrix packed = {scratchPointer, b.add(plan.keysOffset, b.mul(first, shape.depth)), {}};
       Value count = b.min(b.sub(shape.keys, first), b.index(plan.keyWidth));
-      emitPackPanel(b, target, KeyVectors, /*transposed=*/true, source, count, shape.depth, packed);
+      emitPackPanel(b, vector, KeyVectors, /*transposed=*/true, source, count, shape.depth, packed);
     });
     b.loop(zero, plan.valuePanels, 1, [&](Value panel) {
       Value first = b.mul(panel, plan.valueWidth);
@@ -172,9 +171,9 @@ private:
       b.loop(zero, shape.keys, KeysPerPacking, [&](Value key) {
         TileMatrix source = {operands.value.pointer, b.add(offsetOf(operands.value, keyHead, key), first),
                              operands.value.sequenceStride};
-        TileMatrix packed = {operands.scratch, b.add(panelOffset, b.mul(key, plan.valueWidth)), {}};
+        TileMatrix packed = {scratchPointer, b.add(panelOffset, b.mul(key, plan.valueWidth)), {}};
         Value keys = b.min(b.sub(shape.keys, key), b.index(KeysPerPacking));
-        emitPackPanel(b, target, plan.valueWidth / target.lanes, /*transposed=*/false, source, count, keys, packed);
+        emitPackPanel(b, vector, plan.valueWidth / lanes, /*transposed=*/false, source, count, keys, packed);
       });
     });
   }
@@ -203,29 +202,29 @@ private:
 
   void writeKeyBlock(Value firstKey, Value keys) {
     Value no = arith::ConstantOp::create(b, b.getBoolAttr(false));
-    TileMatrix query = {operands.scratch, plan.queryOffset, plan.queryStride};
+    TileMatrix query = {scratchPointer, plan.queryOffset, plan.queryStride};
     b.loop(zero, b.ceilDiv(keys, plan.keyWidth), 1, [&](Value panel) {
       Value column = b.mul(panel, plan.keyWidth);
-      TileMatrix packed = {operands.scratch, b.add(plan.keysOffset, b.mul(b.add(firstKey, column), shape.depth)), {}};
-      TileMatrix scores = {operands.scratch, b.add(plan.scoresOffset, column), b.index(plan.scoreStride)};
-      emitTileRows(b, target, {tiles.rows, KeyVectors}, rows, query, packed, shape.depth, scores, no);
+      TileMatrix packed = {scratchPointer, b.add(plan.keysOffset, b.mul(b.add(firstKey, column), shape.depth)), {}};
+      TileMatrix scores = {scratchPointer, b.add(plan.scoresOffset, column), b.index(plan.scoreStride)};
+      emitTileRows(b, {vector, tiles.rows, KeyVectors}, rows, query, packed, shape.depth, scores, no);
     });
     Value later = b.less(zero, firstKey);
     b.loop(zero, rows, 1, [&](Value row) { writeSoftmaxRow(row, firstKey, keys, later); });
-    TileMatrix weights = {operands.scratch, plan.scoresOffset, b.index(plan.scoreStride)};
+    TileMatrix weights = {scratchPointer, plan.scoresOffset, b.index(plan.scoreStride)};
     b.loop(zero, plan.valuePanels, 1, [&](Value panel) {
       Value column = b.mul(panel, plan.valueWidth);
       Value values = b.add(b.mul(column, shape.keys), b.mul(firstKey, plan.valueWidth));
-      TileMatrix packed = {operands.scratch, b.add(plan.valuesOffset, values), {}};
-      TileMatrix output = {operands.scratch, b.add(plan.outputOffset, column), plan.outputStride};
-      emitTileRows(b, target, {tiles.rows, plan.valueWidth / target.lanes}, rows, weights, packed, keys, output, later);
+      TileMatrix packed = {scratchPointer, b.add(plan.valuesOffset, values), {}};
+      TileMatrix output = {scratchPointer, b.add(plan.outputOffset, column), plan.outputStride};
+      emitTileRows(b, {vector, tiles.rows, plan.valueWidth / lanes}, rows, weights, packed, keys, output, later);
     });
   }
 
   /// Turns scores into exp(score - maximum) and brings the row's maximum, sum and output up to date.
   void writeSoftmaxRow(Value row, Value firstKey, Value keys, Value later) {
     Value scores = b.add(plan.scoresOffset, b.mul(row, plan.scoreStride));
-    Value query = b.add(firstQuery, row), padded = b.roundUp(keys, target.lanes);
+    Value query = b.add(firstQuery, row), padded = b.roundUp(keys, lanes);
     if (operands.mask || operands.causalOffset) {
       annotateVectorLoop(b.loop(zero, keys, 1,
                                 [&](Value k) {
@@ -242,10 +241,10 @@ private:
     // The rest of the last vector must not count.
     b.loop(keys, padded, 1, [&](Value k) { store(never, b.add(scores, k)); });
 
-    scf::ForOp largest = b.loop(zero, padded, target.lanes, b.vectorOf(target, -Infinity),
-                                [&](Value k, ValueRange carried) -> SmallVector<Value> {
-                                  return {maximum(loadVector(b.add(scores, k)), carried[0])};
-                                });
+    scf::ForOp largest =
+        b.loop(zero, padded, lanes, b.real(vector, -Infinity), [&](Value k, ValueRange carried) -> SmallVector<Value> {
+          return {maximum(loadVector(b.add(scores, k)), carried[0])};
+        });
     // There is no NaN in it, so this kind of maximum is exact.
     Value blockMaximum = vector::ReductionOp::create(b, vector::CombiningKind::MAXNUMF, largest.getResult(0), Value(),
                                                      arith::FastMathFlags::nnan);
@@ -257,22 +256,22 @@ private:
     Value reference = b.select(masked, b.f32(0), now);
     Value correction = emitExpNonPositive(b, b.getLoc(), subF(before, reference));
 
-    Value references = b.broadcast(target, reference);
-    scf::ForOp weights = b.loop(zero, padded, target.lanes, b.vectorOf(target, 0),
-                                [&](Value k, ValueRange carried) -> SmallVector<Value> {
-                                  Value at = b.add(scores, k);
-                                  Value weight = emitExpNonPositive(b, b.getLoc(), subF(loadVector(at), references));
-                                  storeVector(weight, at);
-                                  return {addF(carried[0], weight)};
-                                });
+    Value references = b.broadcast(vector, reference);
+    scf::ForOp weights =
+        b.loop(zero, padded, lanes, b.real(vector, 0), [&](Value k, ValueRange carried) -> SmallVector<Value> {
+          Value at = b.add(scores, k);
+          Value weight = emitExpNonPositive(b, b.getLoc(), subF(loadVector(at), references));
+          storeVector(weight, at);
+          return {addF(carried[0], weight)};
+        });
     Value blockSum = vector::ReductionOp::create(b, vector::CombiningKind::ADD, weights.getResult(0), Value(),
                                                  arith::FastMathFlags::reassoc);
     Value sumAt = b.add(plan.sumOffset, row);
     store(addF(mulF(load(sumAt), correction), blockSum), sumAt);
     b.when(later, [&] {
-      Value factors = b.broadcast(target, correction);
+      Value factors = b.broadcast(vector, correction);
       Value output = b.add(plan.outputOffset, b.mul(row, plan.outputStride));
-      b.loop(zero, b.mul(plan.valuePanels, plan.valueWidth), target.lanes, [&](Value d) {
+      b.loop(zero, b.mul(plan.valuePanels, plan.valueWidth), lanes, [&](Value d) {
         Value at = b.add(output, d);
         storeVector(mulF(loadVector(at), factors), at);
       });
@@ -301,12 +300,13 @@ private:
   }
 
   KernelBuilder &b;
-  const CpuTarget &target;
+  VectorType vector; ///< one register
+  int64_t lanes;
   const AttentionTiles &tiles;
   const AttentionOperands &operands;
   const AttentionShape &shape;
   AttentionPlan plan;
-  Value scratch, zero, never;
+  Value scratchPointer, scratch, zero, never;
   // The unit at hand.
   Value batch, head, keyHead, firstQuery, rows;
 };

@@ -40,7 +40,7 @@ struct AttentionOperands {
   AttentionMask mask;       ///< empty: scores stay
   mlir::Value causalOffset; ///< query q sees keys <= q + causalOffset (index); null: all keys
   mlir::Value begin, end;   ///< part of attentionRange's count
-  mlir::Value scratch;      ///< memref<1xf32>, attentionRange's scratchBytes
+  mlir::Value scratch;      ///< memref<1xi8>, attentionRange's scratchBytes
 };
 
 /// Sizes that a kernel is built with.

@@ -1,4 +1,4 @@
-//===- Matmul.cpp - The f32 matmul family ---------------------------------===//
+//===- Matmul.cpp - The matmul family -------------------------------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -35,15 +35,23 @@ constexpr int64_t LongestDepth = 1 << 18;
 
 // Measured on Zen 3 (32 KiB of L1, 512 KiB of L2) and Ice Lake (48 KiB, 1280 KiB). A tile of R x V vectors needs R * V
 // sums, V of B and one broadcast of A: 15 of 16 registers, 29 of 32.
-static constexpr std::pair<StringLiteral, MatmulTiles> tilesOfLevels[] = {
+static constexpr std::pair<StringLiteral, MatmulTiles> singleTiles[] = {
     {"x86-64-v3", {/*rows=*/6, /*vectors=*/2, /*streamedPanels=*/4, /*depthBlock=*/384, /*rowBlock=*/96}},
     {"x86-64-v4", {/*rows=*/6, /*vectors=*/4, /*streamedPanels=*/2, /*depthBlock=*/512, /*rowBlock=*/192}},
 };
 
-MatmulTiles hone::matmulTiles(const CpuTarget &target) { return target.pick(tilesOfLevels); }
+// Blocks of as many bytes.
+static constexpr std::pair<StringLiteral, MatmulTiles> doubleTiles[] = {
+    {"x86-64-v3", {/*rows=*/6, /*vectors=*/2, /*streamedPanels=*/4, /*depthBlock=*/192, /*rowBlock=*/96}},
+    {"x86-64-v4", {/*rows=*/6, /*vectors=*/4, /*streamedPanels=*/2, /*depthBlock=*/256, /*rowBlock=*/192}},
+};
 
-static Blocks chooseBlocks(KernelBuilder &b, const CpuTarget &target, const MatmulTiles &tiles,
-                           const MatmulShape &shape, MatmulRight right) {
+MatmulTiles hone::matmulTiles(const CpuTarget &target, Type element) {
+  return element.isF64() ? target.pick(doubleTiles) : target.pick(singleTiles);
+}
+
+static Blocks chooseBlocks(KernelBuilder &b, VectorType vector, const MatmulTiles &tiles, const MatmulShape &shape,
+                           MatmulRight right) {
   Value one = b.index(1);
   Value groups = b.ceilDiv(shape.n, kMatmulGroupColumns);
   Value wanted = b.ceilDiv(b.index(WantedUnitsAtLeast), b.max(groups, one));
@@ -54,7 +62,7 @@ static Blocks chooseBlocks(KernelBuilder &b, const CpuTarget &target, const Matm
   blocks.rowBlocks = b.ceilDiv(shape.m, blocks.rows);
   Value spread = b.div(b.mul(groups, blocks.rowBlocks), WantedUnits);
   int64_t streamedGroups =
-      std::max<int64_t>(tiles.streamedPanels * tiles.panelColumns(target) / kMatmulGroupColumns, 1);
+      std::max<int64_t>(tiles.streamedPanels * tiles.panelColumns(vector) / kMatmulGroupColumns, 1);
   Value least = b.select(b.less(shape.m, b.index(tiles.streamedPanels)), b.index(streamedGroups), one);
   blocks.groups = b.min(b.max(spread, least), b.index(MaxGroups));
   blocks.columnBlocks = b.ceilDiv(groups, blocks.groups);
@@ -69,19 +77,19 @@ static Blocks chooseBlocks(KernelBuilder &b, const CpuTarget &target, const Matm
   return blocks;
 }
 
-/// Floats of scratch for the sums of one unit: all of them, or those of a last panel that is wider than C.
-static Value sumsFloats(KernelBuilder &b, const CpuTarget &target, const MatmulTiles &tiles, const MatmulShape &shape,
-                        const Blocks &blocks, bool hasEpilogue) {
+/// Elements of scratch for the sums of one unit: all of them, or those of a last panel that is wider than C.
+static Value sumsElements(KernelBuilder &b, VectorType vector, const MatmulTiles &tiles, const MatmulShape &shape,
+                          const Blocks &blocks, bool hasEpilogue) {
   if (hasEpilogue)
     return b.mul(blocks.rows, b.mul(blocks.groups, kMatmulGroupColumns));
-  Value whole = b.equal(b.rem(shape.n, tiles.panelColumns(target)), b.index(0));
-  return b.select(whole, b.index(0), b.mul(blocks.rows, tiles.panelColumns(target)));
+  Value whole = b.equal(b.rem(shape.n, tiles.panelColumns(vector)), b.index(0));
+  return b.select(whole, b.index(0), b.mul(blocks.rows, tiles.panelColumns(vector)));
 }
 
-LaunchRange hone::matmulRange(OpBuilder &builder, Location loc, const CpuTarget &target, const MatmulTiles &tiles,
+LaunchRange hone::matmulRange(OpBuilder &builder, Location loc, VectorType vector, const MatmulTiles &tiles,
                               const MatmulShape &shape, MatmulRight right, bool hasEpilogue) {
   KernelBuilder b(builder, loc);
-  Blocks blocks = chooseBlocks(b, target, tiles, shape, right);
+  Blocks blocks = chooseBlocks(b, vector, tiles, shape, right);
   Value columns = b.mul(blocks.groups, kMatmulGroupColumns);
   LaunchRange range;
   range.count = b.mul(blocks.rowBlocks, blocks.columnBlocks);
@@ -90,10 +98,10 @@ LaunchRange hone::matmulRange(OpBuilder &builder, Location loc, const CpuTarget 
   // About 5 us of work: 2^18 multiply-adds, where reading B counts like 8 rows.
   Value cost = b.mul(b.mul(b.add(b.min(blocks.rows, shape.m), 8), columns), b.max(shape.k, b.index(1)));
   range.grain = b.ceilDiv(b.index(1 << 18), b.max(cost, b.index(1))); // dims of an empty product may wrap
-  Value floats = sumsFloats(b, target, tiles, shape, blocks, hasEpilogue);
+  Value elements = sumsElements(b, vector, tiles, shape, blocks, hasEpilogue);
   if (right != MatmulRight::Packed)
-    floats = b.add(floats, b.mul(columns, blocks.depth));
-  range.scratchBytes = b.mul(floats, sizeof(float));
+    elements = b.add(elements, b.mul(columns, blocks.depth));
+  range.scratchBytes = b.mul(elements, vector.getElementTypeBitWidth() / 8);
   return range;
 }
 
@@ -102,12 +110,13 @@ namespace {
 /// Writes the loops of one kernel, which leaves its sums in `c` or hands them to `epilogue`.
 class MatmulWriter {
 public:
-  MatmulWriter(KernelBuilder &b, const CpuTarget &target, const MatmulTiles &tiles, const MatmulOperands &operands,
+  MatmulWriter(KernelBuilder &b, VectorType vector, const MatmulTiles &tiles, const MatmulOperands &operands,
                const MatmulResult *c, MatmulEpilogue epilogue)
-      : b(b), target(target), tiles(tiles), operands(operands), shape(operands.shape), c(c), epilogue(epilogue),
-        width(tiles.panelColumns(target)), blocks(chooseBlocks(b, target, tiles, operands.shape, operands.right)) {
+      : b(b), vector(vector), tiles(tiles), operands(operands), shape(operands.shape), c(c), epilogue(epilogue),
+        width(tiles.panelColumns(vector)), blocks(chooseBlocks(b, vector, tiles, operands.shape, operands.right)) {
     panelCount = b.ceilDiv(shape.n, width);
-    slabOffset = sumsFloats(b, target, tiles, shape, blocks, /*hasEpilogue=*/!c);
+    scratch = elementPointer(b, b.getLoc(), operands.scratch, vector.getElementType());
+    slabOffset = sumsElements(b, vector, tiles, shape, blocks, /*hasEpilogue=*/!c);
   }
 
   void write() {
@@ -142,7 +151,7 @@ private:
   /// Where the unit's sums are, from its first element.
   TileMatrix sums() {
     if (!c)
-      return {operands.scratch, b.index(0), b.mul(blocks.groups, kMatmulGroupColumns)};
+      return {scratch, b.index(0), b.mul(blocks.groups, kMatmulGroupColumns)};
     return {c->pointer, b.add(offsets.c, b.add(b.mul(firstRow, c->rowStride), firstColumn)), c->rowStride};
   }
 
@@ -153,7 +162,7 @@ private:
     if (!c)
       return result;
     Value beyond = b.less(columns, b.mul(b.add(panel, 1), width));
-    return {b.select(beyond, operands.scratch, result.pointer), b.select(beyond, b.index(0), result.offset),
+    return {b.select(beyond, scratch, result.pointer), b.select(beyond, b.index(0), result.offset),
             b.select(beyond, b.index(width), result.rowStride)};
   }
 
@@ -169,13 +178,13 @@ private:
       right = {operands.b, b.add(b.add(offsets.b, b.mul(firstPanel, panelStride)), b.mul(first, width)), {}};
     } else {
       panelStride = b.mul(blocks.depth, width);
-      right = {operands.scratch, slabOffset, {}};
+      right = {scratch, slabOffset, {}};
       writePacking(first, depth, panelStride);
     }
     Value done = writeFewRows(left, right, panelStride, depth, accumulate);
     b.loop(done, panels, 1, [&](Value panel) {
       TileMatrix at = {right.pointer, b.add(right.offset, b.mul(panel, panelStride)), {}};
-      emitTileRows(b, target, {tiles.rows, tiles.vectors}, rows, left, at, depth, panelSums(panel), accumulate);
+      emitTileRows(b, {vector, tiles.rows, tiles.vectors}, rows, left, at, depth, panelSums(panel), accumulate);
     });
   }
 
@@ -186,9 +195,9 @@ private:
       Value offset = transposed ? b.add(b.mul(column, operands.bRowStride), first)
                                 : b.add(b.mul(first, operands.bRowStride), column);
       TileMatrix source = {operands.b, b.add(offsets.b, offset), operands.bRowStride};
-      TileMatrix packed = {operands.scratch, b.add(slabOffset, b.mul(panel, panelStride)), {}};
+      TileMatrix packed = {scratch, b.add(slabOffset, b.mul(panel, panelStride)), {}};
       Value count = b.min(b.sub(shape.n, column), b.index(width));
-      emitPackPanel(b, target, tiles.vectors, transposed, source, count, depth, packed);
+      emitPackPanel(b, vector, tiles.vectors, transposed, source, count, depth, packed);
     });
   }
 
@@ -211,7 +220,7 @@ private:
         TileMatrix at = {right.pointer, b.add(right.offset, b.mul(panel, panelStride)), {}};
         TileMatrix to = sums();
         to.offset = b.add(to.offset, b.mul(panel, width));
-        emitTile(b, target, {cases[i], tiles.vectors, together}, left, at, panelStride, depth, to, accumulate);
+        emitTile(b, {vector, cases[i], tiles.vectors, together}, left, at, panelStride, depth, to, accumulate);
       });
       scf::YieldOp::create(b, end);
     }
@@ -223,7 +232,7 @@ private:
   /// Copies what panelSums kept in scratch to C.
   void writeLastPanel() {
     TileMatrix to = sums();
-    Value source = flatView(b, b.getLoc(), operands.scratch), destination = flatView(b, b.getLoc(), to.pointer);
+    Value source = flatView(b, b.getLoc(), scratch), destination = flatView(b, b.getLoc(), to.pointer);
     Value count = b.rem(columns, width), first = b.sub(columns, count);
     b.loop(b.index(0), b.select(b.equal(count, b.index(0)), b.index(0), rows), 1, [&](Value row) {
       b.loop(b.index(0), count, 1, [&](Value j) {
@@ -247,7 +256,7 @@ private:
   }
 
   KernelBuilder &b;
-  const CpuTarget &target;
+  VectorType vector; ///< the register that is computed in
   const MatmulTiles &tiles;
   const MatmulOperands &operands;
   const MatmulShape &shape;
@@ -255,7 +264,7 @@ private:
   MatmulEpilogue epilogue;
   int64_t width; ///< columns of a panel
   Blocks blocks;
-  Value panelCount, slabOffset;
+  Value scratch, panelCount, slabOffset;
   // The unit at hand.
   Value batch, firstRow, rows, firstPanel, panels, firstColumn, columns;
   MatmulOffsets offsets;
@@ -263,14 +272,14 @@ private:
 
 } // namespace
 
-void hone::buildMatmul(OpBuilder &builder, Location loc, const CpuTarget &target, const MatmulTiles &tiles,
+void hone::buildMatmul(OpBuilder &builder, Location loc, VectorType vector, const MatmulTiles &tiles,
                        const MatmulOperands &operands, const MatmulResult &c) {
   KernelBuilder b(builder, loc);
-  MatmulWriter(b, target, tiles, operands, &c, nullptr).write();
+  MatmulWriter(b, vector, tiles, operands, &c, nullptr).write();
 }
 
-void hone::buildMatmul(OpBuilder &builder, Location loc, const CpuTarget &target, const MatmulTiles &tiles,
+void hone::buildMatmul(OpBuilder &builder, Location loc, VectorType vector, const MatmulTiles &tiles,
                        const MatmulOperands &operands, MatmulEpilogue epilogue) {
   KernelBuilder b(builder, loc);
-  MatmulWriter(b, target, tiles, operands, nullptr, epilogue).write();
+  MatmulWriter(b, vector, tiles, operands, nullptr, epilogue).write();
 }

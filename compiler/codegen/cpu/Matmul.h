@@ -1,4 +1,4 @@
-//===- Matmul.h - The f32 matmul family -------------------------*- C++ -*-===//
+//===- Matmul.h - The matmul family -----------------------------*- C++ -*-===//
 //
 // C[M,N] = A[M,K] x B[K,N] per batch, with register tiles of rows x panelColumns, k in blocks, and an epilogue per
 // element. B is either a constant, packed at compile time, or a tensor that the kernel packs block by block into its
@@ -13,6 +13,7 @@
 #include "compiler/codegen/Kernel.h"
 #include "compiler/codegen/cpu/Targets.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 
 #include <functional>
@@ -37,7 +38,7 @@ struct MatmulOffsets {
   mlir::Value a, b, c;
 };
 
-/// Pointers are memref<1xf32>, strides and offsets index values in elements.
+/// Pointers are memref<1xT>, strides and offsets index values in elements.
 struct MatmulOperands {
   mlir::Value a;
   mlir::Value aRowStride;
@@ -46,7 +47,7 @@ struct MatmulOperands {
   MatmulRight right = MatmulRight::Packed;
   MatmulShape shape;
   mlir::Value begin, end; ///< part of matmulRange's count
-  mlir::Value scratch;    ///< memref<1xf32>, matmulRange's scratchBytes
+  mlir::Value scratch;    ///< memref<1xi8>, matmulRange's scratchBytes
   /// Where batch entry `batch` begins (broadcast: 0); empty without a batch.
   std::function<MatmulOffsets(mlir::OpBuilder &, mlir::Location, mlir::Value batch)> offsets;
 };
@@ -59,16 +60,17 @@ struct MatmulTiles {
   int64_t depthBlock;     ///< k values that are accumulated in registers before C is touched
   int64_t rowBlock;       ///< rows of A that are kept in L2
 
-  int64_t panelColumns(const CpuTarget &target) const { return vectors * target.lanes; }
+  int64_t panelColumns(mlir::VectorType vector) const { return vectors * vector.getNumElements(); }
 };
 /// Columns of a group: the smallest unit of work along N. A multiple of every panel width, and enough for the
 /// vectorised epilogue.
 constexpr int64_t kMatmulGroupColumns = 64;
-/// Those that were measured to be best for f32 on `target`.
-MatmulTiles matmulTiles(const CpuTarget &target);
+/// Those that were measured to be best for products of such elements (f32, f64) on `target`.
+MatmulTiles matmulTiles(const CpuTarget &target, mlir::Type element);
 
-/// The iteration range of a matmul: blocks of rows x 64-column groups, x batch.
-LaunchRange matmulRange(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target, const MatmulTiles &tiles,
+/// The iteration range of a matmul: blocks of rows x 64-column groups, x batch. `vector` is the register that it is
+/// computed in: its elements are those of all matrices.
+LaunchRange matmulRange(mlir::OpBuilder &builder, mlir::Location loc, mlir::VectorType vector, const MatmulTiles &tiles,
                         const MatmulShape &shape, MatmulRight right, bool hasEpilogue);
 
 /// Where C is left.
@@ -84,10 +86,10 @@ using MatmulEpilogue = llvm::function_ref<void(mlir::OpBuilder &, mlir::Location
 
 /// Writes the loops that compute part [begin, end) of the range at the builder's place. Helper functions go into the
 /// enclosing module. M, N, K may be 0 (K = 0 gives zeros).
-void buildMatmul(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target, const MatmulTiles &tiles,
+void buildMatmul(mlir::OpBuilder &builder, mlir::Location loc, mlir::VectorType vector, const MatmulTiles &tiles,
                  const MatmulOperands &operands, const MatmulResult &c);
 /// The same with the sums in scratch, from where the epilogue alone takes them. offsets().c is not used.
-void buildMatmul(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target, const MatmulTiles &tiles,
+void buildMatmul(mlir::OpBuilder &builder, mlir::Location loc, mlir::VectorType vector, const MatmulTiles &tiles,
                  const MatmulOperands &operands, MatmulEpilogue epilogue);
 
 } // namespace hone

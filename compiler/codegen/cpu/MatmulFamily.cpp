@@ -1,9 +1,10 @@
-// hone.matmul on f32: how the op's operands are seen by the builder in Matmul.h.
+// hone.matmul on f32 and f64: how the op's operands are seen by the builder in Matmul.h.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/codegen/Families.h"
 #include "compiler/codegen/cpu/Matmul.h"
+#include "compiler/codegen/cpu/Tile.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 #include <cmath>
@@ -52,7 +53,7 @@ static MatmulShape shapeOf(const Problem &problem, function_ref<Value(OpFoldResu
 /// Then the sums stay in scratch, which is warm, and C is written once (4 % at 128 rows).
 static bool hasElementsBehind(MatmulOp op) { return op->getBlock()->getTerminator()->getOperand(0) != op.getOutput(); }
 
-static void buildKernel(KernelEmitter &e, const CpuTarget &target, const MatmulTiles &tiles, MatmulOp matmul) {
+static void buildKernel(KernelEmitter &e, VectorType vector, const MatmulTiles &tiles, MatmulOp matmul) {
   ShapeBuilder &shapes = e.shapes();
   Problem problem(matmul, shapes);
   auto size = [&](OpFoldResult value) { return e.size(value); };
@@ -106,7 +107,7 @@ static void buildKernel(KernelEmitter &e, const CpuTarget &target, const MatmulT
 
   if (!hasElementsBehind(matmul)) {
     MatmulResult c = {e.body.buffers[e.kernel.getTensorCount()], operands.shape.n};
-    buildMatmul(e.builder, e.loc, target, tiles, operands, c);
+    buildMatmul(e.builder, e.loc, vector, tiles, operands, c);
     return;
   }
   Value result = e.kernel.getBody().front().getTerminator()->getOperand(0);
@@ -122,7 +123,7 @@ static void buildKernel(KernelEmitter &e, const CpuTarget &target, const MatmulT
       e.leaveScope();
     });
   };
-  buildMatmul(e.builder, e.loc, target, tiles, operands, epilogue);
+  buildMatmul(e.builder, e.loc, vector, tiles, operands, epilogue);
 }
 
 namespace {
@@ -131,7 +132,7 @@ public:
   StringRef name() const override { return "matmul"; }
   bool takes(const CpuTarget &, Operation *op) const override {
     auto matmul = dyn_cast<MatmulOp>(op);
-    return matmul && elementTypeOf(matmul.getOutput()).isF32();
+    return matmul && isa<Float32Type, Float64Type>(elementTypeOf(matmul.getOutput()));
   }
   /// Panels, whose width the parameters must have.
   bool fusesBefore(const CpuTarget &, OpOperand &operand) const override {
@@ -148,7 +149,8 @@ public:
     auto matmul = cast<MatmulOp>(op);
     if (operand != 1 || rankOf(matmul.getRhs()) != 2)
       return std::nullopt;
-    return panels(matmul, matmulTiles(target).panelColumns(target));
+    VectorType vector = registerOf(target, matmul);
+    return panels(matmul, matmulTiles(target, vector.getElementType()).panelColumns(vector));
   }
 
   ArrayRef<KernelParameter> parameters() const override {
@@ -159,8 +161,8 @@ public:
                                               {"row_block", 1, 1 << 20}};
     return all;
   }
-  SmallVector<int64_t> choose(const CpuTarget &target, KernelOp) const override {
-    MatmulTiles best = matmulTiles(target);
+  SmallVector<int64_t> choose(const CpuTarget &target, Operation *op) const override {
+    MatmulTiles best = matmulTiles(target, elementTypeOf(op->getResult(0)));
     return {best.rows, best.vectors, best.streamedPanels, best.depthBlock, best.rowBlock};
   }
 
@@ -181,9 +183,10 @@ public:
 
   LogicalResult verify(const FamilyKernel &kernel) const override {
     auto matmul = cast<MatmulOp>(kernel.op);
-    int64_t panel = read(kernel).panelColumns(kernel.target);
+    VectorType vector = registerOf(kernel.target, matmul);
+    int64_t panel = read(kernel).panelColumns(vector);
     if (kMatmulGroupColumns % panel != 0)
-      return kernelError(kernel.kernel) << "has " << kernel.parameters[1] << " vectors of " << kernel.target.lanes
+      return kernelError(kernel.kernel) << "has " << kernel.parameters[1] << " vectors of " << vector.getNumElements()
                                         << " columns in a panel, which does not divide " << kMatmulGroupColumns;
     auto unpack = matmul.getRhs().getDefiningOp<UnpackOp>();
     if (unpack && !(unpack.getLayout() == panels(matmul, panel)))
@@ -198,14 +201,18 @@ public:
                     function_ref<Value(OpFoldResult)> size) const override {
     auto matmul = cast<MatmulOp>(kernel.op);
     Problem problem(matmul, shapes);
-    return matmulRange(builder, matmul.getLoc(), kernel.target, read(kernel), shapeOf(problem, size), problem.right,
-                       hasElementsBehind(matmul));
+    return matmulRange(builder, matmul.getLoc(), registerOf(kernel.target, matmul), read(kernel),
+                       shapeOf(problem, size), problem.right, hasElementsBehind(matmul));
   }
   void build(KernelEmitter &emitter, const FamilyKernel &kernel) const override {
-    buildKernel(emitter, kernel.target, read(kernel), cast<MatmulOp>(kernel.op));
+    auto matmul = cast<MatmulOp>(kernel.op);
+    buildKernel(emitter, registerOf(kernel.target, matmul), read(kernel), matmul);
   }
 
 private:
+  static VectorType registerOf(const CpuTarget &target, MatmulOp matmul) {
+    return vectorRegister(target, elementTypeOf(matmul.getOutput()));
+  }
   static TileLayout panels(MatmulOp matmul, int64_t columns) {
     if (matmul.getTransposeRhs()) // [n, k]
       return {{0}, {columns}, {}};

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 using namespace hone;
@@ -32,16 +33,18 @@ Value KernelBuilder::select(Value condition, Value a, Value b) {
   return createOrFold<arith::SelectOp>(condition, a, b);
 }
 
-static VectorType vectorType(Builder &b, const CpuTarget &target) {
-  return VectorType::get({target.lanes}, b.getF32Type());
+VectorType hone::vectorRegister(const CpuTarget &target, Type element) {
+  return VectorType::get({target.lanes * 32 / element.getIntOrFloatBitWidth()}, element);
 }
 
-Value KernelBuilder::f32(float value) { return arith::ConstantOp::create(*this, getF32FloatAttr(value)); }
-Value KernelBuilder::vectorOf(const CpuTarget &target, float value) {
-  return arith::ConstantOp::create(*this, DenseElementsAttr::get(vectorType(*this, target), value));
+Value KernelBuilder::real(Type type, double value) {
+  TypedAttr attr = getFloatAttr(getElementTypeOrSelf(type), value);
+  if (auto vector = dyn_cast<VectorType>(type))
+    attr = DenseElementsAttr::get(vector, attr);
+  return arith::ConstantOp::create(*this, attr);
 }
-Value KernelBuilder::broadcast(const CpuTarget &target, Value scalar) {
-  return vector::BroadcastOp::create(*this, vectorType(*this, target), scalar);
+Value KernelBuilder::broadcast(VectorType type, Value scalar) {
+  return vector::BroadcastOp::create(*this, type, scalar);
 }
 
 scf::ForOp KernelBuilder::loop(Value low, Value high, int64_t step, llvm::function_ref<void(Value)> body) {
@@ -98,13 +101,13 @@ static func::FuncOp getOrCreateHelper(KernelBuilder &b, StringRef name, TypeRang
 /// k values per iteration of the tile's loop: 1 costs 5 %, more than 4 only code size.
 static constexpr int64_t DepthUnroll = 4;
 
-static void writeTile(KernelBuilder &b, const CpuTarget &target, TileShape shape, ValueRange arguments) {
+static void writeTile(KernelBuilder &b, TileShape shape, ValueRange arguments) {
   Value leftOffset = arguments[1], leftStride = arguments[2], panelOffset = arguments[4], panelStride = arguments[5];
   Value depth = arguments[6], sumsOffset = arguments[8], sumsStride = arguments[9], accumulate = arguments[10];
   Value left = flatView(b, b.getLoc(), arguments[0]), panel = flatView(b, b.getLoc(), arguments[3]);
   Value sums = flatView(b, b.getLoc(), arguments[7]);
-  auto type = vectorType(b, target);
-  int64_t columns = shape.panels * shape.vectors, width = shape.vectors * target.lanes;
+  int64_t lanes = shape.vector.getNumElements();
+  int64_t columns = shape.panels * shape.vectors, width = shape.panelColumns();
 
   SmallVector<Value> leftRows, sumsRows, panels;
   for (int64_t row = 0; row < shape.rows; ++row) {
@@ -115,9 +118,9 @@ static void writeTile(KernelBuilder &b, const CpuTarget &target, TileShape shape
     panels.push_back(b.add(panelOffset, b.mul(panelStride, p)));
 
   // Sums start from zero and C is added at the end: 4 to 8 % faster than starting from C, which is fetched meanwhile.
-  constexpr int64_t lineFloats = 16;
+  int64_t lineElements = 512 / shape.vector.getElementTypeBitWidth();
   for (Value row : sumsRows)
-    for (int64_t j = 0; j < columns * target.lanes; j += lineFloats)
+    for (int64_t j = 0; j < columns * lanes; j += lineElements)
       memref::PrefetchOp::create(b, sums, ValueRange{b.add(row, j)}, /*isWrite=*/true, /*localityHint=*/3,
                                  /*isDataCache=*/true);
 
@@ -127,19 +130,19 @@ static void writeTile(KernelBuilder &b, const CpuTarget &target, TileShape shape
       Value at = b.add(k, u);
       SmallVector<Value> right;
       for (int64_t j = 0; j < columns; ++j) {
-        Value offset = b.add(b.add(panels[j / shape.vectors], b.mul(at, width)), j % shape.vectors * target.lanes);
-        right.push_back(vector::LoadOp::create(b, type, panel, offset));
+        Value offset = b.add(b.add(panels[j / shape.vectors], b.mul(at, width)), j % shape.vectors * lanes);
+        right.push_back(vector::LoadOp::create(b, shape.vector, panel, offset));
       }
       for (int64_t row = 0; row < shape.rows; ++row) {
         Value element = memref::LoadOp::create(b, left, ValueRange{b.add(leftRows[row], at)});
-        Value value = b.broadcast(target, element);
+        Value value = b.broadcast(shape.vector, element);
         for (int64_t j = 0; j < columns; ++j)
           next[row * columns + j] = vector::FMAOp::create(b, value, right[j], next[row * columns + j]);
       }
     }
     return next;
   };
-  SmallVector<Value> zeros(shape.rows * columns, b.vectorOf(target, 0));
+  SmallVector<Value> zeros(shape.rows * columns, b.real(shape.vector, 0));
   Value whole = b.mul(b.div(depth, DepthUnroll), DepthUnroll);
   scf::ForOp main = b.loop(b.index(0), whole, DepthUnroll, zeros,
                            [&](Value k, ValueRange carried) { return step(k, DepthUnroll, carried); });
@@ -148,14 +151,14 @@ static void writeTile(KernelBuilder &b, const CpuTarget &target, TileShape shape
   annotateRolledLoop(main);
   annotateRolledLoop(rest);
 
-  auto position = [&](int64_t i) { return b.add(sumsRows[i / columns], i % columns * target.lanes); };
+  auto position = [&](int64_t i) { return b.add(sumsRows[i / columns], i % columns * lanes); };
   auto total = scf::IfOp::create(b, TypeRange(rest.getResults()), accumulate, /*withElseRegion=*/true);
   {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(total.thenBlock());
     SmallVector<Value> added;
     for (auto [i, sum] : llvm::enumerate(rest.getResults()))
-      added.push_back(arith::AddFOp::create(b, vector::LoadOp::create(b, type, sums, position(i)), sum));
+      added.push_back(arith::AddFOp::create(b, vector::LoadOp::create(b, shape.vector, sums, position(i)), sum));
     scf::YieldOp::create(b, added);
     b.setInsertionPointToStart(total.elseBlock());
     scf::YieldOp::create(b, rest.getResults());
@@ -164,21 +167,21 @@ static void writeTile(KernelBuilder &b, const CpuTarget &target, TileShape shape
     vector::StoreOp::create(b, sum, sums, position(i));
 }
 
-void hone::emitTile(KernelBuilder &b, const CpuTarget &target, TileShape shape, const TileMatrix &left,
-                    const TileMatrix &panel, Value panelStride, Value depth, const TileMatrix &sums, Value accumulate) {
+void hone::emitTile(KernelBuilder &b, TileShape shape, const TileMatrix &left, const TileMatrix &panel,
+                    Value panelStride, Value depth, const TileMatrix &sums, Value accumulate) {
   Type pointer = left.pointer.getType(), index = b.getIndexType();
   std::string name = "tile_" + std::to_string(shape.rows) + "x" + std::to_string(shape.panels) + "x" +
-                     std::to_string(shape.vectors * target.lanes);
+                     std::to_string(shape.panelColumns());
   auto func = getOrCreateHelper(
       b, name, {pointer, index, index, pointer, index, index, index, pointer, index, index, b.getI1Type()},
-      [&](KernelBuilder &b, ValueRange arguments) { writeTile(b, target, shape, arguments); });
+      [&](KernelBuilder &b, ValueRange arguments) { writeTile(b, shape, arguments); });
   func::CallOp::create(b, func,
                        ValueRange{left.pointer, left.offset, left.rowStride, panel.pointer, panel.offset, panelStride,
                                   depth, sums.pointer, sums.offset, sums.rowStride, accumulate});
 }
 
-void hone::emitTileRows(KernelBuilder &b, const CpuTarget &target, TileShape shape, Value rows, const TileMatrix &left,
-                        const TileMatrix &panel, Value depth, const TileMatrix &sums, Value accumulate) {
+void hone::emitTileRows(KernelBuilder &b, TileShape shape, Value rows, const TileMatrix &left, const TileMatrix &panel,
+                        Value depth, const TileMatrix &sums, Value accumulate) {
   // The first `longer` tiles have base + 1 rows, the others base.
   Value tiles = b.ceilDiv(rows, shape.rows), divisor = b.max(tiles, b.index(1));
   Value base = b.div(rows, divisor), longer = b.rem(rows, divisor);
@@ -193,7 +196,7 @@ void hone::emitTileRows(KernelBuilder &b, const CpuTarget &target, TileShape sha
     OpBuilder::InsertionGuard guard(b);
     for (auto [i, region] : llvm::enumerate(choice.getCaseRegions())) {
       b.setInsertionPointToStart(&region.emplaceBlock());
-      emitTile(b, target, {cases[i], shape.vectors}, leftTile, panel, b.index(0), depth, sumsTile, accumulate);
+      emitTile(b, {shape.vector, cases[i], shape.vectors}, leftTile, panel, b.index(0), depth, sumsTile, accumulate);
       scf::YieldOp::create(b);
     }
     b.setInsertionPointToStart(&choice.getDefaultRegion().emplaceBlock());
@@ -205,19 +208,19 @@ void hone::emitTileRows(KernelBuilder &b, const CpuTarget &target, TileShape sha
 // Packing
 //===----------------------------------------------------------------------===//
 
-static void writePackRows(KernelBuilder &b, const CpuTarget &target, int64_t vectors, ValueRange arguments) {
+static void writePackRows(KernelBuilder &b, VectorType vector, int64_t vectors, ValueRange arguments) {
   Value source = flatView(b, b.getLoc(), arguments[0]), panel = flatView(b, b.getLoc(), arguments[5]);
   Value offset = arguments[1], stride = arguments[2], columns = arguments[3], depth = arguments[4];
   Value panelOffset = arguments[6];
-  int64_t width = vectors * target.lanes;
+  int64_t lanes = vector.getNumElements(), width = vectors * lanes;
   auto branch = scf::IfOp::create(b, b.equal(columns, b.index(width)), /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(branch.thenBlock()->getTerminator());
   b.loop(b.index(0), depth, 1, [&](Value k) {
     for (int64_t v = 0; v < vectors; ++v) {
-      Value from = b.add(b.add(offset, b.mul(k, stride)), v * target.lanes);
-      Value value = vector::LoadOp::create(b, vectorType(b, target), source, from);
-      vector::StoreOp::create(b, value, panel, b.add(b.add(panelOffset, b.mul(k, width)), v * target.lanes));
+      Value from = b.add(b.add(offset, b.mul(k, stride)), v * lanes);
+      Value value = vector::LoadOp::create(b, vector, source, from);
+      vector::StoreOp::create(b, value, panel, b.add(b.add(panelOffset, b.mul(k, width)), v * lanes));
     }
   });
   b.setInsertionPoint(branch.elseBlock()->getTerminator());
@@ -227,8 +230,9 @@ static void writePackRows(KernelBuilder &b, const CpuTarget &target, int64_t vec
       Value value = memref::LoadOp::create(b, source, ValueRange{b.add(from, j)});
       memref::StoreOp::create(b, value, panel, ValueRange{b.add(to, j)});
     });
-    b.loop(columns, b.index(width), 1,
-           [&](Value j) { memref::StoreOp::create(b, b.f32(0), panel, ValueRange{b.add(to, j)}); });
+    b.loop(columns, b.index(width), 1, [&](Value j) {
+      memref::StoreOp::create(b, b.real(vector.getElementType(), 0), panel, ValueRange{b.add(to, j)});
+    });
   });
 }
 
@@ -251,22 +255,22 @@ static void transposeSquare(KernelBuilder &b, MutableArrayRef<Value> rows) {
   }
 }
 
-static void writePackTransposed(KernelBuilder &b, const CpuTarget &target, int64_t vectors, ValueRange arguments) {
+static void writePackTransposed(KernelBuilder &b, VectorType vector, int64_t vectors, ValueRange arguments) {
   Value source = flatView(b, b.getLoc(), arguments[0]), panel = flatView(b, b.getLoc(), arguments[5]);
   Value offset = arguments[1], stride = arguments[2], columns = arguments[3], depth = arguments[4];
   Value panelOffset = arguments[6], last = b.sub(columns, b.index(1));
-  int64_t width = vectors * target.lanes;
+  int64_t lanes = vector.getNumElements(), width = vectors * lanes;
   // Missing columns repeat the last one: nobody reads what they lead to, and no edge needs code of its own.
   auto columnOffset = [&](Value column) { return b.add(offset, b.mul(b.min(column, last), stride)); };
-  Value whole = b.mul(b.div(depth, target.lanes), target.lanes);
-  b.loop(b.index(0), b.index(width), target.lanes, [&](Value first) {
+  Value whole = b.mul(b.div(depth, lanes), lanes);
+  b.loop(b.index(0), b.index(width), lanes, [&](Value first) {
     SmallVector<Value> columnOffsets;
-    for (int64_t i = 0; i < target.lanes; ++i)
+    for (int64_t i = 0; i < lanes; ++i)
       columnOffsets.push_back(columnOffset(b.add(first, i)));
-    b.loop(b.index(0), whole, target.lanes, [&](Value k) {
+    b.loop(b.index(0), whole, lanes, [&](Value k) {
       SmallVector<Value> square;
       for (Value column : columnOffsets)
-        square.push_back(vector::LoadOp::create(b, vectorType(b, target), source, b.add(column, k)));
+        square.push_back(vector::LoadOp::create(b, vector, source, b.add(column, k)));
       transposeSquare(b, square);
       for (auto [i, value] : llvm::enumerate(square))
         vector::StoreOp::create(b, value, panel, b.add(b.add(panelOffset, b.mul(b.add(k, i), width)), first));
@@ -280,13 +284,14 @@ static void writePackTransposed(KernelBuilder &b, const CpuTarget &target, int64
   });
 }
 
-void hone::emitPackPanel(KernelBuilder &b, const CpuTarget &target, int64_t vectors, bool transposed,
+void hone::emitPackPanel(KernelBuilder &b, VectorType vector, int64_t vectors, bool transposed,
                          const TileMatrix &source, Value columns, Value depth, const TileMatrix &panel) {
   Type pointer = source.pointer.getType(), index = b.getIndexType();
-  std::string name = (transposed ? "pack_transposed_" : "pack_rows_") + std::to_string(vectors * target.lanes);
+  std::string name =
+      (transposed ? "pack_transposed_" : "pack_rows_") + std::to_string(vectors * vector.getNumElements());
   auto func = getOrCreateHelper(b, name, {pointer, index, index, index, index, pointer, index},
                                 [&](KernelBuilder &b, ValueRange arguments) {
-                                  (transposed ? writePackTransposed : writePackRows)(b, target, vectors, arguments);
+                                  (transposed ? writePackTransposed : writePackRows)(b, vector, vectors, arguments);
                                 });
   func::CallOp::create(
       b, func,

@@ -16,7 +16,10 @@
 
 namespace hone {
 
-/// Builds index arithmetic on non-negative values (constants fold at once), loops and f32 vectors.
+/// One vector register of `target` full of such elements.
+mlir::VectorType vectorRegister(const CpuTarget &target, mlir::Type element);
+
+/// Builds index arithmetic on non-negative values (constants fold at once), loops and float vectors.
 class KernelBuilder : public mlir::ImplicitLocOpBuilder {
 public:
   KernelBuilder(mlir::OpBuilder &builder, mlir::Location loc) : ImplicitLocOpBuilder(loc, builder) {}
@@ -40,10 +43,10 @@ public:
   mlir::Value equal(mlir::Value a, mlir::Value b);
   mlir::Value select(mlir::Value condition, mlir::Value a, mlir::Value b);
 
-  mlir::Value f32(float value);
-  /// All lanes `value`.
-  mlir::Value vectorOf(const CpuTarget &target, float value);
-  mlir::Value broadcast(const CpuTarget &target, mlir::Value scalar);
+  /// A float, or a vector of floats with all lanes `value`.
+  mlir::Value real(mlir::Type type, double value);
+  mlir::Value f32(float value) { return real(getF32Type(), value); }
+  mlir::Value broadcast(mlir::VectorType type, mlir::Value scalar);
 
   /// for (i = low; i < high; i += step) body(i); returns the loop.
   mlir::scf::ForOp loop(mlir::Value low, mlir::Value high, int64_t step, llvm::function_ref<void(mlir::Value)> body);
@@ -54,32 +57,34 @@ public:
   void when(mlir::Value condition, llvm::function_ref<void()> body);
 };
 
-/// A matrix in memory: element (i, j) at pointer[offset + i * rowStride + j]. The pointer is memref<1xf32>, the rest
+/// A matrix in memory: element (i, j) at pointer[offset + i * rowStride + j]. The pointer is memref<1xT>, the rest
 /// index.
 struct TileMatrix {
   mlir::Value pointer, offset, rowStride;
 };
 
-/// Shape of a register tile: `rows` x (`panels` * `vectors` vectors).
+/// Shape of a register tile: `rows` x (`panels` * `vectors` vectors). Matrices and sums have the elements of `vector`.
 struct TileShape {
+  mlir::VectorType vector;
   int64_t rows, vectors, panels = 1;
+
+  int64_t panelColumns() const { return vectors * vector.getNumElements(); }
 };
 
 /// Calls the kernel that computes C = A x B, or C += A x B if `accumulate` (i1), for one tile with `depth` values of k:
 /// A is [rows][depth]; B holds shape.panels panels, panelStride elements apart (index; not used for one panel). The
 /// kernel becomes an internal function of the enclosing module.
-void emitTile(KernelBuilder &b, const CpuTarget &target, TileShape shape, const TileMatrix &left,
-              const TileMatrix &panel, mlir::Value panelStride, mlir::Value depth, const TileMatrix &sums,
-              mlir::Value accumulate);
+void emitTile(KernelBuilder &b, TileShape shape, const TileMatrix &left, const TileMatrix &panel,
+              mlir::Value panelStride, mlir::Value depth, const TileMatrix &sums, mlir::Value accumulate);
 
 /// The same for any number of rows and one panel: tiles of at most shape.rows rows, split evenly.
-void emitTileRows(KernelBuilder &b, const CpuTarget &target, TileShape shape, mlir::Value rows, const TileMatrix &left,
-                  const TileMatrix &panel, mlir::Value depth, const TileMatrix &sums, mlir::Value accumulate);
+void emitTileRows(KernelBuilder &b, TileShape shape, mlir::Value rows, const TileMatrix &left, const TileMatrix &panel,
+                  mlir::Value depth, const TileMatrix &sums, mlir::Value accumulate);
 
 /// Packs `columns` (1 ... panel width, index) columns and `depth` values of k of a matrix into one panel at `panel`
 /// (rowStride not used). `source` is [depth][columns], or [columns][depth] if `transposed`. What the missing columns
 /// hold is not specified (zeros or copies of the last column).
-void emitPackPanel(KernelBuilder &b, const CpuTarget &target, int64_t vectors, bool transposed,
+void emitPackPanel(KernelBuilder &b, mlir::VectorType vector, int64_t vectors, bool transposed,
                    const TileMatrix &source, mlir::Value columns, mlir::Value depth, const TileMatrix &panel);
 
 } // namespace hone

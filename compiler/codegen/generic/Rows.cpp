@@ -17,7 +17,7 @@ public:
   KeptValues(KernelEmitter &emitter, const Schedule &schedule, Value pitch)
       : e(emitter), schedule(schedule), pitch(pitch) {
     if (pitch)
-      scratch = flatView(e.builder, e.loc, e.body.scratch);
+      scratch = flatView(e.builder, e.loc, elementPointer(e.builder, e.loc, e.body.scratch, e.builder.getF32Type()));
   }
 
   /// The stage that code is built for from here on.

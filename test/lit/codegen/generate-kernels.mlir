@@ -76,7 +76,7 @@ hone.kernel @columns(%x: tensor<?x?x?xf32> {hone.sizes = array<i64: 1, 2, 3>}, %
   hone.return %0 : tensor<?x?xf32>
 }
 
-// So does a matrix product, four rows of the result and four of the right operand at a time, which is loaded once.
+// So does a product of integers, four rows of the result and four of the right operand at a time, which is loaded once.
 // CHECK-LABEL: module @product
 // CHECK: scf.if
 // CHECK:   scf.for
@@ -84,11 +84,11 @@ hone.kernel @columns(%x: tensor<?x?x?xf32> {hone.sizes = array<i64: 1, 2, 3>}, %
 // CHECK:   scf.for
 // CHECK:     scf.for %{{.*}} step %{{[a-z0-9_]+}} {
 // CHECK-NOT: iter_args
-// CHECK-COUNT-16: arith.addf
+// CHECK-COUNT-16: arith.addi
 // CHECK:       memref.store
-hone.kernel @product(%x: tensor<?x8xf64> {hone.sizes = array<i64: 2>}, %y: tensor<8x?xf64> {hone.sizes = array<i64: 3>}, %m: index, %n: index) -> tensor<?x?xf64> {
-  %0 = hone.matmul %x, %y : tensor<?x8xf64>, tensor<8x?xf64> -> tensor<?x?xf64>
-  hone.return %0 : tensor<?x?xf64>
+hone.kernel @product(%x: tensor<?x8xi32> {hone.sizes = array<i64: 2>}, %y: tensor<8x?xi32> {hone.sizes = array<i64: 3>}, %m: index, %n: index) -> tensor<?x?xi32> {
+  %0 = hone.matmul %x, %y : tensor<?x8xi32>, tensor<8x?xi32> -> tensor<?x?xi32>
+  hone.return %0 : tensor<?x?xi32>
 }
 
 // A checked index never branches in the loop: the failure is a flag that is looked at once, at the end.

@@ -14,32 +14,9 @@
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
 
-#include <algorithm>
 #include <dlfcn.h>
-#include <random>
 
 using namespace hone;
-
-static constexpr size_t GuardFloats = 64;
-static constexpr float GuardValue = -12345.0f;
-
-Floats::Floats(size_t count, float value) : count(count) {
-  data = static_cast<float *>(std::aligned_alloc(64, (count + GuardFloats + 15) / 16 * 64));
-  std::fill_n(data, count, value);
-  std::fill_n(data + count, GuardFloats, GuardValue);
-}
-
-bool Floats::guardIntact() const {
-  return std::all_of(data + count, data + count + GuardFloats, [](float x) { return x == GuardValue; });
-}
-
-Floats hone::randomFloats(size_t count, unsigned seed) {
-  Floats result(count);
-  std::mt19937 generator(seed);
-  for (size_t i = 0; i < count; ++i)
-    result[i] = static_cast<int32_t>(generator()) * 0x1p-31f;
-  return result;
-}
 
 static void writeFile(llvm::StringRef path, llvm::ArrayRef<char> bytes) {
   std::error_code error;
@@ -49,7 +26,8 @@ static void writeFile(llvm::StringRef path, llvm::ArrayRef<char> bytes) {
   file.write(bytes.data(), bytes.size());
 }
 
-CompiledKernel::CompiledKernel(const CpuTarget &target, unsigned bufferCount, unsigned sizeCount, const Build &build) {
+CompiledKernel::CompiledKernel(const CpuTarget &target, unsigned bufferCount, unsigned sizeCount, const Build &build,
+                               unsigned bits) {
   static const bool initialized = (initializeCodeGenerators(), true);
   (void)initialized;
   mlir::DialectRegistry registry;
@@ -62,7 +40,8 @@ CompiledKernel::CompiledKernel(const CpuTarget &target, unsigned bufferCount, un
   mlir::Location loc = builder.getUnknownLoc();
   mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(loc);
   builder.setInsertionPointToEnd(module->getBody());
-  llvm::SmallVector<KernelBuffer> buffers(bufferCount, {builder.getF32Type(), /*alignment=*/4});
+  mlir::Type element = bits == 64 ? mlir::Type(builder.getF64Type()) : builder.getF32Type();
+  llvm::SmallVector<KernelBuffer> buffers(bufferCount, {element, /*alignment=*/bits / 8});
   KernelBody body = createKernelBody(builder, loc, "kernel", buffers, sizeCount);
   build(builder, loc, body);
   if (failed(mlir::verify(*module)))

@@ -59,8 +59,9 @@ TEST(LowerTest, EntryHandsOnTheContext) {
     };
     store(body.sizes[0], body.buffers[0], 0);
     store(body.sizes[1], body.buffers[1], 1);
-    store(body.begin, body.scratch, 2);
-    store(body.end, body.scratch, 3);
+    Value scratch = elementPointer(b, loc, body.scratch, b.getF32Type());
+    store(body.begin, scratch, 2);
+    store(body.end, scratch, 3);
     Value one = arith::ConstantOp::create(b, loc, b.getI32IntegerAttr(1));
     memref::StoreOp::create(b, loc, one, body.failure, ValueRange{arith::ConstantIndexOp::create(b, loc, 0)});
   });

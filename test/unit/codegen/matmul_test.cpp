@@ -1,9 +1,10 @@
-//===- matmul_test.cpp - The f32 matmul family against f64 ----------------===//
+//===- matmul_test.cpp - The matmul family against sums in f64 ------------===//
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 #include "compiler/codegen/cpu/Matmul.h"
+#include "compiler/codegen/cpu/Tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/MLIRContext.h"
@@ -25,8 +26,9 @@ struct Sizes {
 /// Which kernel.
 struct Variant {
   MatmulRight right;
-  bool epilogue; ///< C = max(A x B + bias[n], 0)
-  bool batched;  ///< A and C have 3 entries, B is shared by them
+  bool epilogue;      ///< C = max(A x B + bias[n], 0)
+  bool batched;       ///< A and C have 3 entries, B is shared by them
+  unsigned bits = 32; ///< of an element
 };
 
 struct RangeNumbers {
@@ -38,6 +40,15 @@ constexpr int64_t BatchEntries = 3;
 constexpr int64_t Padding = 3;
 
 } // namespace
+
+static VectorType registerOf(MLIRContext *context, const CpuTarget &target, const Variant &variant) {
+  Builder b(context);
+  return vectorRegister(target, variant.bits == 64 ? Type(b.getF64Type()) : b.getF32Type());
+}
+
+static MatmulTiles tilesOf(VectorType vector, const CpuTarget &target) {
+  return matmulTiles(target, vector.getElementType());
+}
 
 /// Folds matmulRange for known sizes.
 static RangeNumbers rangeOf(const CpuTarget &target, Sizes sizes, const Variant &variant) {
@@ -52,7 +63,8 @@ static RangeNumbers rangeOf(const CpuTarget &target, Sizes sizes, const Variant 
   auto index = [&](int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); };
   MatmulShape shape = {index(sizes.m), index(sizes.n), index(sizes.k),
                        variant.batched ? Value(index(BatchEntries)) : Value()};
-  LaunchRange range = matmulRange(b, loc, target, matmulTiles(target), shape, variant.right, variant.epilogue);
+  VectorType vector = registerOf(&context, target, variant);
+  LaunchRange range = matmulRange(b, loc, vector, tilesOf(vector, target), shape, variant.right, variant.epilogue);
   auto number = [](Value value) {
     APInt result;
     EXPECT_TRUE(matchPattern(value, m_ConstantInt(&result)));
@@ -64,7 +76,9 @@ static RangeNumbers rangeOf(const CpuTarget &target, Sizes sizes, const Variant 
 /// Buffers a, b, bias, c; sizes m, n, k, row strides of a, b, c. With `fixed`, N and K are constants.
 static std::unique_ptr<CompiledKernel> compile(const CpuTarget &target, const Variant &variant,
                                                const Sizes *fixed = nullptr) {
-  return std::make_unique<CompiledKernel>(target, 4, 6, [&](OpBuilder &b, Location loc, KernelBody &body) {
+  auto build = [&](OpBuilder &b, Location loc, KernelBody &body) {
+    VectorType vector = registerOf(b.getContext(), target, variant);
+    MatmulTiles tiles = tilesOf(vector, target);
     auto index = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(b, loc, value); };
     MatmulOperands operands;
     operands.right = variant.right;
@@ -93,7 +107,7 @@ static std::unique_ptr<CompiledKernel> compile(const CpuTarget &target, const Va
     auto epilogue = [&](OpBuilder &b, Location loc, Value batch, Value row, Value column, Value sum) {
       Value add = memref::LoadOp::create(b, loc, bias, column);
       Value value = arith::AddFOp::create(b, loc, sum, add);
-      Value zero = arith::ConstantOp::create(b, loc, b.getF32FloatAttr(0));
+      Value zero = arith::ConstantOp::create(b, loc, b.getFloatAttr(vector.getElementType(), 0));
       Value negative = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, value, zero);
       value = arith::SelectOp::create(b, loc, negative, zero, value);
       Value at = arith::AddIOp::create(b, loc, arith::MulIOp::create(b, loc, row, body.sizes[5]), column);
@@ -102,25 +116,29 @@ static std::unique_ptr<CompiledKernel> compile(const CpuTarget &target, const Va
       memref::StoreOp::create(b, loc, value, c, at);
     };
     if (variant.epilogue)
-      buildMatmul(b, loc, target, matmulTiles(target), operands, epilogue);
+      buildMatmul(b, loc, vector, tiles, operands, epilogue);
     else
-      buildMatmul(b, loc, target, matmulTiles(target), operands, MatmulResult{body.buffers[3], body.sizes[5]});
-  });
+      buildMatmul(b, loc, vector, tiles, operands, MatmulResult{body.buffers[3], body.sizes[5]});
+  };
+  return std::make_unique<CompiledKernel>(target, 4, 6, build, variant.bits);
 }
 
-static void check(const CpuTarget &target, const CompiledKernel &kernel, const Variant &variant, Sizes sizes) {
+template <typename T>
+static void checkFloats(const CpuTarget &target, const CompiledKernel &kernel, const Variant &variant, Sizes sizes) {
   SCOPED_TRACE(testing::Message() << target.name() << " m " << sizes.m << " n " << sizes.n << " k " << sizes.k);
   auto [m, n, k] = sizes;
   int64_t entries = variant.batched ? BatchEntries : 1;
   int64_t aStride = k + Padding, cStride = n + Padding;
   int64_t bStride = (variant.right == MatmulRight::Transposed ? k : n) + Padding;
-  Floats a = randomFloats(entries * m * aStride, 1), bias = randomFloats(n, 2);
-  Floats right = randomFloats(variant.right == MatmulRight::Transposed ? n * bStride : k * bStride, 3);
+  Memory<T> a = randomFloats<T>(entries * m * aStride, 1), bias = randomFloats<T>(n, 2);
+  Memory<T> right = randomFloats<T>(variant.right == MatmulRight::Transposed ? n * bStride : k * bStride, 3);
   auto rightAt = [&](int64_t i, int64_t j) {
     return variant.right == MatmulRight::Transposed ? right[j * bStride + i] : right[i * bStride + j];
   };
-  int64_t panel = matmulTiles(target).panelColumns(target), panels = (n + panel - 1) / panel;
-  Floats packed(variant.right == MatmulRight::Packed ? panels * k * panel : 0);
+  MLIRContext context;
+  VectorType vector = registerOf(&context, target, variant);
+  int64_t panel = tilesOf(vector, target).panelColumns(vector), panels = (n + panel - 1) / panel;
+  Memory<T> packed(variant.right == MatmulRight::Packed ? panels * k * panel : 0);
   if (variant.right == MatmulRight::Packed)
     for (int64_t i = 0; i < panels * k * panel; ++i) {
       int64_t row = i / panel % k, column = i / (panel * k) * panel + i % panel;
@@ -128,7 +146,7 @@ static void check(const CpuTarget &target, const CompiledKernel &kernel, const V
     }
   RangeNumbers range = rangeOf(target, sizes, variant);
   ASSERT_GE(range.grain, 1);
-  Floats scratch((range.scratchBytes + 3) / 4, NAN), c(entries * m * cStride, -7);
+  Memory<T> scratch((range.scratchBytes + sizeof(T) - 1) / sizeof(T), NAN), c(entries * m * cStride, -7);
   void *buffers[] = {a.get(), variant.right == MatmulRight::Packed ? packed.get() : right.get(), bias.get(), c.get()};
   int64_t numbers[] = {m, n, k, aStride, bStride, cStride};
   // In two parts, the later first.
@@ -151,12 +169,16 @@ static void check(const CpuTarget &target, const CompiledKernel &kernel, const V
       exact[j] = std::max(exact[j] + bias[j], 0.0);
     std::fill(exact.begin() + n, exact.end(), -7.0); // the padding stays as it was
     for (int64_t j = 0; j < cStride; ++j) {
-      float actual = c[row * cStride + j];
-      if (!(std::fabs(actual - exact[j]) <= 1e-6 * (k + 1)) && ++wrong <= 3)
+      T actual = c[row * cStride + j];
+      if (!(std::fabs(actual - exact[j]) <= 8 * std::numeric_limits<T>::epsilon() * (k + 1)) && ++wrong <= 3)
         ADD_FAILURE() << "row " << row << " column " << j << ": " << actual << " instead of " << exact[j];
     }
   }
   EXPECT_EQ(wrong, 0);
+}
+
+static void check(const CpuTarget &target, const CompiledKernel &kernel, const Variant &variant, Sizes sizes) {
+  (variant.bits == 64 ? checkFloats<double> : checkFloats<float>)(target, kernel, variant, sizes);
 }
 
 static const int64_t rowCounts[] = {0, 1, 2, 3, 5, 6, 7, 13, 16, 65, 97, 128, 200};
@@ -191,4 +213,6 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Variant{MatmulRight::Packed, false, false}, Variant{MatmulRight::Packed, true, false},
                     Variant{MatmulRight::Packed, true, true}, Variant{MatmulRight::RowMajor, false, true},
                     Variant{MatmulRight::RowMajor, true, false}, Variant{MatmulRight::Transposed, false, true},
-                    Variant{MatmulRight::Transposed, true, false}));
+                    Variant{MatmulRight::Transposed, true, false}, Variant{MatmulRight::Packed, false, false, 64},
+                    Variant{MatmulRight::Packed, true, true, 64}, Variant{MatmulRight::RowMajor, false, true, 64},
+                    Variant{MatmulRight::Transposed, true, false, 64}));
