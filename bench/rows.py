@@ -4,10 +4,10 @@
     rows.py [--settings rows.json] [--target NAME] [--only TEXT] [--json FILE] [--smoke]
 
 Cases and limit are in rows.json, a case's graph in ONNX's text form. Both engines run in one process, in turns of
-`block_seconds`, `rounds` times after one that does not count; a figure is the least wall time of a call. Inputs are
-random unless they say `ascending` or `descending`; outputs must agree. A short call from Python costs more than what it
-computes, so models that copy one element take turns with them: `ratio` is without their calls' time (and at least 1 us
-on each side), `raw` with it.
+`block_seconds`, `rounds` times after one that does not count; a figure is the least CPU time of a call, which stays in
+the thread that makes it. Inputs are random unless they say `ascending` or `descending`; outputs must agree. A short
+call from Python costs more than what it computes, so models that copy one element take turns with them: `ratio` is
+without their calls' time (and at least 1 us on each side), `raw` with it.
 Prints all rows, and the same as JSON lines; exits 1 if one is above the limit. --only: rows whose text holds TEXT.
 --smoke: one short block of each, no limit.
 
@@ -90,11 +90,11 @@ def describe(case):
 
 def least_of_block(call, seconds):
     """The least time of a call, µs, in calls of so many seconds."""
-    least, start = float("inf"), time.perf_counter()
+    least, start = float("inf"), time.thread_time()
     while True:
-        before = time.perf_counter()
+        before = time.thread_time()
         call()
-        after = time.perf_counter()
+        after = time.thread_time()
         least = min(least, after - before)
         if after - start > seconds:
             return 1e6 * least
