@@ -84,6 +84,26 @@ def FoldWeights : Pass<"hone-fold-weights", "mlir::ModuleOp"> {
   let dependentDialects = ["hone::HoneDialect"];
 }
 
+def MergeProducts : Pass<"hone-merge-products", "mlir::ModuleOp"> {
+  let summary = "Products of one tensor with the weights of queries, keys and values become one product";
+  let description = [{
+    Their weights are joined (`#hone.concat`), and so are the weights and constants of the element-wise ops that follow all of
+    them alike, biases and scales of columns. The one attention that reads the results gets slices of heads, which it reads
+    where they lie. A weight that others read, too, stays apart.
+    ```mlir
+    %q = hone.matmul %x, %wq : tensor<?x?x384xf32>, tensor<384x384xf32> -> tensor<?x?x384xf32>
+    %k = hone.matmul %x, %wk : …
+    %v = hone.matmul %x, %wv : …
+    ```
+    becomes
+    ```mlir
+    hone.weight @wq_joined : tensor<384x1152xf32> = #hone.concat<[@wq, @wk, @wv], axis = 1>
+    %qkv = hone.matmul %x, %joined : tensor<?x?x384xf32>, tensor<384x1152xf32> -> tensor<?x?x1152xf32>
+    ```
+  }];
+  let dependentDialects = ["hone::HoneDialect"];
+}
+
 //===-- taps ----------------------------------------------------------------------------------------------------===//
 
 def InsertTaps : Pass<"hone-insert-taps", "mlir::ModuleOp"> {

@@ -143,7 +143,7 @@ def page():
         "function body is inlined, where the version has one). The third column names the element types of its first",
         "input, or of the first that can have several. `hone check MODEL` says what stands in the way of a model.",
         "",
-        "Not taken today are f16, bf16, f8, i4, u4, complex numbers and strings, sequences, optionals, sparse tensors,",
+        "Not taken today are f8, f4, i2, u2, complex numbers and strings, sequences, optionals, sparse tensors,",
         "and operators of other domains than `ai.onnx` (`ai.onnx.ml`, `com.microsoft`) without a function body in the",
         "model.",
         "",

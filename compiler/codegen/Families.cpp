@@ -24,8 +24,8 @@ const KernelFamily *hone::familyOf(const CpuTarget &target, Operation *op) {
 static bool isInMemory(const KernelFamily &family, const CpuTarget &target, OpOperand &operand) {
   if (isa<BlockArgument>(operand.get()))
     return true;
-  return llvm::all_of(operand.get().getDefiningOp()->getOperands(), llvm::IsaPred<BlockArgument>) &&
-         family.fusesBefore(target, operand);
+  auto isArgument = [](Value read) { return isa<BlockArgument>(read) || !isa<RankedTensorType>(read.getType()); };
+  return llvm::all_of(operand.get().getDefiningOp()->getOperands(), isArgument) && family.fusesBefore(target, operand);
 }
 
 /// Whether a kernel (a private copy) returns the result of `op`, or what ops that `family` fuses behind it make of its

@@ -1,6 +1,6 @@
 // Grouping by two rules. A family's op takes what the family fuses before and behind it. Everything else starts at
 // an op whose result must exist and pulls in producers that it alone reads, each element at most once: nothing is
-// computed twice. docs/design/fusion.md has the figures behind the rules.
+// computed twice, but what is cheap and looked up. docs/design/fusion.md has the figures behind the rules.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
@@ -96,9 +96,17 @@ private:
     return true;
   }
 
-  /// What only shows a weight in another layout is done by the kernel of its readers, if it can.
+  /// Whether `user` chooses by data what it reads of `producer`, as a gather does.
+  bool looksUp(Operation *user, Value producer) {
+    return llvm::all_of(user->getOpOperands(), [&](OpOperand &operand) {
+      return operand.get() != producer || structureOf(user).choosesFrom(operand.getOperandNumber());
+    });
+  }
+
+  /// What only shows a tensor otherwise (a weight in another layout, a part of it) is done by the kernel of its
+  /// readers, if it can.
   bool joinReaders(Operation *op) {
-    if (!op->hasTrait<RestoresLayout>() || op->use_empty())
+    if (op->use_empty())
       return false;
     std::optional<int> id;
     for (OpOperand &use : op->getUses()) {
@@ -106,7 +114,7 @@ private:
       if (found == groupOf.end() || found->second != id.value_or(found->second))
         return false;
       id = found->second;
-      if (!groups[*id].isGeneric && !model.fusesBefore(target, use))
+      if (groups[*id].isGeneric ? !op->hasTrait<RestoresLayout>() : !model.fusesBefore(target, use))
         return false;
     }
     groups[*id].ops.push_back(op);
@@ -119,11 +127,16 @@ private:
         op->hasTrait<BranchesByPosition>() || op->use_empty())
       return false;
     Value value = op->getResult(0);
-    bool isRow = walksRows(op);
+    bool isRow = walksRows(op), isLookedUp = false;
     int id = -1;
     for (Operation *user : value.getUsers()) {
       auto found = groupOf.find(user);
-      if (found == groupOf.end() || (id >= 0 && found->second != id) || !readsOnce(user, value))
+      if (found == groupOf.end() || (id >= 0 && found->second != id))
+        return false;
+      // A look-up may ask for an element many times. What is cheap is computed for it there, and what nobody asks for
+      // (of a table that is stored as integers and scales) nowhere.
+      isLookedUp |= lookedUp.contains(user) || looksUp(user, value);
+      if (isLookedUp ? !op->hasTrait<CheapToRecompute>() : !readsOnce(user, value))
         return false;
       if (isRow && !isa<ScalarOpInterface>(user))
         return false;
@@ -139,6 +152,8 @@ private:
     group.ops.push_back(op);
     group.hasRows |= isRow;
     groupOf[op] = id;
+    if (isLookedUp)
+      lookedUp.insert(op);
     if (llvm::all_of(value.getUsers(),
                      [&](Operation *user) { return isa<ScalarOpInterface>(user) && inPlace.contains(user); }))
       inPlace.insert(op);
@@ -177,6 +192,8 @@ private:
   llvm::DenseMap<Operation *, std::unique_ptr<Structure>> structures;
   /// Ops whose elements their kernel's results read at their own positions only.
   llvm::DenseSet<Operation *> inPlace;
+  /// Ops that are computed where a look-up asks for their elements.
+  llvm::DenseSet<Operation *> lookedUp;
 };
 } // namespace
 

@@ -90,6 +90,7 @@ namespace {
 struct FusePatterns : hone::impl::FusePatternsBase<FusePatterns> {
   LogicalResult initialize(MLIRContext *context) override {
     RewritePatternSet set(context);
+    populateFactorPatterns(set);
     populateGeluPatterns(set);
     populateNormPatterns(set);
     patterns = std::move(set);

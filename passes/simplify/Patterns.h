@@ -10,6 +10,7 @@
 
 namespace hone {
 
+void populateFactorPatterns(mlir::RewritePatternSet &patterns);
 void populateGeluPatterns(mlir::RewritePatternSet &patterns);
 void populateNormPatterns(mlir::RewritePatternSet &patterns);
 

@@ -141,6 +141,8 @@ private:
 
   Value offsetOf(const AttentionTensor &tensor, Value headOfTensor, Value position) {
     Value entry = b.add(b.mul(batch, tensor.batchStride), b.mul(headOfTensor, tensor.headStride));
+    if (tensor.offset)
+      entry = b.add(tensor.offset, entry);
     return b.add(entry, b.mul(position, tensor.sequenceStride));
   }
   Value load(Value offset) { return memref::LoadOp::create(b, scratch, ValueRange{offset}); }

@@ -5,6 +5,7 @@
 #include "compiler/codegen/Families.h"
 #include "compiler/codegen/cpu/Attention.h"
 
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include <cmath>
 
 using namespace mlir;
@@ -34,7 +35,18 @@ static void buildKernel(KernelEmitter &e, const CpuTarget &target, const Attenti
     result.batchStride = e.mul(sizes[1], result.sequenceStride);
     return result;
   };
-  auto input = [&](Value value) { return tensor(e.body.buffers[cast<BlockArgument>(value).getArgNumber()], value); };
+  auto input = [&](Value value) {
+    auto slice = value.getDefiningOp<SliceOp>();
+    Value memory = slice ? slice.getInput() : value;
+    AttentionTensor result = tensor(e.body.buffers[cast<BlockArgument>(memory).getArgNumber()], memory);
+    if (slice) {
+      Value strides[] = {result.batchStride, result.sequenceStride, result.headStride, e.index(1)};
+      result.offset = e.index(0);
+      for (auto [start, stride] : llvm::zip_equal(slice.getStarts(), strides))
+        result.offset = e.add(result.offset, e.mul(e.size(start), stride));
+    }
+    return result;
+  };
 
   AttentionOperands operands;
   operands.query = input(attention.getQuery());
@@ -85,6 +97,13 @@ class AttentionFamily : public KernelFamily {
 public:
   StringRef name() const override { return "attention"; }
   bool takes(const CpuTarget &, Operation *op) const override { return isa<AttentionOp>(op); }
+  /// Part of a tensor, as some of its heads, which is read where it lies.
+  bool fusesBefore(const CpuTarget &, OpOperand &operand) const override {
+    auto slice = operand.get().getDefiningOp<SliceOp>();
+    bool isMask = operand.getOperandNumber() == 3;
+    return slice && !isMask &&
+           llvm::all_of(slice.getSteps(), [](Value step) { return getConstantIntValue(step) == 1; });
+  }
 
   ArrayRef<KernelParameter> parameters() const override {
     static constexpr KernelParameter all[] = {

@@ -175,7 +175,10 @@ private:
     Value panelStride;
     if (operands.right == MatmulRight::Packed) {
       panelStride = b.mul(shape.k, width);
-      right = {operands.b, b.add(b.add(offsets.b, b.mul(firstPanel, panelStride)), b.mul(first, width)), {}};
+      right = {operands.b,
+               b.add(b.add(offsets.b, b.mul(firstPanel, panelStride)), b.mul(first, width)),
+               {},
+               operands.bElement};
     } else {
       panelStride = b.mul(blocks.depth, width);
       right = {scratch, slabOffset, {}};
@@ -183,7 +186,7 @@ private:
     }
     Value done = writeFewRows(left, right, panelStride, depth, accumulate);
     b.loop(done, panels, 1, [&](Value panel) {
-      TileMatrix at = {right.pointer, b.add(right.offset, b.mul(panel, panelStride)), {}};
+      TileMatrix at = {right.pointer, b.add(right.offset, b.mul(panel, panelStride)), {}, right.element};
       emitTileRows(b, {vector, tiles.rows, tiles.vectors}, rows, left, at, depth, panelSums(panel), accumulate);
     });
   }
@@ -194,7 +197,7 @@ private:
       Value column = b.add(firstColumn, b.mul(panel, width));
       Value offset = transposed ? b.add(b.mul(column, operands.bRowStride), first)
                                 : b.add(b.mul(first, operands.bRowStride), column);
-      TileMatrix source = {operands.b, b.add(offsets.b, offset), operands.bRowStride};
+      TileMatrix source = {operands.b, b.add(offsets.b, offset), operands.bRowStride, operands.bElement};
       TileMatrix packed = {scratch, b.add(slabOffset, b.mul(panel, panelStride)), {}};
       Value count = b.min(b.sub(shape.n, column), b.index(width));
       emitPackPanel(b, vector, tiles.vectors, transposed, source, count, depth, packed);
@@ -217,7 +220,7 @@ private:
       int64_t together = tiles.streamedPanels / cases[i];
       Value end = b.mul(b.div(whole, together), together);
       b.loop(b.index(0), end, together, [&](Value panel) {
-        TileMatrix at = {right.pointer, b.add(right.offset, b.mul(panel, panelStride)), {}};
+        TileMatrix at = {right.pointer, b.add(right.offset, b.mul(panel, panelStride)), {}, right.element};
         TileMatrix to = sums();
         to.offset = b.add(to.offset, b.mul(panel, width));
         emitTile(b, {vector, cases[i], tiles.vectors, together}, left, at, panelStride, depth, to, accumulate);

@@ -44,6 +44,7 @@ struct MatmulOperands {
   mlir::Value aRowStride;
   mlir::Value b;
   mlir::Value bRowStride; ///< see MatmulRight
+  mlir::Type bElement;    ///< of the dialect, where B is stored narrower than it is computed in
   MatmulRight right = MatmulRight::Packed;
   MatmulShape shape;
   mlir::Value begin, end; ///< part of matmulRange's count

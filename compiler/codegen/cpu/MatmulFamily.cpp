@@ -65,6 +65,8 @@ static void buildKernel(KernelEmitter &e, VectorType vector, const MatmulTiles &
   operands.aRowStride = operands.shape.k;
   operands.b = pointerOf(problem.memory);
   operands.right = problem.right;
+  if (elementTypeOf(matmul.getRhs()) != elementTypeOf(matmul.getOutput()))
+    operands.bElement = elementTypeOf(matmul.getRhs());
   operands.bRowStride = problem.right == MatmulRight::Transposed ? operands.shape.k : operands.shape.n;
   operands.begin = e.body.begin;
   operands.end = e.body.end;
@@ -132,7 +134,9 @@ public:
   StringRef name() const override { return "matmul"; }
   bool takes(const CpuTarget &, Operation *op) const override {
     auto matmul = dyn_cast<MatmulOp>(op);
-    return matmul && isa<Float32Type, Float64Type>(elementTypeOf(matmul.getOutput()));
+    if (!matmul || !isa<Float32Type, Float64Type>(elementTypeOf(matmul.getOutput())))
+      return false;
+    return elementTypeOf(matmul.getLhs()) == elementTypeOf(matmul.getOutput()) && !isNibble(matmul.getRhs().getType());
   }
   /// Panels, whose width the parameters must have.
   bool fusesBefore(const CpuTarget &, OpOperand &operand) const override {
@@ -172,7 +176,7 @@ public:
     const CpuTarget &target = kernel.target;
     unsigned bits = elementTypeOf(matmul.getOutput()).getIntOrFloatBitWidth();
     Problem problem(matmul, numbers.shapes());
-    double columns = numbers(problem.n), panel = double(read(kernel).panelColumns(target));
+    double columns = numbers(problem.n), panel = double(read(kernel).panelColumns(registerOf(target, matmul)));
     double padded = std::ceil(columns / panel) * panel;
     double products = numbers.flops(matmul) * (padded / std::max(columns, 1.0));
     double packed = problem.right == MatmulRight::Packed ? 0 : numbers(problem.count) * padded * numbers(problem.k);

@@ -98,10 +98,58 @@ static func::FuncOp getOrCreateHelper(KernelBuilder &b, StringRef name, TypeRang
   return func;
 }
 
+//===----------------------------------------------------------------------===//
+// Elements that are stored narrower than they are computed in
+//===----------------------------------------------------------------------===//
+
+/// What was loaded from `source` as `type`, a float or a vector of floats.
+static Value widen(KernelBuilder &b, const TileMatrix &source, Value loaded, Type type) {
+  Type element = source.element;
+  if (!element || loaded.getType() == type)
+    return loaded;
+  auto like = [&](Type other) { return isa<VectorType>(type) ? Type(cast<VectorType>(type).clone(other)) : other; };
+  if (isa<IntegerType>(element))
+    return element.isUnsignedInteger() ? Value(arith::UIToFPOp::create(b, type, loaded))
+                                       : arith::SIToFPOp::create(b, type, loaded);
+  Value value = loaded;
+  if (element.isF16()) {
+    value = arith::BitcastOp::create(b, like(element), loaded);
+  } else if (element.isBF16()) { // the upper half of an f32
+    Type i32 = like(b.getI32Type());
+    TypedAttr sixteen = b.getI32IntegerAttr(16);
+    if (auto vector = dyn_cast<VectorType>(i32))
+      sixteen = DenseElementsAttr::get(vector, sixteen);
+    value = arith::ShLIOp::create(b, arith::ExtUIOp::create(b, i32, loaded), arith::ConstantOp::create(b, sixteen));
+    value = arith::BitcastOp::create(b, like(b.getF32Type()), value);
+  }
+  if (element.isF16() && getElementTypeOrSelf(type).isF64()) // CPUs convert it to f32 only
+    value = arith::ExtFOp::create(b, like(b.getF32Type()), value);
+  return value.getType() == type ? value : Value(arith::ExtFOp::create(b, type, value));
+}
+
+static Value loadVector(KernelBuilder &b, VectorType type, const TileMatrix &source, Value view, Value at) {
+  Type stored = type.clone(cast<MemRefType>(view.getType()).getElementType());
+  return widen(b, source, vector::LoadOp::create(b, cast<VectorType>(stored), view, at), type);
+}
+static Value loadElement(KernelBuilder &b, Type type, const TileMatrix &source, Value view, Value at) {
+  return widen(b, source, memref::LoadOp::create(b, view, ValueRange{at}), type);
+}
+/// For names of helpers.
+static std::string suffixOf(const TileMatrix &source) {
+  std::string suffix;
+  if (source.element)
+    llvm::raw_string_ostream(suffix) << "_" << source.element;
+  return suffix;
+}
+
+//===----------------------------------------------------------------------===//
+// Register tiles
+//===----------------------------------------------------------------------===//
+
 /// k values per iteration of the tile's loop: 1 costs 5 %, more than 4 only code size.
 static constexpr int64_t DepthUnroll = 4;
 
-static void writeTile(KernelBuilder &b, TileShape shape, ValueRange arguments) {
+static void writeTile(KernelBuilder &b, TileShape shape, const TileMatrix &stored, ValueRange arguments) {
   Value leftOffset = arguments[1], leftStride = arguments[2], panelOffset = arguments[4], panelStride = arguments[5];
   Value depth = arguments[6], sumsOffset = arguments[8], sumsStride = arguments[9], accumulate = arguments[10];
   Value left = flatView(b, b.getLoc(), arguments[0]), panel = flatView(b, b.getLoc(), arguments[3]);
@@ -131,7 +179,7 @@ static void writeTile(KernelBuilder &b, TileShape shape, ValueRange arguments) {
       SmallVector<Value> right;
       for (int64_t j = 0; j < columns; ++j) {
         Value offset = b.add(b.add(panels[j / shape.vectors], b.mul(at, width)), j % shape.vectors * lanes);
-        right.push_back(vector::LoadOp::create(b, shape.vector, panel, offset));
+        right.push_back(loadVector(b, shape.vector, stored, panel, offset));
       }
       for (int64_t row = 0; row < shape.rows; ++row) {
         Value element = memref::LoadOp::create(b, left, ValueRange{b.add(leftRows[row], at)});
@@ -170,11 +218,12 @@ static void writeTile(KernelBuilder &b, TileShape shape, ValueRange arguments) {
 void hone::emitTile(KernelBuilder &b, TileShape shape, const TileMatrix &left, const TileMatrix &panel,
                     Value panelStride, Value depth, const TileMatrix &sums, Value accumulate) {
   Type pointer = left.pointer.getType(), index = b.getIndexType();
-  std::string name = "tile_" + std::to_string(shape.rows) + "x" + std::to_string(shape.panels) + "x" +
-                     std::to_string(shape.panelColumns());
+  std::string name = "tile" + suffixOf(panel) + "_" + std::to_string(shape.rows) + "x" + std::to_string(shape.panels) +
+                     "x" + std::to_string(shape.panelColumns());
   auto func = getOrCreateHelper(
-      b, name, {pointer, index, index, pointer, index, index, index, pointer, index, index, b.getI1Type()},
-      [&](KernelBuilder &b, ValueRange arguments) { writeTile(b, shape, arguments); });
+      b, name,
+      {pointer, index, index, panel.pointer.getType(), index, index, index, pointer, index, index, b.getI1Type()},
+      [&](KernelBuilder &b, ValueRange arguments) { writeTile(b, shape, panel, arguments); });
   func::CallOp::create(b, func,
                        ValueRange{left.pointer, left.offset, left.rowStride, panel.pointer, panel.offset, panelStride,
                                   depth, sums.pointer, sums.offset, sums.rowStride, accumulate});
@@ -208,7 +257,8 @@ void hone::emitTileRows(KernelBuilder &b, TileShape shape, Value rows, const Til
 // Packing
 //===----------------------------------------------------------------------===//
 
-static void writePackRows(KernelBuilder &b, VectorType vector, int64_t vectors, ValueRange arguments) {
+static void writePackRows(KernelBuilder &b, VectorType vector, int64_t vectors, const TileMatrix &stored,
+                          ValueRange arguments) {
   Value source = flatView(b, b.getLoc(), arguments[0]), panel = flatView(b, b.getLoc(), arguments[5]);
   Value offset = arguments[1], stride = arguments[2], columns = arguments[3], depth = arguments[4];
   Value panelOffset = arguments[6];
@@ -219,7 +269,7 @@ static void writePackRows(KernelBuilder &b, VectorType vector, int64_t vectors, 
   b.loop(b.index(0), depth, 1, [&](Value k) {
     for (int64_t v = 0; v < vectors; ++v) {
       Value from = b.add(b.add(offset, b.mul(k, stride)), v * lanes);
-      Value value = vector::LoadOp::create(b, vector, source, from);
+      Value value = loadVector(b, vector, stored, source, from);
       vector::StoreOp::create(b, value, panel, b.add(b.add(panelOffset, b.mul(k, width)), v * lanes));
     }
   });
@@ -227,7 +277,7 @@ static void writePackRows(KernelBuilder &b, VectorType vector, int64_t vectors, 
   b.loop(b.index(0), depth, 1, [&](Value k) {
     Value from = b.add(offset, b.mul(k, stride)), to = b.add(panelOffset, b.mul(k, width));
     b.loop(b.index(0), columns, 1, [&](Value j) {
-      Value value = memref::LoadOp::create(b, source, ValueRange{b.add(from, j)});
+      Value value = loadElement(b, vector.getElementType(), stored, source, b.add(from, j));
       memref::StoreOp::create(b, value, panel, ValueRange{b.add(to, j)});
     });
     b.loop(columns, b.index(width), 1, [&](Value j) {
@@ -255,7 +305,8 @@ static void transposeSquare(KernelBuilder &b, MutableArrayRef<Value> rows) {
   }
 }
 
-static void writePackTransposed(KernelBuilder &b, VectorType vector, int64_t vectors, ValueRange arguments) {
+static void writePackTransposed(KernelBuilder &b, VectorType vector, int64_t vectors, const TileMatrix &stored,
+                                ValueRange arguments) {
   Value source = flatView(b, b.getLoc(), arguments[0]), panel = flatView(b, b.getLoc(), arguments[5]);
   Value offset = arguments[1], stride = arguments[2], columns = arguments[3], depth = arguments[4];
   Value panelOffset = arguments[6], last = b.sub(columns, b.index(1));
@@ -270,7 +321,7 @@ static void writePackTransposed(KernelBuilder &b, VectorType vector, int64_t vec
     b.loop(b.index(0), whole, lanes, [&](Value k) {
       SmallVector<Value> square;
       for (Value column : columnOffsets)
-        square.push_back(vector::LoadOp::create(b, vector, source, b.add(column, k)));
+        square.push_back(loadVector(b, vector, stored, source, b.add(column, k)));
       transposeSquare(b, square);
       for (auto [i, value] : llvm::enumerate(square))
         vector::StoreOp::create(b, value, panel, b.add(b.add(panelOffset, b.mul(b.add(k, i), width)), first));
@@ -278,7 +329,7 @@ static void writePackTransposed(KernelBuilder &b, VectorType vector, int64_t vec
   });
   b.loop(whole, depth, 1, [&](Value k) {
     b.loop(b.index(0), b.index(width), 1, [&](Value j) {
-      Value value = memref::LoadOp::create(b, source, ValueRange{b.add(columnOffset(j), k)});
+      Value value = loadElement(b, vector.getElementType(), stored, source, b.add(columnOffset(j), k));
       memref::StoreOp::create(b, value, panel, ValueRange{b.add(b.add(panelOffset, b.mul(k, width)), j)});
     });
   });
@@ -286,13 +337,13 @@ static void writePackTransposed(KernelBuilder &b, VectorType vector, int64_t vec
 
 void hone::emitPackPanel(KernelBuilder &b, VectorType vector, int64_t vectors, bool transposed,
                          const TileMatrix &source, Value columns, Value depth, const TileMatrix &panel) {
-  Type pointer = source.pointer.getType(), index = b.getIndexType();
-  std::string name =
-      (transposed ? "pack_transposed_" : "pack_rows_") + std::to_string(vectors * vector.getNumElements());
-  auto func = getOrCreateHelper(b, name, {pointer, index, index, index, index, pointer, index},
-                                [&](KernelBuilder &b, ValueRange arguments) {
-                                  (transposed ? writePackTransposed : writePackRows)(b, vector, vectors, arguments);
-                                });
+  Type from = source.pointer.getType(), to = panel.pointer.getType(), index = b.getIndexType();
+  std::string name = (transposed ? "pack_transposed" : "pack_rows") + suffixOf(source) + "_" +
+                     std::to_string(vectors * vector.getNumElements());
+  auto func = getOrCreateHelper(
+      b, name, {from, index, index, index, index, to, index}, [&](KernelBuilder &b, ValueRange arguments) {
+        (transposed ? writePackTransposed : writePackRows)(b, vector, vectors, source, arguments);
+      });
   func::CallOp::create(
       b, func,
       ValueRange{source.pointer, source.offset, source.rowStride, columns, depth, panel.pointer, panel.offset});

@@ -61,9 +61,11 @@ public:
 /// index.
 struct TileMatrix {
   mlir::Value pointer, offset, rowStride;
+  mlir::Type element = {}; ///< if they are stored narrower than they are computed in: a type of the dialect
 };
 
-/// Shape of a register tile: `rows` x (`panels` * `vectors` vectors). Matrices and sums have the elements of `vector`.
+/// Shape of a register tile: `rows` x (`panels` * `vectors` vectors). Sums have the elements of
+/// `vector`; matrices do, too, or are converted to them as they are read.
 struct TileShape {
   mlir::VectorType vector;
   int64_t rows, vectors, panels = 1;

@@ -1,0 +1,270 @@
+// Products of one left factor with several weights become one product: Q, K and V of attention.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "dialects/hone/Weights.h"
+#include "passes/Passes.h"
+#include "llvm/ADT/MapVector.h"
+
+using namespace mlir;
+using namespace hone;
+
+namespace hone {
+#define GEN_PASS_DEF_MERGEPRODUCTS
+#include "passes/Passes.h.inc"
+} // namespace hone
+
+static RankedTensorType typeOf(Value tensor) { return cast<RankedTensorType>(tensor.getType()); }
+static RankedTensorType withDim(RankedTensorType type, int64_t dim, int64_t size) {
+  SmallVector<int64_t> dims(type.getShape());
+  dims[dim] = size;
+  return type.clone(dims);
+}
+
+namespace {
+/// Products that are merged, and what follows each of them in the same way.
+class Products {
+public:
+  Products(ArrayRef<MatmulOp> products, SymbolTable &symbols, const llvm::DenseMap<Operation *, unsigned> &depths)
+      : products(products), symbols(symbols), depths(depths) {}
+
+  /// Finds what follows; false if the products do not end in heads that one attention reads, or their weights serve
+  /// others, too: what reads parts of a product as they lie is attention alone.
+  bool follow();
+  void merge();
+
+private:
+  /// An element-wise op of each product, and its other operand.
+  struct Step {
+    SmallVector<Operation *> ops; ///< one of each product
+    unsigned operand = 0;         ///< the position of what is computed
+    SmallVector<Value> others;    ///< the columns' numbers: weights or constants of one rank
+  };
+  bool followStep(SmallVectorImpl<Value> &values);
+  bool followHeads(ArrayRef<Value> values);
+  bool canJoin(ArrayRef<Value> tensors);
+  Value join(OpBuilder &builder, ArrayRef<Value> tensors, int64_t axis);
+  WeightOp weightOf(Value tensor);
+
+  ArrayRef<MatmulOp> products;
+  SymbolTable &symbols;
+  const llvm::DenseMap<Operation *, unsigned> &depths;
+  std::vector<Step> steps;
+  SmallVector<ReshapeOp> heads;
+  Operation *reader = nullptr;
+};
+} // namespace
+
+/// The only reader of a value.
+static Operation *onlyUser(Value value) { return value.hasOneUse() ? *value.getUsers().begin() : nullptr; }
+
+/// Whether `tensor` has a number for each column of `type`, and no other dims.
+static bool isRowOf(RankedTensorType type, Value tensor) {
+  RankedTensorType own = typeOf(tensor);
+  if (own.getRank() == 0 || !own.hasStaticShape() || own.getRank() > type.getRank())
+    return false;
+  return own.getShape().back() == type.getShape().back() && own.getNumElements() == own.getShape().back();
+}
+
+bool Products::canJoin(ArrayRef<Value> tensors) {
+  return llvm::all_of(tensors, [&](Value tensor) {
+    if (typeOf(tensor).getRank() != typeOf(tensors[0]).getRank())
+      return false;
+    if (tensor.getDefiningOp<ConstantOp>())
+      return true;
+    // What others read, too, would be stored twice.
+    auto use = tensor.getDefiningOp<UseWeightOp>();
+    if (!use || !use->hasOneUse())
+      return false;
+    auto weight = symbols.lookup<WeightOp>(use.getWeight());
+    auto uses = SymbolTable::getSymbolUses(weight, weight->getParentOp());
+    return uses && llvm::hasSingleElement(*uses) && depths.lookup(weight) + 2 <= kMaxRecipeDepth;
+  });
+}
+
+bool Products::follow() {
+  SmallVector<Value> weights, values;
+  for (MatmulOp product : products) {
+    weights.push_back(product.getRhs());
+    values.push_back(product.getOutput());
+  }
+  if (!canJoin(weights))
+    return false;
+  while (followStep(values)) {
+  }
+  return followHeads(values);
+}
+
+bool Products::followStep(SmallVectorImpl<Value> &values) {
+  Step step;
+  for (Value value : values) {
+    Operation *op = onlyUser(value);
+    if (!op || !isa<ScalarOpInterface>(op) || op->getNumOperands() > 2 || op->getResult(0).getType() != value.getType())
+      return false;
+    unsigned operand = op->getOperand(0) == value ? 0 : 1;
+    Operation *first = step.ops.empty() ? op : step.ops.front();
+    if (step.ops.empty())
+      step.operand = operand;
+    if (op->getName() != first->getName() || op->getAttrs() != first->getAttrs() || operand != step.operand)
+      return false;
+    if (op->getNumOperands() == 2) {
+      Value other = op->getOperand(1 - operand);
+      if (!isRowOf(typeOf(value), other))
+        return false;
+      step.others.push_back(other);
+    }
+    step.ops.push_back(op);
+  }
+  if (!canJoin(step.others))
+    return false;
+  for (auto [value, op] : llvm::zip_equal(values, step.ops))
+    value = op->getResult(0);
+  steps.push_back(std::move(step));
+  return true;
+}
+
+bool Products::followHeads(ArrayRef<Value> values) {
+  for (Value value : values) {
+    auto reshape = dyn_cast_or_null<ReshapeOp>(onlyUser(value));
+    if (!reshape || rankOf(reshape.getOutput()) != 4)
+      return false;
+    RankedTensorType type = typeOf(reshape.getOutput()), first = heads.empty() ? type : typeOf(heads[0].getOutput());
+    bool areHeads = !type.isDynamicDim(2) && !type.isDynamicDim(3) && type.getDimSize(3) == first.getDimSize(3) &&
+                    type.getDimSize(2) * type.getDimSize(3) == typeOf(value).getShape().back();
+    ReshapeOp other = heads.empty() ? reshape : heads[0];
+    auto attention = dyn_cast_or_null<AttentionOp>(onlyUser(reshape.getOutput()));
+    if (!areHeads || !attention || attention.getMask() == reshape.getOutput() || (reader && reader != attention) ||
+        !llvm::equal(reshape.getSizes().take_front(2), other.getSizes().take_front(2)))
+      return false;
+    reader = attention;
+    heads.push_back(reshape);
+  }
+  return true;
+}
+
+WeightOp Products::weightOf(Value tensor) {
+  if (auto use = tensor.getDefiningOp<UseWeightOp>())
+    return symbols.lookup<WeightOp>(use.getWeight());
+  auto constant = tensor.getDefiningOp<ConstantOp>();
+  OpBuilder builder(symbols.getOp()->getRegion(0));
+  auto weight = WeightOp::create(builder, tensor.getLoc(), "constant", typeOf(tensor), Attribute(constant.getValue()));
+  symbols.insert(weight);
+  return weight;
+}
+
+/// Weights and constants one after the other along `axis`.
+Value Products::join(OpBuilder &builder, ArrayRef<Value> tensors, int64_t axis) {
+  SmallVector<FlatSymbolRefAttr> sources;
+  SmallVector<Location> locations;
+  int64_t size = 0;
+  WeightOp last;
+  for (Value tensor : tensors) {
+    last = weightOf(tensor);
+    sources.push_back(FlatSymbolRefAttr::get(last));
+    locations.push_back(tensor.getLoc());
+    size += typeOf(tensor).getDimSize(axis);
+  }
+  RankedTensorType type = withDim(typeOf(tensors[0]), axis, size);
+  Location loc = builder.getFusedLoc(locations);
+  OpBuilder top(symbols.getOp()->getRegion(0));
+  top.setInsertionPointAfter(last);
+  auto weight = WeightOp::create(top, loc, (sources[0].getValue() + "_joined").str(), type,
+                                 ConcatAttr::get(builder.getContext(), sources, axis));
+  symbols.insert(weight);
+  return UseWeightOp::create(builder, loc, type, weight.getSymName());
+}
+
+template <typename Range> static Location locationOf(OpBuilder &builder, Range &&ops) {
+  SmallVector<Location> locations;
+  for (Operation *op : ops)
+    locations.push_back(op->getLoc());
+  return builder.getFusedLoc(locations);
+}
+
+void Products::merge() {
+  OpBuilder builder(reader);
+  SmallVector<Value> weights;
+  for (MatmulOp product : products)
+    weights.push_back(product.getRhs());
+  MatmulOp first = products.front();
+  Value joined = join(builder, weights, first.getTransposeRhs() ? 0 : 1);
+  int64_t columns = typeOf(joined).getDimSize(first.getTransposeRhs() ? 0 : 1);
+  RankedTensorType type = withDim(typeOf(first.getOutput()), rankOf(first.getOutput()) - 1, columns);
+  Value value =
+      MatmulOp::create(builder, locationOf(builder, products), type, first.getLhs(), joined, first.getTransposeRhs());
+  for (Step &step : steps) {
+    SmallVector<Value> operands(1, value);
+    if (!step.others.empty())
+      operands.insert(operands.begin() + (1 - step.operand), join(builder, step.others, rankOf(step.others[0]) - 1));
+    OperationState state(locationOf(builder, step.ops), step.ops[0]->getName(), operands, TypeRange(type),
+                         step.ops[0]->getAttrs());
+    value = builder.create(state)->getResult(0);
+  }
+
+  int64_t count = 0;
+  for (ReshapeOp head : heads)
+    count += typeOf(head.getOutput()).getDimSize(2);
+  SmallVector<Value> sizes(heads[0].getSizes());
+  sizes[2] = arith::ConstantIndexOp::create(builder, reader->getLoc(), count);
+  value = ReshapeOp::create(builder, locationOf(builder, heads), withDim(typeOf(heads[0].getOutput()), 2, count), value,
+                            sizes);
+  int64_t begin = 0;
+  Value zero = arith::ConstantIndexOp::create(builder, reader->getLoc(), 0);
+  Value one = arith::ConstantIndexOp::create(builder, reader->getLoc(), 1);
+  for (ReshapeOp head : heads) {
+    SmallVector<Value> starts(4, zero), steps(4, one);
+    starts[2] = arith::ConstantIndexOp::create(builder, head.getLoc(), begin);
+    begin += typeOf(head.getOutput()).getDimSize(2);
+    Value part =
+        SliceOp::create(builder, head.getLoc(), head.getOutput().getType(), value, starts, head.getSizes(), steps);
+    head.getOutput().replaceAllUsesWith(part);
+  }
+}
+
+namespace {
+struct MergeProducts : hone::impl::MergeProductsBase<MergeProducts> {
+  void runOnOperation() override {
+    FailureOr<llvm::DenseMap<Operation *, unsigned>> depths = checkRecipes(getOperation());
+    if (failed(depths))
+      return signalPassFailure();
+    SymbolTable symbols(getOperation());
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      for (Block &block : function.getBody())
+        merge(block, symbols, *depths);
+  }
+
+  static void merge(Block &block, SymbolTable &symbols, const llvm::DenseMap<Operation *, unsigned> &depths) {
+    // Products that read one tensor, and whose ends one attention reads.
+    llvm::MapVector<std::pair<Operation *, Value>, SmallVector<MatmulOp>> groups;
+    for (auto product : block.getOps<MatmulOp>())
+      if (rankOf(product.getRhs()) == 2 && product.getRhs().getDefiningOp<UseWeightOp>())
+        if (Operation *attention = attentionBehind(product))
+          groups[{attention, product.getLhs()}].push_back(product);
+    for (auto &[key, group] : groups) {
+      auto isLike = [&](MatmulOp other) {
+        MatmulOp first = group.front();
+        return other.getTransposeRhs() == first.getTransposeRhs() &&
+               elementTypeOf(other.getRhs()) == elementTypeOf(first.getRhs()) &&
+               elementTypeOf(other.getOutput()) == elementTypeOf(first.getOutput());
+      };
+      if (group.size() < 2 || !llvm::all_of(group, isLike))
+        continue;
+      Products products(group, symbols, depths);
+      if (products.follow())
+        products.merge();
+    }
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+      if (isOpTriviallyDead(&op))
+        op.erase();
+  }
+
+  /// The attention that alone reads what becomes of a product, by way of values that each have one reader.
+  static Operation *attentionBehind(MatmulOp product) {
+    constexpr unsigned most = 16; // more steps than any exporter writes
+    Operation *op = product;
+    for (unsigned i = 0; i < most && op && op->getNumResults() == 1 && !isa<AttentionOp>(op); ++i)
+      op = onlyUser(op->getResult(0));
+    return isa_and_nonnull<AttentionOp>(op) ? op : nullptr;
+  }
+};
+} // namespace
