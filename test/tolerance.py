@@ -3,6 +3,7 @@
     assert_close(got, expected)                                   equal, element by element
     assert_close(got, expected, Tolerance(relative=1e-5))         near
     assert_all_close(outputs, expected, WHOLE_MODEL)              outputs by name
+    assert_same_bits(got, expected)                               down to the bits of a NaN
 
 Shape and element type are always part of what is compared. Integers, bools and strings must be equal, whatever the
 tolerance. Of floats, a NaN is only near a NaN, an infinity only near the same one; every finite value must lie within
@@ -122,6 +123,13 @@ def assert_close(got, expected, tolerance=EXACT, *, zero_signs=False, what=""):
     problem = mismatch(got, expected, tolerance, zero_signs)
     if problem:
         raise AssertionError(f"{what}: {problem}" if what else problem)
+
+
+def assert_same_bits(got, expected, *, what=""):
+    """Fails unless both arrays are of the same bytes: signs of zeros and what a NaN holds count, too."""
+    assert_close(got, expected, zero_signs=True, what=what)
+    if got.tobytes() != expected.tobytes():
+        raise AssertionError(f"{what}: NaNs of other bits" if what else "NaNs of other bits")
 
 
 def assert_all_close(got, expected, tolerance=EXACT):

@@ -6,7 +6,7 @@ SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import ml_dtypes
 import numpy as np
 import pytest
-from tolerance import EXACT, WHOLE_MODEL, Tolerance, assert_all_close, assert_close, mismatch, near
+from tolerance import EXACT, WHOLE_MODEL, Tolerance, assert_all_close, assert_close, assert_same_bits, mismatch, near
 
 NAN, INF = np.nan, np.inf
 
@@ -69,6 +69,15 @@ def test_signs_of_zeros():
     with pytest.raises(AssertionError, match="-0.0, expected 0.0"):
         assert_close(floats(-0.0), floats(0.0), near(1), zero_signs=True)
     assert_close(floats(-0.0, 1e-9), floats(-0.0, 0.0), near(1), zero_signs=True)
+
+
+def test_same_bits():
+    nan = np.array([0x7FC00000, 0x7FC00001], "u4").view("f4")
+    assert_same_bits(nan, nan.copy())
+    with pytest.raises(AssertionError, match="y: NaNs of other bits"):
+        assert_same_bits(nan, nan[::-1].copy(), what="y")
+    with pytest.raises(AssertionError, match="-0.0, expected 0.0"):
+        assert_same_bits(floats(-0.0), floats(0.0))
 
 
 def test_outputs_by_name():
