@@ -349,3 +349,21 @@ module @one_in_its_place attributes {hone.target = #hone.target<triple = "x86_64
     return %0 : tensor<3x4x6xf32>
   }
 }
+
+// -----
+
+// A product reads a weight itself only where it lies in panels: another layout is undone by a kernel of its own.
+// CHECK-LABEL: module @foreign
+// CHECK: hone.kernel @k0_unpack({{.*}} family = "generic"
+// CHECK: hone.kernel @k1_matmul({{.*}} family = "matmul"
+// CHECK-NOT: hone.unpack
+// CHECK-LABEL: func.func @main
+module @foreign attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v4", features = "">} {
+  hone.weight @p : tensor<2x3x2x2xf32> = #hone.file<"model.bin", offset = 0, length = 96>
+  func.func @main(%x: tensor<?x4xf32> {hone.dims = ["n", ""], hone.name = "x"}) -> (tensor<?x6xf32> {hone.name = "y"}) {
+    %p = hone.use_weight @p : tensor<2x3x2x2xf32>
+    %w = hone.unpack %p dims [0, 1] tiles [2, 2] : tensor<2x3x2x2xf32> -> tensor<4x6xf32>
+    %0 = hone.matmul %x, %w : tensor<?x4xf32>, tensor<4x6xf32> -> tensor<?x6xf32>
+    return %0 : tensor<?x6xf32>
+  }
+}
