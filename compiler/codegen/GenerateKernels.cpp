@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/StringExtras.h"
 
 namespace hone {
 #define GEN_PASS_DEF_GENERATEKERNELS
@@ -18,11 +19,30 @@ namespace hone {
 using namespace mlir;
 using namespace hone;
 
+/// A kernel's name with what is no letter, digit, point or underscore in hexadecimal: different for different names.
+static std::string encode(StringRef name) {
+  std::string text;
+  for (char c : name)
+    text += llvm::isAlnum(c) || c == '_' || c == '.' ? std::string(1, c) : "$" + llvm::toHex(StringRef(&c, 1));
+  return text;
+}
+
+/// "minilm.k3_matmul_add.f32.v4": where several programs, levels or libraries meet in one link, and beside symbols of
+/// C, which have no points.
+static std::string symbolOf(KernelOp kernel, StringRef prefix, const CpuTarget &target) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  Type element = getElementTypeOrSelf(kernel.getResultTypes().front());
+  stream << prefix << '.' << encode(kernel.getSymName()) << '.' << element << '.' << target.shortName();
+  return text;
+}
+
 /// The body of a kernel in a module of its own, put before `original`.
-static void generate(KernelOp original, const DecidedKernel &decided) {
+static void generate(KernelOp original, const DecidedKernel &decided, StringRef symbol) {
   Location loc = original.getLoc();
   OpBuilder builder(original);
   auto module = ModuleOp::create(builder, loc, original.getSymName());
+  module->setAttr(kSymbolAttr, builder.getStringAttr(symbol));
   if (TargetAttr target = original.getTargetAttr())
     module->setAttr(kTargetAttr, target);
   builder.setInsertionPointToStart(module.getBody());
@@ -39,8 +59,7 @@ static void generate(KernelOp original, const DecidedKernel &decided) {
     addBuffer(type, /*readOnly=*/true);
   for (Type type : kernel.getResultTypes())
     addBuffer(type, /*readOnly=*/false);
-  KernelBody body =
-      createKernelBody(builder, loc, kernel.getSymName(), buffers, kernel.getArgumentTypes().size() - tensors);
+  KernelBody body = createKernelBody(builder, loc, symbol, buffers, kernel.getArgumentTypes().size() - tensors);
   KernelEmitter emitter(builder, kernel, body);
   decided.build(emitter);
   emitter.finish();
@@ -57,19 +76,20 @@ struct GenerateKernels : hone::impl::GenerateKernelsBase<GenerateKernels> {
           "wants a target (hone.target) on the module, as 'hone compile FILE --emit=kernels' writes it");
       return signalPassFailure();
     }
+    std::string prefix = symbolPrefix(getOperation());
     for (KernelOp kernel : llvm::make_early_inc_range(getOperation().getOps<KernelOp>()))
-      if (failed(generate(kernel, target)))
+      if (failed(generate(kernel, target, prefix)))
         return signalPassFailure();
   }
 
-  static LogicalResult generate(KernelOp kernel, TargetAttr moduleTarget) {
+  static LogicalResult generate(KernelOp kernel, TargetAttr moduleTarget, StringRef prefix) {
     llvm::Expected<CpuTarget> target = cpuTarget(kernel.getTarget().value_or(moduleTarget));
     if (!target)
       return kernelError(kernel) << "has a target that is not known: " << llvm::toString(target.takeError());
     FailureOr<DecidedKernel> decided = DecidedKernel::of(kernel, *target);
     if (failed(decided))
       return failure();
-    ::generate(kernel, *decided);
+    ::generate(kernel, *decided, symbolOf(kernel, prefix, *target));
     kernel.erase();
     return success();
   }

@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/codegen/Kernel.h"
+#include "dialects/hone/Hone.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "support/Identifier.h"
 
 using namespace mlir;
 using namespace hone;
 
-KernelBody hone::createKernelBody(OpBuilder &builder, Location loc, StringRef name, ArrayRef<KernelBuffer> buffers,
+std::string hone::symbolPrefix(ModuleOp module) {
+  auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
+  auto name = model ? model.getAs<StringAttr>("name") : StringAttr();
+  return toIdentifier(name ? name.getValue() : "model");
+}
+
+KernelBody hone::createKernelBody(OpBuilder &builder, Location loc, StringRef symbol, ArrayRef<KernelBuffer> buffers,
                                   unsigned sizeCount) {
   Type index = builder.getIndexType();
   SmallVector<Type> types;
@@ -20,10 +28,10 @@ KernelBody hone::createKernelBody(OpBuilder &builder, Location loc, StringRef na
   types.push_back(LLVM::LLVMPointerType::get(builder.getContext()));
   types.append(2, index);
 
-  auto func = func::FuncOp::create(builder, loc, (name + "_body").str(), builder.getFunctionType(types, {}));
+  auto func = func::FuncOp::create(builder, loc, (symbol + ".body").str(), builder.getFunctionType(types, {}));
   func->setAttr("llvm.linkage", LLVM::LinkageAttr::get(builder.getContext(), LLVM::Linkage::Internal));
   func->setAttr(kBodyAttr,
-                builder.getDictionaryAttr({builder.getNamedAttr("name", builder.getStringAttr(name)),
+                builder.getDictionaryAttr({builder.getNamedAttr("name", builder.getStringAttr(symbol)),
                                            builder.getNamedAttr("buffers", builder.getI64IntegerAttr(buffers.size())),
                                            builder.getNamedAttr("sizes", builder.getI64IntegerAttr(sizeCount))}));
   for (auto [i, type] : llvm::enumerate(types)) {

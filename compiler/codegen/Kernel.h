@@ -15,6 +15,12 @@ constexpr llvm::StringLiteral kBodyAttr = "hone.kernel";
 /// On a loop, until it is a branch of LLVM's.
 constexpr llvm::StringLiteral kLoopAttr = "llvm.loop_annotation";
 
+/// On the module of a kernel that was generated: the symbol of its code.
+constexpr llvm::StringLiteral kSymbolAttr = "hone.symbol";
+
+/// What the symbols of a program begin with: the identifier of the module's model.
+std::string symbolPrefix(mlir::ModuleOp module);
+
 /// What one launch hands to the runtime, index values; scratch in bytes a thread.
 struct LaunchRange {
   mlir::Value count, grain, scratchBytes;
@@ -40,10 +46,10 @@ struct KernelBody {
   mlir::Value begin, end;                 ///< index: the part of the iteration range to compute
 };
 
-/// Creates the internal function `<name>_body` with the arguments above and an entry block that ends in func.return;
+/// Creates the internal function `<symbol>.body` with the arguments above and an entry block that ends in func.return;
 /// `builder` is left inside it, before the return. No two buffers may overlap: an operation in place passes one buffer
 /// for both.
-KernelBody createKernelBody(mlir::OpBuilder &builder, mlir::Location loc, llvm::StringRef name,
+KernelBody createKernelBody(mlir::OpBuilder &builder, mlir::Location loc, llvm::StringRef symbol,
                             llvm::ArrayRef<KernelBuffer> buffers, unsigned sizeCount);
 
 /// Whether `func` is such a body.

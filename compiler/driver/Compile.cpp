@@ -111,7 +111,7 @@ static llvm::Expected<std::vector<SmallVector<char, 0>>> emitAll(Compilation &co
 static SmallVector<ModuleOp> nestedModules(ModuleOp module) {
   SmallVector<ModuleOp> modules(module.getOps<ModuleOp>());
   std::stable_partition(modules.begin(), modules.end(),
-                        [](ModuleOp nested) { return nested.getSymName() != kHostProgram; });
+                        [](ModuleOp nested) { return !nested->hasAttr(kHostProgramAttr); });
   return modules;
 }
 

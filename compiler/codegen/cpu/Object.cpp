@@ -113,7 +113,7 @@ llvm::Expected<llvm::SmallVector<char, 0>> hone::emitCode(mlir::ModuleOp module,
   if (!backend)
     return llvm::createStringError("kernel '%s': LLVM has no code generator for %s: %s", name.str().c_str(),
                                    triple.str().c_str(), message.c_str());
-  bool isHostProgram = module.getSymName() == kHostProgram;
+  bool isHostProgram = module->hasAttr(kHostProgramAttr);
   std::unique_ptr<llvm::TargetMachine> machine(backend->createTargetMachine(
       triple, target.level, target.features, llvm::TargetOptions(), llvm::Reloc::PIC_, std::nullopt,
       isHostProgram ? llvm::CodeGenOptLevel::None : llvm::CodeGenOptLevel::Default));

@@ -18,8 +18,8 @@ enum class CodeForm { Object, Assembly, LlvmIr };
 /// Initialises LLVM's code generators. Call once, before any thread calls emitCode.
 void initializeCodeGenerators();
 
-/// The nested module of the host program; the others hold a kernel each.
-constexpr llvm::StringLiteral kHostProgram = "program";
+/// On the nested module of the host program; the others hold a kernel each.
+constexpr llvm::StringLiteral kHostProgramAttr = "hone.host_program";
 
 /// Translates `module` (LLVM dialect only) to LLVM IR, optimises it (kernels: O2) and generates position-independent
 /// code for `target`. `name` becomes the module's name and source file name, so the bytes depend on nothing else. Safe

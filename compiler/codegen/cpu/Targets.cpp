@@ -84,6 +84,14 @@ static void addFeature(CpuTarget &target, const Feature &feature) {
   target.runtimeFeatures |= feature.runtimeFeature;
 }
 
+std::string CpuTarget::shortName() const {
+  std::string text = level.rsplit('-').second.str();
+  for (char c : features) // "+avx512vnni,+…"
+    if (c != ',')
+      text += c == '+' ? '_' : c;
+  return text;
+}
+
 double CpuTarget::flopsPerCycle(StringRef family, unsigned bits) const {
   const auto *rate = llvm::find_if(figures->rates, [&](const CpuFigures::Rate &rate) { return rate.family == family; });
   if (rate == std::end(figures->rates))

@@ -52,6 +52,8 @@ struct CpuTarget {
 
   /// As `--target` takes it: x86-64-v4+avx512vnni.
   std::string name() const { return level.str() + features; }
+  /// For symbols: v4_avx512vnni.
+  std::string shortName() const;
   /// Operations per cycle of a kernel family on elements of so many bits.
   double flopsPerCycle(llvm::StringRef family, unsigned bits) const;
   bool has(llvm::StringRef feature) const { return llvm::is_contained(required, feature); }

@@ -78,6 +78,10 @@ private:
   Value ofInput(int64_t table, int64_t input) {
     return loadField(loadField(frame, table, pointer), input * 8, pointer);
   }
+  /// Of the code of the kernel.
+  StringRef symbolOf(LaunchOp launch) {
+    return symbols.lookup(launch.getKernel())->getAttrOfType<StringAttr>(kSymbolAttr).getValue();
+  }
   bool isInput(int64_t argument) { return argument < inputCount; }
 
   SymbolTable symbols; // of the module
@@ -107,7 +111,7 @@ void ProgramLowering::declareRuntime() {
   llvm::SmallDenseSet<Attribute> declared;
   for (LaunchOp launch : main.getOps<LaunchOp>())
     if (declared.insert(launch.getKernelAttr()).second)
-      declare(launch.getKernel(), kernelType);
+      declare(symbolOf(launch), kernelType);
 }
 
 void ProgramLowering::write(StringRef name, bool plan) {
@@ -254,7 +258,7 @@ void ProgramLowering::lowerLaunch(LaunchOp launch) {
     storeField(bufferTable, 8 * i, addressOf(buffer));
   for (auto [i, size] : llvm::enumerate(launch.getSizes()))
     storeField(sizeTable, 8 * i, mapping.lookup(size));
-  storeField(launchRecord, offsetof(hone_launch, kernel), data.address(builder, launch.getKernel()));
+  storeField(launchRecord, offsetof(hone_launch, kernel), data.address(builder, symbolOf(launch)));
   storeField(launchRecord, offsetof(hone_launch, buffers), bufferTable);
   storeField(launchRecord, offsetof(hone_launch, sizes), sizeTable);
   storeField(launchRecord, offsetof(hone_launch, count), mapping.lookup(launch.getCount()));
@@ -302,6 +306,8 @@ void ProgramLowering::lowerReturn(func::ReturnOp op) {
   LLVM::BrOp::create(builder, loc, number(i32, 0), exit);
 }
 
+bool hasCode(ModuleOp kernel) { return kernel && kernel->getAttrOfType<StringAttr>(kSymbolAttr); }
+
 /// What hone-plan-memory gives and a stage file may have lost. The verifiers of other dialects have seen the rest.
 LogicalResult checkIsPlanned(ModuleOp module, func::FuncOp main) {
   if (failed(checkHostProgram(main)))
@@ -346,7 +352,11 @@ LogicalResult checkIsPlanned(ModuleOp module, func::FuncOp main) {
                          llvm::any_of(op.getOperandTypes(), llvm::IsaPred<BaseMemRefType>);
     if (touchesMemory && !readsInput && !isPlace)
       return op.emitOpError("touches memory, which only launches do in a planned program");
-    if (auto launch = dyn_cast<LaunchOp>(op))
+    auto launch = dyn_cast<LaunchOp>(op);
+    if (launch && !hasCode(symbols.lookup<ModuleOp>(launch.getKernel())))
+      return launch.emitOpError("launches a kernel without code, which hone-generate-kernels makes: ")
+             << launch.getKernelAttr();
+    if (launch)
       for (Value buffer : launch.getBuffers())
         if (argumentOf(buffer) == arguments - 1)
           return op.emitOpError("takes the whole arena: memref.view gives a buffer its place in it");
@@ -388,14 +398,16 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
     auto nameAttr = model ? model.getAs<StringAttr>("name") : StringAttr();
     StringRef name = nameAttr ? nameAttr.getValue() : "model";
     OpBuilder builder(main);
-    auto program = ModuleOp::create(builder, module.getLoc(), kHostProgram);
+    auto program = ModuleOp::create(builder, module.getLoc(), "program");
+    program->setAttr(kHostProgramAttr, builder.getUnitAttr());
+    SymbolTable(module).insert(program); // a kernel may have this name
     ProgramData data(program);
     ProgramLowering lowering(module, program, main, data);
     lowering.declareRuntime();
     lowering.write("plan", /*isPlan=*/true);
     lowering.write("run", /*isPlan=*/false);
     auto manifest = module->getAttrOfType<StringAttr>("hone.manifest");
-    data.addProgram(main, toIdentifier(name), name, manifest ? manifest.getValue() : "{}", weightBytes.getInt(),
+    data.addProgram(main, symbolPrefix(module), name, manifest ? manifest.getValue() : "{}", weightBytes.getInt(),
                     features);
     main.erase();
 

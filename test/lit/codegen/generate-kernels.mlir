@@ -5,7 +5,7 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
 // A softmax is three loops over a row: the greatest element; the powers, kept in scratch, and their sum; the quotient,
 // with one division a row.
 // CHECK-LABEL: module @rows
-// CHECK: func.func @rows_body(%[[X:.*]]: memref<1xf32> {{.*}}llvm.noalias{{.*}}, %[[Y:.*]]: memref<1xf32> {{.*}}llvm.noalias
+// CHECK: func.func @model.rows.f32.v3.body(%[[X:.*]]: memref<1xf32> {{.*}}llvm.noalias{{.*}}, %[[Y:.*]]: memref<1xf32> {{.*}}llvm.noalias
 // CHECK: scf.for
 // CHECK:   %[[MAX:.*]] = scf.for {{.*}} iter_args
 // CHECK:     arith.maximumf
@@ -107,7 +107,7 @@ hone.kernel @checked(%x: tensor<?xf32> {hone.sizes = array<i64: 2>}, %i: tensor<
 
 // Bool is a byte in memory.
 // CHECK-LABEL: module @bytes
-// CHECK: func.func @bytes_body(%{{.*}}: memref<1xi8>
+// CHECK: func.func @model.bytes.i1.v3.body(%{{.*}}: memref<1xi8>
 // CHECK: arith.cmpi ne, %{{.*}}, %{{.*}} : i8
 // CHECK: arith.extui %{{.*}} : i1 to i8
 hone.kernel @bytes(%x: tensor<?xi1> {hone.sizes = array<i64: 1>}, %n: index) -> tensor<?xi1> {
