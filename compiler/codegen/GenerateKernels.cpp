@@ -37,6 +37,19 @@ static std::string symbolOf(KernelOp kernel, StringRef prefix, const CpuTarget &
   return text;
 }
 
+/// Functions that the body calls say whose they are.
+static void nameHelpers(ModuleOp module, func::FuncOp body, StringRef symbol) {
+  for (auto helper : module.getOps<func::FuncOp>()) {
+    if (helper == body || helper.isDeclaration())
+      continue;
+    auto name = StringAttr::get(module.getContext(), symbol + "." + helper.getSymName());
+    LogicalResult renamed = SymbolTable::replaceAllSymbolUses(helper, name, module);
+    assert(succeeded(renamed) && "kernels hold no operation of an unknown kind");
+    (void)renamed;
+    helper.setSymNameAttr(name);
+  }
+}
+
 /// The body of a kernel in a module of its own, put before `original`.
 static void generate(KernelOp original, const DecidedKernel &decided, StringRef symbol) {
   Location loc = original.getLoc();
@@ -63,6 +76,7 @@ static void generate(KernelOp original, const DecidedKernel &decided, StringRef 
   KernelEmitter emitter(builder, kernel, body);
   decided.build(emitter);
   emitter.finish();
+  nameHelpers(module, body.func, symbol);
 }
 
 namespace {
