@@ -516,7 +516,7 @@ void GraphImporter::visit(const OnnxNode &node, unsigned depth) {
 
 void GraphImporter::importNode(const OnnxNode &onnx, unsigned depth) {
   // Functions that call each other may stand for any number of nodes.
-  constexpr unsigned maxDepth = 32;
+  constexpr unsigned maxDepth = 100; // as libonnx
   constexpr uint64_t maxNodes = 1 << 20;
   begin(onnx);
   if (depth > maxDepth || ++nodeCount > maxNodes) {

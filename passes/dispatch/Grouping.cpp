@@ -98,7 +98,7 @@ private:
 
   /// Whether `user` chooses by data what it reads of `producer`, as a gather does.
   bool looksUp(Operation *user, Value producer) {
-    return llvm::all_of(user->getOpOperands(), [&](OpOperand &operand) {
+    return !user->hasTrait<BranchesByPosition>() && llvm::all_of(user->getOpOperands(), [&](OpOperand &operand) {
       return operand.get() != producer || structureOf(user).choosesFrom(operand.getOperandNumber());
     });
   }

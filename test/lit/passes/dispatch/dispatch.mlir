@@ -367,3 +367,23 @@ module @foreign attributes {hone.target = #hone.target<triple = "x86_64-unknown-
     return %0 : tensor<?x6xf32>
   }
 }
+
+// -----
+
+// What is cheap is computed where a look-up asks for it: no table is expanded. A root is not, nor what lies before it.
+// CHECK-LABEL: module @looked_up
+// CHECK: hone.kernel @k0_cast_mul_gather(%{{.*}}: tensor<100x8xi8>, %{{.*}}: tensor<100x1xf32>, %{{.*}}: tensor<?xi64>
+// CHECK: hone.kernel @k1_sqrt(
+// CHECK: hone.kernel @k2_gather(
+module @looked_up attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%t: tensor<100x8xi8> {hone.name = "t"}, %s: tensor<100x1xf32> {hone.name = "s"},
+                  %r: tensor<100x8xf32> {hone.name = "r"}, %i: tensor<?xi64> {hone.dims = ["n"], hone.name = "i"})
+      -> (tensor<?x8xf32>, tensor<?x8xf32>) {
+    %0 = hone.cast %t : tensor<100x8xi8> -> tensor<100x8xf32>
+    %1 = hone.mul %0, %s : tensor<100x8xf32>, tensor<100x1xf32> -> tensor<100x8xf32>
+    %2 = hone.gather %1, %i {axis = 0 : i64} : tensor<100x8xf32>, tensor<?xi64> -> tensor<?x8xf32>
+    %3 = hone.sqrt %r : tensor<100x8xf32> -> tensor<100x8xf32>
+    %4 = hone.gather %3, %i {axis = 0 : i64} : tensor<100x8xf32>, tensor<?xi64> -> tensor<?x8xf32>
+    return %2, %4 : tensor<?x8xf32>, tensor<?x8xf32>
+  }
+}
