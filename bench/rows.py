@@ -4,10 +4,10 @@
     rows.py [--settings rows.json] [--target NAME] [--only TEXT] [--json FILE] [--smoke]
 
 Cases and limit are in rows.json, a case's graph in ONNX's text form. Both engines run in one process, in turns of
-`block_seconds`, `rounds` times after one that does not count; a figure is the least CPU time of a call, which stays in
-the thread that makes it. Inputs are random unless they say `ascending` or `descending`; outputs must agree. A short
-call from Python costs more than what it computes, so models that copy one element take turns with them: `ratio` is
-without their calls' time (and at least 1 us on each side), `raw` with it.
+`block_seconds`, `rounds` times after one that does not count. A turn's figure is the CPU time of its median call, which
+stays in the thread that makes it; the least one counts. Inputs are random unless they say `ascending` or `descending`;
+outputs must agree. A short call from Python costs more than what it computes, so models that copy one element take
+turns with them: `ratio` is without their calls' time (and at least 1 us on each side), `raw` with it.
 Prints all rows, and the same as JSON lines; exits 1 if one is above the limit. --only: rows whose text holds TEXT.
 --smoke: one short block of each, no limit.
 
@@ -19,6 +19,7 @@ import datetime
 import json
 import os
 import re
+import statistics
 import sys
 import tempfile
 import time
@@ -88,16 +89,16 @@ def describe(case):
     return f"{text}: {inputs}{' (dynamic)' if case.get('dynamic') else ''}{f'; weights {weights}' if weights else ''}"
 
 
-def least_of_block(call, seconds):
-    """The least time of a call, µs, in calls of so many seconds."""
-    least, start = float("inf"), time.thread_time()
+def median_call(call, seconds):
+    """The median time of a call, µs, in so many seconds."""
+    times, start = [], time.thread_time()
     while True:
         before = time.thread_time()
         call()
         after = time.thread_time()
-        least = min(least, after - before)
+        times.append(after - before)
         if after - start > seconds:
-            return 1e6 * least
+            return 1e6 * statistics.median(times)
 
 
 def measure(calls, settings):
@@ -105,7 +106,7 @@ def measure(calls, settings):
     least = {engine: float("inf") for engine in calls}
     for number in range(settings["rounds"] + 1):
         for engine, call in calls.items():
-            block = least_of_block(call, settings["block_seconds"])
+            block = median_call(call, settings["block_seconds"])
             if number:
                 least[engine] = min(least[engine], block)
     return least
