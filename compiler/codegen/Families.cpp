@@ -69,16 +69,13 @@ static bool hasElements(Operation *op) {
 
 void DecidedKernel::decide(KernelOp kernel, const CpuTarget &target) {
   OwningOpRef<KernelOp> copy(kernel.clone());
-  const KernelFamily *best = nullptr;
-  Operation *taken = nullptr;
-  for (const KernelFamily *family : allFamilies()) {
-    best = family;
-    if ((taken = findOp(*family, target, *copy)))
-      break;
-  }
+  const KernelFamily *best = &genericFamily();
+  for (const KernelFamily *family : llvm::reverse(allFamilies()))
+    if (findOp(*family, target, *copy))
+      best = family;
   Builder builder(kernel.getContext());
   NamedAttrList parameters;
-  for (auto [parameter, value] : llvm::zip_equal(best->parameters(), best->choose(target, taken)))
+  for (auto [parameter, value] : llvm::zip_equal(best->parameters(), best->choose(target, kernel)))
     parameters.set(parameter.name, builder.getI64IntegerAttr(value));
   kernel.setFamily(best->name());
   kernel.setParametersAttr(parameters.getDictionary(kernel.getContext()));

@@ -203,7 +203,7 @@ private:
   }
 
   void writeKeyBlock(Value firstKey, Value keys) {
-    Value no = arith::ConstantOp::create(b, b.getBoolAttr(false));
+    Value no = b.boolean(false);
     TileMatrix query = {scratchPointer, plan.queryOffset, plan.queryStride};
     b.loop(zero, b.ceilDiv(keys, plan.keyWidth), 1, [&](Value panel) {
       Value column = b.mul(panel, plan.keyWidth);

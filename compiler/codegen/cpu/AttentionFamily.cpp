@@ -110,7 +110,7 @@ public:
         {"queries", 1, 1 << 12}, {"keys", 16, 1 << 16}, {"rows", 1, 16}, {"vectors", 1, 8}};
     return all;
   }
-  SmallVector<int64_t> choose(const CpuTarget &target, Operation *) const override {
+  SmallVector<int64_t> choose(const CpuTarget &target, KernelOp) const override {
     AttentionTiles best = attentionTiles(target);
     return {best.queries, best.keys, best.rows, best.vectors};
   }

@@ -19,12 +19,17 @@ struct Blocks {
   Value rows, rowBlocks;
   Value groups, columnBlocks;
   Value depth, depthBlocks;
+  Value packed; ///< k blocks of B that are kept packed, if that is done here: all of them or one
 };
 
 /// Column groups of a unit at most: B's block (groups x depth) and A's (rows x depth) fill L2 together.
 constexpr int64_t MaxGroups = 4;
 /// Units that a problem is cut into if its size allows it: enough for 8 threads to even out.
 constexpr int64_t WantedUnits = 64, WantedUnitsAtLeast = 16;
+/// Values of k of B that are packed at a time to be read once.
+constexpr int64_t FreshDepth = 48;
+/// k blocks of B that are kept packed at most, for the next block of rows.
+constexpr int64_t MaxPackedBlocks = 4;
 /// Rows below which cutting M costs more than it gives.
 constexpr int64_t MinRows = 24;
 /// Values of k that one call of a tile goes through at most: half a millisecond, between two looks at the cancellation
@@ -35,26 +40,19 @@ constexpr int64_t LongestDepth = 1 << 18;
 
 // Measured on Zen 3 (32 KiB of L1, 512 KiB of L2) and Ice Lake (48 KiB, 1280 KiB). A tile of R x V vectors needs R * V
 // sums, V of B and one broadcast of A: 15 of 16 registers, 29 of 32.
-static constexpr std::pair<StringLiteral, MatmulTiles> singleTiles[] = {
+static constexpr std::pair<StringLiteral, MatmulTiles> tilesOfLevels[] = {
     {"x86-64-v3", {/*rows=*/6, /*vectors=*/2, /*streamedPanels=*/4, /*depthBlock=*/384, /*rowBlock=*/96}},
     {"x86-64-v4", {/*rows=*/6, /*vectors=*/4, /*streamedPanels=*/2, /*depthBlock=*/512, /*rowBlock=*/192}},
 };
 
-// Blocks of as many bytes.
-static constexpr std::pair<StringLiteral, MatmulTiles> doubleTiles[] = {
-    {"x86-64-v3", {/*rows=*/6, /*vectors=*/2, /*streamedPanels=*/4, /*depthBlock=*/192, /*rowBlock=*/96}},
-    {"x86-64-v4", {/*rows=*/6, /*vectors=*/4, /*streamedPanels=*/2, /*depthBlock=*/256, /*rowBlock=*/192}},
-};
-
-MatmulTiles hone::matmulTiles(const CpuTarget &target, Type element) {
-  return element.isF64() ? target.pick(doubleTiles) : target.pick(singleTiles);
-}
+MatmulTiles hone::matmulTiles(const CpuTarget &target) { return target.pick(tilesOfLevels); }
 
 static Blocks chooseBlocks(KernelBuilder &b, VectorType vector, const MatmulTiles &tiles, const MatmulShape &shape,
                            MatmulRight right) {
   Value one = b.index(1);
   Value groups = b.ceilDiv(shape.n, kMatmulGroupColumns);
-  Value wanted = b.ceilDiv(b.index(WantedUnitsAtLeast), b.max(groups, one));
+  Value uncut = shape.batch ? b.mul(groups, shape.batch) : groups;
+  Value wanted = b.ceilDiv(b.index(WantedUnitsAtLeast), b.max(uncut, one));
   Value rowBlocks = b.max(b.ceilDiv(shape.m, tiles.rowBlock), b.min(b.ceilDiv(shape.m, MinRows), wanted));
   Blocks blocks;
   blocks.rows = b.roundUp(b.ceilDiv(b.max(shape.m, one), b.max(rowBlocks, one)), tiles.rows);
@@ -67,13 +65,16 @@ static Blocks chooseBlocks(KernelBuilder &b, VectorType vector, const MatmulTile
   blocks.groups = b.min(b.max(spread, least), b.index(MaxGroups));
   blocks.columnBlocks = b.ceilDiv(groups, blocks.groups);
 
-  // One tile of rows reads B once: no reason to cut k, unless B is packed into scratch, or a tile takes too long.
-  Value depthBlocks = b.max(b.ceilDiv(shape.k, tiles.depthBlock), one);
-  if (right == MatmulRight::Packed)
-    depthBlocks =
-        b.select(b.less(b.index(tiles.rows), shape.m), depthBlocks, b.max(b.ceilDiv(shape.k, LongestDepth), one));
+  // One tile of rows reads B once: no reason to cut k, unless a tile takes too long, or B is packed here, which then
+  // stays in L1.
+  int64_t onceDepth = right == MatmulRight::Packed ? LongestDepth : FreshDepth;
+  Value depthBlock = b.select(b.less(b.index(tiles.rows), shape.m), b.index(tiles.depthBlock), b.index(onceDepth));
+  Value depthBlocks = b.max(b.ceilDiv(shape.k, depthBlock), one);
   blocks.depth = b.roundUp(b.ceilDiv(shape.k, depthBlocks), 4);
   blocks.depthBlocks = depthBlocks;
+  Value keepsAll =
+      b.select(b.less(one, blocks.rowBlocks), b.less(depthBlocks, b.index(MaxPackedBlocks + 1)), b.boolean(false));
+  blocks.packed = b.select(keepsAll, depthBlocks, one);
   return blocks;
 }
 
@@ -100,7 +101,7 @@ LaunchRange hone::matmulRange(OpBuilder &builder, Location loc, VectorType vecto
   range.grain = b.ceilDiv(b.index(1 << 18), b.max(cost, b.index(1))); // dims of an empty product may wrap
   Value elements = sumsElements(b, vector, tiles, shape, blocks, hasEpilogue);
   if (right != MatmulRight::Packed)
-    elements = b.add(elements, b.mul(columns, blocks.depth));
+    elements = b.add(elements, b.mul(b.mul(columns, blocks.depth), blocks.packed));
   range.scratchBytes = b.mul(elements, vector.getElementTypeBitWidth() / 8);
   return range;
 }
@@ -121,14 +122,17 @@ public:
 
   void write() {
     Value unitsPerEntry = b.mul(blocks.rowBlocks, blocks.columnBlocks);
-    b.loop(operands.begin, operands.end, 1, [&](Value unit) {
+    // Row blocks are innermost: they share B's block.
+    b.loop(operands.begin, operands.end, 1, b.index(-1), [&](Value unit, ValueRange packed) -> SmallVector<Value> {
+      Value columnBlock = b.div(unit, blocks.rowBlocks); // counted over the whole batch
+      Value isSame = b.equal(columnBlock, packed[0]);
+      mustPack = b.select(isSame, b.less(blocks.packed, blocks.depthBlocks), b.boolean(true));
       offsets = {b.index(0), b.index(0), b.index(0)};
       if (shape.batch) {
         batch = b.div(unit, unitsPerEntry);
         unit = b.rem(unit, unitsPerEntry);
         offsets = operands.offsets(b, b.getLoc(), batch);
       }
-      // Row blocks are innermost: they share B's block.
       firstRow = b.mul(b.rem(unit, blocks.rowBlocks), blocks.rows);
       rows = b.min(b.sub(shape.m, firstRow), blocks.rows);
       firstPanel = b.mul(b.div(unit, blocks.rowBlocks), b.mul(blocks.groups, kMatmulGroupColumns / width));
@@ -136,6 +140,7 @@ public:
       firstColumn = b.mul(firstPanel, width);
       columns = b.min(b.sub(shape.n, firstColumn), b.mul(panels, width));
       writeUnit();
+      return {columnBlock};
     });
   }
 
@@ -181,8 +186,10 @@ private:
                operands.bElement};
     } else {
       panelStride = b.mul(blocks.depth, width);
-      right = {scratch, slabOffset, {}};
-      writePacking(first, depth, panelStride);
+      Value slab = b.select(b.equal(blocks.packed, b.index(1)), b.index(0),
+                            b.mul(first, b.mul(blocks.groups, kMatmulGroupColumns)));
+      right = {scratch, b.add(slabOffset, slab), {}};
+      b.when(mustPack, [&] { writePacking(first, depth, right, panelStride); });
     }
     Value done = writeFewRows(left, right, panelStride, depth, accumulate);
     b.loop(done, panels, 1, [&](Value panel) {
@@ -191,14 +198,14 @@ private:
     });
   }
 
-  void writePacking(Value first, Value depth, Value panelStride) {
+  void writePacking(Value first, Value depth, const TileMatrix &slab, Value panelStride) {
     bool transposed = operands.right == MatmulRight::Transposed;
     b.loop(b.index(0), panels, 1, [&](Value panel) {
       Value column = b.add(firstColumn, b.mul(panel, width));
       Value offset = transposed ? b.add(b.mul(column, operands.bRowStride), first)
                                 : b.add(b.mul(first, operands.bRowStride), column);
       TileMatrix source = {operands.b, b.add(offsets.b, offset), operands.bRowStride, operands.bElement};
-      TileMatrix packed = {scratch, b.add(slabOffset, b.mul(panel, panelStride)), {}};
+      TileMatrix packed = {slab.pointer, b.add(slab.offset, b.mul(panel, panelStride)), {}};
       Value count = b.min(b.sub(shape.n, column), b.index(width));
       emitPackPanel(b, vector, tiles.vectors, transposed, source, count, depth, packed);
     });
@@ -269,7 +276,7 @@ private:
   Blocks blocks;
   Value scratch, panelCount, slabOffset;
   // The unit at hand.
-  Value batch, firstRow, rows, firstPanel, panels, firstColumn, columns;
+  Value batch, firstRow, rows, firstPanel, panels, firstColumn, columns, mustPack;
   MatmulOffsets offsets;
 };
 

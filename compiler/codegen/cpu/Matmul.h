@@ -66,8 +66,8 @@ struct MatmulTiles {
 /// Columns of a group: the smallest unit of work along N. A multiple of every panel width, and enough for the
 /// vectorised epilogue.
 constexpr int64_t kMatmulGroupColumns = 64;
-/// Those that were measured to be best for products of such elements (f32, f64) on `target`.
-MatmulTiles matmulTiles(const CpuTarget &target, mlir::Type element);
+/// Those that were measured to be best on `target`, for f32 and f64 alike: the tiles have as many bytes.
+MatmulTiles matmulTiles(const CpuTarget &target);
 
 /// The iteration range of a matmul: blocks of rows x 64-column groups, x batch. `vector` is the register that it is
 /// computed in: its elements are those of all matrices.

@@ -153,8 +153,7 @@ public:
     auto matmul = cast<MatmulOp>(op);
     if (operand != 1 || rankOf(matmul.getRhs()) != 2)
       return std::nullopt;
-    VectorType vector = registerOf(target, matmul);
-    return panels(matmul, matmulTiles(target, vector.getElementType()).panelColumns(vector));
+    return panels(matmul, matmulTiles(target).panelColumns(registerOf(target, matmul)));
   }
 
   ArrayRef<KernelParameter> parameters() const override {
@@ -165,8 +164,8 @@ public:
                                               {"row_block", 1, 1 << 20}};
     return all;
   }
-  SmallVector<int64_t> choose(const CpuTarget &target, Operation *op) const override {
-    MatmulTiles best = matmulTiles(target, elementTypeOf(op->getResult(0)));
+  SmallVector<int64_t> choose(const CpuTarget &target, KernelOp) const override {
+    MatmulTiles best = matmulTiles(target);
     return {best.rows, best.vectors, best.streamedPanels, best.depthBlock, best.rowBlock};
   }
 

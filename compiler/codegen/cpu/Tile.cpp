@@ -37,6 +37,7 @@ VectorType hone::vectorRegister(const CpuTarget &target, Type element) {
   return VectorType::get({target.lanes * 32 / element.getIntOrFloatBitWidth()}, element);
 }
 
+Value KernelBuilder::boolean(bool value) { return arith::ConstantOp::create(*this, getBoolAttr(value)); }
 Value KernelBuilder::real(Type type, double value) {
   TypedAttr attr = getFloatAttr(getElementTypeOrSelf(type), value);
   if (auto vector = dyn_cast<VectorType>(type))

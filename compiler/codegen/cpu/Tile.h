@@ -43,6 +43,7 @@ public:
   mlir::Value equal(mlir::Value a, mlir::Value b);
   mlir::Value select(mlir::Value condition, mlir::Value a, mlir::Value b);
 
+  mlir::Value boolean(bool value);
   /// A float, or a vector of floats with all lanes `value`.
   mlir::Value real(mlir::Type type, double value);
   mlir::Value f32(float value) { return real(getF32Type(), value); }

@@ -18,8 +18,8 @@ public:
     static constexpr KernelParameter all[] = {{"chunk", 1, 1 << 30}, {"interleave", 0, 16}};
     return all;
   }
-  SmallVector<int64_t> choose(const CpuTarget &, Operation *end) const override {
-    OwningOpRef<KernelOp> copy(cast<KernelOp>(end->getParentOp()).clone());
+  SmallVector<int64_t> choose(const CpuTarget &, KernelOp kernel) const override {
+    OwningOpRef<KernelOp> copy(kernel.clone());
     decomposeRowOps(*copy);
     GenericParameters best = genericParameters(*copy);
     return {best.chunk, best.interleave};

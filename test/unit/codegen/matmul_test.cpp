@@ -46,10 +46,6 @@ static VectorType registerOf(MLIRContext *context, const CpuTarget &target, cons
   return vectorRegister(target, variant.bits == 64 ? Type(b.getF64Type()) : b.getF32Type());
 }
 
-static MatmulTiles tilesOf(VectorType vector, const CpuTarget &target) {
-  return matmulTiles(target, vector.getElementType());
-}
-
 /// Folds matmulRange for known sizes.
 static RangeNumbers rangeOf(const CpuTarget &target, Sizes sizes, const Variant &variant) {
   DialectRegistry registry;
@@ -64,7 +60,7 @@ static RangeNumbers rangeOf(const CpuTarget &target, Sizes sizes, const Variant 
   MatmulShape shape = {index(sizes.m), index(sizes.n), index(sizes.k),
                        variant.batched ? Value(index(BatchEntries)) : Value()};
   VectorType vector = registerOf(&context, target, variant);
-  LaunchRange range = matmulRange(b, loc, vector, tilesOf(vector, target), shape, variant.right, variant.epilogue);
+  LaunchRange range = matmulRange(b, loc, vector, matmulTiles(target), shape, variant.right, variant.epilogue);
   auto number = [](Value value) {
     APInt result;
     EXPECT_TRUE(matchPattern(value, m_ConstantInt(&result)));
@@ -78,7 +74,7 @@ static std::unique_ptr<CompiledKernel> compile(const CpuTarget &target, const Va
                                                const Sizes *fixed = nullptr) {
   auto build = [&](OpBuilder &b, Location loc, KernelBody &body) {
     VectorType vector = registerOf(b.getContext(), target, variant);
-    MatmulTiles tiles = tilesOf(vector, target);
+    MatmulTiles tiles = matmulTiles(target);
     auto index = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(b, loc, value); };
     MatmulOperands operands;
     operands.right = variant.right;
@@ -137,7 +133,7 @@ static void checkFloats(const CpuTarget &target, const CompiledKernel &kernel, c
   };
   MLIRContext context;
   VectorType vector = registerOf(&context, target, variant);
-  int64_t panel = tilesOf(vector, target).panelColumns(vector), panels = (n + panel - 1) / panel;
+  int64_t panel = matmulTiles(target).panelColumns(vector), panels = (n + panel - 1) / panel;
   Memory<T> packed(variant.right == MatmulRight::Packed ? panels * k * panel : 0);
   if (variant.right == MatmulRight::Packed)
     for (int64_t i = 0; i < panels * k * panel; ++i) {
