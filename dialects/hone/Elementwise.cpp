@@ -5,6 +5,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "dialects/hone/Hone.h"
+#include "dialects/hone/RowFacts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
@@ -80,7 +81,12 @@ ELEMENTWISE(CeilOp) { return math1<math::CeilOp>(e, scalars[0]); }
 ELEMENTWISE(FloorOp) { return math1<math::FloorOp>(e, scalars[0]); }
 ELEMENTWISE(RoundOp) { return math1<math::RoundEvenOp>(e, scalars[0]); }
 ELEMENTWISE(SqrtOp) { return math1<math::SqrtOp>(e, scalars[0]); }
-ELEMENTWISE(ExpOp) { return math1<math::ExpOp>(e, scalars[0]); }
+ELEMENTWISE(ExpOp) {
+  Value power = math1<math::ExpOp>(e, scalars[0]);
+  if (auto exp = power.getDefiningOp<math::ExpOp>(); exp && (*this)->hasAttr(kNonPositiveAttr))
+    exp->setDiscardableAttr(kNonPositiveAttr, e.builder.getUnitAttr());
+  return power;
+}
 ELEMENTWISE(LogOp) { return math1<math::LogOp>(e, scalars[0]); }
 ELEMENTWISE(Log1pOp) { return math1<math::Log1pOp>(e, scalars[0]); }
 ELEMENTWISE(SinOp) { return math1<math::SinOp>(e, scalars[0]); }

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "dialects/hone/Hone.h"
+#include "dialects/hone/RowFacts.h"
 
 using namespace mlir;
 using namespace hone;
@@ -33,6 +34,11 @@ struct RowFormula {
     for (int64_t axis : axes)
       sizes[axis] = 1;
     return ReduceOp::create(builder, loc, type.clone(sizes), kind, x, axes, /*keepdims=*/true);
+  }
+  /// Says `fact` about the op that makes `value`.
+  Value mark(Value value, StringRef fact) {
+    value.getDefiningOp()->setDiscardableAttr(fact, builder.getUnitAttr());
+    return value;
   }
   Value scalar(Type elementType, double value) {
     auto type = RankedTensorType::get({}, elementType);
@@ -95,8 +101,10 @@ Value SoftmaxOp::decompose(OpBuilder &builder) {
   RowFormula f(builder, *this);
   Value x = getInput();
   SmallVector<int64_t> axes{int64_t(getAxis())};
-  Value shifted = f.binary<SubOp>(x, x, f.reduce(ReduceKind::Max, x, axes));
-  Value powers = f.unary<ExpOp>(shifted);
+  // A NaN reaches the whole row by its power and the sum, whatever the maximum is then.
+  Value maximum = f.mark(f.reduce(ReduceKind::Max, x, axes), kNumbersAttr);
+  Value shifted = f.binary<SubOp>(x, x, maximum);
+  Value powers = f.mark(f.unary<ExpOp>(shifted), kNonPositiveAttr);
   Value sum = f.reduce(ReduceKind::Sum, powers, axes);
   if (getLog())
     return f.binary<SubOp>(x, shifted, f.unary<LogOp>(sum));

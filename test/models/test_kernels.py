@@ -211,6 +211,23 @@ FEW = ((0, 0), (5, 0), (5, 1), (8, 8), (33, 33), (65, 64), (300, 2), (300, 63), 
 MANY = (*FEW, (129, 64), (1000, 257), (3000, 1000), (3000, 2999), (4097, 4097), (70000, 1000))
 
 
+@pytest.mark.parametrize("axis", range(2))
+@pytest.mark.parametrize("op", ["Softmax", "LogSoftmax"])
+def test_softmax_of_specials(compile_node, subtests, op, axis):
+    """NaN and infinities at each place of a row, in vectors and behind them."""
+    function = compile_node(op, [2], 2, axis=axis)
+    for size, special in itertools.product((1, 7, 130), (np.nan, np.inf, -np.inf)):
+        with subtests.test(size=size, special=special):
+            x = normal(6, (size, size + 2))
+            np.fill_diagonal(x, special)
+            x[size // 2] = special
+            with np.errstate(divide="ignore", invalid="ignore"):
+                shifted = x.astype("f8") - x.max(axis, keepdims=True)
+                sums = np.exp(shifted).sum(axis, keepdims=True)
+                expected = np.exp(shifted) / sums if op == "Softmax" else shifted - np.log(sums)
+            assert_close(function(x), expected.astype("f4"), ROUNDING["f4"])
+
+
 def extremes(dtype):
     if dtype[0] != "f":
         return [np.iinfo(dtype).min, np.iinfo(dtype).max]

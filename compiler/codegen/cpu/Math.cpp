@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "compiler/codegen/cpu/Math.h"
 
+#include "dialects/hone/RowFacts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/TypeUtilities.h"
@@ -168,7 +169,10 @@ Value hone::emitExpNonPositive(OpBuilder &b, Location loc, Value x) {
   // The rounding constant carries the exponent's bias, so its low bits are the exponent field of 2^n.
   ExpParts parts = splitExp(value, RoundingMagic + 127);
   Num power = fromBits(shiftLeft(bits(parts.rounded), 23));
-  Num result = fma(expm1Reduced(parts.r), power, power);
+  // Minimax of degree 6, its first terms exact: one operation less than exp(r) - 1 with its last bits.
+  Num result =
+      polynomial(parts.r, {1.38145929e-3, 8.36871935e-3, 4.16683890e-2, 1.66665211e-1, 4.99999940e-1, 1.0, 1.0});
+  result = result * power;
   return select(compare(value, Predicate::OLT, -87.336544), 0.0, result).value;
 }
 
@@ -441,10 +445,17 @@ template <typename Op, Value (*Emit)(OpBuilder &, Location, Value)> struct Expan
     return success();
   }
 };
+
+struct ExpandNonPositiveExp : ExpandPattern<math::ExpOp, emitExpNonPositive> {
+  ExpandNonPositiveExp(MLIRContext *context) : ExpandPattern(context, /*benefit=*/2) {}
+  LogicalResult matchAndRewrite(math::ExpOp op, PatternRewriter &rewriter) const override {
+    return op->hasAttr(kNonPositiveAttr) ? ExpandPattern::matchAndRewrite(op, rewriter) : failure();
+  }
+};
 } // namespace
 
 void hone::populateMathPatterns(RewritePatternSet &patterns) {
-  patterns.add<ExpandPattern<math::ExpOp, emitExp>, ExpandPattern<math::Exp2Op, emitExp2>,
+  patterns.add<ExpandNonPositiveExp, ExpandPattern<math::ExpOp, emitExp>, ExpandPattern<math::Exp2Op, emitExp2>,
                ExpandPattern<math::ExpM1Op, emitExpm1>, ExpandPattern<math::LogOp, emitLog>,
                ExpandPattern<math::Log2Op, emitLog2>, ExpandPattern<math::Log10Op, emitLog10>,
                ExpandPattern<math::Log1pOp, emitLog1p>, ExpandPattern<math::TanhOp, emitTanh>,

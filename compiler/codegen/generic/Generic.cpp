@@ -53,16 +53,16 @@ GenericRange hone::genericRange(KernelOp kernel, ShapeBuilder &shapes, const Gen
   OpFoldResult row = shapes.product(schedule.row()), steps = shapes.product(schedule.steps(shapes));
   if (schedule.form == Form::Columns) {
     row = shapes.mul(row, shapes.min(shapes.constant(kBlockColumns), schedule.space.back()));
-    return {steps, grainOf(row), shapes.mul(row, shapes.constant(4 * int64_t(schedule.kept.size())))};
+    return {steps, grainOf(row), shapes.mul(row, shapes.constant(4 * int64_t(schedule.keptInScratch())))};
   }
   OpFoldResult element = schedule.form == Form::Map ? walkedByElement(kernel, shapes) : one;
   if (schedule.form == Form::Map && schedule.space.size() <= 1)
     return {schedule.space.empty() ? one : row, grainOf(element), zero};
   row = shapes.mul(row, shapes.mul(shapes.product(schedule.summed), shapes.constant(schedule.rowsPerStep)));
   OpFoldResult scratch = zero;
-  if (!schedule.kept.empty()) {
+  if (schedule.keptInScratch()) {
     OpFoldResult lines = shapes.ceilDiv(shapes.mul(row, shapes.constant(4)), shapes.constant(64));
-    scratch = shapes.mul(lines, shapes.constant(64 * int64_t(schedule.kept.size())));
+    scratch = shapes.mul(lines, shapes.constant(64 * int64_t(schedule.keptInScratch())));
   }
   return {steps, grainOf(shapes.mul(row, element)), scratch};
 }

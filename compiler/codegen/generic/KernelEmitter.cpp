@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/codegen/generic/KernelEmitter.h"
+#include "dialects/hone/RowFacts.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -10,6 +11,8 @@ using namespace hone;
 
 void hone::decomposeRowOps(KernelOp kernel) {
   for (Operation &op : llvm::make_early_inc_range(kernel.getBody().front())) {
+    for (StringRef fact : {kNonPositiveAttr, kNumbersAttr}) // that a stage file claims
+      op.removeDiscardableAttr(fact);
     auto row = dyn_cast<DecomposeOpInterface>(op);
     if (!row)
       continue;

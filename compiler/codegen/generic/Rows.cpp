@@ -10,7 +10,8 @@ using namespace mlir;
 using namespace hone;
 
 namespace {
-/// Values that one stage computes and later ones read, in the thread's scratch.
+/// Values that one stage computes and later ones read, one of them in the first result, the others in the thread's
+/// scratch.
 class KeptValues {
 public:
   /// `pitch` elements lie between one value's and the next one's; none if nothing is kept.
@@ -28,12 +29,19 @@ public:
     const auto *found = schedule.kept.find(tensor);
     if (found == schedule.kept.end())
       return {};
-    Value number = e.index(found - schedule.kept.begin());
-    Value position = e.add(e.mul(number, pitch), offset());
-    if (found->second != stage)
-      return memref::LoadOp::create(e.builder, e.loc, scratch, position);
+    bool isInResult = tensor == schedule.keptInResult, isComputed = found->second == stage;
+    Value position;
+    if (!isInResult) {
+      const auto *first = schedule.kept.begin() + (schedule.keptInResult ? 1 : 0);
+      position = e.add(e.mul(e.index(found - first), pitch), offset());
+    }
+    if (!isComputed)
+      return isInResult ? e.loadResult(0, indices) : memref::LoadOp::create(e.builder, e.loc, scratch, position);
     Value scalar = cast<ElementOpInterface>(tensor.getDefiningOp()).emitElement(e, indices);
-    memref::StoreOp::create(e.builder, e.loc, scalar, scratch, position);
+    if (isInResult)
+      e.store(0, indices, scalar);
+    else
+      memref::StoreOp::create(e.builder, e.loc, scalar, scratch, position);
     return scalar;
   }
 
@@ -65,7 +73,7 @@ void hone::buildRows(KernelEmitter &e, const Schedule &schedule) {
   SmallVector<Value> outerSizes = e.sizes(schedule.outer()), rowSizes = e.sizes(schedule.row());
   ArrayRef<int64_t> axes = schedule.axes.getArrayRef();
   Value pitch;
-  if (!schedule.kept.empty()) {
+  if (schedule.keptInScratch()) {
     ShapeBuilder &shapes = e.shapes();
     OpFoldResult bytes = shapes.mul(shapes.product(schedule.row()), shapes.constant(4));
     pitch = e.size(shapes.mul(shapes.ceilDiv(bytes, shapes.constant(64)), shapes.constant(16)));
@@ -94,7 +102,8 @@ public:
       : e(emitter), b(emitter.builder), schedule(schedule), axes(schedule.axes.getArrayRef()),
         inner(schedule.space.size() - 1), rowSizes(e.sizes(schedule.row())),
         width(e.size(e.shapes().min(e.shapes().constant(kBlockColumns), schedule.space[inner]))),
-        kept(e, schedule, schedule.kept.empty() ? Value() : e.mul(e.size(e.shapes().product(schedule.row())), width)) {
+        kept(e, schedule,
+             schedule.keptInScratch() ? e.mul(e.size(e.shapes().product(schedule.row())), width) : Value()) {
     for (AccumulateOpInterface reduction : schedule.stages) {
       Type type = scalarType(elementTypeOf(reduction->getResult(0)));
       sums.push_back(memref::AllocaOp::create(b, e.loc, MemRefType::get({kBlockColumns}, type)));

@@ -184,4 +184,8 @@ void Schedule::chooseKept(KernelOp kernel, ShapeBuilder &shapes) {
     for (Value operand : op.getOperands())
       readers[operand].insert_range(ownReaders);
   }
+  // What has its stores to wait for memory does so behind the computation, and the last stage finds the lines at hand.
+  ValueRange results = block.getTerminator()->getOperands();
+  if (!kept.empty() && results.size() == 1 && elementTypeOf(results[0]).isF32())
+    keptInResult = kept.front().first;
 }

@@ -35,6 +35,9 @@ struct Schedule {
   llvm::SmallSetVector<int64_t, 4> axes;           // the dims of the space within an iteration
   /// Values that one stage of rows computes and later ones read, with the number of the stage.
   llvm::MapVector<mlir::Value, unsigned> kept;
+  /// Of those, the one that stands in the first result until it is overwritten; may be null. The others are in scratch.
+  mlir::Value keptInResult;
+  unsigned keptInScratch() const { return kept.size() - (keptInResult ? 1 : 0); }
   /// Elements take a division or a polynomial.
   bool isExpensive = false;
 

@@ -2,25 +2,38 @@
 
 module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
 
-// A softmax is three loops over a row: the greatest element; the powers, kept in scratch, and their sum; the quotient,
-// with one division a row.
+// A softmax is three loops over a row: the greatest element, where NaN need not be kept; the powers, which stand in the
+// result, and their sum; the quotient, with one division a row.
 // CHECK-LABEL: module @rows
 // CHECK: func.func @model.rows.f32.v3.body(%[[X:.*]]: memref<1xf32> {{.*}}llvm.noalias{{.*}}, %[[Y:.*]]: memref<1xf32> {{.*}}llvm.noalias
+// CHECK: %[[RESULT:.*]] = memref.reinterpret_cast %[[Y]]
 // CHECK: scf.for
 // CHECK:   %[[MAX:.*]] = scf.for {{.*}} iter_args
-// CHECK:     arith.maximumf
+// CHECK:     arith.maxnumf {{.*}} fastmath<nnan,nsz>
 // CHECK:   %[[SUM:.*]] = scf.for {{.*}} iter_args
-// CHECK:     %[[P:.*]] = math.exp
-// CHECK:     memref.store %[[P]], %[[SCRATCH:.*]][
+// CHECK:     %[[P:.*]] = math.exp {{.*}} {hone.nonpositive}
+// CHECK:     memref.store %[[P]], %[[RESULT]][
 // CHECK:     arith.addf {{.*}} fastmath<reassoc,contract>
 // CHECK:   scf.for
 // CHECK-NOT: math.exp
-// CHECK:     %[[Q:.*]] = memref.load %[[SCRATCH]]
+// CHECK:     %[[Q:.*]] = memref.load %[[RESULT]]
 // CHECK:     %[[INVERSE:.*]] = arith.divf %{{.*}}, %[[SUM]]
 // CHECK:     arith.mulf %[[Q]], %[[INVERSE]]
 hone.kernel @rows(%x: tensor<?x?xf32> {hone.sizes = array<i64: 1, 2>}, %n: index, %m: index) -> tensor<?x?xf32> {
   %0 = hone.softmax %x {axis = 1 : i64} : tensor<?x?xf32> -> tensor<?x?xf32>
   hone.return %0 : tensor<?x?xf32>
+}
+
+// What a softmax knows of its parts, nobody else can claim.
+// CHECK-LABEL: module @claimed
+// CHECK: arith.maximumf
+// CHECK: math.exp
+// CHECK-NOT: hone.nonpositive
+hone.kernel @claimed(%x: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  %0 = hone.reduce max %x [1] {keepdims, hone.numbers} : tensor<4x16xf32> -> tensor<4x1xf32>
+  %1 = hone.exp %0 {hone.nonpositive} : tensor<4x1xf32> -> tensor<4x1xf32>
+  %2 = hone.mul %x, %1 : tensor<4x16xf32>, tensor<4x1xf32> -> tensor<4x16xf32>
+  hone.return %2 : tensor<4x16xf32>
 }
 
 // Across the innermost dim, the lanes of every loop are neighbouring columns; the greatest element and the sum of each
@@ -35,7 +48,7 @@ hone.kernel @rows(%x: tensor<?x?xf32> {hone.sizes = array<i64: 1, 2>}, %n: index
 // CHECK-NOT: iter_args
 // CHECK:     scf.for %[[LANE:.*]] = {{.*}} {
 // CHECK:       %[[PARTIAL:.*]] = memref.load %[[MAX]][%[[LANE]]]
-// CHECK:       %[[GREATEST:.*]] = arith.maximumf %[[PARTIAL]]
+// CHECK:       %[[GREATEST:.*]] = arith.maxnumf %[[PARTIAL]]
 // CHECK:       memref.store %[[GREATEST]], %[[MAX]][%[[LANE]]]
 // CHECK:     math.exp
 // CHECK:     memref.store %{{.*}}, %[[SUM]]
@@ -50,7 +63,7 @@ hone.kernel @across(%x: tensor<?x7x?xf64> {hone.sizes = array<i64: 1, 2>}, %n: i
 // CHECK-NOT: iter_args
 // CHECK: scf.for %{{.*}} step %{{[a-z0-9_]+}} {
 // CHECK-NOT: memref.store
-// CHECK: arith.maximumf
+// CHECK: arith.maxnumf
 // CHECK-NOT: memref.store
 // CHECK: math.sqrt
 // CHECK: memref.store
