@@ -3,8 +3,8 @@
 
     kernel_costs.py [MODEL] [--dims N=V,... ]... [--target LEVEL] [--limit PERCENT] [--repeat N] [--json FILE]
 
-MODEL is an ONNX file, by default the sentence embedder among the test models; each --dims pins all of its dims for one
-round (default: batch 1 with 16 and with 128 tokens). A kernel's module, its arguments as inputs and many launches of it
+MODEL is an ONNX file, by default the sentence embedder among the test models, with batch 1 and 16 and 128 tokens; each
+--dims pins all open dims for one round. A kernel's module, its arguments as inputs and many launches of it
 in a row, is compiled and run with one thread; a figure is the least time of at least --repeat calls, less the same with
 one launch, divided by the launches: what a launch takes whose data lie in the nearest cache that holds them. The
 figures that predictions are made of stand in compiler/codegen/cpu/Targets.cpp. Exits 1 if --limit is given and the
@@ -153,13 +153,14 @@ def main():
     parser.add_argument("--repeat", type=int, default=30)
     parser.add_argument("--json", help="append a JSON line for each kernel to this file")
     options = parser.parse_args()
-    rounds = options.dims or [f"input_ids=1x{length},attention_mask=1x{length}" for length in (16, 128)]
+    usual = [f"input_ids=1x{length},attention_mask=1x{length}" for length in (16, 128)]
+    rounds = options.dims or (usual if options.model == MODEL else [""])
 
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for dims in rounds:
             stage = f"{folder}/kernels.mlir"
-            pins = [f"--{'shape' if 'x' in pin.split('=')[1] else 'dim'}={pin}" for pin in dims.split(",")]
+            pins = [f"--{'shape' if 'x' in pin.split('=')[1] else 'dim'}={pin}" for pin in dims.split(",") if pin]
             run("hone", "compile", options.model, f"--target={options.target}", "--emit=kernels", "-o", stage, *pins)
             kernels, target = read_kernels(stage)
             print(f"{dims}, {target}")

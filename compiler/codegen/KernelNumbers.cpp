@@ -3,6 +3,8 @@
 #include "compiler/codegen/KernelNumbers.h"
 #include "dialects/hone/TargetModel.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace hone;
 
@@ -80,16 +82,20 @@ double KernelNumbers::bytesRead(BlockArgument argument) {
   return bytesOf(argument.getType(), most);
 }
 
-double KernelNumbers::memoryCycles(const CpuTarget &target) {
+double KernelNumbers::cycles(const CpuTarget &target, double arithmetic, double accesses) {
   double read = 0, written = 0;
   Block &body = kernel.getBody().front();
   for (BlockArgument argument : body.getArguments().take_front(kernel.getTensorCount()))
     read += bytesRead(argument);
   for (Value result : body.getTerminator()->getOperands())
     written += bytesOf(result.getType(), product(SmallVector<OpFoldResult>(shapeBuilder.dims(result))));
-  const auto *memory = llvm::find_if(target.figures->memories,
-                                     [&](const CpuFigures::Memory &each) { return read + written <= each.size; });
-  if (memory == std::end(target.figures->memories))
-    --memory;
-  return read / memory->read + written / memory->write;
+  // Each cache serves as much of it as it holds beside what the nearer ones do.
+  double bytes = std::max(read + written, 1.0), held = 0, wait = 0;
+  for (const CpuFigures::Memory &memory : target.figures->memories) {
+    double share = (std::min(memory.size, bytes) - held) / bytes;
+    held += share * bytes;
+    double served = share * (read / memory.read + written / memory.write);
+    (std::isinf(memory.size) ? wait : accesses) += served;
+  }
+  return std::max(arithmetic, accesses) + wait;
 }

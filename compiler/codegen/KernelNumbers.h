@@ -21,9 +21,9 @@ public:
   double flops(mlir::Operation *op);
   /// Operations of all ops but one, which may be null.
   double flopsBeside(mlir::Operation *op);
-  /// Cycles that it takes to move what the kernel reads and writes, each once: as fast as the nearest cache does that
-  /// holds all of it.
-  double memoryCycles(const CpuTarget &target);
+  /// Cycles of a kernel with so many cycles of arithmetic, which hide those that the caches take to read and write each
+  /// byte once, and `accesses` more to the nearest one; what no cache holds is waited for.
+  double cycles(const CpuTarget &target, double arithmetic, double accesses = 0);
 
   ShapeBuilder &shapes() { return shapeBuilder; }
 

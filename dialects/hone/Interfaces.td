@@ -32,7 +32,7 @@ def Hone_StructureOpInterface : OpInterface<"StructureOpInterface"> {
   let methods = [
     InterfaceMethod<"Factors, and the dims of operands and results in them.", "::hone::Structure", "getStructure",
       (ins "::hone::ShapeBuilder &":$shapes), "", [{ return ::hone::defaultStructure($_op, shapes); }]>,
-    InterfaceMethod<"Floating-point or integer operations, one for an addition, ten for a division or polynomial.",
+    InterfaceMethod<"Floating-point or integer operations, one for an addition, twenty for a division or polynomial.",
       "::mlir::OpFoldResult", "flops", (ins "::hone::ShapeBuilder &":$shapes), "", [{
         return ::hone::defaultFlops($_op, shapes);
       }]>,

@@ -169,7 +169,7 @@ OpFoldResult AttentionOp::flops(ShapeBuilder &shapes) {
   SmallVector<OpFoldResult> query(shapes.dims(getQuery()));
   OpFoldResult scores = shapes.product({query[0], query[1], query[2], shapes.dim(getKey(), 1)});
   OpFoldResult depths = shapes.add(query[3], shapes.dim(getValue(), 3));
-  return shapes.mul(scores, shapes.add(shapes.mul(depths, shapes.constant(2)), shapes.constant(10)));
+  return shapes.mul(scores, shapes.add(shapes.mul(depths, shapes.constant(2)), shapes.constant(20)));
 }
 
 void AttentionOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {

@@ -151,7 +151,7 @@ static int64_t flopsPerPoint(Operation *op) {
     return 1;
   if (!isa<ScalarOpInterface, DecomposeOpInterface>(op))
     return 0;
-  return op->hasTrait<CheapToRecompute>() ? 1 : 10;
+  return op->hasTrait<CheapToRecompute>() ? 1 : 20;
 }
 OpFoldResult hone::defaultFlops(Operation *op, ShapeBuilder &shapes) {
   OpFoldResult points = cast<StructureOpInterface>(op).getStructure(shapes).points(shapes);

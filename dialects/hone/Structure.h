@@ -100,7 +100,7 @@ Structure broadcastStructure(mlir::Operation *op, ShapeBuilder &shapes);
 /// Of an op that gives the same elements other dims: what dims of one side are products of dims of the other.
 Structure reshapeStructure(mlir::Operation *op, ShapeBuilder &shapes);
 
-/// At each position one for an addition or comparison, ten for a division or polynomial, none for a move.
+/// At each position one for an addition or comparison, twenty for a division or polynomial, none for a move.
 mlir::OpFoldResult defaultFlops(mlir::Operation *op, ShapeBuilder &shapes);
 /// Bytes that an op reads and writes if each is touched once.
 mlir::OpFoldResult defaultBytes(mlir::Operation *op, ShapeBuilder &shapes);

@@ -123,7 +123,7 @@ public:
     double rows = numbers.product(ArrayRef(query).drop_back()) * blocks;
     unsigned bits = elementTypeOf(attention.getOutput()).getIntOrFloatBitWidth();
     double cycles = numbers.flops(attention) / target.flopsPerCycle("attention", bits);
-    return std::max(cycles + rows * 2 * target.figures->reduction, numbers.memoryCycles(target));
+    return numbers.cycles(target, cycles + rows * 2 * target.figures->reduction);
   }
   LogicalResult verify(const FamilyKernel &kernel) const override {
     if (kernel.parameters[1] % (2 * kernel.target.lanes) != 0)

@@ -169,7 +169,7 @@ public:
     return {best.rows, best.vectors, best.streamedPanels, best.depthBlock, best.rowBlock};
   }
 
-  /// Columns are computed in whole panels; what is no panel in memory is packed once for each block of rows.
+  /// Columns are computed in whole panels; what is no panel in memory is moved into one.
   double cost(const FamilyKernel &kernel, KernelNumbers &numbers) const override {
     auto matmul = cast<MatmulOp>(kernel.op);
     const CpuTarget &target = kernel.target;
@@ -177,11 +177,14 @@ public:
     Problem problem(matmul, numbers.shapes());
     double columns = numbers(problem.n), panel = double(read(kernel).panelColumns(registerOf(target, matmul)));
     double padded = std::ceil(columns / panel) * panel;
-    double products = numbers.flops(matmul) * (padded / std::max(columns, 1.0));
-    double packed = problem.right == MatmulRight::Packed ? 0 : numbers(problem.count) * padded * numbers(problem.k);
-    double cycles = products / target.flopsPerCycle("matmul", bits) + packed / target.flopsPerCycle("transpose", bits) +
+    double cycles = numbers.flops(matmul) * (padded / std::max(columns, 1.0)) / target.flopsPerCycle("matmul", bits) +
                     numbers.flopsBeside(matmul) / target.flopsPerCycle("generic", bits);
-    return std::max(cycles, numbers.memoryCycles(target));
+    if (problem.right != MatmulRight::Packed) {
+      bool isTransposed = problem.right == MatmulRight::Transposed;
+      double moves = numbers(problem.count) * padded * numbers(problem.k);
+      cycles += moves / target.flopsPerCycle(isTransposed ? "transpose" : "generic", bits);
+    }
+    return numbers.cycles(target, cycles);
   }
 
   LogicalResult verify(const FamilyKernel &kernel) const override {

@@ -40,18 +40,18 @@ struct Feature {
 static constexpr CpuFigures figuresOfV3 = {
     /*gigahertz=*/3.7,
     /*launch=*/60,
-    /*loop=*/8,
+    /*loop=*/6,
     /*reduction=*/35,
-    {{"generic", 18}, {"matmul", 31}, {"attention", 24}, {"transpose", 2.5}},
-    {{48 << 10, /*read=*/60, /*write=*/70}, {2 << 20, 65, 16}, {HUGE_VAL, 4.6, 4.6}},
+    {{"generic", 18}, {"matmul", 31}, {"attention", 26}, {"transpose", 1.4}},
+    {{48 << 10, /*read=*/80, /*write=*/70}, {2 << 20, 50, 15}, {HUGE_VAL, 3.6, 5}},
 };
 static constexpr CpuFigures figuresOfV4 = {
     /*gigahertz=*/3.1,
     /*launch=*/50,
-    /*loop=*/8,
+    /*loop=*/6,
     /*reduction=*/35,
-    {{"generic", 25}, {"matmul", 61}, {"attention", 42}, {"transpose", 3}},
-    {{48 << 10, /*read=*/110, /*write=*/96}, {2 << 20, 100, 19}, {HUGE_VAL, 5.5, 5.5}},
+    {{"generic", 25}, {"matmul", 61}, {"attention", 45}, {"transpose", 1.5}},
+    {{48 << 10, /*read=*/110, /*write=*/96}, {2 << 20, 100, 17}, {HUGE_VAL, 3.6, 5}},
 };
 
 static constexpr Level levels[] = {

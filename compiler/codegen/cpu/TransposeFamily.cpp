@@ -180,7 +180,7 @@ public:
     Planes planes(cast<TransposeOp>(kernel.op), numbers.shapes());
     unsigned bits = memoryElement(kernel.op->getResult(0).getType()).getIntOrFloatBitWidth();
     double moves = numbers.product(planes.dims);
-    return std::max(moves / kernel.target.flopsPerCycle("transpose", bits), numbers.memoryCycles(kernel.target));
+    return numbers.cycles(kernel.target, moves / kernel.target.flopsPerCycle("transpose", bits));
   }
 
   LaunchRange range(OpBuilder &, const FamilyKernel &kernel, ShapeBuilder &shapes,

@@ -96,12 +96,12 @@ double hone::genericCost(KernelOp kernel, const CpuTarget &target, KernelNumbers
   unsigned bits = 8;
   for (Type type : kernel.getResultTypes())
     bits = std::max(bits, getElementTypeOrSelf(type).getIntOrFloatBitWidth());
-  double memory = numbers.memoryCycles(target);
   // The sums stand in the result and are read and written with each row that is added.
+  double accesses = 0;
   if (schedule.form == Schedule::Form::OuterSum)
-    memory += numbers.flops(schedule.sum) * bits / 8 / target.figures->memories[0].read;
-  double cycles = numbers.flopsBeside(nullptr) / target.flopsPerCycle("generic", bits);
-  return std::max(cycles, memory) + cyclesOfLoops(schedule, *target.figures, numbers);
+    accesses = numbers.flops(schedule.sum) * bits / 8 / target.figures->memories[0].read;
+  double arithmetic = numbers.flopsBeside(nullptr) / target.flopsPerCycle("generic", bits);
+  return numbers.cycles(target, arithmetic, accesses) + cyclesOfLoops(schedule, *target.figures, numbers);
 }
 
 //===-- Loops ---------------------------------------------------------------------------------------------------===//
