@@ -200,17 +200,6 @@ def test_softmax(compile_node, subtests, dtype, op, axis):
             assert_close(model(x), expected.astype(dtype), ROUNDING[dtype])
 
 
-# ---- Selections
-
-
-SELECTED = {"f4": "float", "f8": "double", "i1": "int8", "i2": "int16", "i4": "int32", "i8": "int64", "u1": "uint8",
-            "u2": "uint16", "u4": "uint32", "u8": "uint64"}  # fmt: skip
-# How many elements, and how many of them are chosen: from an empty heap to a row that is sorted as a whole, and around
-# the sizes of blocks and tiles.
-FEW = ((0, 0), (5, 0), (5, 1), (8, 8), (33, 33), (65, 64), (300, 2), (300, 63), (300, 100), (300, 300))
-MANY = (*FEW, (129, 64), (1000, 257), (3000, 1000), (3000, 2999), (4097, 4097), (70000, 1000))
-
-
 @pytest.mark.parametrize("axis", range(2))
 @pytest.mark.parametrize("op", ["Softmax", "LogSoftmax"])
 def test_softmax_of_specials(compile_node, subtests, op, axis):
@@ -226,6 +215,17 @@ def test_softmax_of_specials(compile_node, subtests, op, axis):
                 sums = np.exp(shifted).sum(axis, keepdims=True)
                 expected = np.exp(shifted) / sums if op == "Softmax" else shifted - np.log(sums)
             assert_close(function(x), expected.astype("f4"), ROUNDING["f4"])
+
+
+# ---- Selections
+
+
+SELECTED = {"f4": "float", "f8": "double", "i1": "int8", "i2": "int16", "i4": "int32", "i8": "int64", "u1": "uint8",
+            "u2": "uint16", "u4": "uint32", "u8": "uint64"}  # fmt: skip
+# How many elements, and how many of them are chosen: from an empty heap to a row that is sorted as a whole, and around
+# the sizes of blocks and tiles.
+FEW = ((0, 0), (5, 0), (5, 1), (8, 8), (33, 33), (65, 64), (300, 2), (300, 63), (300, 100), (300, 300))
+MANY = (*FEW, (129, 64), (1000, 257), (3000, 1000), (3000, 2999), (4097, 4097), (70000, 1000))
 
 
 def extremes(dtype):
