@@ -18,7 +18,7 @@ namespace hone {
 struct AttentionTensor {
   mlir::Value pointer; ///< memref<1xf32>
   mlir::Value batchStride, headStride, sequenceStride;
-  mlir::Value offset; ///< of the first element; null: 0
+  mlir::Value offset = {}; ///< of the first element; null: 0
 };
 
 /// Sizes of type index, constants where known. `keyHeads` divides `heads` (grouped-query attention).

@@ -43,6 +43,20 @@ static LogicalResult importHardmax(Node &node, Importer &importer) {
 
 //===-- Normalizations ------------------------------------------------------------------------------------------===//
 
+/// `x`, whose dims are those of `factor` where that alone is known; checkFits has made sure of it. A norm of x and its
+/// product with the factor then have the same dims, so that each row's statistics are computed once.
+static Value withDimsOf(Importer &importer, Value factor, Value x) {
+  if (!factor)
+    return x;
+  SmallVector<OpFoldResult> dims(importer.shapes.dims(x)), known(importer.shapes.dims(factor));
+  for (auto [dim, other] : llvm::zip(llvm::reverse(dims), llvm::reverse(known))) {
+    std::optional<int64_t> size = ShapeBuilder::getConstant(other);
+    if (size && *size != 1)
+      dim = other;
+  }
+  return importer.reshape(x, dims);
+}
+
 static LogicalResult importLayerNorm(Node &node, Importer &importer) {
   Value x = node.input(0), scale = node.input(1), bias = node.input(2);
   auto axis = importer.axis(node.getInt("axis", -1), rankOf(x));
@@ -50,8 +64,11 @@ static LogicalResult importLayerNorm(Node &node, Importer &importer) {
     return failure();
   float epsilon = node.getFloat("epsilon", 1e-5f);
   FloatAttr epsilonAttr = importer.builder.getF32FloatAttr(epsilon);
-  if (failed(node.set(
-          0, importer.unary<LayerNormOp>(x, scale, bias, importer.builder.getI64IntegerAttr(*axis), epsilonAttr))))
+  SmallVector<OpFoldResult> dims(importer.shapes.dims(x));
+  Value known = withDimsOf(importer, bias, withDimsOf(importer, scale, x));
+  Value normalized =
+      importer.unary<LayerNormOp>(known, scale, bias, importer.builder.getI64IntegerAttr(*axis), epsilonAttr);
+  if (failed(node.set(0, importer.reshape(normalized, dims))))
     return failure();
   if (!node.onnx.hasOutput(1) && !node.onnx.hasOutput(2))
     return success();
@@ -76,8 +93,11 @@ static LogicalResult importRmsNorm(Node &node, Importer &importer) {
     return failure();
   // The result has the scale's type.
   x = importer.cast(x, elementTypeOf(scale));
-  return node.set(0, importer.unary<RmsNormOp>(x, scale, importer.builder.getI64IntegerAttr(*axis),
-                                               importer.builder.getF32FloatAttr(node.getFloat("epsilon", 1e-5f))));
+  SmallVector<OpFoldResult> dims(importer.shapes.dims(x));
+  Value normalized = importer.unary<RmsNormOp>(withDimsOf(importer, scale, x), scale,
+                                               importer.builder.getI64IntegerAttr(*axis),
+                                               importer.builder.getF32FloatAttr(node.getFloat("epsilon", 1e-5f)));
+  return node.set(0, importer.reshape(normalized, dims));
 }
 
 static LogicalResult importLpNorm(Node &node, Importer &importer) {
