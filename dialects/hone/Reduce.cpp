@@ -433,6 +433,7 @@ private:
   void exchange(Entry &a, Entry &b);
   void exchangeSlots(Value a, Value b);
   void sortTiles(ArrayRef<int64_t> masks);
+  void sortByNetwork();
   void sort();
 
   ElementBuilder &e;
@@ -650,7 +651,7 @@ void RowSelection::sortTiles(ArrayRef<int64_t> masks) {
 
 /// Bitonic sorting with all exchanges in one direction: slots behind the last count as entries that come last, which
 /// stay where they are.
-void RowSelection::sort() {
+void RowSelection::sortByNetwork() {
   sortTiles({1, 3, 1, 7, 2, 1});
   Value levels = e.sub(e.index(64), e.builder.createOrFold<math::CountLeadingZerosOp>(e.loc, last));
   Value firstLevel = e.index(llvm::Log2_64(kSortTile));
@@ -676,6 +677,21 @@ void RowSelection::sort() {
     });
     sortTiles({4, 2, 1});
   });
+}
+
+/// Entries that are in order already, or the other way round, are found by one look at all of them.
+void RowSelection::sort() {
+  Value falls = fold(zero, last, zero,
+                     [&](Value i, Value count) { return countIf(isAfter(getKey(i), getKey(e.add(i, one))), count); });
+  Value isReversed = equal(falls, last);
+  repeat(zero, e.select(isReversed, shiftRight(kept, one), zero), [&](Value i) {
+    Value mirror = e.sub(last, i);
+    Entry first = getKey(i), second = getKey(mirror);
+    putKey(i, second);
+    putKey(mirror, first);
+  });
+  Value isMixed = e.select(isReversed, e.constant(e.builder.getI1Type(), int64_t(0)), less(zero, falls));
+  e.when(isMixed, [&] { sortByNetwork(); });
 }
 
 /// The first pass finds the rank of the last element selected: better ones than the last of all so far are gathered in
