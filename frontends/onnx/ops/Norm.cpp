@@ -94,9 +94,9 @@ static LogicalResult importRmsNorm(Node &node, Importer &importer) {
   // The result has the scale's type.
   x = importer.cast(x, elementTypeOf(scale));
   SmallVector<OpFoldResult> dims(importer.shapes.dims(x));
-  Value normalized = importer.unary<RmsNormOp>(withDimsOf(importer, scale, x), scale,
-                                               importer.builder.getI64IntegerAttr(*axis),
-                                               importer.builder.getF32FloatAttr(node.getFloat("epsilon", 1e-5f)));
+  Value normalized =
+      importer.unary<RmsNormOp>(withDimsOf(importer, scale, x), scale, importer.builder.getI64IntegerAttr(*axis),
+                                importer.builder.getF32FloatAttr(node.getFloat("epsilon", 1e-5f)));
   return node.set(0, importer.reshape(normalized, dims));
 }
 
