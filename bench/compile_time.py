@@ -3,11 +3,12 @@
 
     compile_time.py [--hone FILE]... [--kinds NAMES] [--sizes N,N,...] [--repeat N] [--limit RATIO] [--json FILE]
 
-Kinds of models: `layers` (MatMul, Add, Relu, Add, LayerNormalization, with weights of their own), `chain` (of
+Kinds of models: `layers` (MatMul, Add, Relu, Add, LayerNormalization, with weights of their own), `encoder`
+(attention with projections of their own for queries, keys and values), `chain` (of
 element-wise operators), `shapes` (arithmetic on a dim), `concats` (each result a dim longer), `join` (one Concat of as
 many inputs), `pads` (one after the other), `wide` (as many inputs and outputs as operators), `initializers` (constants
 of different sizes, each used once), `moved` (constants that are transposed and cast), `functions` (each calls the next
-one, 30 deep), `calls` (100 functions, called over and over), `decoder` (layers like Llama's: RMS norm, grouped-query
+one, 90 deep), `calls` (100 functions, called over and over), `decoder` (layers like Llama's: RMS norm, grouped-query
 attention with rotary embedding and a cache, SwiGLU; 32 layers are 2,054 nodes). Sizes are numbers of nodes, as nearly
 as the kind allows. Several --hone are measured in turn. A figure is the least of --repeat runs, user time of all
 threads. With --limit it exits 1 where twice the nodes take more than RATIO times as long.
@@ -29,7 +30,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 WIDTH = 8
-MAX_CALL_DEPTH = 30  # of functions that call each other; the importer takes 32
+MAX_CALL_DEPTH = 90  # of functions that call each other; the importer takes 100
 
 
 def tensor(name, dims):
@@ -73,6 +74,35 @@ def layers(count):
         ]
         x = f"n{i}"
     return model(nodes, [tensor("x", ["n", WIDTH])], [tensor(x, ["n", WIDTH])], weights)
+
+
+def encoder(count):
+    random = np.random.default_rng(0)
+    heads = numpy_helper.from_array(np.array([0, 0, 2, WIDTH // 2]), "heads")
+    joined = numpy_helper.from_array(np.array([0, 0, WIDTH]), "joined")
+    nodes, weights, x = [], [heads, joined], "x"
+    for i in range(count // 18):
+        for name in "qkv":
+            for kind, shape in (("w", (WIDTH, WIDTH)), ("b", (WIDTH,))):
+                values = random.standard_normal(shape).astype(np.float32)
+                weights.append(numpy_helper.from_array(values, f"{kind}{name}{i}"))
+            turn = [0, 2, 3, 1] if name == "k" else [0, 2, 1, 3]
+            nodes += [
+                helper.make_node("MatMul", [x, f"w{name}{i}"], [f"m{name}{i}"]),
+                helper.make_node("Add", [f"m{name}{i}", f"b{name}{i}"], [f"a{name}{i}"]),
+                helper.make_node("Reshape", [f"a{name}{i}", "heads"], [f"r{name}{i}"]),
+                helper.make_node("Transpose", [f"r{name}{i}"], [f"{name}{i}"], perm=turn),
+            ]
+        nodes += [
+            helper.make_node("MatMul", [f"q{i}", f"k{i}"], [f"s{i}"]),
+            helper.make_node("Softmax", [f"s{i}"], [f"p{i}"], axis=-1),
+            helper.make_node("MatMul", [f"p{i}", f"v{i}"], [f"o{i}"]),
+            helper.make_node("Transpose", [f"o{i}"], [f"t{i}"], perm=[0, 2, 1, 3]),
+            helper.make_node("Reshape", [f"t{i}", "joined"], [f"j{i}"]),
+            helper.make_node("Add", [f"j{i}", x], [f"x{i}"]),
+        ]
+        x = f"x{i}"
+    return model(nodes, [tensor("x", ["n", "s", WIDTH])], [tensor(x, ["n", "s", WIDTH])], weights)
 
 
 def shapes(count):
@@ -239,7 +269,21 @@ def decoder(count):
 
 KINDS = {
     make.__name__: make
-    for make in (layers, chain, shapes, concats, join, pads, wide, initializers, moved, functions, calls, decoder)
+    for make in (
+        layers,
+        encoder,
+        chain,
+        shapes,
+        concats,
+        join,
+        pads,
+        wide,
+        initializers,
+        moved,
+        functions,
+        calls,
+        decoder,
+    )
 }
 
 

@@ -221,7 +221,7 @@ ExitCode Compilation::importModel() {
   NamedAttrList modelAttrs((*root)->getAttrOfType<DictionaryAttr>(kModelAttr));
   modelAttrs.set("flags", builder.getStringAttr(StringRef(flags).ltrim()));
   (*root)->setAttr(kModelAttr, modelAttrs.getDictionary(mlirContext.get()));
-  (*root)->setAttr(stageAttr, builder.getStringAttr(toString(Stage::Import)));
+  (*root)->setAttr(kStageAttr, builder.getStringAttr(toString(Stage::Import)));
   markTarget();
   current = Stage::Import;
   return ExitDone;
@@ -247,11 +247,11 @@ ExitCode Compilation::loadStage() {
   }
 
   // What --emit writes says all of this; a file written by hand need not.
-  if (!(*root)->hasAttr(stageAttr))
-    (*root)->setAttr(stageAttr, StringAttr::get(mlirContext.get(), toString(Stage::Import)));
+  if (!(*root)->hasAttr(kStageAttr))
+    (*root)->setAttr(kStageAttr, StringAttr::get(mlirContext.get(), toString(Stage::Import)));
   std::optional<Stage> stage = stageOf(*root);
   if (!stage) {
-    console.error(stageAttr + " is none of import, hone, kernels, plan, llvm; leave it out for a module of plain ops");
+    console.error(kStageAttr + " is none of import, hone, kernels, plan, llvm; leave it out for a module of plain ops");
     return ExitInput;
   }
   current = *stage;

@@ -71,7 +71,7 @@ Entry hone::entryOf(ModuleOp module) {
   Entry entry;
   auto main = module.lookupSymbol<func::FuncOp>("main");
   if (!main) {
-    auto manifest = module->getAttrOfType<StringAttr>(manifestAttr);
+    auto manifest = module->getAttrOfType<StringAttr>(kManifestAttr);
     llvm::Expected<json::Value> root = json::parse(manifest ? manifest.getValue() : "{}");
     if (root && root->getAsObject())
       return {fromJson(root->getAsObject()->getArray("inputs")), fromJson(root->getAsObject()->getArray("outputs"))};
@@ -83,7 +83,7 @@ Entry hone::entryOf(ModuleOp module) {
     // Once memory is planned, outputs are arguments too, and the arena is one without a name.
     DictionaryAttr attrs = attrsOf(main.getArgAttrDict(i));
     if (attrs.contains(kNameAttr) && isa<ShapedType>(type))
-      (attrs.contains("hone.output") ? entry.outputs : entry.inputs).push_back(entryValue(type, attrs));
+      (attrs.contains(kOutputAttr) ? entry.outputs : entry.inputs).push_back(entryValue(type, attrs));
   }
   for (auto [i, type] : llvm::enumerate(main.getResultTypes()))
     if (isa<ShapedType>(type))
@@ -138,7 +138,7 @@ static json::Array kernelsOf(ModuleOp module) {
 }
 
 std::string hone::buildManifest(ModuleOp module) {
-  if (auto known = module->getAttrOfType<StringAttr>(manifestAttr))
+  if (auto known = module->getAttrOfType<StringAttr>(kManifestAttr))
     return known.getValue().str();
   auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
   auto text = [&](StringRef key) {
@@ -146,7 +146,7 @@ std::string hone::buildManifest(ModuleOp module) {
     return json::fixUTF8(value ? value.getValue() : "");
   };
   auto target = module->getAttrOfType<TargetAttr>(kTargetAttr);
-  auto weightBytes = module->getAttrOfType<IntegerAttr>("hone.weight_bytes");
+  auto weightBytes = module->getAttrOfType<IntegerAttr>(kWeightBytesAttr);
   int64_t bytes = weightBytes ? weightBytes.getInt() : 0;
   Entry entry = entryOf(module);
 
@@ -171,7 +171,7 @@ namespace {
 struct WriteManifest : hone::impl::WriteManifestBase<WriteManifest> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    module->setAttr(manifestAttr, StringAttr::get(&getContext(), buildManifest(module)));
+    module->setAttr(kManifestAttr, StringAttr::get(&getContext(), buildManifest(module)));
   }
 };
 } // namespace

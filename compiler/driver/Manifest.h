@@ -13,9 +13,6 @@
 
 namespace hone {
 
-/// The module attribute that holds the manifest once the module has left the stage at which it can be built.
-inline constexpr llvm::StringLiteral manifestAttr = "hone.manifest";
-
 /// An input or output of @main.
 struct EntryValue {
   std::string name;

@@ -30,7 +30,7 @@ std::optional<Stage> hone::parseStage(StringRef name) {
 }
 
 std::optional<Stage> hone::stageOf(ModuleOp module) {
-  auto name = module->getAttrOfType<StringAttr>(stageAttr);
+  auto name = module->getAttrOfType<StringAttr>(kStageAttr);
   return name ? parseStage(name.getValue()) : std::nullopt;
 }
 
@@ -39,7 +39,7 @@ namespace {
 struct MarkStage : hone::impl::MarkStageBase<MarkStage> {
   using MarkStageBase::MarkStageBase;
 
-  void runOnOperation() override { getOperation()->setAttr(stageAttr, StringAttr::get(&getContext(), stage)); }
+  void runOnOperation() override { getOperation()->setAttr(kStageAttr, StringAttr::get(&getContext(), stage)); }
 };
 } // namespace
 

@@ -20,9 +20,6 @@ enum class Stage {
   Llvm     ///< one nested module of the LLVM dialect for each kernel, and one for the host program
 };
 
-/// The module attribute that holds the stage's name.
-inline constexpr llvm::StringLiteral stageAttr = "hone.stage";
-
 llvm::StringRef toString(Stage stage);
 std::optional<Stage> parseStage(llvm::StringRef name);
 /// The stage that `module` says it is at; none if it does not say, or says something unknown.

@@ -99,7 +99,7 @@ LogicalResult hone::nameEntry(ModuleOp module) {
   };
   for (auto [i, type] : llvm::enumerate(main.getArgumentTypes())) {
     DictionaryAttr attrs = main.getArgAttrDict(i);
-    bool isOutput = attrs && attrs.contains("hone.output"); // of a module whose memory is planned
+    bool isOutput = attrs && attrs.contains(kOutputAttr); // of a module whose memory is planned
     if (isa<MemRefType>(type) && i + 1 == main.getNumArguments())
       continue; // its arena
     FailureOr<StringAttr> found =

@@ -21,7 +21,7 @@ static llvm::Error padTo(WeightSink &sink, uint64_t offset) {
 static std::vector<std::pair<uint64_t, WeightOp>> placedWeights(ModuleOp module) {
   std::vector<std::pair<uint64_t, WeightOp>> placed;
   for (auto weight : module.getOps<WeightOp>())
-    if (auto offset = weight->getAttrOfType<IntegerAttr>("hone.offset"))
+    if (auto offset = weight->getAttrOfType<IntegerAttr>(kOffsetAttr))
       placed.emplace_back(offset.getInt(), weight);
   auto key = [](const std::pair<uint64_t, WeightOp> &each) {
     return std::pair(each.first, cast<RankedTensorType>(WeightOp(each.second).getType()).getNumElements() != 0);
@@ -31,7 +31,7 @@ static std::vector<std::pair<uint64_t, WeightOp>> placedWeights(ModuleOp module)
 }
 
 llvm::Expected<uint64_t> hone::weightBytesOf(ModuleOp module) {
-  auto bytes = module->getAttrOfType<IntegerAttr>("hone.weight_bytes");
+  auto bytes = module->getAttrOfType<IntegerAttr>(kWeightBytesAttr);
   if (!bytes || bytes.getInt() < 0)
     return llvm::createStringError("the module does not say how many bytes its weights take (hone.weight_bytes)");
   return bytes.getInt();

@@ -40,12 +40,12 @@ static LogicalResult placeWeights(ModuleOp module, func::FuncOp main) {
   Builder builder(module.getContext());
   WalkResult result = main.walk([&](UseWeightOp use) {
     auto weight = symbols.lookup<WeightOp>(use.getWeight());
-    if (weight->hasAttr("hone.offset"))
+    if (weight->hasAttr(kOffsetAttr))
       return WalkResult::advance();
     auto type = cast<RankedTensorType>(weight.getType());
     int64_t bytes = storageBytes(type, type.getNumElements());
     offset = llvm::alignTo(offset, bytes >= kLargeWeight ? kPage : kAlignment);
-    weight->setAttr("hone.offset", builder.getI64IntegerAttr(offset));
+    weight->setAttr(kOffsetAttr, builder.getI64IntegerAttr(offset));
     offset += bytes;
     if (double(offset) <= kMostBytes)
       return WalkResult::advance();
@@ -53,7 +53,7 @@ static LogicalResult placeWeights(ModuleOp module, func::FuncOp main) {
                             << " and the weights before it have more bytes than memory can address";
     return WalkResult::interrupt();
   });
-  module->setAttr("hone.weight_bytes", builder.getI64IntegerAttr(offset));
+  module->setAttr(kWeightBytesAttr, builder.getI64IntegerAttr(offset));
   return failure(result.wasInterrupted());
 }
 
@@ -312,7 +312,7 @@ LogicalResult Planner::run() {
   }
   for (auto [i, type] : llvm::enumerate(outputTypes)) {
     auto attrs = NamedAttrList(attrsOf(main.getResultAttrDict(i)));
-    attrs.set("hone.output", builder.getUnitAttr());
+    attrs.set(kOutputAttr, builder.getUnitAttr());
     argumentAttrs.push_back(attrs.getDictionary(builder.getContext()));
     Value memoryArgument = block.addArgument(type, outputs[i].getLoc());
     memory[outputs[i]] = memoryArgument;

@@ -69,6 +69,11 @@ inline constexpr llvm::StringLiteral kDimsAttr = "hone.dims";
 inline constexpr llvm::StringLiteral kSizesAttr = "hone.sizes";
 inline constexpr llvm::StringLiteral kTargetAttr = "hone.target";
 inline constexpr llvm::StringLiteral kModelAttr = "hone.model";
+inline constexpr llvm::StringLiteral kStageAttr = "hone.stage";
+inline constexpr llvm::StringLiteral kManifestAttr = "hone.manifest";
+inline constexpr llvm::StringLiteral kOffsetAttr = "hone.offset";
+inline constexpr llvm::StringLiteral kOutputAttr = "hone.output";
+inline constexpr llvm::StringLiteral kWeightBytesAttr = "hone.weight_bytes";
 
 /// The rank of a ranked tensor value.
 inline int64_t rankOf(mlir::Value tensor) { return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getRank(); }

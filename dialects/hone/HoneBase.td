@@ -17,7 +17,8 @@ def Hone_Dialect : Dialect {
   let summary = "Tensor programs of whole models";
   let description = [{
     One dialect for a model's way from import to kernels. Values are ranked tensors; dims may be dynamic and empty everywhere.
-    Element types: f32, f64, i1 (ONNX bool), signless i8-i64 for signed and ui8-ui64 for unsigned integers.
+    Element types: f32, f64, i1 (ONNX bool), signless i8-i64 for signed and ui8-ui64 for unsigned integers. f16, bf16, i4 and
+    ui4 are stored, moved, converted and multiplied; no op computes in them.
     Large constants are symbols (`hone.weight`), never attributes.
 
     These discardable attributes carry facts for users and between passes; none has to be written by hand:
@@ -32,6 +33,8 @@ def Hone_Dialect : Dialect {
     | `hone.stage` | the module | string: the stage of the compile that it has reached (import, hone, kernels, plan, llvm); without it `import` |
     | `hone.manifest` | the module, from stage llvm on | string: the manifest, as JSON |
     | `hone.offset` | `hone.weight`, from stage plan on | i64: its place in the library's weights, in bytes |
+    | `hone.weight_bytes` | the module, from stage plan on | i64: bytes of all weights in the library |
+    | `hone.output` | arguments of `@main`, from stage plan on | unit: the argument is memory for a result |
 
     A whole module, written by hand:
     ```mlir

@@ -130,6 +130,9 @@ FailureOr<RankedTensorType> SliceAttr::inferType(ArrayRef<RankedTensorType> sour
     return emitError() << "wants one start, size and step for each dim of " << source, failure();
   for (size_t i = 0; i < rank; ++i) {
     int64_t dim = source.getDimSize(i), start = getStarts()[i], size = getSizes()[i], last = 0;
+    // One element over and over has no place in a weight: a step of 0 would make much of nothing.
+    if (getSteps()[i] == 0 && size > 1)
+      return emitError() << "has step 0 along dim " << i << "; give a step of 1 or more, or below 0", failure();
     bool fits = size >= 0 && !llvm::MulOverflow(std::max<int64_t>(size - 1, 0), getSteps()[i], last) &&
                 !llvm::AddOverflow(last, start, last);
     if (size > 0)

@@ -32,7 +32,9 @@ LogicalResult WeightOp::verify() {
   if (!bytes)
     return emitOpError("has more elements than a file can hold: ") << type;
   if (auto file = dyn_cast<FileAttr>(getSource())) {
-    if (file.getOffset() < 0 || file.getLength() != *bytes)
+    if (file.getOffset() < 0)
+      return emitOpError("begins at byte ") << file.getOffset() << " of its file; offsets are 0 or more";
+    if (file.getLength() != *bytes)
       return emitOpError("has ") << file.getLength() << " bytes, but its type needs " << *bytes;
     return success();
   }

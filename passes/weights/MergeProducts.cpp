@@ -22,11 +22,39 @@ static RankedTensorType withDim(RankedTensorType type, int64_t dim, int64_t size
 }
 
 namespace {
+/// The weights of a module: who reads them is counted once for all.
+class Weights {
+public:
+  Weights(ModuleOp module, const llvm::DenseMap<Operation *, unsigned> &depths) : symbols(module), depths(depths) {
+    module.walk([&](Operation *op) {
+      if (auto use = dyn_cast<UseWeightOp>(op))
+        ++readers[use.getWeightAttr()];
+      if (auto weight = dyn_cast<WeightOp>(op))
+        if (auto recipe = dyn_cast<WeightRecipeAttrInterface>(weight.getSource()))
+          for (FlatSymbolRefAttr source : recipe.getSourceNames())
+            ++readers[source];
+    });
+  }
+
+  /// Whether one op alone reads the weight, and two more recipes can follow its own.
+  bool canJoin(UseWeightOp use) {
+    return use->hasOneUse() && readers.lookup(use.getWeightAttr()) == 1 &&
+           depths.lookup(symbols.lookup(use.getWeight())) + 2 <= kMaxRecipeDepth;
+  }
+  /// The weight that holds what is joined: one that is there, or one of a constant.
+  WeightOp weightOf(Value tensor);
+  WeightOp make(Location loc, const Twine &name, RankedTensorType type, Attribute source, WeightOp behind = {});
+
+private:
+  SymbolTable symbols;
+  const llvm::DenseMap<Operation *, unsigned> &depths;
+  llvm::DenseMap<Attribute, unsigned> readers;
+};
+
 /// Products that are merged, and what follows each of them in the same way.
 class Products {
 public:
-  Products(ArrayRef<MatmulOp> products, SymbolTable &symbols, const llvm::DenseMap<Operation *, unsigned> &depths)
-      : products(products), symbols(symbols), depths(depths) {}
+  Products(ArrayRef<MatmulOp> products, Weights &weights) : products(products), weights(weights) {}
 
   /// Finds what follows; false if the products do not end in heads that one attention reads, or their weights serve
   /// others, too: what reads parts of a product as they lie is attention alone.
@@ -44,11 +72,9 @@ private:
   bool followHeads(ArrayRef<Value> values);
   bool canJoin(ArrayRef<Value> tensors);
   Value join(OpBuilder &builder, ArrayRef<Value> tensors, int64_t axis);
-  WeightOp weightOf(Value tensor);
 
   ArrayRef<MatmulOp> products;
-  SymbolTable &symbols;
-  const llvm::DenseMap<Operation *, unsigned> &depths;
+  Weights &weights;
   std::vector<Step> steps;
   SmallVector<ReshapeOp> heads;
   Operation *reader = nullptr;
@@ -74,21 +100,17 @@ bool Products::canJoin(ArrayRef<Value> tensors) {
       return true;
     // What others read, too, would be stored twice.
     auto use = tensor.getDefiningOp<UseWeightOp>();
-    if (!use || !use->hasOneUse())
-      return false;
-    auto weight = symbols.lookup<WeightOp>(use.getWeight());
-    auto uses = SymbolTable::getSymbolUses(weight, weight->getParentOp());
-    return uses && llvm::hasSingleElement(*uses) && depths.lookup(weight) + 2 <= kMaxRecipeDepth;
+    return use && weights.canJoin(use);
   });
 }
 
 bool Products::follow() {
-  SmallVector<Value> weights, values;
+  SmallVector<Value> factors, values;
   for (MatmulOp product : products) {
-    weights.push_back(product.getRhs());
+    factors.push_back(product.getRhs());
     values.push_back(product.getOutput());
   }
-  if (!canJoin(weights))
+  if (!canJoin(factors))
     return false;
   while (followStep(values)) {
   }
@@ -142,14 +164,20 @@ bool Products::followHeads(ArrayRef<Value> values) {
   return true;
 }
 
-WeightOp Products::weightOf(Value tensor) {
+WeightOp Weights::make(Location loc, const Twine &name, RankedTensorType type, Attribute source, WeightOp behind) {
+  OpBuilder builder(symbols.getOp()->getRegion(0));
+  if (behind)
+    builder.setInsertionPointAfter(behind);
+  auto weight = WeightOp::create(builder, loc, name.str(), type, source);
+  symbols.insert(weight);
+  return weight;
+}
+
+WeightOp Weights::weightOf(Value tensor) {
   if (auto use = tensor.getDefiningOp<UseWeightOp>())
     return symbols.lookup<WeightOp>(use.getWeight());
   auto constant = tensor.getDefiningOp<ConstantOp>();
-  OpBuilder builder(symbols.getOp()->getRegion(0));
-  auto weight = WeightOp::create(builder, tensor.getLoc(), "constant", typeOf(tensor), Attribute(constant.getValue()));
-  symbols.insert(weight);
-  return weight;
+  return make(tensor.getLoc(), "constant", typeOf(tensor), Attribute(constant.getValue()));
 }
 
 /// Weights and constants one after the other along `axis`.
@@ -159,18 +187,15 @@ Value Products::join(OpBuilder &builder, ArrayRef<Value> tensors, int64_t axis) 
   int64_t size = 0;
   WeightOp last;
   for (Value tensor : tensors) {
-    last = weightOf(tensor);
+    last = weights.weightOf(tensor);
     sources.push_back(FlatSymbolRefAttr::get(last));
     locations.push_back(tensor.getLoc());
     size += typeOf(tensor).getDimSize(axis);
   }
   RankedTensorType type = withDim(typeOf(tensors[0]), axis, size);
   Location loc = builder.getFusedLoc(locations);
-  OpBuilder top(symbols.getOp()->getRegion(0));
-  top.setInsertionPointAfter(last);
-  auto weight = WeightOp::create(top, loc, (sources[0].getValue() + "_joined").str(), type,
-                                 ConcatAttr::get(builder.getContext(), sources, axis));
-  symbols.insert(weight);
+  WeightOp weight = weights.make(loc, sources[0].getValue() + "_joined", type,
+                                 ConcatAttr::get(builder.getContext(), sources, axis), last);
   return UseWeightOp::create(builder, loc, type, weight.getSymName());
 }
 
@@ -183,11 +208,11 @@ template <typename Range> static Location locationOf(OpBuilder &builder, Range &
 
 void Products::merge() {
   OpBuilder builder(reader);
-  SmallVector<Value> weights;
+  SmallVector<Value> factors;
   for (MatmulOp product : products)
-    weights.push_back(product.getRhs());
+    factors.push_back(product.getRhs());
   MatmulOp first = products.front();
-  Value joined = join(builder, weights, first.getTransposeRhs() ? 0 : 1);
+  Value joined = join(builder, factors, first.getTransposeRhs() ? 0 : 1);
   int64_t columns = typeOf(joined).getDimSize(first.getTransposeRhs() ? 0 : 1);
   RankedTensorType type = withDim(typeOf(first.getOutput()), rankOf(first.getOutput()) - 1, columns);
   Value value =
@@ -227,13 +252,13 @@ struct MergeProducts : hone::impl::MergeProductsBase<MergeProducts> {
     FailureOr<llvm::DenseMap<Operation *, unsigned>> depths = checkRecipes(getOperation());
     if (failed(depths))
       return signalPassFailure();
-    SymbolTable symbols(getOperation());
+    Weights weights(getOperation(), *depths);
     for (auto function : getOperation().getOps<func::FuncOp>())
       for (Block &block : function.getBody())
-        merge(block, symbols, *depths);
+        merge(block, weights);
   }
 
-  static void merge(Block &block, SymbolTable &symbols, const llvm::DenseMap<Operation *, unsigned> &depths) {
+  static void merge(Block &block, Weights &weights) {
     // Products that read one tensor, and whose ends one attention reads.
     llvm::MapVector<std::pair<Operation *, Value>, SmallVector<MatmulOp>> groups;
     for (auto product : block.getOps<MatmulOp>())
@@ -249,7 +274,7 @@ struct MergeProducts : hone::impl::MergeProductsBase<MergeProducts> {
       };
       if (group.size() < 2 || !llvm::all_of(group, isLike))
         continue;
-      Products products(group, symbols, depths);
+      Products products(group, weights);
       if (products.follow())
         products.merge();
     }

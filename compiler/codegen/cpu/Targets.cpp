@@ -158,7 +158,8 @@ llvm::Expected<CpuTarget> hone::lookupTarget(StringRef name) {
     return unknown("");
   CpuTarget target = targetOf(*level);
   for (StringRef part : llvm::drop_begin(parts)) {
-    part.consume_back(","); // as LLVM joins features
+    if (part.data() != parts.back().data())
+      part.consume_back(","); // as LLVM joins features
     const auto *feature = llvm::find_if(features, [&](const Feature &feature) { return feature.name == part; });
     if (feature == std::end(features))
       return unknown(": it has no feature '" + part + "'");

@@ -32,7 +32,7 @@ namespace {
 /// How many of the arguments of a planned @main are inputs: outputs follow, and the arena is the last.
 int64_t countInputs(func::FuncOp main) {
   int64_t count = 0, last = int64_t(main.getNumArguments()) - 1;
-  while (count < last && !main.getArgAttr(count, "hone.output"))
+  while (count < last && !main.getArgAttr(count, kOutputAttr))
     ++count;
   return count;
 }
@@ -245,7 +245,7 @@ Value ProgramLowering::addressOf(Value buffer) {
     return at(arena, mapping.lookup(view.getByteShift()));
   if (auto use = buffer.getDefiningOp<UseWeightOp>()) {
     auto weight = symbols.lookup<WeightOp>(use.getWeight());
-    return at(weights, number(i64, weight->getAttrOfType<IntegerAttr>("hone.offset").getInt()));
+    return at(weights, number(i64, weight->getAttrOfType<IntegerAttr>(kOffsetAttr).getInt()));
   }
   int64_t argument = cast<BlockArgument>(buffer).getArgNumber();
   return isInput(argument) ? ofInput(offsetof(hone_frame, inputs), argument)
@@ -319,7 +319,7 @@ LogicalResult checkIsPlanned(ModuleOp module, func::FuncOp main) {
         "wants one block, and memory as arguments: hone-plan-memory comes before hone-lower-program");
   int64_t sizes = 2; // of arena and scratch, then the outputs' dims
   for (int64_t i = inputs; i + 1 < arguments; ++i) {
-    if (!main.getArgAttr(i, "hone.output"))
+    if (!main.getArgAttr(i, kOutputAttr))
       return main.emitOpError("wants inputs, then outputs (hone.output), then the arena as arguments");
     sizes += cast<MemRefType>(main.getArgumentTypes()[i]).getRank();
   }
@@ -335,7 +335,7 @@ LogicalResult checkIsPlanned(ModuleOp module, func::FuncOp main) {
   for (Operation &op : main.getBody().front()) {
     if (auto use = dyn_cast<UseWeightOp>(op)) {
       auto weight = symbols.lookup<WeightOp>(use.getWeight());
-      if (!weight->getAttrOfType<IntegerAttr>("hone.offset"))
+      if (!weight->getAttrOfType<IntegerAttr>(kOffsetAttr))
         return weight.emitOpError("has no hone.offset, its place among the weights, which hone-plan-memory gives it");
     } else if (auto dim = dyn_cast<memref::DimOp>(op)) { // upstream's verifier takes any index
       auto index = dim.getConstantIndex();
@@ -370,7 +370,7 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     auto main = module.lookupSymbol<func::FuncOp>("main");
-    auto weightBytes = module->getAttrOfType<IntegerAttr>("hone.weight_bytes");
+    auto weightBytes = module->getAttrOfType<IntegerAttr>(kWeightBytesAttr);
     if (!main || !weightBytes) {
       module.emitError("wants a planned function @main (hone-plan-memory)");
       return signalPassFailure();
@@ -406,7 +406,7 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
     lowering.declareRuntime();
     lowering.write("plan", /*isPlan=*/true);
     lowering.write("run", /*isPlan=*/false);
-    auto manifest = module->getAttrOfType<StringAttr>("hone.manifest");
+    auto manifest = module->getAttrOfType<StringAttr>(kManifestAttr);
     data.addProgram(main, symbolPrefix(module), name, manifest ? manifest.getValue() : "{}", weightBytes.getInt(),
                     features);
     main.erase();

@@ -109,7 +109,7 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
   for (BlockArgument argument : main.getArguments().drop_back()) {
     DictionaryAttr attrs = main.getArgAttrDict(argument.getArgNumber());
     attrs = attrs ? attrs : top.getDictionaryAttr({});
-    bool isOutput = attrs.contains("hone.output");
+    bool isOutput = attrs.contains(kOutputAttr);
     (isOutput ? outputAttrs : inputAttrs).push_back(attrs);
     (isOutput ? outputs : inputs).push_back(argument);
   }
