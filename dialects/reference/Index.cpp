@@ -101,7 +101,9 @@ static llvm::Expected<Results> oneHot(const Call &call, int64_t axis) {
     int64_t position = positionOf(source, indices.dims);
     int64_t index =
         isa<FloatType>(indices.element) ? truncateTo<int64_t>(indices.number(position)) : indices.integer(position);
-    return int64_t(wrapIndex(index, depth) == at[axis]);
+    // What only an unsigned type holds is beyond any depth.
+    bool isBeyond = indices.element.isUnsignedInteger() && index < 0;
+    return int64_t(!isBeyond && wrapIndex(index, depth) == at[axis]);
   });
 }
 

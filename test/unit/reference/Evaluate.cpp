@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "test/unit/reference/Evaluate.h"
+#include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Parser/Parser.h"
 
@@ -9,6 +10,12 @@ using namespace hone;
 
 ReferenceTest::ReferenceTest() : context(MLIRContext::Threading::DISABLED) {
   context.loadDialect<HoneDialect, arith::ArithDialect, func::FuncDialect>();
+}
+
+HostTensor ReferenceTest::stored(StringRef element, std::vector<int> elements) {
+  HostTensor result(parseType(element, &context), {int64_t(elements.size())});
+  visitType(result.element, [&](auto zero) { llvm::copy(elements, result.as<decltype(zero)>().begin()); });
+  return result;
 }
 
 llvm::Expected<std::vector<HostTensor>> ReferenceTest::evaluateText(StringRef op, ArrayRef<HostTensor> inputs) {

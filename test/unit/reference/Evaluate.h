@@ -30,6 +30,9 @@ protected:
     return tensor<T>({int64_t(elements.size())}, elements);
   }
 
+  /// Elements of f16 and bf16 by their bits, 4-bit integers by their values.
+  HostTensor stored(llvm::StringRef element, std::vector<int> elements);
+
   /// The results of an op: `hone.add %0, %1 : …`. Operands are %0, %1, … of `inputs`; %m2, %m1, %c0 … %c9 are the
   /// index constants -2 to 9.
   llvm::Expected<std::vector<HostTensor>> evaluateText(llvm::StringRef op, llvm::ArrayRef<HostTensor> inputs);

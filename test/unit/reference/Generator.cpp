@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "test/unit/reference/Generator.h"
+#include "dialects/reference/Families.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <numeric>
@@ -25,11 +26,27 @@ Type Generator::someType() {
     return floatType();
   if (oneIn(4))
     return builder.getI1Type();
+  if (oneIn(3))
+    return storedType();
   unsigned width = choose({8u, 16u, 32u, 64u, 64u});
   return IntegerType::get(builder.getContext(), width, oneIn(3) ? IntegerType::Unsigned : IntegerType::Signless);
 }
 
+Type Generator::storedType() {
+  MLIRContext *context = builder.getContext();
+  return choose<Type>({builder.getF16Type(), builder.getBF16Type(), builder.getIntegerType(4),
+                       IntegerType::get(context, 4, IntegerType::Unsigned)});
+}
+
 HostTensor Generator::randomTensor(Type element, Dims dims, double least, double greatest) {
+  if (!isComputed(element)) {
+    // Nibbles wrap: all of their numbers come up.
+    HostTensor wide = randomTensor(builder.getF64Type(), dims, 4 * least, 4 * greatest);
+    if (oneIn(6)) // where f16 ends
+      for (double &x : wide.as<double>())
+        x = choose({x, 65504.0, 65519.9, 65520.0, -6e-5, 6e-8, 3e-8, 2.9e-8});
+    return castTo(element, wide);
+  }
   HostTensor tensor(element, dims);
   bool isSpecial = oneIn(6), isWhole = oneIn(4);
   std::uniform_real_distribution<double> uniform(least, greatest);
@@ -40,7 +57,8 @@ HostTensor Generator::randomTensor(Type element, Dims dims, double least, double
       if constexpr (std::is_floating_point_v<T>) {
         x = T(isWhole ? std::floor(number) : number);
         if (isSpecial && oneIn(5))
-          x = choose<T>({T(0), T(-0.0), T(INFINITY), T(-INFINITY), T(NAN), T(1000), T(-1e-30)});
+          x = choose<T>({T(0), T(-0.0), T(INFINITY), T(-INFINITY), T(NAN), T(1000), T(-1e-30), T(1.00048828126),
+                         T(1.00390625001)});
       } else if constexpr (std::is_same_v<T, bool>) {
         x = oneIn(2);
       } else {
@@ -136,8 +154,16 @@ Generator::Known Generator::pickAny(int64_t leastRank) {
   return pick([&](const HostTensor &t) { return t.rank() >= leastRank && t.rank() <= 5; },
               [&] { return source(someType(), someDims(leastRank, 4)); });
 }
+Generator::Known Generator::pickComputed(int64_t leastRank) {
+  return pick([&](const HostTensor &t) { return t.rank() >= leastRank && isComputed(t.element); },
+              [&] { return source(floatType(), someDims(leastRank, 4)); });
+}
+Generator::Known Generator::pickNumber(int64_t leastRank) {
+  return pick([&](const HostTensor &t) { return t.rank() >= leastRank && isNumber(t.element); },
+              [&] { return source(floatType(), someDims(leastRank, 4)); });
+}
 Generator::Known Generator::pickFloat(int64_t leastRank) {
-  return pick([&](const HostTensor &t) { return t.rank() >= leastRank && isa<FloatType>(t.element); },
+  return pick([&](const HostTensor &t) { return t.rank() >= leastRank && isa<Float32Type, Float64Type>(t.element); },
               [&] { return source(floatType(), someDims(leastRank, 4)); });
 }
 Generator::Known Generator::pickFit(Type element, Dims dims) {
@@ -189,7 +215,7 @@ template <typename Op, typename... Args> void Generator::add(Type element, int64
 }
 
 void Generator::addUnary() {
-  Known x = pickAny();
+  Known x = pickComputed();
   Type element = x.tensor.element;
   int64_t rank = x.tensor.rank();
   if (element.isInteger(1))
@@ -248,12 +274,11 @@ void Generator::addUnaryFloat() {
 
 void Generator::addCast() {
   Known x = pickAny();
-  add<CastOp>(someType(), x.tensor.rank(), x.value);
+  add<CastOp>(oneIn(3) ? storedType() : someType(), x.tensor.rank(), x.value);
 }
 
 void Generator::addBinary() {
-  Known x = pick([](const HostTensor &t) { return !t.element.isInteger(1); },
-                 [&] { return source(floatType(), someDims(0, 4)); });
+  Known x = pickNumber();
   Type element = x.tensor.element;
   Known y = pickFit(element, narrower(x.tensor.dims));
   if (oneIn(2))
@@ -274,8 +299,7 @@ void Generator::addBinary() {
 }
 
 void Generator::addDivision() {
-  Known x = pick([](const HostTensor &t) { return !t.element.isInteger(1); },
-                 [&] { return source(floatType(), someDims(0, 4)); });
+  Known x = pickNumber();
   Type element = x.tensor.element;
   HostTensor divisor = randomTensor(element, narrower(x.tensor.dims), -4, 5);
   visitType(element, [&](auto zero) {
@@ -293,7 +317,7 @@ void Generator::addDivision() {
 
 void Generator::addPower() {
   if (oneIn(3)) {
-    Known x = pick([](const HostTensor &t) { return isa<IntegerType>(t.element) && !t.element.isInteger(1); },
+    Known x = pick([](const HostTensor &t) { return isa<IntegerType>(t.element) && isNumber(t.element); },
                    [&] { return source(builder.getI64Type(), someDims(0, 3)); });
     Known y = source(randomTensor(builder.getI64Type(), narrower(x.tensor.dims), -2, 7));
     return add<PowOp>(x.tensor.element, x.tensor.rank(), x.value, y.value);
@@ -321,7 +345,7 @@ void Generator::addLogic() {
 }
 
 void Generator::addComparison() {
-  Known x = pickAny();
+  Known x = pickComputed();
   Known y = pickFit(x.tensor.element, narrower(x.tensor.dims));
   int64_t rank = x.tensor.rank();
   switch (x.tensor.element.isInteger(1) ? 0 : below(3)) {
@@ -356,7 +380,7 @@ void Generator::addWidening() {
     wide = x.tensor.dims;
   Type element = x.tensor.element;
   Known c = splat(element, oneIn(2) ? wide : narrower(wide));
-  if (oneIn(4)) {
+  if (!isComputed(element) || oneIn(4)) {
     Known condition = splat(builder.getI1Type(), narrower(wide));
     int64_t rank = std::max({x.tensor.rank(), c.tensor.rank(), condition.tensor.rank()});
     return add<SelectOp>(element, rank, condition.value, x.value, c.value);
@@ -374,8 +398,7 @@ void Generator::addWidening() {
 }
 
 void Generator::addReduce() {
-  Known x = pick([](const HostTensor &t) { return !t.element.isInteger(1); },
-                 [&] { return source(floatType(), someDims(0, 4)); });
+  Known x = pickNumber();
   SmallVector<int64_t> axes;
   for (int64_t i = 0; i < x.tensor.rank(); ++i)
     if (oneIn(2))
@@ -386,7 +409,7 @@ void Generator::addReduce() {
 }
 
 void Generator::addArgReduce() {
-  Known x = pick([](const HostTensor &t) { return t.rank() && t.count() && !t.element.isInteger(1); },
+  Known x = pick([](const HostTensor &t) { return t.rank() && t.count() && isNumber(t.element); },
                  [&] { return source(floatType(), {1 + below(9), 1 + below(9)}); });
   bool keepdims = oneIn(2);
   add<ArgReduceOp>(builder.getI64Type(), x.tensor.rank() - !keepdims, choose({ReduceKind::Max, ReduceKind::Min}),
@@ -394,14 +417,12 @@ void Generator::addArgReduce() {
 }
 
 void Generator::addCumSum() {
-  Known x = pick([](const HostTensor &t) { return t.rank() && !t.element.isInteger(1); },
-                 [&] { return source(floatType(), someDims(1, 4)); });
+  Known x = pickNumber(1);
   add<CumSumOp>(x.tensor.element, x.tensor.rank(), x.value, below(x.tensor.rank()), oneIn(2), oneIn(2));
 }
 
 void Generator::addTopK() {
-  Known x = pick([](const HostTensor &t) { return t.rank() && !t.element.isInteger(1); },
-                 [&] { return source(floatType(), someDims(1, 4)); });
+  Known x = pickNumber(1);
   int64_t axis = below(x.tensor.rank()), k = below(x.tensor.dims[axis] + 1);
   SmallVector<int64_t> dims(x.tensor.rank(), ShapedType::kDynamic);
   auto op = TopKOp::create(builder, loc, RankedTensorType::get(dims, x.tensor.element),
@@ -426,6 +447,16 @@ void Generator::addNorm() {
   add<LayerNormOp>(x.tensor.element, x.tensor.rank(), x.value, scale.value, bias, axis, epsilon);
 }
 
+/// A type that products of such factors can have, or none.
+Type Generator::productType(Type left, Type right) {
+  SmallVector<Type> types{builder.getF32Type(), builder.getF64Type()};
+  for (unsigned width : {8, 16, 32, 64})
+    for (auto sign : {IntegerType::Signless, IntegerType::Unsigned})
+      types.push_back(IntegerType::get(builder.getContext(), width, sign));
+  llvm::erase_if(types, [&](Type type) { return !isWidening(left, type) || !isWidening(right, type); });
+  return types.empty() ? Type() : oneIn(2) ? types.front() : types[below(types.size())];
+}
+
 void Generator::addMatmul() {
   Known x = pick([](const HostTensor &t) { return t.rank() >= 2 && !t.element.isInteger(1); },
                  [&] { return source(oneIn(4) ? Type(builder.getI32Type()) : floatType(), someDims(2, 4)); });
@@ -434,8 +465,14 @@ void Generator::addMatmul() {
   bool transposed = oneIn(3);
   dims.push_back(transposed ? n : x.tensor.dims.back());
   dims.push_back(transposed ? x.tensor.dims.back() : n);
-  Known y = pickFit(x.tensor.element, dims);
-  add<MatmulOp>(x.tensor.element, x.tensor.rank(), x.value, y.value, transposed);
+  Type factor = oneIn(2) ? someType() : x.tensor.element;
+  Type element = productType(x.tensor.element, factor);
+  if (!element) {
+    factor = x.tensor.element;
+    element = productType(factor, factor);
+  }
+  Known y = pickFit(factor, dims);
+  add<MatmulOp>(element, x.tensor.rank(), x.value, y.value, transposed);
 }
 
 void Generator::addAttention() {
@@ -597,9 +634,9 @@ void Generator::addGatherND() {
 }
 
 void Generator::addOneHot() {
-  Known x = pick(
-      [](const HostTensor &t) { return isa<IntegerType>(t.element) && !t.element.isInteger(1) && t.count() < 500; },
-      [&] { return source(builder.getI64Type(), {1 + below(9)}); });
+  Known x =
+      pick([](const HostTensor &t) { return isa<IntegerType>(t.element) && isNumber(t.element) && t.count() < 500; },
+           [&] { return source(builder.getI64Type(), {1 + below(9)}); });
   Known pair = source(someType(), {2});
   add<OneHotOp>(pair.tensor.element, x.tensor.rank() + 1, x.value, index(1 + below(6)), pair.value,
                 below(x.tensor.rank() + 1));
@@ -617,9 +654,13 @@ void Generator::addTrilu() {
                index(oneIn(8) ? (oneIn(2) ? INT64_MAX : INT64_MIN) : below(7) - 3), oneIn(2));
 }
 
+StringRef Generator::reduction(Type element) {
+  return isNumber(element) ? choose<StringRef>({"none", "add", "mul", "max", "min"}) : "none";
+}
+
 void Generator::addScatterElements() {
-  Known x = pick([](const HostTensor &t) { return t.rank() && t.count() && !t.element.isInteger(1); },
-                 [&] { return source(floatType(), {1 + below(5), 1 + below(9)}); });
+  Known x = pick([](const HostTensor &t) { return t.rank() && t.count(); },
+                 [&] { return source(oneIn(3) ? someType() : floatType(), {1 + below(5), 1 + below(9)}); });
   int64_t axis = below(x.tensor.rank()), dim = x.tensor.dims[axis];
   hone::Dims dims = x.tensor.dims;
   dims[axis] = 1 + below(4);
@@ -628,12 +669,12 @@ void Generator::addScatterElements() {
     number = below(2 * dim) - dim;
   Known positions = source(std::move(where)), updates = pickFit(x.tensor.element, dims);
   add<ScatterElementsOp>(x.tensor.element, x.tensor.rank(), x.value, positions.value, updates.value, axis,
-                         choose<StringRef>({"none", "add", "mul", "max", "min"}));
+                         reduction(x.tensor.element));
 }
 
 void Generator::addScatterND() {
-  Known x = pick([](const HostTensor &t) { return t.rank() && t.count() && !t.element.isInteger(1); },
-                 [&] { return source(floatType(), {1 + below(5), 1 + below(9)}); });
+  Known x = pick([](const HostTensor &t) { return t.rank() && t.count(); },
+                 [&] { return source(oneIn(3) ? someType() : floatType(), {1 + below(5), 1 + below(9)}); });
   int64_t depth = 1 + below(x.tensor.rank()), count = below(5);
   HostTensor where(builder.getI64Type(), {count, depth});
   for (auto [i, number] : llvm::enumerate(where.as<int64_t>())) {
@@ -647,7 +688,7 @@ void Generator::addScatterND() {
   llvm::append_range(dims, Dims(x.tensor.dims).drop_front(depth));
   Known updates = pickFit(x.tensor.element, dims);
   add<ScatterNDOp>(x.tensor.element, x.tensor.rank(), x.value, tuples.value, updates.value,
-                   choose<StringRef>({"none", "add", "mul", "max", "min"}));
+                   reduction(x.tensor.element));
 }
 
 //===-- Programs ------------------------------------------------------------------------------------------------===//

@@ -38,6 +38,9 @@ private:
   int64_t size() { return sizes[below(sizes.size())]; }
   hone::Dims someDims(int64_t least, int64_t most);
   mlir::Type someType();
+  static bool isNumber(mlir::Type element) { return isComputed(element) && !element.isInteger(1); }
+  /// One that ops do not compute in.
+  mlir::Type storedType();
   mlir::Type floatType() { return oneIn(4) ? mlir::Type(builder.getF64Type()) : builder.getF32Type(); }
 
   // Values from nowhere: an argument, a constant or a weight. Numbers lie in [least, greatest).
@@ -53,11 +56,15 @@ private:
   using Fits = llvm::function_ref<bool(const HostTensor &)>;
   Known pick(Fits fits, llvm::function_ref<Known()> otherwise);
   Known pickAny(int64_t leastRank = 0);
+  Known pickComputed(int64_t leastRank = 0);
+  Known pickNumber(int64_t leastRank = 0);
   Known pickFloat(int64_t leastRank = 0);
   Known pickFit(mlir::Type element, Dims dims);
 
   mlir::Value index(int64_t value);
   llvm::SmallVector<mlir::Value> indices(llvm::ArrayRef<int64_t> values);
+  mlir::Type productType(mlir::Type left, mlir::Type right);
+  llvm::StringRef reduction(mlir::Type element);
   /// Adds an op and evaluates it.
   template <typename Op, typename... Args> void add(mlir::Type element, int64_t rank, Args &&...args);
   void evaluated(mlir::Operation *op);

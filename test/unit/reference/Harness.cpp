@@ -8,6 +8,7 @@
 #include "compiler/emit/Library.h"
 #include "dialects/hone/Hone.h"
 #include "mlir/IR/MLIRContext.h"
+#include "test/unit/reference/Elements.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include <cstring>
@@ -80,8 +81,26 @@ llvm::Expected<CompiledModule> CompiledModule::compile(ModuleOp original, String
 static hone_dtype typeOf(Type element) {
   if (element.isInteger(1))
     return hone_dtype_make(HONE_CODE_BOOL, 8);
-  int code = isa<FloatType>(element) ? HONE_CODE_FLOAT : element.isUnsignedInteger() ? HONE_CODE_UINT : HONE_CODE_INT;
+  int code = element.isBF16()              ? HONE_CODE_BFLOAT
+             : isa<FloatType>(element)     ? HONE_CODE_FLOAT
+             : element.isUnsignedInteger() ? HONE_CODE_UINT
+                                           : HONE_CODE_INT;
   return hone_dtype_make(code, element.getIntOrFloatBitWidth());
+}
+
+static HostTensor tensorOfStored(Type element, ArrayRef<int64_t> dims, const char *stored) {
+  HostTensor tensor(element, dims);
+  if (tensor.bytes.empty())
+    return tensor;
+  if (!isNibble(element)) {
+    std::memcpy(tensor.bytes.data(), stored, tensor.bytes.size());
+    return tensor;
+  }
+  for (auto [i, value] : llvm::enumerate(tensor.bytes)) {
+    int low = stored[i / 2] >> (i % 2 * 4) & 15;
+    value = char(element.isUnsignedInteger() || low < 8 ? low : low - 16);
+  }
+  return tensor;
 }
 
 llvm::Expected<std::vector<HostTensor>> CompiledModule::run(ArrayRef<HostTensor> inputs, TypeRange outputs) {
@@ -91,10 +110,11 @@ llvm::Expected<std::vector<HostTensor>> CompiledModule::run(ArrayRef<HostTensor>
   hone_session *session = nullptr;
   if (hone_session_create(library.get(), &options, &session, &error))
     return llvm::createStringError(StringRef(error.message));
+  SmallVector<std::string> stored = llvm::map_to_vector(inputs, storedBytes);
   std::vector<hone_tensor> given;
-  for (const HostTensor &input : inputs)
-    given.push_back(hone_tensor_make(const_cast<char *>(input.bytes.data()), typeOf(input.element), input.rank(),
-                                     const_cast<int64_t *>(input.dims.data())));
+  for (auto [input, bytes] : llvm::zip_equal(inputs, stored))
+    given.push_back(
+        hone_tensor_make(bytes.data(), typeOf(input.element), input.rank(), const_cast<int64_t *>(input.dims.data())));
   std::vector<hone_output> got(outputs.size());
   std::memset(got.data(), 0, got.size() * sizeof(hone_output));
   std::vector<HostTensor> results;
@@ -102,10 +122,8 @@ llvm::Expected<std::vector<HostTensor>> CompiledModule::run(ArrayRef<HostTensor>
   if (status == HONE_OK)
     for (auto [output, type] : llvm::zip_equal(got, outputs)) {
       const hone_tensor &tensor = output.tensor;
-      results.emplace_back(getElementTypeOrSelf(type), ArrayRef<int64_t>(tensor.shape, tensor.ndim));
-      if (!results.back().bytes.empty())
-        std::memcpy(results.back().bytes.data(), static_cast<char *>(tensor.data) + tensor.byte_offset,
-                    results.back().bytes.size());
+      results.push_back(tensorOfStored(getElementTypeOrSelf(type), ArrayRef<int64_t>(tensor.shape, tensor.ndim),
+                                       static_cast<char *>(tensor.data) + tensor.byte_offset));
     }
   hone_session_destroy(session);
   if (status != HONE_OK)

@@ -154,6 +154,38 @@ TEST_F(Elementwise, Casts) {
               vector<float>({1, 0}));
 }
 
+TEST_F(Elementwise, CastsToStoredTypes) {
+  auto cast = [&](const HostTensor &x, const std::string &type) {
+    std::string dims = "tensor<" + std::to_string(x.count()) + "x", from;
+    llvm::raw_string_ostream(from) << x.element;
+    return run("hone.cast %0 : " + dims + from + "> -> " + dims + type + ">", {x});
+  };
+  // The last f16 and what is nearer to infinity; the least one, half of which is a tie, and more than half of it.
+  expectEqual(cast(vector<float>({65519.99f, 65520, 0x1p-24f, 0x1p-25f, 0x1.000002p-25f, -0.0f, nan, -inf}), "f16"),
+              stored("f16", {0x7bff, 0x7c00, 1, 0, 1, 0x8000, 0x7e00, 0xfc00}));
+  expectEqual(cast(vector<float>({0x1.01p0f, 0x1.03p0f, 0x1.010002p0f, 0x1.fep127f, 0x1.ffp127f}), "bf16"),
+              stored("bf16", {0x3f80, 0x3f82, 0x3f81, 0x7f7f, 0x7f80}));
+  // Rounded once: f32 would make ties of them.
+  expectEqual(cast(vector<double>({0x1.0020000001p0, 0x1.0060000001p0, 0x1.005fffffffp0}), "f16"),
+              stored("f16", {0x3c01, 0x3c02, 0x3c01}));
+  expectEqual(cast(vector<double>({0x1.0100000001p0, -0x1.02ffffffffp0}), "bf16"), stored("bf16", {0x3f81, 0xbf81}));
+  // By way of f32, which makes ties of them.
+  expectEqual(cast(vector<int64_t>({2049, 65519, 65520}), "f16"), stored("f16", {0x6800, 0x7bff, 0x7c00}));
+  expectEqual(cast(vector<int64_t>({(1 << 24) + (1 << 16) + 1}), "bf16"), stored("bf16", {0x4b80}));
+
+  expectEqual(cast(stored("f16", {0x7bff, 1, 0xfc00, 0x7e00}), "f32"), vector<float>({65504, 0x1p-24f, -inf, nan}));
+  expectEqual(cast(stored("bf16", {0x7f7f, 0x0001, 0xff80}), "f64"), vector<double>({0x1.fep127, 0x1p-133, -inf}));
+  expectEqual(cast(stored("f16", {0xd801, 0x7c00, 0x7e00}), "i8"), vector<int8_t>({-128, 0, 0}));
+  expectEqual(cast(stored("bf16", {0, 0x8000, 1, 0x7fc0}), "i1"), vector<bool>({false, false, true, true}));
+
+  expectEqual(cast(vector<float>({7.9f, 8, -8.5f, -9, nan, inf, 1e20f}), "i4"), stored("i4", {7, -8, -8, 7, 0, 0, 0}));
+  expectEqual(cast(vector<int32_t>({15, 16, -1, 0x123}), "ui4"), stored("ui4", {15, 0, 15, 3}));
+  expectEqual(cast(stored("i4", {-8, -1, 7}), "ui8"), vector<uint8_t>({248, 255, 7}));
+  expectEqual(cast(stored("i4", {-8, -1, 7}), "ui4"), stored("ui4", {8, 15, 7}));
+  expectEqual(cast(stored("ui4", {8, 15, 7}), "i64"), vector<int64_t>({8, 15, 7}));
+  expectEqual(cast(stored("i4", {-8, 3}), "f16"), stored("f16", {0xc800, 0x4200}));
+}
+
 TEST_F(Elementwise, Broadcast) {
   HostTensor x = tensor<float>({2, 1}, {1, 2}), y = vector<float>({10, 20, 30});
   expectEqual(run("hone.add %0, %1 : tensor<2x1xf32>, tensor<3xf32> -> tensor<2x3xf32>", {x, y}),

@@ -88,6 +88,10 @@ TEST_F(Shape, Index) {
   expectEqual(run("hone.one_hot %0, %c3, %1 {axis = 1 : i64} : tensor<3xi64>, tensor<2xf32> -> tensor<3x3xf32>",
                   {vector<I>({1, -1, 7}), vector<F>({0, 5})}),
               tensor<F>({3, 3}, {0, 5, 0, 0, 0, 5, 0, 0, 0}));
+  // No negative index, though 64 bits with a sign would be one.
+  expectEqual(run("hone.one_hot %0, %c3, %1 {axis = 1 : i64} : tensor<1xui64>, tensor<2xf32> -> tensor<1x3xf32>",
+                  {vector<uint64_t>({~uint64_t(0)}), vector<F>({0, 5})}),
+              tensor<F>({1, 3}, {0, 0, 0}));
   std::string types = "tensor<3xf32>, tensor<3xi64>, tensor<3xf32> -> tensor<3xf32>";
   std::vector<HostTensor> scattered = {vector<F>({1, 2, 3}), vector<I>({0, 0, -1}), vector<F>({5, 6, nan})};
   expectEqual(run("hone.scatter_elements %0, %1, %2 \"none\" {axis = 0 : i64} : " + types, scattered),
@@ -188,6 +192,24 @@ TEST_F(Rows, Products) {
   expectEqual(run("hone.matmul %0, %1 : tensor<2x0xf32>, tensor<0x1xf32> -> tensor<2x1xf32>",
                   {tensor<F>({2, 0}, {}), tensor<F>({0, 1}, {})}),
               tensor<F>({2, 1}, {0, 0}));
+}
+
+/// Factors become what the result is before they are multiplied.
+TEST_F(Rows, ProductsOfNarrowFactors) {
+  HostTensor signs = tensor<int8_t>({1, 2}, {-128, -1}), bytes = tensor<uint8_t>({2, 1}, {255, 128});
+  expectEqual(run("hone.matmul %0, %1 : tensor<1x2xi8>, tensor<2x1xui8> -> tensor<1x1xi32>", {signs, bytes}),
+              tensor<int32_t>({1, 1}, {-128 * 255 - 128}));
+  HostTensor nibbles = stored("i4", {-8, 7}), halves = stored("f16", {0x3c00, 0xc000}); // 1, -2
+  nibbles.dims = {2, 1};
+  halves.dims = {1, 2};
+  expectEqual(run("hone.matmul %0, %1 : tensor<1x2xf16>, tensor<2x1xi4> -> tensor<1x1xf32>", {halves, nibbles}),
+              tensor<F>({1, 1}, {-22}));
+  // 65504 + 65504 is none of f16.
+  HostTensor large = stored("f16", {0x7bff, 0x7bff}), ones = stored("bf16", {0x3f80, 0x3f80});
+  large.dims = {1, 2};
+  ones.dims = {2, 1};
+  expectEqual(run("hone.matmul %0, %1 : tensor<1x2xf16>, tensor<2x1xbf16> -> tensor<1x1xf32>", {large, ones}),
+              tensor<F>({1, 1}, {131008}));
 }
 
 TEST_F(Rows, Attention) {
