@@ -29,7 +29,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-WIDTH = 8
+WIDTH = 20  # so that matrices are weights: 1 KiB and less is a constant
 MAX_CALL_DEPTH = 90  # of functions that call each other; the importer takes 100
 
 
@@ -124,7 +124,7 @@ def wide(count):
 
 def initializers(count):
     random = np.random.default_rng(0)
-    constants = [random.standard_normal((1 + i % 7, WIDTH)).astype(np.float32) for i in range(count)]
+    constants = [random.standard_normal((14 + i % 7, WIDTH)).astype(np.float32) for i in range(count)]
     nodes = []
     for i in range(0, count, 10):
         names = [f"c{j}" for j in range(i, min(i + 10, count))]

@@ -7,7 +7,7 @@ MODEL is an ONNX file, by default the sentence embedder among the test models, w
 --dims pins all open dims for one round. A kernel's module, its arguments as inputs and many launches of it
 in a row, is compiled and run with one thread; a figure is the least time of at least --repeat calls, less the same with
 one launch, divided by the launches: what a launch takes whose data lie in the nearest cache that holds them. The
-figures that predictions are made of stand in compiler/codegen/cpu/Targets.cpp. Exits 1 if --limit is given and the
+figures that predictions are made of stand in compiler/codegen/Targets.cpp. Exits 1 if --limit is given and the
 prediction for a kernel of 100 ns and more is further off: below, a launch costs what surrounds it. Needs `hone` and
 `hone-opt`, from the same build, on PATH.
 

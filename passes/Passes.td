@@ -56,6 +56,26 @@ def FusePatterns : Pass<"hone-fuse-patterns", "mlir::ModuleOp"> {
   let dependentDialects = ["hone::HoneDialect"];
 }
 
+def MergeProducts : Pass<"hone-merge-products", "mlir::ModuleOp"> {
+  let summary = "Products of one tensor with the weights of queries, keys and values become one product";
+  let description = [{
+    Their weights are joined (`#hone.concat`), and so are the weights and constants of the element-wise ops that follow all of
+    them alike, biases and scales of columns. The one attention that reads the results gets slices of heads, which it reads
+    where they lie. A weight that others read, too, stays apart.
+    ```mlir
+    %q = hone.matmul %x, %wq : tensor<?x?x384xf32>, tensor<384x384xf32> -> tensor<?x?x384xf32>
+    %k = hone.matmul %x, %wk : …
+    %v = hone.matmul %x, %wv : …
+    ```
+    becomes
+    ```mlir
+    hone.weight @wq_joined : tensor<384x1152xf32> = #hone.concat<[@wq, @wk, @wv], axis = 1>
+    %qkv = hone.matmul %x, %joined : tensor<?x?x384xf32>, tensor<384x1152xf32> -> tensor<?x?x1152xf32>
+    ```
+  }];
+  let dependentDialects = ["hone::HoneDialect"];
+}
+
 //===-- weights ------------------------------------------------------------------------------------------------===//
 
 def FoldWeights : Pass<"hone-fold-weights", "mlir::ModuleOp"> {
@@ -81,26 +101,6 @@ def FoldWeights : Pass<"hone-fold-weights", "mlir::ModuleOp"> {
     Option<"growthLimit", "growth-limit", "int64_t", /*default=*/"65536",
            "how much larger results that share weights may make the artefact, in bytes">,
     Option<"totalGrowthLimit", "total-growth-limit", "int64_t", /*default=*/"1048576", "the same, of all together">];
-  let dependentDialects = ["hone::HoneDialect"];
-}
-
-def MergeProducts : Pass<"hone-merge-products", "mlir::ModuleOp"> {
-  let summary = "Products of one tensor with the weights of queries, keys and values become one product";
-  let description = [{
-    Their weights are joined (`#hone.concat`), and so are the weights and constants of the element-wise ops that follow all of
-    them alike, biases and scales of columns. The one attention that reads the results gets slices of heads, which it reads
-    where they lie. A weight that others read, too, stays apart.
-    ```mlir
-    %q = hone.matmul %x, %wq : tensor<?x?x384xf32>, tensor<384x384xf32> -> tensor<?x?x384xf32>
-    %k = hone.matmul %x, %wk : …
-    %v = hone.matmul %x, %wv : …
-    ```
-    becomes
-    ```mlir
-    hone.weight @wq_joined : tensor<384x1152xf32> = #hone.concat<[@wq, @wk, @wv], axis = 1>
-    %qkv = hone.matmul %x, %joined : tensor<?x?x384xf32>, tensor<384x1152xf32> -> tensor<?x?x1152xf32>
-    ```
-  }];
   let dependentDialects = ["hone::HoneDialect"];
 }
 

@@ -7,7 +7,7 @@
 
 #include "compiler/codegen/Kernel.h"
 #include "compiler/codegen/KernelNumbers.h"
-#include "compiler/codegen/cpu/Targets.h"
+#include "compiler/codegen/Targets.h"
 #include "compiler/codegen/generic/KernelEmitter.h"
 #include "dialects/hone/TargetModel.h"
 

@@ -64,9 +64,7 @@ double KernelNumbers::flopsBeside(Operation *op) {
   return sum;
 }
 
-static double bytesOf(Type type, double elements) {
-  return elements * double(llvm::divideCeil(getElementTypeOrSelf(type).getIntOrFloatBitWidth(), 8));
-}
+static double bytesOf(Type type, double elements) { return elements * double(storageBits(type)) / 8; }
 
 double KernelNumbers::bytesRead(BlockArgument argument) {
   double all = product(SmallVector<OpFoldResult>(shapeBuilder.dims(argument))), most = 0;

@@ -5,7 +5,7 @@
 #ifndef COMPILER_CODEGEN_KERNELNUMBERS_H
 #define COMPILER_CODEGEN_KERNELNUMBERS_H
 
-#include "compiler/codegen/cpu/Targets.h"
+#include "compiler/codegen/Targets.h"
 #include "dialects/hone/Hone.h"
 
 namespace hone {

@@ -5,7 +5,7 @@
 #ifndef HONE_COMPILER_DRIVER_COMPILATION_H
 #define HONE_COMPILER_DRIVER_COMPILATION_H
 
-#include "compiler/codegen/cpu/Targets.h"
+#include "compiler/codegen/Targets.h"
 #include "compiler/driver/Console.h"
 #include "compiler/driver/Options.h"
 #include "compiler/driver/Pipeline.h"

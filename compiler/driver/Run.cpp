@@ -41,7 +41,7 @@ struct BFloat16 {
     float single = float(value);
     uint32_t all;
     std::memcpy(&all, &single, sizeof all);
-    bits = uint16_t(all >> 16);
+    bits = uint16_t((all + 0x7fff + (all >> 16 & 1)) >> 16); // to nearest even; no NaN is made up
   }
   operator double() const {
     uint32_t all = uint32_t(bits) << 16;

@@ -32,8 +32,8 @@ bool hone::isWidening(Type from, Type to) {
     return isa<FloatType>(to) && width < wanted;
   if (from.isInteger(1))
     return false;
-  if (isa<FloatType>(to))
-    return width <= 16;
+  if (auto floating = dyn_cast<FloatType>(to)) // as many bits as its fraction has
+    return width <= APFloat::semanticsPrecision(floating.getFloatSemantics());
   // A signed number is none of an unsigned type.
   return width < wanted && (from.isUnsignedInteger() || !to.isUnsignedInteger());
 }

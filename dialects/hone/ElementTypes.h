@@ -39,8 +39,7 @@ inline int64_t storageBytes(mlir::Type tensorOrElement, int64_t count) {
 /// Bytes of a static tensor; nothing where they, with zeros among the dims counted as one, do not fit 62 bits.
 std::optional<int64_t> storageBytes(mlir::RankedTensorType type);
 
-/// Whether a value of type `from` is one of `to`, whatever it is: converting it loses nothing, but for integers that
-/// are wider than a float's fraction (see hone.matmul).
+/// Whether a value of type `from` is one of `to`, whatever it is: converting it loses nothing.
 bool isWidening(mlir::Type from, mlir::Type to);
 
 } // namespace hone

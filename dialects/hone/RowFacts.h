@@ -1,5 +1,5 @@
 // What a row op's formula knows about the ops that it is made of: discardable attributes that only the decomposition in
-// code generation sets, so that no stage file can claim it.
+// code generation sets: what a kernel of a stage file claims is dropped first.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -25,7 +25,10 @@ struct NarrowFactorPattern : OpRewritePattern<MatmulOp> {
       return failure();
     Type sum = elementTypeOf(product.getOutput());
     Value narrow = factor.cast.getInput();
-    if (elementTypeOf(factor.cast.getOutput()) != sum || !isWidening(elementTypeOf(narrow), sum))
+    // A cast may stop on the way to what is summed, as 8-bit integers less their zero points do at 16 bits.
+    Type between = elementTypeOf(factor.cast.getOutput());
+    bool isExact = isWidening(elementTypeOf(narrow), between) && isWidening(between, sum);
+    if (!isExact || !isWidening(elementTypeOf(narrow), sum) || (factor.scale && between != sum))
       return failure();
     if (!factor.scale) {
       rewriter.modifyOpInPlace(product, [&] { product.getRhsMutable().assign(narrow); });

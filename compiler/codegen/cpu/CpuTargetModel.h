@@ -5,7 +5,7 @@
 #ifndef COMPILER_CODEGEN_CPU_CPUTARGETMODEL_H
 #define COMPILER_CODEGEN_CPU_CPUTARGETMODEL_H
 
-#include "compiler/codegen/cpu/Targets.h"
+#include "compiler/codegen/Targets.h"
 #include "dialects/hone/TargetModel.h"
 
 namespace hone {

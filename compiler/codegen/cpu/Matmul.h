@@ -11,7 +11,7 @@
 #define HONE_COMPILER_CODEGEN_CPU_MATMUL_H
 
 #include "compiler/codegen/Kernel.h"
-#include "compiler/codegen/cpu/Targets.h"
+#include "compiler/codegen/Targets.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/STLFunctionalExtras.h"

@@ -6,7 +6,7 @@
 #ifndef HONE_COMPILER_CODEGEN_CPU_OBJECT_H
 #define HONE_COMPILER_CODEGEN_CPU_OBJECT_H
 
-#include "compiler/codegen/cpu/Targets.h"
+#include "compiler/codegen/Targets.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/SmallVector.h"
 

@@ -9,7 +9,7 @@
 #ifndef HONE_COMPILER_CODEGEN_CPU_TILE_H
 #define HONE_COMPILER_CODEGEN_CPU_TILE_H
 
-#include "compiler/codegen/cpu/Targets.h"
+#include "compiler/codegen/Targets.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "llvm/ADT/STLFunctionalExtras.h"

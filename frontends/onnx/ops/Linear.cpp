@@ -60,10 +60,16 @@ static LogicalResult importMatMul(Node &node, Importer &importer) {
   return node.set(0, anyMatmul(importer, a, b, elementTypeOf(a)));
 }
 
+static bool isZero(Value value) {
+  auto constant = value.getDefiningOp<ConstantOp>();
+  auto elements = constant ? dyn_cast<DenseIntElementsAttr>(constant.getValue()) : DenseIntElementsAttr();
+  return elements && llvm::all_of(elements.getValues<APInt>(), [](const APInt &element) { return element.isZero(); });
+}
+
 /// An operand of MatMulInteger less its zero point, which is one number or one for each row (of the left one) or column
 /// (of the right one). 16 bits hold every difference.
 static Value centred(Importer &importer, Value x, Value zeroPoint, bool isLeft) {
-  if (!zeroPoint)
+  if (!zeroPoint || isZero(zeroPoint))
     return x;
   Type wide = importer.builder.getIntegerType(16);
   SmallVector<OpFoldResult> dims(importer.shapes.dims(zeroPoint));

@@ -6,8 +6,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-#ifndef HONE_COMPILER_CODEGEN_CPU_TARGETS_H
-#define HONE_COMPILER_CODEGEN_CPU_TARGETS_H
+#ifndef HONE_COMPILER_CODEGEN_TARGETS_H
+#define HONE_COMPILER_CODEGEN_TARGETS_H
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLExtras.h"
@@ -84,4 +84,4 @@ bool hostCanRun(const CpuTarget &target);
 
 } // namespace hone
 
-#endif // HONE_COMPILER_CODEGEN_CPU_TARGETS_H
+#endif // HONE_COMPILER_CODEGEN_TARGETS_H

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-#include "compiler/codegen/cpu/Targets.h"
+#include "compiler/codegen/Targets.h"
 
 #include "hone/abi.h"
 #include "llvm/ADT/STLExtras.h"

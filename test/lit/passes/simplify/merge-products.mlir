@@ -62,3 +62,63 @@ func.func @main(%x: tensor<2x3x8xf32>) -> tensor<2x3x2x4xf32> {
   %3 = hone.attention %q, %k, %v {scale = 0.5 : f32} : tensor<2x3x2x4xf32>, tensor<2x3x2x4xf32>, tensor<2x3x2x4xf32> -> tensor<2x3x2x4xf32>
   return %3 : tensor<2x3x2x4xf32>
 }
+
+// -----
+
+// Numbers of two types cannot be joined: what follows the products stays apart from there on, and so do they.
+// CHECK-LABEL: func @main
+// CHECK-COUNT-3: hone.matmul
+hone.weight @q : tensor<8x8xf32> = dense<1.0> : tensor<8x8xf32>
+hone.weight @k : tensor<8x8xf32> = dense<2.0> : tensor<8x8xf32>
+hone.weight @v : tensor<8x8xf32> = dense<3.0> : tensor<8x8xf32>
+func.func @main(%x: tensor<2x3x8xf32>) -> tensor<2x3x2x4xf32> {
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %c4 = arith.constant 4 : index
+  %wq = hone.use_weight @q : tensor<8x8xf32>
+  %wk = hone.use_weight @k : tensor<8x8xf32>
+  %wv = hone.use_weight @v : tensor<8x8xf32>
+  %ef = hone.constant dense<2.0> : tensor<8xf32>
+  %ei = hone.constant dense<2> : tensor<8xi64>
+  %0 = hone.matmul %x, %wq : tensor<2x3x8xf32>, tensor<8x8xf32> -> tensor<2x3x8xf32>
+  %1 = hone.pow %0, %ef : tensor<2x3x8xf32>, tensor<8xf32> -> tensor<2x3x8xf32>
+  %q = hone.reshape %1[%c2, %c3, %c2, %c4] : tensor<2x3x8xf32> -> tensor<2x3x2x4xf32>
+  %2 = hone.matmul %x, %wk : tensor<2x3x8xf32>, tensor<8x8xf32> -> tensor<2x3x8xf32>
+  %3 = hone.pow %2, %ei : tensor<2x3x8xf32>, tensor<8xi64> -> tensor<2x3x8xf32>
+  %k = hone.reshape %3[%c2, %c3, %c2, %c4] : tensor<2x3x8xf32> -> tensor<2x3x2x4xf32>
+  %4 = hone.matmul %x, %wv : tensor<2x3x8xf32>, tensor<8x8xf32> -> tensor<2x3x8xf32>
+  %5 = hone.pow %4, %ei : tensor<2x3x8xf32>, tensor<8xi64> -> tensor<2x3x8xf32>
+  %v = hone.reshape %5[%c2, %c3, %c2, %c4] : tensor<2x3x8xf32> -> tensor<2x3x2x4xf32>
+  %6 = hone.attention %q, %k, %v {scale = 0.5 : f32} : tensor<2x3x2x4xf32>, tensor<2x3x2x4xf32>, tensor<2x3x2x4xf32> -> tensor<2x3x2x4xf32>
+  return %6 : tensor<2x3x2x4xf32>
+}
+
+// -----
+
+// Narrow weights with a scale of columns, as hone-fuse-patterns leaves them, [n, k], and keys and values alone.
+// CHECK-DAG: hone.weight @[[W:.*]] : tensor<16x8xi8> = #hone.concat<[@k, @v], axis = 0>
+// CHECK-DAG: hone.weight @[[S:.*]] : tensor<1x16xf32> = #hone.concat<[@sk, @sv], axis = 1>
+// CHECK-LABEL: func @main
+// CHECK:         %[[SUM:.*]] = hone.matmul %arg0, %{{.*}} {transpose_rhs} : tensor<2x3x8xf32>, tensor<16x8xi8> -> tensor<2x3x16xf32>
+// CHECK:         hone.mul %[[SUM]], %{{.*}} : tensor<2x3x16xf32>, tensor<1x16xf32>
+hone.weight @k : tensor<8x8xi8> = dense<2> : tensor<8x8xi8>
+hone.weight @v : tensor<8x8xi8> = dense<3> : tensor<8x8xi8>
+hone.weight @sk : tensor<1x8xf32> = dense<2.0> : tensor<1x8xf32>
+hone.weight @sv : tensor<1x8xf32> = dense<3.0> : tensor<1x8xf32>
+func.func @main(%x: tensor<2x3x8xf32>, %q: tensor<2x5x2x4xf32>) -> tensor<2x5x2x4xf32> {
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %c4 = arith.constant 4 : index
+  %wk = hone.use_weight @k : tensor<8x8xi8>
+  %wv = hone.use_weight @v : tensor<8x8xi8>
+  %sk = hone.use_weight @sk : tensor<1x8xf32>
+  %sv = hone.use_weight @sv : tensor<1x8xf32>
+  %2 = hone.matmul %x, %wk {transpose_rhs} : tensor<2x3x8xf32>, tensor<8x8xi8> -> tensor<2x3x8xf32>
+  %3 = hone.mul %2, %sk : tensor<2x3x8xf32>, tensor<1x8xf32> -> tensor<2x3x8xf32>
+  %k = hone.reshape %3[%c2, %c3, %c2, %c4] : tensor<2x3x8xf32> -> tensor<2x3x2x4xf32>
+  %4 = hone.matmul %x, %wv {transpose_rhs} : tensor<2x3x8xf32>, tensor<8x8xi8> -> tensor<2x3x8xf32>
+  %5 = hone.mul %4, %sv : tensor<2x3x8xf32>, tensor<1x8xf32> -> tensor<2x3x8xf32>
+  %v = hone.reshape %5[%c2, %c3, %c2, %c4] : tensor<2x3x8xf32> -> tensor<2x3x2x4xf32>
+  %6 = hone.attention %q, %k, %v {scale = 0.5 : f32} : tensor<2x5x2x4xf32>, tensor<2x3x2x4xf32>, tensor<2x3x2x4xf32> -> tensor<2x5x2x4xf32>
+  return %6 : tensor<2x5x2x4xf32>
+}

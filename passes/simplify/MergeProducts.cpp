@@ -94,7 +94,7 @@ static bool isRowOf(RankedTensorType type, Value tensor) {
 
 bool Products::canJoin(ArrayRef<Value> tensors) {
   return llvm::all_of(tensors, [&](Value tensor) {
-    if (typeOf(tensor).getRank() != typeOf(tensors[0]).getRank())
+    if (typeOf(tensor).getRank() != typeOf(tensors[0]).getRank() || elementTypeOf(tensor) != elementTypeOf(tensors[0]))
       return false;
     if (tensor.getDefiningOp<ConstantOp>())
       return true;
