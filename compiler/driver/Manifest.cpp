@@ -24,8 +24,9 @@ namespace json = llvm::json;
 //===-- The entry -----------------------------------------------------------------------------------------------===//
 
 // By ONNX's number.
-static constexpr StringLiteral typeNames[] = {"?",    "f32", "u8",  "i8",  "u16", "i16", "i32", "i64", "?",
-                                              "bool", "f16", "f64", "u32", "u64", "?",   "?",   "bf16"};
+static constexpr StringLiteral typeNames[] = {"?",    "f32",  "u8",  "i8",  "u16", "i16", "i32", "i64",
+                                              "?",    "bool", "f16", "f64", "u32", "u64", "?",   "?",
+                                              "bf16", "?",    "?",   "?",   "?",   "u4",  "i4"};
 
 StringRef hone::dataTypeName(int32_t type) {
   return type >= 0 && type < int32_t(std::size(typeNames)) ? StringRef(typeNames[type]) : "?";

@@ -182,7 +182,8 @@ class Session:
         missing = [value.name for value in known if value.name not in inputs]
         if missing:
             raise Error(f"input {_quote(missing[0])} is missing; the model takes {_list(known)}")
-        return [_array(value, inputs[value.name]) for value in known]
+        dtypes = self.library._input_dtypes
+        return [_array(value, inputs[value.name], dtype.bits == 4) for value, dtype in zip(known, dtypes)]
 
 
 def _quote(text):
@@ -215,7 +216,7 @@ def _numpy_dtype(dtype):
     return np.dtype(f"{kind}{dtype.bits // 8}")
 
 
-def _array(value, given):
+def _array(value, given, is_nibble):
     """`given` as a contiguous, aligned array of the input's dtype, without a copy where it is one."""
     name, dtype = _quote(value.name), value.dtype
     if not isinstance(given, (np.ndarray, np.generic)) and hasattr(given, "__dlpack__"):
@@ -235,8 +236,18 @@ def _array(value, given):
             array = np.asarray(given)
         except ValueError as error:
             raise Error(f"input {name}: {error}") from None
-        array = _convert(name, array, dtype)
+        array = _convert(name, array, np.dtype(np.int64) if is_nibble else dtype)
+    if is_nibble:
+        _check_nibbles(name, array, dtype)
     return np.require(array, requirements=["C_CONTIGUOUS", "ALIGNED"])
+
+
+def _check_nibbles(name, array, dtype):
+    """4-bit integers may come in wider ones: where ml_dtypes is not installed, and of lists."""
+    low, high = (-8, 7) if dtype.name.startswith("int") else (0, 15)
+    wide = array.astype(np.int64)
+    if wide.size and not low <= wide.min() <= wide.max() <= high:
+        raise Error(f"input {name}: has elements outside {low} to {high}, which is what 4 bits hold")
 
 
 def _convert(name, array, dtype):
