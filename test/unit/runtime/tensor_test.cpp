@@ -65,7 +65,7 @@ TEST(Tensor, ElementTypes) {
       {HONE_BFLOAT16, HONE_CODE_BFLOAT, 16}, {HONE_INT8, HONE_CODE_INT, 8},      {HONE_INT16, HONE_CODE_INT, 16},
       {HONE_INT32, HONE_CODE_INT, 32},       {HONE_INT64, HONE_CODE_INT, 64},    {HONE_UINT8, HONE_CODE_UINT, 8},
       {HONE_UINT16, HONE_CODE_UINT, 16},     {HONE_UINT32, HONE_CODE_UINT, 32},  {HONE_UINT64, HONE_CODE_UINT, 64},
-      {HONE_BOOL, HONE_CODE_BOOL, 8}};
+      {HONE_BOOL, HONE_CODE_BOOL, 8},        {HONE_INT4, HONE_CODE_INT, 4},      {HONE_UINT4, HONE_CODE_UINT, 4}};
   for (auto &row : rows) {
     hone_dtype dtype = hone_rt_dtype(row.dtype);
     EXPECT_EQ(dtype.code, row.code) << row.dtype;

@@ -190,6 +190,80 @@ TEST(Validate, PlanFails) {
   });
 }
 
+namespace {
+
+// int4 [n] in and out: a copy of the bytes.
+int32_t planNibbles(hone_frame *frame) {
+  frame->output_dims[0][0] = frame->input_dims[0][0];
+  return 0;
+}
+int32_t copyNibbles(hone_frame *frame) {
+  std::memcpy(frame->outputs[0], frame->inputs[0], size_t(frame->input_dims[0][0] + 1) / 2);
+  return 0;
+}
+const int64_t nibbleDims[] = {-1};
+const hone_program_value nibbleInputs[] = {{"x", nibbleDims, HONE_INT4, 1}};
+const hone_program_value nibbleOutputs[] = {{"y", nibbleDims, HONE_INT4, 1}};
+
+hone_program makeNibbleProgram() {
+  hone_program program = makeProgram();
+  program.inputs = nibbleInputs;
+  program.outputs = nibbleOutputs;
+  program.input_count = program.output_count = program.symbol_count = 1;
+  program.plan = planNibbles;
+  program.run = copyNibbles;
+  return program;
+}
+
+} // namespace
+
+// Two elements a byte: sizes are rounded up, and strides have no meaning.
+TEST(Validate, FourBits) {
+  const hone_program nibbles = makeNibbleProgram();
+  const hone_library library = makeLibrary(nibbles);
+  Session session(1, nullptr, library);
+  ASSERT_NE(session.handle, nullptr) << session.error.message;
+  alignas(8) unsigned char memory[8] = {0x21, 0x43, 0x05}, result[8] = {};
+  int64_t shape[] = {5};
+  hone_tensor input = hone_tensor_make(memory, hone_dtype_make(HONE_CODE_INT, 4), 1, shape);
+  hone_output output = {};
+  auto run = [&] { return hone_run(session.handle, &input, 1, &output, 1, &session.error); };
+  output.data = result;
+  output.capacity = 2;
+  EXPECT_EQ(run(), HONE_TOO_SMALL);
+  EXPECT_STREQ(session.error.message, "output 'y': needs 3 bytes, but its buffer has 2");
+  output.capacity = 3;
+  ASSERT_EQ(run(), HONE_OK) << session.error.message;
+  EXPECT_EQ(std::memcmp(result, memory, 4), 0);
+  EXPECT_EQ(output.tensor.dtype.bits, 4);
+  EXPECT_EQ(output.tensor.shape[0], 5);
+
+  // Five elements reach into the third byte, and no further.
+  output.data = memory + 2;
+  EXPECT_EQ(run(), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(session.error.message, "output 'y': its buffer overlaps input 'x'; give each memory of its own");
+  output.data = memory + 3;
+  EXPECT_EQ(run(), HONE_OK) << session.error.message;
+
+  int64_t strides[] = {1};
+  input.strides = strides;
+  EXPECT_EQ(run(), HONE_OK) << session.error.message;
+  strides[0] = 2;
+  EXPECT_EQ(run(), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(session.error.message,
+               "input 'x': has strides, but elements of 4 bits lie one behind the other; copy it");
+  shape[0] = 1; // one element has no neighbour that a stride could put elsewhere
+  EXPECT_EQ(run(), HONE_OK) << session.error.message;
+  input.strides = nullptr;
+  input.dtype.bits = 8;
+  EXPECT_EQ(run(), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(session.error.message, "input 'x': type is int8, expected int4; convert it before the run");
+  input.dtype.bits = 4;
+  shape[0] = 0;
+  input.data = nullptr;
+  EXPECT_EQ(run(), HONE_OK) << session.error.message;
+}
+
 TEST(Validate, WithoutErrorText) {
   Session session;
   Inputs inputs(2, 9);
