@@ -125,3 +125,35 @@ func.func @attention_fill_of_numbers(%x: tensor<2x7x12x32xf32>, %m: tensor<7x7xf
   %0 = hone.attention %x, %x, %x, %m {fill = 0.0 : f32, scale = 1.0 : f32} : tensor<2x7x12x32xf32>, tensor<2x7x12x32xf32>, tensor<2x7x12x32xf32>, tensor<7x7xf32> -> tensor<2x7x12x32xf32>
   return
 }
+
+// -----
+
+func.func @sum_of_bytes(%x: tensor<3x4xi8>, %w: tensor<4x6xui8>) {
+  // expected-error@+1 {{cannot convert 'ui8' to 'i8' without a loss}}
+  %0 = hone.matmul %x, %w : tensor<3x4xi8>, tensor<4x6xui8> -> tensor<3x6xi8>
+  return
+}
+
+// -----
+
+func.func @sum_without_sign(%x: tensor<3x4xui8>, %w: tensor<4x6xi8>) {
+  // expected-error@+1 {{cannot convert 'i8' to 'ui32' without a loss}}
+  %0 = hone.matmul %x, %w : tensor<3x4xui8>, tensor<4x6xi8> -> tensor<3x6xui32>
+  return
+}
+
+// -----
+
+func.func @wide_integers(%x: tensor<3x4xf32>, %w: tensor<4x6xi32>) {
+  // expected-error@+1 {{cannot convert 'i32' to 'f32' without a loss}}
+  %0 = hone.matmul %x, %w : tensor<3x4xf32>, tensor<4x6xi32> -> tensor<3x6xf32>
+  return
+}
+
+// -----
+
+func.func @sum_of_halves(%x: tensor<3x4xf16>, %w: tensor<4x6xf16>) {
+  // expected-error@+1 {{result #0 must be}}
+  %0 = hone.matmul %x, %w : tensor<3x4xf16>, tensor<4x6xf16> -> tensor<3x6xf16>
+  return
+}

@@ -320,6 +320,23 @@ func.func @scatter_reduction(%x: tensor<4xf32>, %i: tensor<4xi64>) {
 
 // -----
 
+func.func @scatter_stored(%x: tensor<4xf16>, %i: tensor<4xi64>) {
+  %0 = hone.scatter_elements %x, %i, %x "none" {axis = 0 : i64} : tensor<4xf16>, tensor<4xi64>, tensor<4xf16> -> tensor<4xf16>
+  // expected-error@+1 {{cannot combine elements of 'tensor<4xf16>'; cast them first}}
+  %1 = hone.scatter_elements %x, %i, %x "add" {axis = 0 : i64} : tensor<4xf16>, tensor<4xi64>, tensor<4xf16> -> tensor<4xf16>
+  return
+}
+
+// -----
+
+func.func @scatter_nd_stored(%x: tensor<4xi4>, %i: tensor<4x1xi64>) {
+  // expected-error@+1 {{cannot combine elements of 'tensor<4xi4>'; cast them first}}
+  %0 = hone.scatter_nd %x, %i, %x "max" : tensor<4xi4>, tensor<4x1xi64>, tensor<4xi4> -> tensor<4xi4>
+  return
+}
+
+// -----
+
 func.func @scatter_axis(%x: tensor<4xf32>, %i: tensor<4xi64>) {
   // expected-error@+1 {{axis 1 is outside [0, 1)}}
   %0 = hone.scatter_elements %x, %i, %x "add" {axis = 1 : i64} : tensor<4xf32>, tensor<4xi64>, tensor<4xf32> -> tensor<4xf32>
