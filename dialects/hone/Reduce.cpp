@@ -324,6 +324,9 @@ OpFoldResult TopKOp::iterationCount(ShapeBuilder &shapes) {
 
 /// From this many results on, a row is selected by a threshold and sorted by a network; below by a heap.
 static constexpr int64_t kLeastForThreshold = 64;
+/// A row is short, and passes over all of it are cheap, if it has at most so many elements for each result: the second
+/// figure holds for rows that stay in the nearest cache, of at most so many elements.
+static constexpr int64_t kShortRow = 4, kShortCachedRow = 32, kCachedRow = 8192;
 /// Elements that are compared at a time with the last of those selected so far; most blocks hold none that is better.
 static constexpr int64_t kSelectionBlock = 32;
 /// Entries that are sorted in registers.
@@ -341,11 +344,15 @@ public:
       : e(e), op(op), elementType(scalarType(elementTypeOf(op.getInput()))),
         positionType(scalarType(elementTypeOf(op.getPositions()))), index(e.builder.getIndexType()),
         rankType(e.builder.getIntegerType(elementType.getIntOrFloatBitWidth())),
+        countType(e.builder.getIntegerType(std::max(32u, rankType.getWidth()))),
         inRow(rowIndices(e, e.dims(op.getInput()), op.getAxis(), iteration)), zero(e.index(0)), one(e.index(1)),
         size(e.dim(op.getInput(), op.getAxis())) {
     kept = e.builder.createOrFold<arith::MinSIOp>(e.loc, e.operand(op.getK()), size);
     last = e.sub(kept, one);
     packs = rankType.getWidth() <= 32 && positionType.isInteger(64);
+    Value isCached = e.compare(arith::CmpIPredicate::sle, size, e.index(kCachedRow));
+    Value perResult = e.select(isCached, e.index(kShortCachedRow), e.index(kShortRow));
+    isShort = e.compare(arith::CmpIPredicate::sle, size, e.mul(kept, perResult));
   }
   void emit();
 
@@ -354,6 +361,9 @@ private:
     Value rank, position; // or a key of both, and null
   };
   using Loop = function_ref<void(Value)>;
+  using Step = function_ref<Value(Value rank, Value carried)>;
+  /// Carries a scalar over ranks, one after the other.
+  using Pass = function_ref<Value(Value initial, Step step)>;
 
   Value shiftLeft(Value x, Value bits) { return e.builder.createOrFold<arith::ShLIOp>(e.loc, x, bits); }
   Value shiftRight(Value x, Value bits) { return e.builder.createOrFold<arith::ShRUIOp>(e.loc, x, bits); }
@@ -362,6 +372,11 @@ private:
   Value less(Value a, Value b) { return e.compare(arith::CmpIPredicate::slt, a, b); }
   Value equal(Value a, Value b) { return e.compare(arith::CmpIPredicate::eq, a, b); }
   Value countIf(Value condition, Value count) { return e.add(count, e.select(condition, one, zero)); }
+  Value toCount(Value i) { return e.builder.createOrFold<arith::IndexCastOp>(e.loc, countType, i); }
+  Value count(Pass pass, function_ref<Value(Value rank)> isCounted) {
+    Value none = e.constant(countType, int64_t(0)), single = e.constant(countType, int64_t(1));
+    return pass(none, [&](Value rank, Value sum) { return e.add(sum, e.select(isCounted(rank), single, none)); });
+  }
   Value toPosition(Value i) { return e.builder.createOrFold<arith::IndexCastOp>(e.loc, positionType, i); }
   Value rankConstant(const APInt &value) { return e.constant(TypedAttr(IntegerAttr::get(rankType, value))); }
   ValueRange at(Value position) {
@@ -424,7 +439,11 @@ private:
   void sift(Value root, Value end, Entry x);
 
   void selectByThreshold();
-  Value threshold(Value candidates, Value bound);
+  Value overRow(Value initial, Step step);
+  Value overBest(Value initial, Step step);
+  Value threshold(Pass pass, Value best, Value bound);
+  Value search();
+  Value gather();
   void keepBest(Value candidates, Value threshold);
   void collect(Value threshold);
 
@@ -439,10 +458,11 @@ private:
   ElementBuilder &e;
   TopKOp op;
   Type elementType, positionType, index;
-  IntegerType rankType;
+  IntegerType rankType, countType;
   SmallVector<Value> inRow; // indices, with a hole at the axis
   Value zero, one, size;    // of the row
   Value kept, last;         // results of the row that there are, and the last one's slot
+  Value isShort;            // the row, for so many results
   bool packs;               // sorts one integer of rank and position, which wants positions below 2^32
 };
 
@@ -537,30 +557,31 @@ void RowSelection::selectByHeap() {
 
 //===-- Many results: a threshold, and a sorting network ----------------------------------------------------------===//
 
-/// The rank of the last of `kept` elements, the best of the first result and of so many `candidates`: at most `bound`.
-/// Halves the range of ranks until the right number lies below.
-Value RowSelection::threshold(Value candidates, Value bound) {
-  auto overRanks = [&](Value initial, function_ref<Value(Value rank, Value carried)> step) {
-    Value own = fold(zero, kept, initial, [&](Value i, Value carried) { return step(getRank(i), carried); });
-    return fold(zero, candidates, own, [&](Value i, Value carried) { return step(getCandidate(i), carried); });
-  };
-  Value best = overRanks(bound, [&](Value rank, Value carried) { return least(rank, carried); });
-  Value rankOne = e.constant(rankType, int64_t(1));
+Value RowSelection::overRow(Value initial, Step step) {
+  return fold(zero, size, initial, [&](Value i, Value carried) { return step(rank(i), carried); });
+}
+
+Value RowSelection::overBest(Value initial, Step step) {
+  return fold(zero, kept, initial, [&](Value i, Value carried) { return step(getRank(i), carried); });
+}
+
+/// The rank of the last of the `kept` best elements of a pass, from `best` to `bound`. Halves the range of ranks until
+/// the right number lies below.
+Value RowSelection::threshold(Pass pass, Value best, Value bound) {
+  Value rankOne = e.constant(rankType, int64_t(1)), wanted = toCount(kept);
   SmallVector<Value> range = e.loop(zero, e.index(rankType.getWidth()), {best, bound}, [&](Value, ValueRange carried) {
     Value low = carried[0], high = carried[1];
     Value difference = e.builder.createOrFold<arith::XOrIOp>(e.loc, low, high);
     Value middle = e.add(both(low, high), e.builder.createOrFold<arith::ShRSIOp>(e.loc, difference, rankOne));
     auto search = [&] {
-      return overRanks(zero, [&](Value rank, Value count) {
-        return countIf(e.compare(arith::CmpIPredicate::sle, rank, middle), count);
-      });
+      return count(pass, [&](Value rank) { return e.compare(arith::CmpIPredicate::sle, rank, middle); });
     };
-    Value count = e.choose(less(low, high), index, search, [&] { return kept; });
-    Value tooFew = less(count, kept);
+    Value found = e.choose(less(low, high), countType, search, [&] { return wanted; });
+    Value tooFew = less(found, wanted);
     Value nextLow = e.select(tooFew, e.add(middle, rankOne), low);
-    return SmallVector<Value>{e.select(equal(count, kept), middle, nextLow), e.select(tooFew, high, middle)};
+    return SmallVector<Value>{e.select(equal(found, wanted), middle, nextLow), e.select(tooFew, high, middle)};
   });
-  return overRanks(rankConstant(APInt::getSignedMinValue(rankType.getWidth())), [&](Value rank, Value carried) {
+  return pass(rankConstant(APInt::getSignedMinValue(rankType.getWidth())), [&](Value rank, Value carried) {
     Value isKept = e.compare(arith::CmpIPredicate::sle, rank, range[1]);
     return e.builder.createOrFold<arith::MaxSIOp>(e.loc, carried, e.select(isKept, rank, carried));
   });
@@ -581,14 +602,17 @@ void RowSelection::keepBest(Value candidates, Value threshold) {
 
 /// Writes the entries up to the threshold, of those at it the first ones, in order of position.
 void RowSelection::collect(Value threshold) {
-  Value before =
-      fold(zero, kept, zero, [&](Value i, Value count) { return countIf(less(getRank(i), threshold), count); });
+  auto isBefore = [&](Value rank) { return less(rank, threshold); };
+  Value before = e.choose(
+      isShort, countType, [&] { return count([&](Value x, Step step) { return overRow(x, step); }, isBefore); },
+      [&] { return count([&](Value x, Step step) { return overBest(x, step); }, isBefore); });
+  Value ties = e.sub(kept, e.builder.createOrFold<arith::IndexCastOp>(e.loc, index, before));
   auto isTie = [&](Value rank, Value ties) { return both(equal(rank, threshold), less(zero, ties)); };
   auto isChosen = [&](Value rank, Value ties) {
     return e.builder.createOrFold<arith::OrIOp>(e.loc, less(rank, threshold), isTie(rank, ties));
   };
   scan(
-      zero, {zero, e.sub(kept, before)}, [&](Value best, ValueRange carried) { return isChosen(best, carried[1]); },
+      zero, {zero, ties}, [&](Value best, ValueRange carried) { return isChosen(best, carried[1]); },
       [&](Value i, ValueRange carried) {
         Value own = rank(i), slot = carried[0], ties = carried[1];
         // Whatever is not chosen is overwritten, without a branch that nobody can predict.
@@ -694,12 +718,31 @@ void RowSelection::sort() {
   e.when(isMixed, [&] { sortByNetwork(); });
 }
 
-/// The first pass finds the rank of the last element selected: better ones than the last of all so far are gathered in
-/// the second result, and when that is full the threshold moves. The second pass takes what is needed, which is sorted.
-void RowSelection::selectByThreshold() {
+/// The rank of the last element selected, in passes over a short row. Elements that lie `kept` apart are a group, and
+/// the best of each group go to the first result: the threshold is not after the last of these, and as fewer than
+/// `kept` elements are in no group, not before the first.
+Value RowSelection::search() {
+  repeat(zero, kept, [&](Value i) { putRank(i, rank(i)); }, /*vectorize=*/true);
+  repeat(one, e.builder.createOrFold<arith::DivUIOp>(e.loc, size, kept), [&](Value block) {
+    Value first = e.mul(block, kept);
+    repeat(zero, kept, [&](Value i) { putRank(i, least(getRank(i), rank(e.add(first, i)))); }, /*vectorize=*/true);
+  });
+  Value best = overBest(rankConstant(APInt::getSignedMaxValue(rankType.getWidth())),
+                        [&](Value rank, Value carried) { return least(rank, carried); });
+  Value bound = overBest(
+      best, [&](Value rank, Value carried) { return e.builder.createOrFold<arith::MaxSIOp>(e.loc, rank, carried); });
+  auto pass = [&](Value initial, Step step) { return overRow(initial, step); };
+  // The bound itself, if the row is in order.
+  Value before = count(pass, [&](Value rank) { return less(rank, bound); });
+  return threshold(pass, e.select(less(before, toCount(kept)), bound, best), bound);
+}
+
+/// The rank of the last element selected, in one pass over a long row: better ones than the last of all so far are
+/// gathered in the second result, and when that is full the threshold moves. Leaves the best ranks in the first result.
+Value RowSelection::gather() {
   Value most = rankConstant(APInt::getSignedMaxValue(rankType.getWidth()));
   repeat(zero, kept, [&](Value i) { putRank(i, rank(i)); }, /*vectorize=*/true);
-  SmallVector<Value> found = scan(
+  return scan(
       kept, {zero, most}, [&](Value best, ValueRange carried) { return less(best, carried[1]); },
       [&](Value i, ValueRange carried) {
         Value own = rank(i);
@@ -707,18 +750,27 @@ void RowSelection::selectByThreshold() {
         return SmallVector<Value>{countIf(less(own, carried[1]), carried[0]), carried[1]};
       },
       [&](Value isEnd, ValueRange carried) {
-        Value count = carried[0], bound = carried[1];
-        Value isFull = less(kept, e.add(count, e.index(kSelectionBlock)));
+        Value candidates = carried[0], bound = carried[1];
+        Value isFull = less(kept, e.add(candidates, e.index(kSelectionBlock)));
         isFull = e.builder.createOrFold<arith::OrIOp>(e.loc, isFull, isEnd);
+        auto overAll = [&](Value initial, Step step) {
+          return fold(zero, candidates, overBest(initial, step),
+                      [&](Value i, Value carried) { return step(getCandidate(i), carried); });
+        };
         auto move = [&] {
-          Value next = threshold(count, bound);
-          keepBest(count, next);
+          Value best = overAll(bound, [&](Value rank, Value carried) { return least(rank, carried); });
+          Value next = threshold(overAll, best, bound);
+          keepBest(candidates, next);
           return next;
         };
-        return SmallVector<Value>{e.select(isFull, zero, count),
+        return SmallVector<Value>{e.select(isFull, zero, candidates),
                                   e.choose(isFull, rankType, move, [&] { return bound; })};
-      });
-  collect(found[1]);
+      })[1];
+}
+
+/// Finds the rank of the last element selected, and takes what is needed, which is sorted.
+void RowSelection::selectByThreshold() {
+  collect(e.choose(isShort, rankType, [&] { return search(); }, [&] { return gather(); }));
   sort();
   if (packs)
     repeat(
@@ -735,8 +787,8 @@ void RowSelection::emit() {
     e.when(less(zero, kept), [&] { selectByHeap(); });
   } else {
     Value isMany = e.compare(arith::CmpIPredicate::sge, kept, e.index(kLeastForThreshold));
-    if (packs)
-      isMany = both(isMany, e.compare(arith::CmpIPredicate::ule, size, e.index(int64_t(1) << 32)));
+    if (packs) // and counts fit into 32 bits
+      isMany = both(isMany, less(size, e.index(int64_t(1) << 31)));
     e.when(less(zero, kept), [&] {
       e.choose(
           isMany, index,

@@ -222,10 +222,11 @@ def test_softmax_of_specials(compile_node, subtests, op, axis):
 
 SELECTED = {"f4": "float", "f8": "double", "i1": "int8", "i2": "int16", "i4": "int32", "i8": "int64", "u1": "uint8",
             "u2": "uint16", "u4": "uint32", "u8": "uint64"}  # fmt: skip
-# How many elements, and how many of them are chosen: from an empty heap to a row that is sorted as a whole, and around
-# the sizes of blocks and tiles.
-FEW = ((0, 0), (5, 0), (5, 1), (8, 8), (33, 33), (65, 64), (300, 2), (300, 63), (300, 100), (300, 300))
-MANY = (*FEW, (129, 64), (1000, 257), (3000, 1000), (3000, 2999), (4097, 4097), (70000, 1000))
+# How many elements, and how many of them are chosen: from an empty heap to a row that is sorted as a whole, around the
+# sizes of blocks and tiles, and rows that are short or long for their results.
+FEW = ((0, 0), (5, 0), (5, 1), (8, 8), (33, 33), (65, 64), (300, 2), (300, 63), (300, 100), (300, 300), (2100, 64))
+MANY = (*FEW, (129, 64), (512, 16), (513, 16), (1000, 257), (3000, 1000), (3000, 2999), (4097, 4097), (9000, 2000),
+        (9000, 2500), (70000, 1000))  # fmt: skip
 
 
 def extremes(dtype):
@@ -244,6 +245,7 @@ def samples(random, dtype, shape):
         spread *= 40 if dtype[1] == "1" else 10000
     yield "spread", spread.astype(dtype)
     yield "ascending", np.sort(spread, -1).astype(dtype)
+    yield "descending", np.sort(spread, -1)[..., ::-1].astype(dtype)
     yield "equal", np.zeros(shape, dtype)
     mixed = random.integers(0, 9, shape).astype(dtype)
     special = random.random(shape) < 0.1
