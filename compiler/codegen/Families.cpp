@@ -135,7 +135,7 @@ FailureOr<DecidedKernel> DecidedKernel::of(KernelOp original, const CpuTarget &t
       return op.emitOpError("has no kernel for ") << op.getOperandTypes();
   if (failed((*family)->verify({kernel, decided.op, target, decided.parameters})))
     return failure();
-  decomposeRowOps(kernel);
+  decomposeRowOps(kernel, decided.op);
   decided.copy = std::move(copy);
   return decided;
 }

@@ -22,7 +22,7 @@ struct KernelParameter {
 /// An error that begins with the kernel's name.
 mlir::InFlightDiagnostic kernelError(KernelOp kernel);
 
-/// A kernel as its family sees it: a private copy, whose row ops are decomposed.
+/// A kernel as its family sees it: a private copy, whose other row ops are decomposed.
 struct FamilyKernel {
   KernelOp kernel;
   mlir::Operation *op; ///< that the family takes; the kernel may hold what it reads and element-wise ops behind it

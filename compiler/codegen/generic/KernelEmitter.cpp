@@ -9,12 +9,12 @@
 using namespace mlir;
 using namespace hone;
 
-void hone::decomposeRowOps(KernelOp kernel) {
+void hone::decomposeRowOps(KernelOp kernel, Operation *kept) {
   for (Operation &op : llvm::make_early_inc_range(kernel.getBody().front())) {
     for (StringRef fact : {kNonPositiveAttr, kNumbersAttr}) // that a stage file claims
       op.removeDiscardableAttr(fact);
     auto row = dyn_cast<DecomposeOpInterface>(op);
-    if (!row)
+    if (!row || &op == kept)
       continue;
     OpBuilder builder(&op);
     op.getResult(0).replaceAllUsesWith(row.decompose(builder));

@@ -11,8 +11,8 @@
 
 namespace hone {
 
-/// Replaces the row ops of a kernel by reductions and element-wise ops.
-void decomposeRowOps(KernelOp kernel);
+/// Replaces the row ops of a kernel, but for `kept`, by reductions and element-wise ops.
+void decomposeRowOps(KernelOp kernel, mlir::Operation *kept = nullptr);
 
 /// The memory type of a tensor's elements: bool is i8, unsigned is signless.
 mlir::Type memoryElement(mlir::Type tensor);
