@@ -42,16 +42,16 @@ static constexpr CpuFigures figuresOfV3 = {
     /*launch=*/60,
     /*loop=*/6,
     /*reduction=*/35,
-    {{"generic", 18}, {"matmul", 31}, {"attention", 26}, {"transpose", 1.4}},
-    {{48 << 10, /*read=*/80, /*write=*/70}, {2 << 20, 50, 15}, {HUGE_VAL, 3.6, 5}},
+    /*flops=*/18,
+    /*memories=*/{{48 << 10, /*read=*/80, /*write=*/70}, {2 << 20, 50, 15}, {HUGE_VAL, 3.6, 5}},
 };
 static constexpr CpuFigures figuresOfV4 = {
     /*gigahertz=*/3.1,
     /*launch=*/50,
     /*loop=*/6,
     /*reduction=*/35,
-    {{"generic", 25}, {"matmul", 61}, {"attention", 45}, {"transpose", 1.5}},
-    {{48 << 10, /*read=*/110, /*write=*/96}, {2 << 20, 100, 17}, {HUGE_VAL, 3.6, 5}},
+    /*flops=*/25,
+    /*memories=*/{{48 << 10, /*read=*/110, /*write=*/96}, {2 << 20, 100, 17}, {HUGE_VAL, 3.6, 5}},
 };
 
 static constexpr Level levels[] = {
@@ -90,13 +90,6 @@ std::string CpuTarget::shortName() const {
     if (c != ',')
       text += c == '+' ? '_' : c;
   return text;
-}
-
-double CpuTarget::flopsPerCycle(StringRef family, unsigned bits) const {
-  const auto *rate = llvm::find_if(figures->rates, [&](const CpuFigures::Rate &rate) { return rate.family == family; });
-  if (rate == std::end(figures->rates))
-    rate = figures->rates;
-  return rate->flops * 32 / std::max(bits, 8u);
 }
 
 bool CpuTarget::isBelow(StringRef other) const { return findLevel(level) < findLevel(other); }

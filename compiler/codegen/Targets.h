@@ -20,13 +20,9 @@
 
 namespace hone {
 
-/// What a core does in a cycle: what predictions are made of. Fitted to measurements (bench/kernel_costs.py).
+/// What a core does in a cycle, whatever it computes: what predictions are made of. Fitted to measurements
+/// (bench/kernel_costs.py).
 struct CpuFigures {
-  /// Operations on f32; on wider elements it does fewer, on narrower ones more.
-  struct Rate {
-    llvm::StringRef family;
-    double flops;
-  };
   /// A cache, or the memory behind them.
   struct Memory {
     double size; ///< bytes
@@ -36,9 +32,13 @@ struct CpuFigures {
   double gigahertz;
   // Cycles of a launch, of getting into an inner loop and out of it, of bringing a vector down to one number.
   double launch, loop, reduction;
-  Rate rates[4]; ///< the first one holds for families that have none, too
+  double flops; ///< on f32, of the loops that LLVM vectorises; kernel families have rates of their own
   Memory memories[3];
 };
+
+/// Operations per cycle on elements of so many bits where there are `flops` on f32: fewer on wider ones, more on
+/// narrower ones.
+inline double flopsPerCycle(double flops, unsigned bits) { return flops * 32 / std::max(bits, 8u); }
 
 /// A CPU level with features beyond it.
 struct CpuTarget {
@@ -54,8 +54,6 @@ struct CpuTarget {
   std::string name() const { return level.str() + features; }
   /// For symbols: v4_avx512vnni.
   std::string shortName() const;
-  /// Operations per cycle of a kernel family on elements of so many bits.
-  double flopsPerCycle(llvm::StringRef family, unsigned bits) const;
   bool has(llvm::StringRef feature) const { return llvm::is_contained(required, feature); }
   /// The row of a family's table for this level, or for the greatest one below it that has a row.
   template <typename Row, size_t N> Row pick(const std::pair<llvm::StringLiteral, Row> (&table)[N]) const {

@@ -92,10 +92,14 @@ static void buildKernel(KernelEmitter &e, const CpuTarget &target, const Attenti
   buildAttention(e.builder, e.loc, target, tiles, operands);
 }
 
+/// Operations on f32 in a cycle.
+static constexpr std::pair<llvm::StringLiteral, double> rates[] = {{"x86-64-v3", 26}, {"x86-64-v4", 45}};
+
 namespace {
 class AttentionFamily : public KernelFamily {
 public:
   StringRef name() const override { return "attention"; }
+  double rate(const CpuTarget &target) const override { return target.pick(rates); }
   bool takes(const CpuTarget &, Operation *op) const override { return isa<AttentionOp>(op); }
   /// Part of a tensor, as some of its heads, which is read where it lies.
   bool fusesBefore(const CpuTarget &, OpOperand &operand) const override {
@@ -122,7 +126,7 @@ public:
     double blocks = std::ceil(numbers(numbers.shapes().dim(attention.getKey(), 1)) / double(read(kernel).keys));
     double rows = numbers.product(ArrayRef(query).drop_back()) * blocks;
     unsigned bits = elementTypeOf(attention.getOutput()).getIntOrFloatBitWidth();
-    double cycles = numbers.flops(attention) / target.flopsPerCycle("attention", bits);
+    double cycles = numbers.flops(attention) / flopsPerCycle(rate(target), bits);
     return numbers.cycles(target, cycles + rows * 2 * target.figures->reduction);
   }
   LogicalResult verify(const FamilyKernel &kernel) const override {

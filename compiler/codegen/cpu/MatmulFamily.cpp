@@ -128,10 +128,14 @@ static void buildKernel(KernelEmitter &e, VectorType vector, const MatmulTiles &
   buildMatmul(e.builder, e.loc, vector, tiles, operands, epilogue);
 }
 
+/// Operations on f32 in a cycle.
+static constexpr std::pair<llvm::StringLiteral, double> rates[] = {{"x86-64-v3", 31}, {"x86-64-v4", 61}};
+
 namespace {
 class MatmulFamily : public KernelFamily {
 public:
   StringRef name() const override { return "matmul"; }
+  double rate(const CpuTarget &target) const override { return target.pick(rates); }
   bool takes(const CpuTarget &, Operation *op) const override {
     auto matmul = dyn_cast<MatmulOp>(op);
     if (!matmul || !isa<Float32Type, Float64Type>(elementTypeOf(matmul.getOutput())))
@@ -177,12 +181,13 @@ public:
     Problem problem(matmul, numbers.shapes());
     double columns = numbers(problem.n), panel = double(read(kernel).panelColumns(registerOf(target, matmul)));
     double padded = std::ceil(columns / panel) * panel;
-    double cycles = numbers.flops(matmul) * (padded / std::max(columns, 1.0)) / target.flopsPerCycle("matmul", bits) +
-                    numbers.flopsBeside(matmul) / target.flopsPerCycle("generic", bits);
+    double cycles = numbers.flops(matmul) * (padded / std::max(columns, 1.0)) / flopsPerCycle(rate(target), bits) +
+                    numbers.flopsBeside(matmul) / flopsPerCycle(target.figures->flops, bits);
     if (problem.right != MatmulRight::Packed) {
       bool isTransposed = problem.right == MatmulRight::Transposed;
       double moves = numbers(problem.count) * padded * numbers(problem.k);
-      cycles += moves / target.flopsPerCycle(isTransposed ? "transpose" : "generic", bits);
+      double rate = isTransposed ? transposeFamily().rate(target) : target.figures->flops;
+      cycles += moves / flopsPerCycle(rate, bits);
     }
     return numbers.cycles(target, cycles);
   }

@@ -162,10 +162,14 @@ static void buildKernel(KernelEmitter &e, TransposeOp transpose) {
       /*vectorize=*/false);
 }
 
+/// Elements of 32 bits that are moved in a cycle.
+static constexpr std::pair<llvm::StringLiteral, double> rates[] = {{"x86-64-v3", 1.4}, {"x86-64-v4", 1.5}};
+
 namespace {
 class TransposeFamily : public KernelFamily {
 public:
   StringRef name() const override { return "transpose"; }
+  double rate(const CpuTarget &target) const override { return target.pick(rates); }
   bool takes(const CpuTarget &, Operation *op) const override {
     auto transpose = dyn_cast<TransposeOp>(op);
     if (!transpose || transpose.getPermutation().empty() || isNibble(transpose.getInput().getType()))
@@ -180,7 +184,7 @@ public:
     Planes planes(cast<TransposeOp>(kernel.op), numbers.shapes());
     unsigned bits = memoryElement(kernel.op->getResult(0).getType()).getIntOrFloatBitWidth();
     double moves = numbers.product(planes.dims);
-    return numbers.cycles(kernel.target, moves / kernel.target.flopsPerCycle("transpose", bits));
+    return numbers.cycles(kernel.target, moves / flopsPerCycle(rate(kernel.target), bits));
   }
 
   LaunchRange range(OpBuilder &, const FamilyKernel &kernel, ShapeBuilder &shapes,

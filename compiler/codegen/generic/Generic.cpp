@@ -100,7 +100,7 @@ double hone::genericCost(KernelOp kernel, const CpuTarget &target, KernelNumbers
   double accesses = 0;
   if (schedule.form == Schedule::Form::OuterSum)
     accesses = numbers.flops(schedule.sum) * bits / 8 / target.figures->memories[0].read;
-  double arithmetic = numbers.flopsBeside(nullptr) / target.flopsPerCycle("generic", bits);
+  double arithmetic = numbers.flopsBeside(nullptr) / flopsPerCycle(target.figures->flops, bits);
   return numbers.cycles(target, arithmetic, accesses) + cyclesOfLoops(schedule, *target.figures, numbers);
 }
 
