@@ -6,15 +6,8 @@
 using namespace mlir;
 using namespace hone;
 
-/// The first one that takes an op computes it; the last one takes what is left.
-static ArrayRef<const KernelFamily *> allFamilies() {
-  static const KernelFamily *const families[] = {&matmulFamily(), &attentionFamily(), &transposeFamily(),
-                                                 &genericFamily()};
-  return families;
-}
-
 const KernelFamily *hone::familyOf(const CpuTarget &target, Operation *op) {
-  for (const KernelFamily *family : allFamilies().drop_back())
+  for (const KernelFamily *family : kernelFamilies().drop_back())
     if (family->takes(target, op))
       return family;
   return nullptr;
@@ -70,7 +63,7 @@ static bool hasElements(Operation *op) {
 void DecidedKernel::decide(KernelOp kernel, const CpuTarget &target) {
   OwningOpRef<KernelOp> copy(kernel.clone());
   const KernelFamily *best = &genericFamily();
-  for (const KernelFamily *family : llvm::reverse(allFamilies()))
+  for (const KernelFamily *family : llvm::reverse(kernelFamilies()))
     if (findOp(*family, target, *copy))
       best = family;
   Builder builder(kernel.getContext());
@@ -86,10 +79,10 @@ InFlightDiagnostic hone::kernelError(KernelOp kernel) {
 }
 
 static FailureOr<const KernelFamily *> findFamily(KernelOp kernel) {
-  for (const KernelFamily *family : allFamilies())
+  for (const KernelFamily *family : kernelFamilies())
     if (family->name() == kernel.getFamily())
       return family;
-  auto names = llvm::map_range(allFamilies(), [](const KernelFamily *family) { return family->name(); });
+  auto names = llvm::map_range(kernelFamilies(), [](const KernelFamily *family) { return family->name(); });
   return kernelError(kernel) << "names the kernel family '" << *kernel.getFamily()
                              << "', which there is not; there are " << llvm::join(names, ", ");
 }

@@ -95,11 +95,22 @@ private:
   llvm::SmallVector<int64_t> parameters;
 };
 
-// Each in a file of its own; Families.cpp lists them.
+// Each in a file of its own.
 const KernelFamily &matmulFamily();
 const KernelFamily &attentionFamily();
 const KernelFamily &transposeFamily();
 const KernelFamily &genericFamily();
+
+/// The first one that takes an op computes it; the last one takes what is left.
+inline llvm::ArrayRef<const KernelFamily *> kernelFamilies() {
+  static const KernelFamily *const families[] = {
+      &matmulFamily(),
+      &attentionFamily(),
+      &transposeFamily(),
+      &genericFamily(), // the last
+  };
+  return families;
+}
 
 } // namespace hone
 
