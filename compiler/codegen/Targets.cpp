@@ -19,8 +19,8 @@ using llvm::StringRef;
 namespace {
 struct Level {
   StringRef name, known; ///< what people know it as
-  StringRef triple;
-  StringRef required; ///< in LLVM's names, separated by commas
+  StringRef triple, cpu; ///< LLVM's
+  StringRef required;    ///< in LLVM's names, separated by commas
   uint32_t runtimeFeatures;
   int64_t lanes;
   CpuFigures figures;
@@ -34,7 +34,9 @@ struct Feature {
 };
 } // namespace
 
+static constexpr StringRef kLinux = "x86_64-unknown-linux-gnu";
 #define HONE_V3_FEATURES "avx2,fma,f16c,bmi,bmi2,lzcnt,movbe"
+#define HONE_V4_FEATURES HONE_V3_FEATURES ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl"
 
 // Measured on Sapphire Rapids (48 KiB of L1, 2 MiB of L2), which clocks lower with wide vectors.
 static constexpr CpuFigures figuresOfV3 = {
@@ -55,9 +57,8 @@ static constexpr CpuFigures figuresOfV4 = {
 };
 
 static constexpr Level levels[] = {
-    {"x86-64-v3", "AVX2", "x86_64-unknown-linux-gnu", HONE_V3_FEATURES, HONE_CPU_V3, /*lanes=*/8, figuresOfV3},
-    {"x86-64-v4", "AVX-512", "x86_64-unknown-linux-gnu",
-     HONE_V3_FEATURES ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl", HONE_CPU_V3 | HONE_CPU_V4, /*lanes=*/16,
+    {"x86-64-v3", "AVX2", kLinux, "x86-64-v3", HONE_V3_FEATURES, HONE_CPU_V3, /*lanes=*/8, figuresOfV3},
+    {"x86-64-v4", "AVX-512", kLinux, "x86-64-v4", HONE_V4_FEATURES, HONE_CPU_V3 | HONE_CPU_V4, /*lanes=*/16,
      figuresOfV4},
 };
 
@@ -71,7 +72,7 @@ static const Level *findLevel(StringRef name) {
 }
 
 static CpuTarget targetOf(const Level &level) {
-  CpuTarget target{level.name, level.triple, "", {}, level.runtimeFeatures, level.lanes, &level.figures};
+  CpuTarget target{level.name, level.cpu, level.triple, "", {}, level.runtimeFeatures, level.lanes, &level.figures};
   level.required.split(target.required, ',');
   return target;
 }
@@ -85,10 +86,14 @@ static void addFeature(CpuTarget &target, const Feature &feature) {
 }
 
 std::string CpuTarget::shortName() const {
-  std::string text = level.rsplit('-').second.str();
+  StringRef name = level;
+  name.consume_front("x86-64-");
+  std::string text = name.str();
   for (char c : features) // "+avx512vnni,+…"
     if (c != ',')
-      text += c == '+' ? '_' : c;
+      text += c;
+  llvm::replace(text, '+', '_');
+  llvm::replace(text, '-', '_');
   return text;
 }
 
@@ -123,13 +128,13 @@ static llvm::Expected<CpuTarget> hostTarget() {
     return target;
   }
   return llvm::createStringError(
-      "target 'host': this CPU (%s) is below x86-64-v3, the lowest level that is supported: it lacks %s; name the "
-      "level of the machine that will run the library, e.g. --target=x86-64-v3",
-      llvm::sys::getHostCPUName().str().c_str(), llvm::join(missingFeatures(cpuTargets()[0]), ", ").c_str());
+      "target 'host': this CPU (%s) is below %s, the lowest level that is supported: it lacks %s; name the level of "
+      "the machine that will run the library, e.g. --target=%s",
+      llvm::sys::getHostCPUName().str().c_str(), levels[0].name.data(),
+      llvm::join(missingFeatures(cpuTargets()[0]), ", ").c_str(), levels[0].name.data());
 }
 
-/// "host, x86-64-v3 (AVX2), …, each of the latter with +avx512vnni"
-static std::string knownTargets() {
+std::string hone::knownTargets() {
   std::string text = "host";
   for (const Level &level : levels)
     text += (", " + level.name + " (" + level.known + ")").str();

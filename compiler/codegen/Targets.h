@@ -12,6 +12,7 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
@@ -42,9 +43,10 @@ inline double flopsPerCycle(double flops, unsigned bits) { return flops * 32 / s
 
 /// A CPU level with features beyond it.
 struct CpuTarget {
-  llvm::StringRef level;                          ///< x86-64-v4: also LLVM's "target-cpu"
+  llvm::StringRef level;                          ///< x86-64-v4
+  llvm::StringRef cpu;                            ///< LLVM's "target-cpu"
   llvm::StringRef triple;                         ///< LLVM target triple
-  std::string features;                           ///< LLVM's "target-features" beyond the level: "+avx512vnni"
+  std::string features;                           ///< beyond the level, in LLVM's names: "+avx512vnni"
   llvm::SmallVector<llvm::StringRef, 0> required; ///< what a host must have, in LLVM's names
   uint32_t runtimeFeatures;                       ///< the same as the runtime checks it: a set of HONE_CPU_*
   int64_t lanes;                                  ///< f32 elements of one vector register
@@ -54,6 +56,8 @@ struct CpuTarget {
   std::string name() const { return level.str() + features; }
   /// For symbols: v4_avx512vnni.
   std::string shortName() const;
+  /// LLVM's "target-features": all that are required.
+  std::string codeFeatures() const { return "+" + llvm::join(required, ",+"); }
   bool has(llvm::StringRef feature) const { return llvm::is_contained(required, feature); }
   /// The row of a family's table for this level, or for the greatest one below it that has a row.
   template <typename Row, size_t N> Row pick(const std::pair<llvm::StringLiteral, Row> (&table)[N]) const {
@@ -76,6 +80,9 @@ llvm::ArrayRef<CpuTarget> cpuTargets();
 /// machine has, with the known features that it has. Errors: a level or feature that is not known (the text lists
 /// those that are), a machine below the first level.
 llvm::Expected<CpuTarget> lookupTarget(llvm::StringRef name);
+
+/// What lookupTarget() takes, for users: "host, x86-64-v3 (AVX2), …".
+std::string knownTargets();
 
 /// Whether this machine can run the code of `target`.
 bool hostCanRun(const CpuTarget &target);

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/driver/Options.h"
+#include "compiler/codegen/cpu/Targets.h"
 #include "compiler/driver/Console.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
@@ -106,10 +107,8 @@ struct Rows {
                               cl::desc("Folder to write outputs to, as NAME.npy")};
   cl::opt<std::string> emit{"emit", cl::value_desc("STAGE"), cl::sub(compile),
                             cl::desc("What to write, one of the names above. Default: by the suffix of OUT, or lib")};
-  cl::opt<std::string> target{
-      "target", cl::value_desc("LEVEL"), cl::sub(compile), cl::sub(check),
-      cl::desc(
-          "Processor: host (default), x86-64-v3 (AVX2), x86-64-v4 (AVX-512), or with +FEATURE: x86-64-v4+avx512vnni")};
+  std::string levels = "Processor (default: host): " + knownTargets();
+  cl::opt<std::string> target{"target", cl::value_desc("LEVEL"), cl::sub(compile), cl::sub(check), cl::desc(levels)};
   cl::list<std::string> shape{"shape", cl::value_desc("NAME=1x128xi64"), cl::sub(compile), cl::sub(check),
                               cl::desc("Pin the dims of an input; `?` leaves one open")};
   cl::list<std::string> dim{"dim", cl::value_desc("SYMBOL=N"), cl::sub(compile), cl::sub(check),

@@ -115,7 +115,7 @@ llvm::Expected<llvm::SmallVector<char, 0>> hone::emitCode(mlir::ModuleOp module,
                                    triple.str().c_str(), message.c_str());
   bool isHostProgram = module->hasAttr(kHostProgramAttr);
   std::unique_ptr<llvm::TargetMachine> machine(backend->createTargetMachine(
-      triple, target.level, target.features, llvm::TargetOptions(), llvm::Reloc::PIC_, std::nullopt,
+      triple, target.cpu, target.codeFeatures(), llvm::TargetOptions(), llvm::Reloc::PIC_, std::nullopt,
       isHostProgram ? llvm::CodeGenOptLevel::None : llvm::CodeGenOptLevel::Default));
 
   llvm::LLVMContext context;
@@ -136,9 +136,8 @@ llvm::Expected<llvm::SmallVector<char, 0>> hone::emitCode(mlir::ModuleOp module,
   for (llvm::Function &function : *translated) {
     if (function.isDeclaration())
       continue;
-    function.addFnAttr("target-cpu", target.level);
-    if (!target.features.empty())
-      function.addFnAttr("target-features", target.features);
+    function.addFnAttr("target-cpu", target.cpu);
+    function.addFnAttr("target-features", target.codeFeatures());
     if (target.lanes == 16) // x86-64-v4's default tuning is 256 bits
       function.addFnAttr("prefer-vector-width", "512");
   }

@@ -10,6 +10,8 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/MLIRContext.h"
 #include "test/unit/codegen/KernelHarness.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
 
 #include <cmath>
 #include <cstring>
@@ -187,6 +189,29 @@ TEST(ObjectTest, SameBytesWhateverTheThreads) {
     thread.join();
   for (int i = 0; i < kernelCount; ++i)
     EXPECT_EQ(alone[i], together[i]) << i;
+}
+
+/// What the runtime does not tell apart would be run on a CPU that lacks it.
+TEST(TargetsTest, RuntimeAsksForEachLevel) {
+  for (auto [below, level] : llvm::zip(hone::cpuTargets(), hone::cpuTargets().drop_front()))
+    EXPECT_NE(level.runtimeFeatures & ~below.runtimeFeatures, 0u) << level.level.str();
+}
+
+/// LLVM generates code for the first x86-64 where it does not know a name.
+TEST(TargetsTest, AreKnownToLlvm) {
+  initializeCodeGenerators();
+  for (const CpuTarget &target : hone::cpuTargets()) {
+    llvm::Triple triple(target.triple);
+    std::string message;
+    const llvm::Target *backend = llvm::TargetRegistry::lookupTarget(triple, message);
+    ASSERT_TRUE(backend) << message;
+    std::unique_ptr<llvm::MCSubtargetInfo> known(backend->createMCSubtargetInfo(triple, "", ""));
+    EXPECT_TRUE(known->isCPUStringValid(target.cpu)) << target.cpu.str();
+    for (llvm::StringRef feature : target.required)
+      EXPECT_TRUE(llvm::any_of(known->getAllProcessorFeatures(), [&](const llvm::SubtargetFeatureKV &each) {
+        return each.Key == feature;
+      })) << feature.str();
+  }
 }
 
 TEST(TargetsTest, Lookup) {
