@@ -41,7 +41,6 @@ static constexpr OperatorRow operatorRows[] = {
     {"", "QuantizeLinear", unquantized},
     {"", "DequantizeLinear", unquantized},
     {"", "DynamicQuantizeLinear", unquantized},
-    {"", "MatMulInteger", unquantized},
     {"", "ConvInteger", unquantized},
     {"", "QLinearMatMul", unquantized},
     {"", "QLinearConv", unquantized},
