@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/driver/Options.h"
-#include "compiler/codegen/cpu/Targets.h"
+#include "compiler/codegen/Targets.h"
 #include "compiler/driver/Console.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"

@@ -11,6 +11,7 @@ TEST(WaysOut, AreForWhatHasNoImporter) {
   for (llvm::ArrayRef<OperatorRow> table : {elementwiseOperators(), linearOperators(), normOperators(),
                                             reduceOperators(), shapeOperators(), indexOperators()})
     for (const OperatorRow &row : table)
-      if (row.domain.empty())
+      if (row.domain.empty()) {
         EXPECT_EQ(wayOutOfOperator("", row.name), "") << row.name.str() << " has an importer: its row can go";
+      }
 }
