@@ -15,13 +15,11 @@ bool hone::isElementType(Type type) {
 }
 
 std::optional<int64_t> hone::storageBytes(RankedTensorType type) {
-  // Counted in bytes, so that bits do not need more room than bytes have.
   int64_t extent = elementBytes(type);
   for (int64_t size : type.getShape())
     if (llvm::MulOverflow(extent, std::max<int64_t>(size, 1), extent) || extent > int64_t(1) << 62)
       return std::nullopt;
-  int64_t count = type.getNumElements();
-  return isNibble(type) ? llvm::divideCeil(count, 2) : count * elementBytes(type);
+  return storageBytes(type, type.getNumElements());
 }
 
 bool hone::isWidening(Type from, Type to) {

@@ -25,16 +25,17 @@ inline bool isHalf(mlir::Type tensorOrElement) {
 /// Whether ops compute in this type; others are stored, moved, converted and multiplied.
 inline bool isComputed(mlir::Type tensorOrElement) { return !isHalf(tensorOrElement) && !isNibble(tensorOrElement); }
 
-/// How many bits of files and memory an element takes. A bool takes a byte.
-inline int64_t storageBits(mlir::Type tensorOrElement) {
-  return isNibble(tensorOrElement) ? 4
-                                   : (mlir::getElementTypeOrSelf(tensorOrElement).getIntOrFloatBitWidth() + 7) / 8 * 8;
+/// How many bytes an element takes that stands alone. A bool takes one.
+inline int64_t elementBytes(mlir::Type tensorOrElement) {
+  return (mlir::getElementTypeOrSelf(tensorOrElement).getIntOrFloatBitWidth() + 7) / 8;
 }
-/// How many bytes an element takes that stands alone.
-inline int64_t elementBytes(mlir::Type tensorOrElement) { return (storageBits(tensorOrElement) + 7) / 8; }
-/// How many bytes of files and memory `count` elements take.
+/// How many bits of files and memory an element takes.
+inline int64_t storageBits(mlir::Type tensorOrElement) {
+  return isNibble(tensorOrElement) ? 4 : 8 * elementBytes(tensorOrElement);
+}
+/// How many bytes of files and memory `count` elements take: not counted in bits, of which there may be too many.
 inline int64_t storageBytes(mlir::Type tensorOrElement, int64_t count) {
-  return (count * storageBits(tensorOrElement) + 7) / 8;
+  return isNibble(tensorOrElement) ? count / 2 + count % 2 : count * elementBytes(tensorOrElement);
 }
 /// Bytes of a static tensor; nothing where they, with zeros among the dims counted as one, do not fit 62 bits.
 std::optional<int64_t> storageBytes(mlir::RankedTensorType type);

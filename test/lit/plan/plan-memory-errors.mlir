@@ -62,3 +62,20 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
     return %0 : tensor<8xf32>
   }
 }
+
+// -----
+
+// Bits of a weight that alone is larger than memory must not wrap either.
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  // expected-error@+1 {{@w and the weights before it have more bytes than memory can address}}
+  hone.weight @w : tensor<288230376151711744xf32> = dense<1.0> : tensor<288230376151711744xf32>
+  hone.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
+    %0 = hone.neg %x : tensor<8xf32> -> tensor<8xf32>
+    hone.return %0 : tensor<8xf32>
+  }
+  func.func @main(%x: tensor<8xf32>) -> tensor<8xf32> {
+    %w = hone.use_weight @w : tensor<288230376151711744xf32>
+    %0 = hone.launch @k(%x) sizes() : (tensor<8xf32>) -> tensor<8xf32>
+    return %0 : tensor<8xf32>
+  }
+}
