@@ -10,11 +10,13 @@
 using namespace mlir;
 using namespace hone;
 
-std::string hone::symbolPrefix(ModuleOp module) {
+StringRef hone::modelName(ModuleOp module) {
   auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
   auto name = model ? model.getAs<StringAttr>("name") : StringAttr();
-  return toIdentifier(name ? name.getValue() : "model");
+  return name ? name.getValue() : "model";
 }
+
+std::string hone::symbolPrefix(ModuleOp module) { return toIdentifier(modelName(module)); }
 
 KernelBody hone::createKernelBody(OpBuilder &builder, Location loc, StringRef symbol, ArrayRef<KernelBuffer> buffers,
                                   unsigned sizeCount) {

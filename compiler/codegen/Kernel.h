@@ -18,6 +18,7 @@ constexpr llvm::StringLiteral kLoopAttr = "llvm.loop_annotation";
 /// On the module of a kernel that was generated: the symbol of its code.
 constexpr llvm::StringLiteral kSymbolAttr = "hone.symbol";
 
+llvm::StringRef modelName(mlir::ModuleOp module);
 /// What the symbols of a program begin with: the identifier of the module's model.
 std::string symbolPrefix(mlir::ModuleOp module);
 

@@ -394,9 +394,6 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
       }
       features |= more->runtimeFeatures;
     }
-    auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
-    auto nameAttr = model ? model.getAs<StringAttr>("name") : StringAttr();
-    StringRef name = nameAttr ? nameAttr.getValue() : "model";
     OpBuilder builder(main);
     auto program = ModuleOp::create(builder, module.getLoc(), "program");
     program->setAttr(kHostProgramAttr, builder.getUnitAttr());
@@ -407,8 +404,8 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
     lowering.write("plan", /*isPlan=*/true);
     lowering.write("run", /*isPlan=*/false);
     auto manifest = module->getAttrOfType<StringAttr>(kManifestAttr);
-    data.addProgram(main, symbolPrefix(module), name, manifest ? manifest.getValue() : "{}", weightBytes.getInt(),
-                    features);
+    data.addProgram(main, symbolPrefix(module), modelName(module), manifest ? manifest.getValue() : "{}",
+                    weightBytes.getInt(), features);
     main.erase();
 
     // Host values may be floats, as shapes that are scaled and rounded.
