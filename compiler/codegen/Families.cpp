@@ -62,10 +62,9 @@ static bool hasElements(Operation *op) {
 
 void DecidedKernel::decide(KernelOp kernel, const CpuTarget &target) {
   OwningOpRef<KernelOp> copy(kernel.clone());
-  const KernelFamily *best = &genericFamily();
-  for (const KernelFamily *family : llvm::reverse(kernelFamilies()))
-    if (findOp(*family, target, *copy))
-      best = family;
+  // The generic family, the last, takes every kernel.
+  const KernelFamily *best = *llvm::find_if(
+      kernelFamilies(), [&](const KernelFamily *family) { return findOp(*family, target, *copy) != nullptr; });
   Builder builder(kernel.getContext());
   NamedAttrList parameters;
   for (auto [parameter, value] : llvm::zip_equal(best->parameters(), best->choose(target, kernel)))
