@@ -6,6 +6,7 @@
 #include "compiler/codegen/cpu/Tile.h"
 
 #include "compiler/codegen/cpu/Lower.h"
+#include "dialects/hone/ElementTypes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -112,20 +113,10 @@ static Value widen(KernelBuilder &b, const TileMatrix &source, Value loaded, Typ
   if (isa<IntegerType>(element))
     return element.isUnsignedInteger() ? Value(arith::UIToFPOp::create(b, type, loaded))
                                        : arith::SIToFPOp::create(b, type, loaded);
-  Value value = loaded;
-  if (element.isF16()) {
-    value = arith::BitcastOp::create(b, like(element), loaded);
-  } else if (element.isBF16()) { // the upper half of an f32
-    Type i32 = like(b.getI32Type());
-    TypedAttr sixteen = b.getI32IntegerAttr(16);
-    if (auto vector = dyn_cast<VectorType>(i32))
-      sixteen = DenseElementsAttr::get(vector, sixteen);
-    value = arith::ShLIOp::create(b, arith::ExtUIOp::create(b, i32, loaded), arith::ConstantOp::create(b, sixteen));
-    value = arith::BitcastOp::create(b, like(b.getF32Type()), value);
-  }
-  if (element.isF16() && getElementTypeOrSelf(type).isF64()) // CPUs convert it to f32 only
+  Value value = isHalf(element) ? Value(arith::BitcastOp::create(b, like(element), loaded)) : loaded;
+  if (isHalf(element) && getElementTypeOrSelf(type).isF64()) // CPUs convert them to f32 only
     value = arith::ExtFOp::create(b, like(b.getF32Type()), value);
-  return value.getType() == type ? value : Value(arith::ExtFOp::create(b, type, value));
+  return arith::ExtFOp::create(b, type, value);
 }
 
 static Value loadVector(KernelBuilder &b, VectorType type, const TileMatrix &source, Value view, Value at) {
