@@ -68,25 +68,21 @@ static void buildKernel(KernelEmitter &e, const CpuTarget &target, const Attenti
       Value indices[] = {batch, head, query, key};
       SmallVector<Value> own;
       int64_t lead = 4 - rankOf(mask);
-      OpBuilder::InsertPoint before = e.builder.saveInsertionPoint();
-      e.builder.restoreInsertionPoint(builder.saveInsertionPoint());
-      for (int64_t i = 0; i < rankOf(mask); ++i) {
-        auto type = cast<RankedTensorType>(mask.getType());
-        Value index = indices[lead + i];
-        if (type.getDimSize(i) == 1)
-          index = e.index(0);
-        else if (type.isDynamicDim(i) && e.dim(mask, i) != extents[lead + i])
-          index = e.select(e.compare(arith::CmpIPredicate::eq, e.dim(mask, i), e.index(1)), e.index(0), index);
-        own.push_back(index);
-      }
-      e.enterScope();
-      Value scalar = e.load(mask, own);
-      Value masked = fill ? e.select(scalar, score, e.constant(TypedAttr(fill)))
-                          : Value(arith::AddFOp::create(e.builder, e.loc, score, scalar));
-      e.leaveScope();
-      builder.restoreInsertionPoint(e.builder.saveInsertionPoint());
-      if (&builder != &e.builder)
-        e.builder.restoreInsertionPoint(before);
+      Value masked;
+      e.buildAt(builder, [&] {
+        for (int64_t i = 0; i < rankOf(mask); ++i) {
+          auto type = cast<RankedTensorType>(mask.getType());
+          Value index = indices[lead + i];
+          if (type.getDimSize(i) == 1)
+            index = e.index(0);
+          else if (type.isDynamicDim(i) && e.dim(mask, i) != extents[lead + i])
+            index = e.select(e.compare(arith::CmpIPredicate::eq, e.dim(mask, i), e.index(1)), e.index(0), index);
+          own.push_back(index);
+        }
+        Value scalar = e.load(mask, own);
+        masked = fill ? e.select(scalar, score, e.constant(TypedAttr(fill)))
+                      : Value(arith::AddFOp::create(e.builder, e.loc, score, scalar));
+      });
       return masked;
     };
   buildAttention(e.builder, e.loc, target, tiles, operands);

@@ -86,19 +86,10 @@ static void buildKernel(KernelEmitter &e, VectorType vector, const MatmulTiles &
     }
     return e.mul(linear, e.mul(e.size(dims[own]), e.size(dims[own + 1])));
   };
-  // The builder calls back where it stands; the emitter builds there.
-  auto at = [&](OpBuilder &builder, function_ref<void()> write) {
-    OpBuilder::InsertPoint before = e.builder.saveInsertionPoint();
-    e.builder.restoreInsertionPoint(builder.saveInsertionPoint());
-    write();
-    builder.restoreInsertionPoint(e.builder.saveInsertionPoint());
-    if (&builder != &e.builder)
-      e.builder.restoreInsertionPoint(before);
-  };
   if (!problem.batch.empty())
     operands.offsets = [&](OpBuilder &builder, Location, Value batch) {
       MatmulOffsets offsets;
-      at(builder, [&] {
+      e.buildAt(builder, [&] {
         SmallVector<Value> indices = e.delinearize(batch, batchSizes);
         offsets.a = offsetOf(matmul.getLhs(), indices);
         offsets.b = offsetOf(matmul.getRhs(), indices);
@@ -114,15 +105,13 @@ static void buildKernel(KernelEmitter &e, VectorType vector, const MatmulTiles &
   }
   Value result = e.kernel.getBody().front().getTerminator()->getOperand(0);
   auto epilogue = [&](OpBuilder &builder, Location, Value batch, Value row, Value column, Value sum) {
-    at(builder, [&] {
+    e.buildAt(builder, [&] {
       SmallVector<Value> indices = batch ? e.delinearize(batch, batchSizes) : SmallVector<Value>();
       llvm::append_range(indices, e.delinearize(row, rowSizes));
       indices.push_back(column);
-      e.enterScope();
       e.know(matmul.getOutput(), sum);
       e.store(0, indices, e.load(result, indices));
       e.forget(matmul.getOutput());
-      e.leaveScope();
     });
   };
   buildMatmul(e.builder, e.loc, vector, tiles, operands, epilogue);
@@ -186,8 +175,8 @@ public:
     if (problem.right != MatmulRight::Packed) {
       bool isTransposed = problem.right == MatmulRight::Transposed;
       double moves = numbers(problem.count) * padded * numbers(problem.k);
-      double rate = isTransposed ? transposeFamily().rate(target) : target.figures->flops;
-      cycles += moves / flopsPerCycle(rate, bits);
+      double movesPerCycle = isTransposed ? transposeFamily().rate(target) : target.figures->flops;
+      cycles += moves / flopsPerCycle(movesPerCycle, bits);
     }
     return numbers.cycles(target, cycles);
   }

@@ -183,13 +183,24 @@ Value KernelEmitter::choose(Value condition, Type type, function_ref<Value()> on
   return ElementBuilder::choose(condition, type, scoped(onTrue), scoped(onFalse));
 }
 
+void KernelEmitter::buildAt(OpBuilder &other, function_ref<void()> write) {
+  OpBuilder::InsertPoint before = builder.saveInsertionPoint();
+  builder.restoreInsertionPoint(other.saveInsertionPoint());
+  scopes.emplace_back();
+  write();
+  scopes.pop_back();
+  other.restoreInsertionPoint(builder.saveInsertionPoint());
+  if (&other != &builder)
+    builder.restoreInsertionPoint(before);
+}
+
 void KernelEmitter::chooseEffect(Value condition, function_ref<void()> onTrue, function_ref<void()> onFalse) {
   auto branch = scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/true);
   for (auto [block, side] : {std::pair(branch.thenBlock(), onTrue), std::pair(branch.elseBlock(), onFalse)}) {
     builder.setInsertionPointToStart(block);
-    enterScope();
+    scopes.emplace_back();
     side();
-    leaveScope();
+    scopes.pop_back();
   }
   builder.setInsertionPointAfter(branch);
 }

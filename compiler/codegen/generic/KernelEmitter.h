@@ -44,9 +44,9 @@ public:
   /// matmul's sum).
   void know(mlir::Value tensor, mlir::Value scalar) { known[tensor] = scalar; }
   void forget(mlir::Value tensor) { known.erase(tensor); }
-  /// Brackets code that another builder puts in a place of its own: scalars built inside are not used outside.
-  void enterScope() { scopes.emplace_back(); }
-  void leaveScope() { scopes.pop_back(); }
+  /// Calls `write` with the emitter's builder where `other` stands, which then stands behind what was written. Scalars
+  /// built inside are not used outside.
+  void buildAt(mlir::OpBuilder &other, llvm::function_ref<void()> write);
   /// Element `position` of the body's buffer `number`, of a tensor's element type, and back.
   mlir::Value loadBuffer(unsigned number, mlir::Value tensor, mlir::Value position);
   void storeBuffer(unsigned number, mlir::Value position, mlir::Value scalar);
