@@ -7,6 +7,7 @@
 #include "compiler/driver/Manifest.h"
 #include "compiler/driver/PinDims.h"
 #include "compiler/driver/TensorFile.h"
+#include "dialects/hone/BFloat16.h"
 #include "hone/abi.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SetVector.h"
@@ -37,18 +38,8 @@ static ExitCode usage(Console &console, const Twine &text) {
 
 namespace {
 struct BFloat16 {
-  BFloat16(double value = 0) {
-    float single = float(value);
-    uint32_t all;
-    std::memcpy(&all, &single, sizeof all);
-    bits = uint16_t((all + 0x7fff + (all >> 16 & 1)) >> 16); // to nearest even; no NaN is made up
-  }
-  operator double() const {
-    uint32_t all = uint32_t(bits) << 16;
-    float single;
-    std::memcpy(&single, &all, sizeof all);
-    return single;
-  }
+  BFloat16(double value = 0) : bits(toBFloat16(value)) {}
+  operator double() const { return fromBFloat16(bits); }
   uint16_t bits;
 };
 } // namespace

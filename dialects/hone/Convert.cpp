@@ -2,6 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "dialects/hone/BFloat16.h"
 #include "dialects/hone/ElementTypes.h"
 #include "dialects/hone/Recipes.h"
 #include <cstring>
@@ -47,29 +48,8 @@ struct Float16 {
 struct BFloat16 {
   using Stored = uint16_t;
   using Value = float;
-  static float read(uint16_t stored) {
-    uint32_t bits = uint32_t(stored) << 16;
-    float value;
-    std::memcpy(&value, &bits, sizeof bits);
-    return value;
-  }
-  static uint16_t write(float value) {
-    uint32_t bits;
-    std::memcpy(&bits, &value, sizeof bits);
-    if (value != value)
-      return uint16_t(bits >> 16 | 0x40); // quiet, so that no NaN becomes an infinity
-    return uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-  }
-  /// Rounded once: what f32 does not hold exactly is odd in its last bit on the way.
-  static uint16_t write(double value) {
-    float near = float(value);
-    uint32_t bits;
-    std::memcpy(&bits, &near, sizeof bits);
-    bool isInexact = near < value || near > value;
-    bits = (bits - (std::abs(double(near)) > std::abs(value))) | isInexact;
-    std::memcpy(&near, &bits, sizeof bits);
-    return write(near);
-  }
+  static float read(uint16_t stored) { return fromBFloat16(stored); }
+  template <typename Float> static uint16_t write(Float value) { return toBFloat16(value); }
 };
 
 template <bool isSigned> struct Nibble {

@@ -185,8 +185,7 @@ static HostTensor castToNibbles(Type element, const HostTensor &x) {
   HostTensor result(element, x.dims);
   for (int64_t i = 0, count = x.count(); i < count; ++i) {
     int64_t value = isa<FloatType>(x.element) ? truncateTo<int64_t>(x.number(i)) : x.integer(i);
-    uint8_t low = value & 15;
-    result.bytes[i] = char(element.isUnsignedInteger() || low < 8 ? low : low - 16);
+    result.bytes[i] = nibble(value & 15, element.isUnsignedInteger());
   }
   return result;
 }

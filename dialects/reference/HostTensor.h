@@ -76,6 +76,10 @@ template <typename F> auto visitType(mlir::Type element, F visit) {
   }
   llvm_unreachable("no element type of the dialect");
 }
+
+/// A 4-bit integer of these low bits.
+inline char nibble(uint8_t low, bool isUnsigned) { return char(isUnsigned || low < 8 ? low : low - 16); }
+
 /// Row-major position of `at` in a tensor of these dims.
 int64_t positionOf(llvm::ArrayRef<int64_t> at, llvm::ArrayRef<int64_t> dims);
 

@@ -68,8 +68,8 @@ static void pack(PackAttr recipe, const HostTensor &from, HostTensor &result) {
 static std::vector<char> unpackNibbles(ArrayRef<char> bytes, RankedTensorType type) {
   std::vector<char> elements;
   for (char byte : bytes)
-    for (unsigned low : {byte & 15u, unsigned(uint8_t(byte)) >> 4})
-      elements.push_back(char(type.getElementType().isUnsignedInteger() || low < 8 ? low : low - 16));
+    for (uint8_t low : {byte & 15, uint8_t(byte) >> 4})
+      elements.push_back(nibble(low, type.getElementType().isUnsignedInteger()));
   if (type.getNumElements() % 2 && !elements.empty())
     elements.pop_back();
   return elements;
