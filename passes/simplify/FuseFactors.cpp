@@ -28,7 +28,7 @@ struct NarrowFactorPattern : OpRewritePattern<MatmulOp> {
     // A cast may stop on the way to what is summed, as 8-bit integers less their zero points do at 16 bits.
     Type between = elementTypeOf(factor.cast.getOutput());
     bool isExact = isWidening(elementTypeOf(narrow), between) && isWidening(between, sum);
-    if (!isExact || !isWidening(elementTypeOf(narrow), sum) || (factor.scale && between != sum))
+    if (!isExact || (factor.scale && between != sum))
       return failure();
     if (!factor.scale) {
       rewriter.modifyOpInPlace(product, [&] { product.getRhsMutable().assign(narrow); });

@@ -4,6 +4,8 @@
 
 #include "dialects/hone/Weights.h"
 #include "passes/Passes.h"
+#include "passes/simplify/Patterns.h"
+#include "passes/weights/WeightMaker.h"
 #include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
@@ -25,7 +27,8 @@ namespace {
 /// The weights of a module: who reads them is counted once for all.
 class Weights {
 public:
-  Weights(ModuleOp module, const llvm::DenseMap<Operation *, unsigned> &depths) : symbols(module), depths(depths) {
+  Weights(ModuleOp module, const llvm::DenseMap<Operation *, unsigned> &depths)
+      : symbols(module), weightMaker(module, symbols), depths(depths) {
     module.walk([&](Operation *op) {
       if (auto use = dyn_cast<UseWeightOp>(op))
         ++readers[use.getWeightAttr()];
@@ -41,12 +44,11 @@ public:
     return use->hasOneUse() && readers.lookup(use.getWeightAttr()) == 1 &&
            depths.lookup(symbols.lookup(use.getWeight())) + 2 <= kMaxRecipeDepth;
   }
-  /// The weight that holds what is joined: one that is there, or one of a constant.
-  WeightOp weightOf(Value tensor);
-  WeightOp make(Location loc, const Twine &name, RankedTensorType type, Attribute source, WeightOp behind = {});
+  WeightMaker &maker() { return weightMaker; }
 
 private:
   SymbolTable symbols;
+  WeightMaker weightMaker;
   const llvm::DenseMap<Operation *, unsigned> &depths;
   llvm::DenseMap<Attribute, unsigned> readers;
 };
@@ -164,22 +166,6 @@ bool Products::followHeads(ArrayRef<Value> values) {
   return true;
 }
 
-WeightOp Weights::make(Location loc, const Twine &name, RankedTensorType type, Attribute source, WeightOp behind) {
-  OpBuilder builder(symbols.getOp()->getRegion(0));
-  if (behind)
-    builder.setInsertionPointAfter(behind);
-  auto weight = WeightOp::create(builder, loc, name.str(), type, source);
-  symbols.insert(weight);
-  return weight;
-}
-
-WeightOp Weights::weightOf(Value tensor) {
-  if (auto use = tensor.getDefiningOp<UseWeightOp>())
-    return symbols.lookup<WeightOp>(use.getWeight());
-  auto constant = tensor.getDefiningOp<ConstantOp>();
-  return make(tensor.getLoc(), "constant", typeOf(tensor), Attribute(constant.getValue()));
-}
-
 /// Weights and constants one after the other along `axis`.
 Value Products::join(OpBuilder &builder, ArrayRef<Value> tensors, int64_t axis) {
   SmallVector<FlatSymbolRefAttr> sources;
@@ -187,23 +173,16 @@ Value Products::join(OpBuilder &builder, ArrayRef<Value> tensors, int64_t axis) 
   int64_t size = 0;
   WeightOp last;
   for (Value tensor : tensors) {
-    last = weights.weightOf(tensor);
+    last = weights.maker().weightOf(tensor);
     sources.push_back(FlatSymbolRefAttr::get(last));
     locations.push_back(tensor.getLoc());
     size += typeOf(tensor).getDimSize(axis);
   }
   RankedTensorType type = withDim(typeOf(tensors[0]), axis, size);
   Location loc = builder.getFusedLoc(locations);
-  WeightOp weight = weights.make(loc, sources[0].getValue() + "_joined", type,
-                                 ConcatAttr::get(builder.getContext(), sources, axis), last);
+  WeightOp weight = weights.maker().make(loc, sources[0].getValue() + "_joined", type,
+                                         ConcatAttr::get(builder.getContext(), sources, axis), last);
   return UseWeightOp::create(builder, loc, type, weight.getSymName());
-}
-
-template <typename Range> static Location locationOf(OpBuilder &builder, Range &&ops) {
-  SmallVector<Location> locations;
-  for (Operation *op : ops)
-    locations.push_back(op->getLoc());
-  return builder.getFusedLoc(locations);
 }
 
 void Products::merge() {
@@ -215,13 +194,13 @@ void Products::merge() {
   Value joined = join(builder, factors, first.getTransposeRhs() ? 0 : 1);
   int64_t columns = typeOf(joined).getDimSize(first.getTransposeRhs() ? 0 : 1);
   RankedTensorType type = withDim(typeOf(first.getOutput()), rankOf(first.getOutput()) - 1, columns);
-  Value value =
-      MatmulOp::create(builder, locationOf(builder, products), type, first.getLhs(), joined, first.getTransposeRhs());
+  Value value = MatmulOp::create(builder, fuseLocations(llvm::to_vector_of<Operation *>(products)), type,
+                                 first.getLhs(), joined, first.getTransposeRhs());
   for (Step &step : steps) {
     SmallVector<Value> operands(1, value);
     if (!step.others.empty())
       operands.insert(operands.begin() + (1 - step.operand), join(builder, step.others, rankOf(step.others[0]) - 1));
-    OperationState state(locationOf(builder, step.ops), step.ops[0]->getName(), operands, TypeRange(type),
+    OperationState state(fuseLocations(step.ops), step.ops[0]->getName(), operands, TypeRange(type),
                          step.ops[0]->getAttrs());
     value = builder.create(state)->getResult(0);
   }
@@ -231,8 +210,8 @@ void Products::merge() {
     count += typeOf(head.getOutput()).getDimSize(2);
   SmallVector<Value> sizes(heads[0].getSizes());
   sizes[2] = arith::ConstantIndexOp::create(builder, reader->getLoc(), count);
-  value = ReshapeOp::create(builder, locationOf(builder, heads), withDim(typeOf(heads[0].getOutput()), 2, count), value,
-                            sizes);
+  value = ReshapeOp::create(builder, fuseLocations(llvm::to_vector_of<Operation *>(heads)),
+                            withDim(typeOf(heads[0].getOutput()), 2, count), value, sizes);
   int64_t begin = 0;
   Value zero = arith::ConstantIndexOp::create(builder, reader->getLoc(), 0);
   Value one = arith::ConstantIndexOp::create(builder, reader->getLoc(), 1);
@@ -253,9 +232,16 @@ struct MergeProducts : hone::impl::MergeProductsBase<MergeProducts> {
     if (failed(depths))
       return signalPassFailure();
     Weights weights(getOperation(), *depths);
+    SmallVector<Block *> blocks;
     for (auto function : getOperation().getOps<func::FuncOp>())
       for (Block &block : function.getBody())
-        merge(block, weights);
+        blocks.push_back(&block);
+    for (Block *block : blocks)
+      merge(*block, weights);
+    for (Block *block : blocks)
+      for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*block)))
+        if (isOpTriviallyDead(&op))
+          op.erase();
   }
 
   static void merge(Block &block, Weights &weights) {
@@ -278,9 +264,6 @@ struct MergeProducts : hone::impl::MergeProductsBase<MergeProducts> {
       if (products.follow())
         products.merge();
     }
-    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-      if (isOpTriviallyDead(&op))
-        op.erase();
   }
 
   /// The attention that alone reads what becomes of a product, by way of values that each have one reader.

@@ -5,6 +5,7 @@
 #include "dialects/hone/Weights.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/Passes.h"
+#include "passes/weights/WeightMaker.h"
 #include "llvm/ADT/EquivalenceClasses.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
@@ -180,54 +181,6 @@ void Folds::decide(int64_t growthLimit, int64_t &budget, llvm::function_ref<void
 }
 
 namespace {
-/// Makes weights of ops.
-class WeightMaker {
-public:
-  WeightMaker(ModuleOp module, SymbolTable &symbols) : builder(module.getBodyRegion()), symbols(symbols) {
-    for (auto weight : module.getOps<WeightOp>())
-      if (isa<WeightRecipeAttrInterface>(weight.getSource()))
-        made.try_emplace({weight.getSource(), weight.getType()}, weight);
-  }
-
-  /// The weight that holds `value`: the one it is, or one that is made of those of the op's operands.
-  WeightOp weightOf(Value value);
-
-private:
-  WeightOp make(Location loc, const Twine &name, RankedTensorType type, Attribute source);
-
-  OpBuilder builder;
-  SymbolTable &symbols;
-  llvm::DenseMap<std::pair<Attribute, Type>, WeightOp> made;
-  llvm::DenseMap<Operation *, WeightOp> known;
-};
-} // namespace
-
-WeightOp WeightMaker::make(Location loc, const Twine &name, RankedTensorType type, Attribute source) {
-  WeightOp &weight = made[{source, type}];
-  if (!weight) {
-    weight = WeightOp::create(builder, loc, name.str(), type, source);
-    symbols.insert(weight);
-  }
-  return weight;
-}
-
-WeightOp WeightMaker::weightOf(Value value) {
-  Operation *op = value.getDefiningOp();
-  if (WeightOp weight = known.lookup(op))
-    return weight;
-  if (auto use = dyn_cast<UseWeightOp>(op))
-    return known[op] = symbols.lookup<WeightOp>(use.getWeight());
-  if (auto constant = dyn_cast<ConstantOp>(op))
-    return known[op] = make(op->getLoc(), "constant", typeOf(value), constant.getValue());
-  SmallVector<FlatSymbolRefAttr> sources;
-  for (Value tensor : tensorsOf(op)) // as deep as recipes may be
-    sources.push_back(FlatSymbolRefAttr::get(weightOf(tensor)));
-  builder.setInsertionPointAfter(symbols.lookup(sources[0].getValue()));
-  return known[op] = make(op->getLoc(), sources[0].getValue() + "_" + op->getName().stripDialect(), typeOf(value),
-                          cast<RecipeOpInterface>(op).getRecipe(sources));
-}
-
-namespace {
 struct FoldWeights : hone::impl::FoldWeightsBase<FoldWeights> {
   using FoldWeightsBase::FoldWeightsBase;
 
@@ -239,9 +192,14 @@ struct FoldWeights : hone::impl::FoldWeightsBase<FoldWeights> {
     SymbolTable symbols(module);
     WeightMaker maker(module, symbols);
     int64_t budget = totalGrowthLimit;
+    SmallVector<Block *> blocks;
     for (auto function : module.getOps<func::FuncOp>())
       for (Block &block : function.getBody())
-        fold(block, *depths, symbols, maker, budget);
+        blocks.push_back(&block);
+    for (Block *block : blocks)
+      fold(*block, *depths, symbols, maker, budget);
+    for (Block *block : blocks)
+      eraseUnused(*block);
   }
 
   void fold(Block &block, const llvm::DenseMap<Operation *, unsigned> &depths, SymbolTable &symbols, WeightMaker &maker,
@@ -258,6 +216,9 @@ struct FoldWeights : hone::impl::FoldWeightsBase<FoldWeights> {
       auto use = UseWeightOp::create(builder, op->getLoc(), op->getResult(0).getType(), weight.getSymName());
       op->getResult(0).replaceAllUsesWith(use.getOutput());
     }
+  }
+
+  static void eraseUnused(Block &block) {
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
       if (isa<RecipeOpInterface, UseWeightOp, ConstantOp>(op) && op.use_empty())
         op.erase();
