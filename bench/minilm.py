@@ -19,7 +19,6 @@ SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 
 import argparse
-import datetime
 import json
 import os
 import resource
@@ -30,6 +29,7 @@ import tempfile
 import time
 
 import numpy as np
+import report
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODELS = os.environ.get("HONE_MODELS", os.path.expanduser("~/.cache/hone/models"))
@@ -263,9 +263,7 @@ def main():
         rows += compare_calls(settings, measure_calls(settings, settings_path, library))
         rows.append(measure_cold_start(settings, settings_path, library, folder))
 
-    with open("/proc/cpuinfo") as file:
-        cpu = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "unknown")
-    machine = f"{cpu}, {os.cpu_count()} cores, {datetime.date.today()}, ONNX Runtime {settings['peer']}"
+    machine = report.machine(settings["peer"])
     print(f"{machine}\n\n{'':36s} {'hone':>9s} {'peer':>9s} {'ratio':>7s} {'limit':>7s}")
     for row in rows:
         peer, ratio = (f"{row[k]:.{d}f}" if k in row else "-" for k, d in (("peer", 3), ("ratio", 2)))
@@ -273,12 +271,7 @@ def main():
         verdict = "" if row["met"] or options.smoke else "EXCEEDED  "
         cells = f"{row['what']:36s} {row['hone']:9.3f} {peer:>9s} {ratio:>7s} {row['limit']:7g}"
         print(f"{cells}  {verdict}{row.get('note', '')}".rstrip())
-    lines = [json.dumps({"bench": "minilm", "machine": machine, **row}, ensure_ascii=False) for row in rows]
-    if options.json:
-        with open(options.json, "a") as file:
-            file.writelines(line + "\n" for line in lines)
-    else:
-        print("", *lines, sep="\n")
+    report.write("minilm", machine, rows, options.json)
     return int(not options.smoke and not all(row["met"] for row in rows))
 
 

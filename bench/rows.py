@@ -15,7 +15,6 @@ SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 
 import argparse
-import datetime
 import json
 import os
 import re
@@ -30,6 +29,7 @@ import numpy as np
 import onnx
 import onnx.parser
 import onnxruntime
+import report
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TYPES = {"float": np.float32, "double": np.float64, "int64": np.int64}
@@ -179,15 +179,7 @@ def main():
             print(f"{what:80s} {figures}{verdict}", flush=True)
             rows.append(row)
 
-    with open("/proc/cpuinfo") as file:
-        cpu = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "unknown")
-    machine = f"{cpu}, {datetime.date.today()}, ONNX Runtime {settings['peer']}, target {options.target}"
-    lines = [json.dumps({"bench": "rows", "machine": machine, **row}, ensure_ascii=False) for row in rows]
-    if options.json:
-        with open(options.json, "a") as file:
-            file.writelines(line + "\n" for line in lines)
-    else:
-        print("", *lines, sep="\n")
+    report.write("rows", f"{report.machine(settings['peer'])}, target {options.target}", rows, options.json)
     return int(not options.smoke and not all(row["met"] for row in rows))
 
 

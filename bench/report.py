@@ -1,0 +1,25 @@
+"""What the benchmarks print about themselves.
+
+SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""
+
+import datetime
+import json
+import os
+
+
+def machine(peer: str) -> str:
+    """The machine, the day and the peer, in words. `peer`: the version of ONNX Runtime."""
+    with open("/proc/cpuinfo") as file:
+        cpu = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "unknown")
+    return f"{cpu}, {os.cpu_count()} cores, {datetime.date.today()}, ONNX Runtime {peer}"
+
+
+def write(bench: str, machine: str, rows: list, path: str | None) -> None:
+    """A JSON line for each row: appended to the file at `path`, or printed if there is none."""
+    lines = [json.dumps({"bench": bench, "machine": machine, **row}, ensure_ascii=False) for row in rows]
+    if path:
+        with open(path, "a") as file:
+            file.writelines(line + "\n" for line in lines)
+    else:
+        print("", *lines, sep="\n")
