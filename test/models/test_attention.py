@@ -3,11 +3,15 @@
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 
+import re
+
 import numpy as np
 import onnx
 import pytest
 from building import onnx_runtime, parsed
-from tolerance import WHOLE_MODEL, assert_all_close
+from onnx import numpy_helper
+from onnxruntime.transformers.float16 import convert_float_to_float16
+from tolerance import HALF_MODEL, WHOLE_MODEL, assert_all_close
 
 NAN, INF = np.nan, np.inf
 LOWEST = np.finfo("f4").min
@@ -135,3 +139,82 @@ def test_selected(selected, queries, keys):
     k[1, 1, keys - 1, 3] = NAN
     mask = np.ascontiguousarray(np.broadcast_to(kept == keeps_true, (2, 1, queries, keys)))
     attention.check(q=q, k=k, v=v, mask=mask)
+
+
+# ---- Projections of one input, which become one product
+
+PROJECTED = """
+attention (float[b, s, WIDTH] x) => (float[b, s, OUT] y, float[b, s, SHARED] k)
+  <int64[4] split_q = {0, 0, HEADS, SIZE}, int64[4] split_k = {0, 0, KEYS, SIZE}, int64[1] three = {3},
+   int64[5] repeats = {1, 1, 1, REPEATS, 1}, int64[3] joined = {0, 0, OUT}, float scale = {0.25}>
+{
+  q = MatMul (x, w_q)
+  k = MatMul (x, w_k)
+  v = MatMul (x, w_v)
+  q_biased = Add (q, b_q)
+  k_biased = Add (b_k, k)
+  v_biased = Add (v, b_v)
+  q_heads = Reshape (q_biased, split_q)
+  k_heads = Reshape (k_biased, split_k)
+  v_heads = Reshape (v_biased, split_k)
+  k_wide = Unsqueeze (k_heads, three)
+  k_tiled = Tile (k_wide, repeats)
+  k_all = Reshape (k_tiled, split_q)
+  v_wide = Unsqueeze (v_heads, three)
+  v_tiled = Tile (v_wide, repeats)
+  v_all = Reshape (v_tiled, split_q)
+  q_turned = Transpose <perm = [0, 2, 1, 3]> (q_heads)
+  k_turned = Transpose <perm = [0, 2, 3, 1]> (k_all)
+  v_turned = Transpose <perm = [0, 2, 1, 3]> (v_all)
+  product = MatMul (q_turned, k_turned)
+  scaled = Mul (product, scale)
+  weights = Softmax <axis = -1> (scaled)
+  read = MatMul (weights, v_turned)
+  turned = Transpose <perm = [0, 2, 1, 3]> (read)
+  y = Reshape (turned, joined)
+}"""
+
+
+def projected(heads, keys, size, width, returns_keys=False, one_weight=False):
+    """Attention whose queries, keys and values are products of x. one_weight: queries and keys share theirs."""
+    numbers = {
+        "WIDTH": width, "OUT": heads * size, "SHARED": keys * size, "HEADS": heads, "KEYS": keys, "SIZE": size,
+        "REPEATS": heads // keys,
+    }  # fmt: skip
+    text = re.sub("|".join(numbers), lambda match: str(numbers[match[0]]), PROJECTED)
+    model = parsed(text.replace("w_k", "w_q") if one_weight else text)
+    if not returns_keys:
+        del model.graph.output[1]
+    random = np.random.default_rng(heads * keys)
+    for name, count in (("q", heads), ("k", keys), ("v", keys)):
+        columns = count * size
+        weight = (random.standard_normal((width, columns)) / width**0.5).astype("f4")
+        if not (one_weight and name == "k"):
+            model.graph.initializer.append(numpy_helper.from_array(weight, f"w_{name}"))
+        bias = random.standard_normal(columns).astype("f4")
+        model.graph.initializer.append(numpy_helper.from_array(bias, f"b_{name}"))
+    return model
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["f32", "f16"])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"heads": 4, "keys": 4, "size": 8, "width": 24},
+        {"heads": 4, "keys": 2, "size": 8, "width": 24},
+        {"heads": 4, "keys": 1, "size": 8, "width": 24},
+        {"heads": 3, "keys": 3, "size": 5, "width": 7},
+        {"heads": 4, "keys": 4, "size": 8, "width": 24, "returns_keys": True},
+        {"heads": 4, "keys": 4, "size": 8, "width": 24, "one_weight": True},
+    ],
+    ids=["as many", "grouped", "one for all", "odd", "read by others", "shared weight"],
+)
+def test_projections(shape, half, compile_model):
+    model, dtype, tolerance = projected(**shape), "f4", WHOLE_MODEL
+    if half:
+        model = convert_float_to_float16(onnx.shape_inference.infer_shapes(model))
+        dtype, tolerance = "f2", HALF_MODEL
+    library, expected = compile_model(model), onnx_runtime(model)
+    for batch, length in ((2, 5), (1, 1), (3, 33), (0, 5)):
+        x = np.random.default_rng(length).standard_normal((batch, length, shape["width"])).astype(dtype)
+        assert_all_close(library.run({"x": x}), expected({"x": x}), tolerance)

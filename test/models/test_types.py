@@ -11,14 +11,12 @@ import ml_dtypes
 import numpy as np
 import onnx
 import pytest
-from building import model_of, onnx_runtime, value
+from building import model_of, onnx_runtime, parsed, value
 from onnx import TensorProto, helper
 from onnxruntime.transformers.float16 import convert_float_to_float16
-from tolerance import WHOLE_MODEL, Tolerance, assert_all_close
+from tolerance import HALF_MODEL, WHOLE_MODEL, assert_all_close
 
 MEGABYTE = 1 << 20
-# Two units in the last place of the largest f16: ONNX Runtime rounds at other places than Hone.
-HALF_MODEL = Tolerance(absolute=1e-6, of_largest=4e-3)
 
 
 def floats(seed, *shape):
@@ -151,6 +149,65 @@ def test_half_weights_stay_two_bytes(half_model, half_library, run_hone):
     assert results
     made = {tuple(map(int, dims.split("x"))) for line in results for dims in re.findall(r"tensor<([\dx]+)xf32>", line)}
     assert not [dims for dims in made if np.prod(dims) >= 96 * 96], "a matrix of weights in f32"
+
+
+# ---- Single operators of narrow types
+
+
+def test_softmax_between_transpositions_of_halves(compile_model):
+    graph = """
+    moved (float16[a, b, c] x) => (float16[a, b, c] y) {
+      t = Transpose <perm = [2, 0, 1]> (x)
+      s = Softmax <axis = 0> (t)
+      y = Transpose <perm = [1, 2, 0]> (s)
+    }"""
+    x = np.random.default_rng(1).standard_normal((3, 5, 7)).astype("f2")
+    x[0, 0, 0] = np.inf
+    model = parsed(graph)
+    assert_all_close(compile_model(model).run({"x": x}), onnx_runtime(model)({"x": x}), HALF_MODEL)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_halves_decide_shapes(dtype, compile_model):
+    stored = helper.tensor_dtype_to_np_dtype(getattr(TensorProto, dtype.upper()))
+    model = parsed(
+        f"""
+        repeated (float[1] x, {dtype}[2] counts) => (float[m, n] y) {{
+          wide = Cast <to = 7> (counts)
+          y = Expand (x, wide)
+        }}""",
+        opset=21,
+    )
+    x = np.array([2.5], "f4")
+    for counts in ([3, 4], [1, 1], [0, 5]):
+        got = compile_model(model).run({"x": x, "counts": np.array(counts).astype(stored)})
+        assert_all_close(got, {"y": np.broadcast_to(x, counts)})
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (0, 3), (1,), (7,), (3, 5)])
+def test_nibbles_of_odd_shapes(shape, compile_model):
+    nodes = [node("Identity", ["x"], "same"), node("Cast", ["x"], "positive", to=TensorProto.UINT4)]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.INT4, shape)]
+    outputs = [
+        helper.make_tensor_value_info("same", TensorProto.INT4, shape),
+        helper.make_tensor_value_info("positive", TensorProto.UINT4, shape),
+    ]
+    x = np.asarray(np.random.default_rng(4).integers(-8, 8, shape), "i1")
+    got = compile_model(model_of(nodes, inputs, outputs, opset=21, ir_version=10)).run({"x": x.astype(ml_dtypes.int4)})
+    assert_all_close(got, {"same": x.astype(ml_dtypes.int4), "positive": (x & 15).astype(ml_dtypes.uint4)})
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_nibbles_as_a_factor(transposed, compile_model):
+    random = np.random.default_rng(5)
+    w = random.integers(-8, 8, (301, 41))
+    x = random.standard_normal((3, 301)).astype("f4")
+    nodes = [node("Transpose", ["w"], "t", perm=[1, 0])] if transposed else []
+    nodes += [node("Cast", ["t" if transposed else "w"], "f", to=TensorProto.FLOAT), node("MatMul", ["x", "f"], "y")]
+    stored = (w.T if transposed else w).astype(ml_dtypes.int4)
+    model = model_of(nodes, [value("x", "n", 301)], [value("y", "n", 41)], {"w": stored}, opset=21, ir_version=10)
+    expected = (x.astype("f8") @ w).astype("f4")
+    assert_all_close(compile_model(model).run({"x": x}), {"y": expected}, WHOLE_MODEL)
 
 
 # ---- Products of integers
