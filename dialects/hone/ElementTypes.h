@@ -37,6 +37,8 @@ inline int64_t storageBits(mlir::Type tensorOrElement) {
 inline int64_t storageBytes(mlir::Type tensorOrElement, int64_t count) {
   return isNibble(tensorOrElement) ? count / 2 + count % 2 : count * elementBytes(tensorOrElement);
 }
+/// More than this many bytes are no constant but a weight, unless all elements are equal.
+constexpr int64_t kMaxConstantBytes = 1024;
 /// Bytes of a static tensor; nothing where they, with zeros among the dims counted as one, do not fit 62 bits.
 std::optional<int64_t> storageBytes(mlir::RankedTensorType type);
 

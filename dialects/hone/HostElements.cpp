@@ -505,11 +505,10 @@ bool HostElements::check(Location loc, OpFoldResult holds, const Twine &message,
 //===-- Folding -------------------------------------------------------------------------------------------------===//
 
 std::optional<DenseElementsAttr> hone::foldToConstant(Operation *op) {
-  constexpr int64_t maxBytes = 1024; // of a constant; a bool takes a byte
   if (!isa<ElementOpInterface>(op) || isa<ConstantOp>(op))
     return std::nullopt;
   auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
-  if (!type || !type.hasStaticShape() || storageBytes(type, type.getNumElements()) > maxBytes)
+  if (!type || !type.hasStaticShape() || storageBytes(type, type.getNumElements()) > kMaxConstantBytes)
     return std::nullopt;
   for (Value operand : op->getOperands())
     if (!operand.getDefiningOp<ConstantOp>() && !getConstantIntValue(operand))

@@ -36,11 +36,9 @@ LogicalResult ConstantOp::verify() {
   auto value = dyn_cast<DenseElementsAttr>(getValue());
   if (!value)
     return emitOpError("wants a dense value");
-  // The same bound as that of folding. A bool takes a byte.
-  constexpr int64_t maxBytes = 1024;
   int64_t bytes = storageBytes(value.getElementType(), value.getNumElements());
-  if (!value.isSplat() && bytes > maxBytes)
-    return emitOpError("has ") << bytes << " bytes, a weight's size; constants have " << maxBytes << " at most";
+  if (!value.isSplat() && bytes > kMaxConstantBytes)
+    return emitOpError("has ") << bytes << " bytes, a weight's size; constants have " << kMaxConstantBytes << " at most";
   return success();
 }
 OpFoldResult ConstantOp::fold(FoldAdaptor) { return getValue(); }

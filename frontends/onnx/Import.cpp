@@ -168,6 +168,7 @@ Value GraphImporter::importTensor(const OnnxTensor &tensor, StringRef name) {
   if (!elementType)
     return importer.reportType("tensors of type", tensor.type), nullptr;
   auto type = RankedTensorType::get(tensor.dims, elementType);
+  static_assert(onnxInlineLimit <= kMaxConstantBytes);
   if (tensor.file < 0 && tensor.bytes.size() <= onnxInlineLimit)
     return importer.constant(denseElements(tensor, elementType));
   FileAttr source;

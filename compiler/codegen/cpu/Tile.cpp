@@ -278,21 +278,20 @@ static void writePackRows(KernelBuilder &b, VectorType vector, int64_t vectors, 
   });
 }
 
-/// Transposes a square of vectors: at each distance, pairs of rows exchange the lanes that are on the wrong side.
-static void transposeSquare(KernelBuilder &b, MutableArrayRef<Value> rows) {
-  int64_t size = rows.size();
-  for (int64_t distance = 1; distance < size; distance *= 2) {
+void hone::transposeTile(OpBuilder &b, Location loc, MutableArrayRef<Value> rows) {
+  int64_t lanes = rows.size();
+  for (int64_t distance = lanes / 2; distance >= 1; distance /= 2) {
     SmallVector<int64_t> low, high;
-    for (int64_t lane = 0; lane < size; ++lane) {
-      low.push_back(lane & distance ? size + lane - distance : lane);
-      high.push_back(lane & distance ? size + lane : lane + distance);
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      low.push_back(lane & distance ? lanes + lane - distance : lane);
+      high.push_back(lane & distance ? lanes + lane : lane + distance);
     }
-    for (int64_t i = 0; i < size; ++i) {
+    for (int64_t i = 0; i < lanes; ++i) {
       if (i & distance)
         continue;
       Value first = rows[i], second = rows[i + distance];
-      rows[i] = vector::ShuffleOp::create(b, first, second, low);
-      rows[i + distance] = vector::ShuffleOp::create(b, first, second, high);
+      rows[i] = vector::ShuffleOp::create(b, loc, first, second, low);
+      rows[i + distance] = vector::ShuffleOp::create(b, loc, first, second, high);
     }
   }
 }
@@ -314,7 +313,7 @@ static void writePackTransposed(KernelBuilder &b, VectorType vector, int64_t vec
       SmallVector<Value> square;
       for (Value column : columnOffsets)
         square.push_back(loadVector(b, vector, stored, source, b.add(column, k)));
-      transposeSquare(b, square);
+      transposeTile(b, b.getLoc(), square);
       for (auto [i, value] : llvm::enumerate(square))
         vector::StoreOp::create(b, value, panel, b.add(b.add(panelOffset, b.mul(b.add(k, i), width)), first));
     });

@@ -84,6 +84,10 @@ void emitTile(KernelBuilder &b, TileShape shape, const TileMatrix &left, const T
 void emitTileRows(KernelBuilder &b, TileShape shape, mlir::Value rows, const TileMatrix &left, const TileMatrix &panel,
                   mlir::Value depth, const TileMatrix &sums, mlir::Value accumulate);
 
+/// Transposes a square of vectors, of which there are a power of two: at each distance, pairs of rows exchange the
+/// lanes that are on the wrong side (Eklundh 1972).
+void transposeTile(mlir::OpBuilder &builder, mlir::Location loc, llvm::MutableArrayRef<mlir::Value> rows);
+
 /// Packs `columns` (1 ... panel width, index) columns and `depth` values of k of a matrix into one panel at `panel`
 /// (rowStride not used). `source` is [depth][columns], or [columns][depth] if `transposed`. What the missing columns
 /// hold is not specified (zeros or copies of the last column).

@@ -1,13 +1,13 @@
 // hone.transpose that moves the contiguous dim: a network of shuffles on register tiles.
 //
-// A tile of V x V elements (V = 32 bytes of them) is loaded as V rows, transposed by log2 V rounds of shuffles of pairs
-// (Eklundh 1972), and stored as V rows. The last tile of a size starts at size - V and does some elements again: no
-// edge loops. Scalar loops only where a size is below V. Measured (f32, 1024²): 2.3 times a memcpy, scalar loops 25
-// times.
+// A tile of V x V elements (V = 32 bytes of them) is loaded as V rows, transposed (transposeTile), and stored as V
+// rows. The last tile of a size starts at size - V and does some elements again: no edge loops. Scalar loops only where
+// a size is below V. Measured (f32, 1024²): 2.3 times a memcpy, scalar loops 25 times.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/codegen/Families.h"
+#include "compiler/codegen/cpu/Tile.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -45,24 +45,6 @@ struct Planes {
   OpFoldResult count, rows, columns, blocks;
 };
 } // namespace
-
-/// Row i of the result is column i of `rows`.
-static void transposeTile(KernelEmitter &e, MutableArrayRef<Value> rows) {
-  int64_t lanes = rows.size();
-  for (int64_t distance = lanes / 2; distance >= 1; distance /= 2)
-    for (int64_t i = 0; i < lanes; ++i) {
-      if (i & distance)
-        continue;
-      SmallVector<int64_t> low, high;
-      for (int64_t lane = 0; lane < lanes; ++lane) {
-        low.push_back(lane & distance ? lanes + lane - distance : lane);
-        high.push_back(lane & distance ? lanes + lane : lane + distance);
-      }
-      Value a = rows[i], b = rows[i + distance];
-      rows[i] = vector::ShuffleOp::create(e.builder, e.loc, a, b, low);
-      rows[i + distance] = vector::ShuffleOp::create(e.builder, e.loc, a, b, high);
-    }
-}
 
 static void buildKernel(KernelEmitter &e, TransposeOp transpose) {
   Planes planes(transpose, e.shapes());
@@ -143,7 +125,7 @@ static void buildKernel(KernelEmitter &e, TransposeOp transpose) {
                   for (int64_t i = 0; i < lanes; ++i)
                     tile.push_back(normalized(vector::LoadOp::create(e.builder, e.loc, vectorType, from,
                                                                      inputAt(row, e.add(column, e.index(i))))));
-                  transposeTile(e, tile);
+                  transposeTile(e.builder, e.loc, tile);
                   for (int64_t i = 0; i < lanes; ++i)
                     vector::StoreOp::create(e.builder, e.loc, tile[i], to, resultAt(e.add(row, e.index(i)), column));
                 });
