@@ -83,10 +83,10 @@ static bool removeStale(const std::string &name) {
   return removed;
 }
 
-static constexpr unsigned maxNames = 64;
+static constexpr unsigned kMaxNames = 64;
 
 bool OutputFile::takeName(llvm::function_ref<bool(const char *)> make) {
-  for (unsigned i = 0, tries = 0; i < maxNames; ++tries) {
+  for (unsigned i = 0, tries = 0; i < kMaxNames; ++tries) {
     std::string name = temporaryName(goal, i);
     if (make(name.c_str())) {
       // Somebody may have taken it for stale while it was not locked.
@@ -97,7 +97,7 @@ bool OutputFile::takeName(llvm::function_ref<bool(const char *)> make) {
       }
     } else if (errno != EEXIST) {
       return false;
-    } else if (tries < maxNames && removeStale(name)) {
+    } else if (tries < kMaxNames && removeStale(name)) {
       continue;
     }
     ++i;
@@ -128,7 +128,7 @@ llvm::Expected<OutputFile> OutputFile::create(llvm::StringRef path, unsigned mod
   if (!error && !fs::is_regular_file(status))
     return cannotWrite(path, fs::is_directory(status) ? "it is a folder" : "it is not a regular file");
   // What killed compiles have left.
-  for (unsigned i = 0; i < maxNames; ++i)
+  for (unsigned i = 0; i < kMaxNames; ++i)
     if (fs::exists(temporaryName(*goal, i)))
       removeStale(temporaryName(*goal, i));
 

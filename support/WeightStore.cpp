@@ -25,7 +25,7 @@
 namespace hone {
 
 /// Tensors begin at cache lines, whatever their elements.
-static constexpr uint64_t alignment = 64;
+static constexpr uint64_t kAlignment = 64;
 
 WeightStore::~WeightStore() {
   for (Mapping &mapping : mappings)
@@ -71,7 +71,7 @@ llvm::Expected<WeightStore::Place> WeightStore::append(llvm::function_ref<llvm::
     if (llvm::Error error = create())
       return error;
   uint64_t before = end;
-  end = llvm::alignTo(end, alignment);
+  end = llvm::alignTo(end, kAlignment);
   Place place;
   place.offset = end;
   llvm::BLAKE3 hasher;

@@ -39,7 +39,7 @@ static constexpr StringRef kLinux = "x86_64-unknown-linux-gnu";
 #define HONE_V4_FEATURES HONE_V3_FEATURES ",avx512f,avx512bw,avx512cd,avx512dq,avx512vl"
 
 // Measured on Sapphire Rapids (48 KiB of L1, 2 MiB of L2), which clocks lower with wide vectors.
-static constexpr CpuFigures figuresOfV3 = {
+static constexpr CpuFigures kFiguresOfV3 = {
     /*gigahertz=*/3.7,
     /*launch=*/60,
     /*loop=*/6,
@@ -47,7 +47,7 @@ static constexpr CpuFigures figuresOfV3 = {
     /*flops=*/18,
     /*memories=*/{{48 << 10, /*read=*/80, /*write=*/70}, {2 << 20, 50, 15}, {HUGE_VAL, 3.6, 5}},
 };
-static constexpr CpuFigures figuresOfV4 = {
+static constexpr CpuFigures kFiguresOfV4 = {
     /*gigahertz=*/3.1,
     /*launch=*/50,
     /*loop=*/6,
@@ -56,19 +56,19 @@ static constexpr CpuFigures figuresOfV4 = {
     /*memories=*/{{48 << 10, /*read=*/110, /*write=*/96}, {2 << 20, 100, 17}, {HUGE_VAL, 3.6, 5}},
 };
 
-static constexpr Level levels[] = {
-    {"x86-64-v3", "AVX2", kLinux, "x86-64-v3", HONE_V3_FEATURES, HONE_CPU_V3, /*lanes=*/8, figuresOfV3},
+static constexpr Level kLevels[] = {
+    {"x86-64-v3", "AVX2", kLinux, "x86-64-v3", HONE_V3_FEATURES, HONE_CPU_V3, /*lanes=*/8, kFiguresOfV3},
     {"x86-64-v4", "AVX-512", kLinux, "x86-64-v4", HONE_V4_FEATURES, HONE_CPU_V3 | HONE_CPU_V4, /*lanes=*/16,
-     figuresOfV4},
+     kFiguresOfV4},
 };
 
-static constexpr Feature features[] = {
+static constexpr Feature kFeatures[] = {
     {"avx512vnni", "x86-64-v4", HONE_CPU_AVX512_VNNI},
 };
 
 static const Level *findLevel(StringRef name) {
-  const auto *found = llvm::find_if(levels, [&](const Level &level) { return level.name == name; });
-  return found == std::end(levels) ? nullptr : found;
+  const auto *found = llvm::find_if(kLevels, [&](const Level &level) { return level.name == name; });
+  return found == std::end(kLevels) ? nullptr : found;
 }
 
 static CpuTarget targetOf(const Level &level) {
@@ -100,7 +100,7 @@ std::string CpuTarget::shortName() const {
 bool CpuTarget::isBelow(StringRef other) const { return findLevel(level) < findLevel(other); }
 
 llvm::ArrayRef<CpuTarget> hone::cpuTargets() {
-  static const auto targets = llvm::map_to_vector(levels, targetOf);
+  static const auto targets = llvm::map_to_vector(kLevels, targetOf);
   return targets;
 }
 
@@ -115,11 +115,11 @@ static llvm::SmallVector<StringRef> missingFeatures(const CpuTarget &target) {
 bool hone::hostCanRun(const CpuTarget &target) { return missingFeatures(target).empty(); }
 
 static llvm::Expected<CpuTarget> hostTarget() {
-  for (const Level &level : llvm::reverse(levels)) {
+  for (const Level &level : llvm::reverse(kLevels)) {
     CpuTarget target = targetOf(level);
     if (!hostCanRun(target))
       continue;
-    for (const Feature &feature : features) {
+    for (const Feature &feature : kFeatures) {
       CpuTarget more = target;
       addFeature(more, feature);
       if (findLevel(feature.least) <= &level && hostCanRun(more))
@@ -130,15 +130,15 @@ static llvm::Expected<CpuTarget> hostTarget() {
   return llvm::createStringError(
       "target 'host': this CPU (%s) is below %s, the lowest level that is supported: it lacks %s; name the level of "
       "the machine that will run the library, e.g. --target=%s",
-      llvm::sys::getHostCPUName().str().c_str(), levels[0].name.data(),
-      llvm::join(missingFeatures(cpuTargets()[0]), ", ").c_str(), levels[0].name.data());
+      llvm::sys::getHostCPUName().str().c_str(), kLevels[0].name.data(),
+      llvm::join(missingFeatures(cpuTargets()[0]), ", ").c_str(), kLevels[0].name.data());
 }
 
 std::string hone::knownTargets() {
   std::string text = "host";
-  for (const Level &level : levels)
+  for (const Level &level : kLevels)
     text += (", " + level.name + " (" + level.known + ")").str();
-  for (const Feature &feature : features)
+  for (const Feature &feature : kFeatures)
     text += ("; " + feature.least + " also with +" + feature.name).str();
   return text;
 }
@@ -158,8 +158,8 @@ llvm::Expected<CpuTarget> hone::lookupTarget(StringRef name) {
   for (StringRef part : llvm::drop_begin(parts)) {
     if (part.data() != parts.back().data())
       part.consume_back(","); // as LLVM joins features
-    const auto *feature = llvm::find_if(features, [&](const Feature &feature) { return feature.name == part; });
-    if (feature == std::end(features))
+    const auto *feature = llvm::find_if(kFeatures, [&](const Feature &feature) { return feature.name == part; });
+    if (feature == std::end(kFeatures))
       return unknown(": it has no feature '" + part + "'");
     if (level < findLevel(feature->least))
       return unknown(": " + part + " needs " + feature->least);

@@ -36,7 +36,7 @@ struct OutputForm {
 } // namespace
 
 // The first row with a suffix is what the suffix means.
-static const OutputForm forms[] = {
+static const OutputForm kForms[] = {
     {"lib", ".so", OutputForm::Library},
     {"obj", ".o", OutputForm::Library, Stage::Llvm, CodeForm::Object, OutputKind::Object},
     {"archive", ".a", OutputForm::Library, Stage::Llvm, CodeForm::Object, OutputKind::Archive},
@@ -53,25 +53,25 @@ static const OutputForm forms[] = {
 /// Which form `options` ask for; null after an error was printed.
 static const OutputForm *findForm(const Options &options, Console &console) {
   StringRef suffix = path::extension(options.output);
-  const OutputForm *bySuffix = llvm::find_if(forms, [&](const OutputForm &form) { return form.suffix == suffix; });
+  const OutputForm *bySuffix = llvm::find_if(kForms, [&](const OutputForm &form) { return form.suffix == suffix; });
   if (options.emit.empty() && options.output.empty())
-    return &forms[0];
+    return &kForms[0];
   if (options.emit.empty()) {
-    if (bySuffix != std::end(forms))
+    if (bySuffix != std::end(kForms))
       return bySuffix;
     console.error(
         "-o " + options.output +
         ": the suffix does not say what to write; expected .so, .o, .a, .h, .mlir, .ll or .s, or --emit=STAGE");
     return nullptr;
   }
-  const OutputForm *byName = llvm::find_if(forms, [&](const OutputForm &form) { return form.emit == options.emit; });
-  if (byName == std::end(forms)) {
-    std::string names = llvm::join(llvm::map_range(forms, [](const OutputForm &form) { return form.emit; }), ", ");
+  const OutputForm *byName = llvm::find_if(kForms, [&](const OutputForm &form) { return form.emit == options.emit; });
+  if (byName == std::end(kForms)) {
+    std::string names = llvm::join(llvm::map_range(kForms, [](const OutputForm &form) { return form.emit; }), ", ");
     console.error("--emit=" + options.emit + ": expected one of " + names);
     return nullptr;
   }
   // A suffix that stands for nothing leaves the choice to --emit.
-  if (bySuffix != std::end(forms) && byName->suffix != suffix) {
+  if (bySuffix != std::end(kForms) && byName->suffix != suffix) {
     console.error("--emit=" + options.emit + " writes a " + byName->suffix + " file, but -o " + options.output +
                   " asks for --emit=" + bySuffix->emit + ": leave one of the two out, or make them agree");
     return nullptr;
@@ -99,7 +99,7 @@ static llvm::Expected<std::vector<SmallVector<char, 0>>> emitAll(Compilation &co
       results[i] = std::move(*code);
     else
       errors[i] = llvm::toString(code.takeError());
-    console.progress(stepCount - 1, "compiling kernels: " + Twine(++done) + " of " + Twine(modules.size()));
+    console.progress(kStepCount - 1, "compiling kernels: " + Twine(++done) + " of " + Twine(modules.size()));
   });
   for (std::string &error : errors)
     if (!error.empty())
@@ -175,7 +175,7 @@ static ExitCode writeOutput(Compilation &compilation, const OutputForm &form, St
     console.fault(llvm::toString(codes.takeError()));
     return ExitFault;
   }
-  console.progress(stepCount, "writing " + output);
+  console.progress(kStepCount, "writing " + output);
   if (form.kind == OutputForm::CodeText)
     return finish(writeText(output, joinListings(modules, *codes, form.suffix)), console);
   llvm::Expected<uint64_t> weightBytes = weightBytesOf(module);

@@ -20,8 +20,8 @@
 using namespace mlir;
 using namespace hone;
 
-static constexpr llvm::StringLiteral reportHint = "this is a fault of Hone: please report it with the model, or the "
-                                                  "file that --emit=import writes, and the command line";
+static constexpr llvm::StringLiteral kReportHint = "this is a fault of Hone: please report it with the model, or the "
+                                                   "file that --emit=import writes, and the command line";
 
 //===-- Messages ------------------------------------------------------------------------------------------------===//
 
@@ -90,7 +90,7 @@ void Console::error(llvm::Error failure) {
 
 void Console::fault(const llvm::Twine &text) {
   error(text);
-  print("note", reportHint);
+  print("note", kReportHint);
 }
 
 /// The place in a text file that `loc` comes from, "3:7"; empty if it comes from elsewhere.
@@ -181,7 +181,7 @@ void Console::diagnose(Diagnostic &diagnostic) {
 
 void Console::progress(unsigned step, const llvm::Twine &what) {
   std::lock_guard<std::mutex> lock(mutex);
-  std::string text = printable(("[" + Twine(step) + "/" + Twine(stepCount) + "] " + what).str());
+  std::string text = printable(("[" + Twine(step) + "/" + Twine(kStepCount) + "] " + what).str());
   if (terminal) {
     // A line that wraps could not be taken away again.
     if (unsigned columns = llvm::sys::Process::StandardErrColumns())

@@ -24,7 +24,7 @@ enum ExitCode {
 };
 
 /// How many steps progress() counts: the five stages, code, and the output.
-inline constexpr unsigned stepCount = 7;
+inline constexpr unsigned kStepCount = 7;
 
 /// `text` with its control characters spelled out ("\x1b"): names come from files, and must not steer a terminal.
 std::string printable(llvm::StringRef text);
@@ -55,8 +55,8 @@ public:
   /// Whether an error has left names out.
   bool hasMoreNames() const { return leftNamesOut; }
 
-  /// Says what is being done, the `step`th of `stepCount` steps: on a terminal in one line that the next call replaces;
-  /// elsewhere, and on a terminal that cannot do that, lines, one every ten seconds.
+  /// Says what is being done, the `step`th of `kStepCount` steps: on a terminal in one line that the next call
+  /// replaces; elsewhere, and on a terminal that cannot do that, lines, one every ten seconds.
   void progress(unsigned step, const llvm::Twine &what);
   /// Takes the line of progress away.
   void clear();

@@ -24,12 +24,12 @@ namespace json = llvm::json;
 //===-- The entry -----------------------------------------------------------------------------------------------===//
 
 // By ONNX's number.
-static constexpr StringLiteral typeNames[] = {"?",    "f32",  "u8",  "i8",  "u16", "i16", "i32", "i64",
-                                              "?",    "bool", "f16", "f64", "u32", "u64", "?",   "?",
-                                              "bf16", "?",    "?",   "?",   "?",   "u4",  "i4"};
+static constexpr StringLiteral kTypeNames[] = {"?",    "f32",  "u8",  "i8",  "u16", "i16", "i32", "i64",
+                                               "?",    "bool", "f16", "f64", "u32", "u64", "?",   "?",
+                                               "bf16", "?",    "?",   "?",   "?",   "u4",  "i4"};
 
 StringRef hone::dataTypeName(int32_t type) {
-  return type >= 0 && type < int32_t(std::size(typeNames)) ? StringRef(typeNames[type]) : "?";
+  return type >= 0 && type < int32_t(std::size(kTypeNames)) ? StringRef(kTypeNames[type]) : "?";
 }
 
 static EntryValue entryValue(Type type, DictionaryAttr attrs) {
@@ -60,7 +60,7 @@ static std::vector<EntryValue> fromJson(const json::Array *array) {
     EntryValue &value = values.emplace_back();
     value.name = object->getString("name").value_or("").str();
     StringRef type = object->getString("type").value_or("");
-    value.dtype = llvm::find(typeNames, type) - std::begin(typeNames);
+    value.dtype = llvm::find(kTypeNames, type) - std::begin(kTypeNames);
     for (const json::Value &dim : *dims)
       value.dims.push_back(dim.getAsString() ? dim.getAsString()->str()
                                              : std::to_string(dim.getAsInteger().value_or(0)));
@@ -153,7 +153,7 @@ std::string hone::buildManifest(ModuleOp module) {
 
   json::Object weights{{"bytes", bytes}};
   if (bytes)
-    weights["blake3"] = weightDigestField;
+    weights["blake3"] = kWeightDigestField;
   json::Object manifest{
       {"model", json::Object{{"name", text("name")}, {"blake3", text("digest")}}},
       {"compiler", versionText()},

@@ -18,7 +18,7 @@ using namespace hone;
 using llvm::StringRef;
 using llvm::Twine;
 
-static constexpr llvm::StringLiteral magic = "\x93NUMPY";
+static constexpr llvm::StringLiteral kMagic = "\x93NUMPY";
 
 namespace {
 struct ElementType {
@@ -28,7 +28,7 @@ struct ElementType {
 };
 } // namespace
 
-static const ElementType elementTypes[] = {
+static const ElementType kElementTypes[] = {
     {HONE_FLOAT, "f4", 4},    {HONE_DOUBLE, "f8", 8}, {HONE_FLOAT16, "f2", 2}, {HONE_BOOL, "b1", 1},
     {HONE_INT8, "i1", 1},     {HONE_INT16, "i2", 2},  {HONE_INT32, "i4", 4},   {HONE_INT64, "i8", 8},
     {HONE_UINT8, "u1", 1},    {HONE_UINT16, "u2", 2}, {HONE_UINT32, "u4", 4},  {HONE_UINT64, "u8", 8},
@@ -36,12 +36,12 @@ static const ElementType elementTypes[] = {
 };
 
 static const ElementType *findType(int32_t dtype) {
-  return llvm::find_if(elementTypes, [&](const ElementType &type) { return type.dtype == dtype; });
+  return llvm::find_if(kElementTypes, [&](const ElementType &type) { return type.dtype == dtype; });
 }
 
 unsigned hone::elementBytes(int32_t dtype) {
   const ElementType *type = findType(dtype);
-  return type == std::end(elementTypes) ? 0 : type->bytes;
+  return type == std::end(kElementTypes) ? 0 : type->bytes;
 }
 
 /// The text behind `'key':` in the header.
@@ -86,11 +86,11 @@ static std::vector<char> fromFortranOrder(StringRef elements, llvm::ArrayRef<int
   return result;
 }
 
-bool hone::isNpy(StringRef bytes) { return bytes.starts_with(magic); }
+bool hone::isNpy(StringRef bytes) { return bytes.starts_with(kMagic); }
 
 llvm::Expected<HostTensor> hone::parseNpy(StringRef bytes) {
   auto fail = [](const Twine &text) { return llvm::createStringError(text); };
-  if (!bytes.consume_front(magic) || bytes.size() < 6 || bytes[0] < 1 || bytes[0] > 3)
+  if (!bytes.consume_front(kMagic) || bytes.size() < 6 || bytes[0] < 1 || bytes[0] > 3)
     return fail("is no .npy file of version 1 to 3");
   size_t lengthBytes = bytes[0] == 1 ? 2 : 4;
   size_t length = lengthBytes == 2 ? llvm::support::endian::read16le(bytes.data() + 2)
@@ -105,8 +105,8 @@ llvm::Expected<HostTensor> hone::parseNpy(StringRef bytes) {
     return fail("has fields, not plain elements");
   descr = descr.take_until([](char c) { return c == '\''; });
   bool isBigEndian = descr.starts_with(">");
-  const auto *type = llvm::find_if(elementTypes, [&](const ElementType &t) { return t.descr == descr.ltrim("<>|="); });
-  if (type == std::end(elementTypes))
+  const auto *type = llvm::find_if(kElementTypes, [&](const ElementType &t) { return t.descr == descr.ltrim("<>|="); });
+  if (type == std::end(kElementTypes))
     return fail("has elements of type '" + descr + "', which no model takes");
   StringRef order = valueOf(header, "fortran_order");
   bool isFortran = order.starts_with("True");
@@ -135,7 +135,7 @@ llvm::Expected<HostTensor> hone::parseNpy(StringRef bytes) {
 
 llvm::Error hone::writeNpy(StringRef path, int32_t dtype, llvm::ArrayRef<int64_t> dims, StringRef bytes) {
   const ElementType *type = findType(dtype);
-  if (type == std::end(elementTypes))
+  if (type == std::end(kElementTypes))
     return llvm::createStringError("NumPy's format has no elements of ONNX's type " + Twine(dtype));
   std::string shape;
   for (int64_t dim : dims)
@@ -145,10 +145,10 @@ llvm::Error hone::writeNpy(StringRef path, int32_t dtype, llvm::ArrayRef<int64_t
        StringRef(shape).rtrim(dims.size() > 1 ? ", " : " ") + "), }")
           .str();
   // Elements begin at a multiple of 64 bytes.
-  size_t length = llvm::alignTo(magic.size() + 4 + header.size() + 1, 64) - magic.size() - 4;
+  size_t length = llvm::alignTo(kMagic.size() + 4 + header.size() + 1, 64) - kMagic.size() - 4;
   header.resize(length - 1, ' ');
   header += '\n';
-  std::string text(magic);
+  std::string text(kMagic);
   text += {1, 0, char(length & 0xff), char(length >> 8)};
   text += header;
 

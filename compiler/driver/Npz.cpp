@@ -17,8 +17,8 @@ using namespace hone;
 using llvm::StringRef;
 using llvm::Twine;
 
-static constexpr llvm::StringLiteral localMagic = "PK\3\4", entryMagic = "PK\1\2", endMagic = "PK\5\6";
-static constexpr size_t localBytes = 30, entryBytes = 46, endBytes = 22; // of the fixed parts
+static constexpr llvm::StringLiteral kLocalMagic = "PK\3\4", entryMagic = "PK\1\2", endMagic = "PK\5\6";
+static constexpr size_t kLocalBytes = 30, kEntryBytes = 46, kEndBytes = 22; // of the fixed parts
 
 namespace {
 enum Method : uint16_t { Stored = 0, Deflated = 8 };
@@ -34,12 +34,12 @@ struct Entry {
 static uint16_t read16(StringRef bytes, size_t at) { return llvm::support::endian::read16le(bytes.data() + at); }
 static uint32_t read32(StringRef bytes, size_t at) { return llvm::support::endian::read32le(bytes.data() + at); }
 
-bool hone::isNpz(StringRef bytes) { return bytes.starts_with(localMagic) || bytes.starts_with(endMagic); }
+bool hone::isNpz(StringRef bytes) { return bytes.starts_with(kLocalMagic) || bytes.starts_with(kEndMagic); }
 
 /// The directory; nothing if it is not where the archive says.
 static std::optional<std::vector<Entry>> readDirectory(StringRef archive) {
-  size_t end = archive.rfind(endMagic);
-  if (end == StringRef::npos || archive.size() - end < endBytes)
+  size_t end = archive.rfind(kEndMagic);
+  if (end == StringRef::npos || archive.size() - end < kEndBytes)
     return std::nullopt;
   uint32_t offset = read32(archive, end + 16);
   if (offset > end)
@@ -47,13 +47,13 @@ static std::optional<std::vector<Entry>> readDirectory(StringRef archive) {
   std::vector<Entry> entries;
   StringRef directory = archive.slice(offset, end);
   for (unsigned count = read16(archive, end + 10); count > 0; --count) {
-    if (!directory.starts_with(entryMagic) || directory.size() < entryBytes)
+    if (!directory.starts_with(kEntryMagic) || directory.size() < kEntryBytes)
       return std::nullopt;
-    size_t nameBytes = read16(directory, 28), bytes = entryBytes + nameBytes + read16(directory, 30);
+    size_t nameBytes = read16(directory, 28), bytes = kEntryBytes + nameBytes + read16(directory, 30);
     bytes += read16(directory, 32);
     if (directory.size() < bytes)
       return std::nullopt;
-    entries.push_back({directory.substr(entryBytes, nameBytes), read16(directory, 8), read16(directory, 10),
+    entries.push_back({directory.substr(kEntryBytes, nameBytes), read16(directory, 8), read16(directory, 10),
                        read32(directory, 16), read32(directory, 20), read32(directory, 24), read32(directory, 42)});
     directory = directory.drop_front(bytes);
   }
@@ -101,9 +101,9 @@ llvm::Expected<std::string> hone::readNpz(StringRef archive, StringRef name) {
   if (entry->flags & 1 || (entry->method != Stored && entry->method != Deflated))
     return failEntry("is packed in a way that NumPy does not know");
   StringRef local = archive.substr(entry->offset);
-  if (local.size() < localBytes || !local.starts_with(localMagic))
+  if (local.size() < kLocalBytes || !local.starts_with(kLocalMagic))
     return failEntry("is damaged");
-  local = local.drop_front(std::min<size_t>(local.size(), localBytes + read16(local, 26) + read16(local, 28)));
+  local = local.drop_front(std::min<size_t>(local.size(), kLocalBytes + read16(local, 26) + read16(local, 28)));
   if (local.size() < entry->packedBytes)
     return failEntry("is damaged");
   StringRef packed = local.take_front(entry->packedBytes);

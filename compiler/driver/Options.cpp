@@ -27,9 +27,9 @@ struct CommandInfo {
 };
 } // namespace
 
-static constexpr StringRef mlirPrefix = "mlir-";
+static constexpr StringRef kMlirPrefix = "mlir-";
 
-static const CommandInfo commands[] = {
+static const CommandInfo kCommands[] = {
     {Command::Compile, "compile", "MODEL [-o OUT]", "turns a model into a native library",
      R"(MODEL is an ONNX file (.onnx, or .onnxtxt in ONNX's text form), or a stage that --emit wrote (.mlir). What is
 written is named by the suffix of OUT or by --emit:
@@ -140,7 +140,7 @@ struct Rows {
     // MLIR registers its options for commands without subcommands: move them to `compile`.
     llvm::SmallVector<cl::Option *> upstream;
     for (auto &[name, option] : cl::getRegisteredOptions())
-      if (name.starts_with(mlirPrefix))
+      if (name.starts_with(kMlirPrefix))
         upstream.push_back(option);
     for (cl::Option *option : upstream) {
       option->removeArgument();
@@ -172,7 +172,7 @@ StringRef hone::versionText() { return "hone " HONE_VERSION; }
 
 static void printOverview() {
   llvm::outs() << "Hone compiles ONNX models, ahead of time, into native libraries.\n\nusage: hone COMMAND ...\n\n";
-  for (const CommandInfo &info : commands)
+  for (const CommandInfo &info : kCommands)
     llvm::outs() << "  hone " << llvm::left_justify((info.name + " " + info.usage).str(), 42) << info.summary << '\n';
   llvm::outs() << "\n  hone COMMAND --help                             options and examples\n"
                   "  hone --version\n\n"
@@ -186,7 +186,7 @@ static std::string spelling(StringRef name) { return ((name.size() == 1 ? "-" : 
 static std::vector<cl::Option *> ownOptions(cl::SubCommand &subcommand) {
   std::vector<cl::Option *> options;
   for (auto &[name, option] : cl::getRegisteredOptions(subcommand))
-    if (option->getOptionHiddenFlag() == cl::NotHidden && !name.empty() && !name.starts_with(mlirPrefix) &&
+    if (option->getOptionHiddenFlag() == cl::NotHidden && !name.empty() && !name.starts_with(kMlirPrefix) &&
         name != "help" && name != "help-list" && name != "version")
       options.push_back(option);
   llvm::sort(options, [](cl::Option *a, cl::Option *b) { return a->ArgStr < b->ArgStr; });
@@ -217,8 +217,8 @@ static int usageError(const llvm::Twine &text) {
 
 /// Which command `name` is; null after an error was printed.
 static const CommandInfo *findCommand(StringRef name) {
-  const CommandInfo *nearest = &commands[0];
-  for (const CommandInfo &info : commands) {
+  const CommandInfo *nearest = &kCommands[0];
+  for (const CommandInfo &info : kCommands) {
     if (info.name == name)
       return &info;
     if (name.edit_distance(info.name) < name.edit_distance(nearest->name))
@@ -262,7 +262,7 @@ static std::string findUsageError(llvm::ArrayRef<char *> words, const CommandInf
     bool hasValue = word.contains('=');
     cl::Option *option = cl::getRegisteredOptions(subcommand).lookup(name);
     bool isOwn = llvm::is_contained(own, option);
-    if (!option || (!isOwn && !name.starts_with(mlirPrefix)))
+    if (!option || (!isOwn && !name.starts_with(kMlirPrefix)))
       return noSuchOption(word, llvm::map_to_vector(own, [](cl::Option *each) { return each->ArgStr; }));
     bool needsValue = option->getValueExpectedFlag() == cl::ValueRequired;
     if (needsValue && !hasValue && words.size() > 1) {

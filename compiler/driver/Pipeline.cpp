@@ -18,15 +18,15 @@ namespace hone {
 using namespace mlir;
 using namespace hone;
 
-static constexpr llvm::StringLiteral stageNames[] = {"import", "hone", "kernels", "plan", "llvm"};
+static constexpr llvm::StringLiteral kStageNames[] = {"import", "hone", "kernels", "plan", "llvm"};
 
-StringRef hone::toString(Stage stage) { return stageNames[static_cast<unsigned>(stage)]; }
+StringRef hone::toString(Stage stage) { return kStageNames[static_cast<unsigned>(stage)]; }
 
 std::optional<Stage> hone::parseStage(StringRef name) {
-  const auto *found = llvm::find(stageNames, name);
-  if (found == std::end(stageNames))
+  const auto *found = llvm::find(kStageNames, name);
+  if (found == std::end(kStageNames))
     return std::nullopt;
-  return static_cast<Stage>(found - std::begin(stageNames));
+  return static_cast<Stage>(found - std::begin(kStageNames));
 }
 
 std::optional<Stage> hone::stageOf(ModuleOp module) {

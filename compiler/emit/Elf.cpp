@@ -27,7 +27,7 @@ using Shdr = ElfFile::Elf_Shdr;
 using Sym = ElfFile::Elf_Sym;
 
 // x86-64 psABI 3.1: sections with SHF_X86_64_LARGE lie behind all others, where they stretch no 32-bit distance.
-static constexpr ElfMachine machines[] = {
+static constexpr ElfMachine kMachines[] = {
     {EM_X86_64, "GLIBC_2.2.5", 4096, ".lrodata.hone", SHF_ALLOC | SHF_X86_64_LARGE},
     {EM_AARCH64, "GLIBC_2.17", 65536, ".rodata.hone", SHF_ALLOC},
 };
@@ -40,7 +40,7 @@ llvm::Expected<const ElfMachine *> machineOf(llvm::StringRef object) {
   llvm::Expected<ElfFile> elf = ElfFile::create(object);
   if (!elf)
     return elf.takeError();
-  for (const ElfMachine &machine : machines)
+  for (const ElfMachine &machine : kMachines)
     if (machine.number == elf->getHeader().e_machine)
       return &machine;
   return llvm::createStringError("objects for ELF machine %u cannot be linked; x86-64 and aarch64 can",
@@ -110,7 +110,7 @@ FileBytes makeWeightObject(const ElfMachine &machine, llvm::StringRef symbol, ui
   symbols[1].st_size = bytes;
 
   ElfSection weights, symbolTable, strings, noExecutableStack;
-  weights.name = forShared ? sharedWeights.str() : machine.objectWeights.str();
+  weights.name = forShared ? kSharedWeights.str() : machine.objectWeights.str();
   weights.type = SHT_NOBITS;
   weights.flags = forShared ? uint64_t(SHF_ALLOC | SHF_WRITE) : machine.objectWeightFlags;
   weights.align = machine.pageSize;

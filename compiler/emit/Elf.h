@@ -51,7 +51,7 @@ struct ElfSection {
 FileBytes writeElf(const ElfMachine &machine, uint16_t type, llvm::ArrayRef<ElfSection> sections);
 
 /// The section that holds the weights in shared libraries.
-inline constexpr llvm::StringLiteral sharedWeights = ".hone_weights";
+inline constexpr llvm::StringLiteral kSharedWeights = ".hone_weights";
 
 /// A relocatable object with one NOBITS section of `bytes` bytes and one hidden symbol `symbol` at its beginning. With
 /// `forShared` it is `.hone_weights`, writable, so that linkers place it behind everything else; placeWeights() makes

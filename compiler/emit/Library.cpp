@@ -103,7 +103,7 @@ static llvm::Expected<Image> makeImage(const LibraryParts &parts, OutputKind kin
 
   Image image{std::move(*linked)};
   if (parts.weightBytes != 0) {
-    llvm::Expected<uint64_t> offset = placeWeights(image.bytes, shared ? sharedWeights : (*machine)->objectWeights);
+    llvm::Expected<uint64_t> offset = placeWeights(image.bytes, shared ? kSharedWeights : (*machine)->objectWeights);
     if (!offset)
       return offset.takeError();
     image.weightOffset = *offset;
@@ -120,7 +120,7 @@ static llvm::Error writeDigests(OutputFile &file, FileBytes &image, const Digest
   if (!id.empty())
     if (llvm::Error error = file.writeAt(id.data() - image.data(), llvm::toStringRef(buildIdFor(view(image), weights))))
       return error;
-  for (size_t at = 0; (at = view(image).find(weightDigestField, at)) != llvm::StringRef::npos; ++at)
+  for (size_t at = 0; (at = view(image).find(kWeightDigestField, at)) != llvm::StringRef::npos; ++at)
     if (llvm::Error error = file.writeAt(at, toHex(weights)))
       return error;
   return llvm::Error::success();

@@ -45,9 +45,9 @@ enum class OutputKind { SharedLibrary, Object, Archive };
 
 /// A manifest that contains this text gets the BLAKE3 of the weights instead, in hexadecimal digits: it is known only
 /// when they have been written, behind everything else.
-inline constexpr llvm::StringLiteral weightDigestField =
+inline constexpr llvm::StringLiteral kWeightDigestField =
     "weight-digest-weight-digest-weight-digest-weight-digest-weight-d";
-static_assert(weightDigestField.size() == 2 * sizeof(Digest));
+static_assert(kWeightDigestField.size() == 2 * sizeof(Digest));
 
 /// Writes `parts` to the file `path`, which appears when it is complete. The same parts give the same bytes, whatever
 /// the path. A shared library needs libc and libm alone and its code, weights included, is identified by its build-id.

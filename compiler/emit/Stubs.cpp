@@ -22,7 +22,7 @@ using namespace llvm::ELF;
 
 // Versions: glibc's sysdeps/unix/sysv/linux/x86_64/64/{libc,libm}.abilist. The threads' conditions were remade
 // in 2.3.2, sched_getaffinity got its size argument in 2.3.4; clock_gettime came from librt to libc in 2.17.
-static constexpr StubSymbol libc[] = {
+static constexpr StubSymbol kLibc[] = {
     {"__errno_location"},
     {"abort"},
     {"bcmp"},
@@ -83,7 +83,7 @@ static constexpr StubSymbol libc[] = {
     {"vsnprintf"},
 };
 
-static constexpr StubSymbol libm[] = {
+static constexpr StubSymbol kLibm[] = {
     {"acos"},      {"acosf"},      {"acosh"},    {"acoshf"},    {"asin"},      {"asinf"},      {"asinh"},  {"asinhf"},
     {"atan"},      {"atan2"},      {"atan2f"},   {"atanf"},     {"atanh"},     {"atanhf"},     {"cbrt"},   {"cbrtf"},
     {"ceil"},      {"ceilf"},      {"copysign"}, {"copysignf"}, {"cos"},       {"cosf"},       {"cosh"},   {"coshf"},
@@ -97,8 +97,8 @@ static constexpr StubSymbol libm[] = {
     {"tanh"},      {"tanhf"},      {"trunc"},    {"truncf"},
 };
 
-llvm::ArrayRef<StubSymbol> libcSymbols() { return libc; }
-llvm::ArrayRef<StubSymbol> libmSymbols() { return libm; }
+llvm::ArrayRef<StubSymbol> libcSymbols() { return kLibc; }
+llvm::ArrayRef<StubSymbol> libmSymbols() { return kLibm; }
 
 template <typename T> static void append(std::string &bytes, const T &value) {
   bytes.append(reinterpret_cast<const char *>(&value), sizeof value);

@@ -22,7 +22,7 @@ using llvm::StringRef;
 using ElfFile = llvm::object::ELFFile<llvm::object::ELF64LE>;
 
 /// How the manifest begins to tell the weights' digest. Inside of a name, the quotation marks would be escaped.
-static constexpr llvm::StringLiteral digestKey = R"("weights":{"blake3":")";
+static constexpr llvm::StringLiteral kDigestKey = R"("weights":{"blake3":")";
 
 llvm::BLAKE3Result<20> buildIdFor(StringRef image, const Digest &weights) {
   llvm::BLAKE3 hasher;
@@ -87,7 +87,7 @@ static llvm::Expected<Parts> takeApart(StringRef file) {
     llvm::Expected<StringRef> name = elf->getSectionName(section);
     if (!name)
       return name.takeError();
-    bool isWeights = *name == sharedWeights || *name == ".lrodata.hone" || *name == ".rodata.hone";
+    bool isWeights = *name == kSharedWeights || *name == ".lrodata.hone" || *name == ".rodata.hone";
     if (!isWeights || section.sh_type != SHT_PROGBITS)
       continue;
     if (!fits(section.sh_offset, section.sh_size, file.size()))
@@ -96,8 +96,8 @@ static llvm::Expected<Parts> takeApart(StringRef file) {
     parts.weights = file.substr(section.sh_offset, section.sh_size);
     parts.rest = file.drop_front(section.sh_offset + section.sh_size);
   }
-  for (size_t at = 0; (at = parts.linked.find(digestKey, at)) != StringRef::npos; at += digestKey.size())
-    parts.digests.push_back(parts.linked.substr(at + digestKey.size(), weightDigestField.size()).str());
+  for (size_t at = 0; (at = parts.linked.find(kDigestKey, at)) != StringRef::npos; at += kDigestKey.size())
+    parts.digests.push_back(parts.linked.substr(at + kDigestKey.size(), kWeightDigestField.size()).str());
   return parts;
 }
 
@@ -126,7 +126,7 @@ static bool matchesBuildId(const Parts &parts, StringRef digest) {
       return false;
     llvm::copy(bytes, weights.begin());
     for (size_t at = 0; (at = StringRef(image.data(), image.size()).find(digest, at)) != StringRef::npos; ++at)
-      llvm::copy(weightDigestField, image.begin() + at);
+      llvm::copy(kWeightDigestField, image.begin() + at);
   }
   return llvm::toStringRef(buildIdFor({image.data(), image.size()}, weights)) == expected;
 }

@@ -15,7 +15,7 @@
 namespace hone {
 
 /// Pieces of this size go to the file at once; smaller ones are gathered.
-static constexpr uint64_t bufferBytes = 1 << 20;
+static constexpr uint64_t kBufferBytes = 1 << 20;
 
 llvm::Error WeightSink::write(const void *data, uint64_t size) {
   if (size > capacity - written)
@@ -23,15 +23,15 @@ llvm::Error WeightSink::write(const void *data, uint64_t size) {
                                    static_cast<unsigned long long>(capacity));
   llvm::StringRef bytes(static_cast<const char *>(data), size);
   written += size;
-  if (size < bufferBytes) {
+  if (size < kBufferBytes) {
     buffer.append(bytes.begin(), bytes.end());
-    return buffer.size() < bufferBytes ? llvm::Error::success() : flush();
+    return buffer.size() < kBufferBytes ? llvm::Error::success() : flush();
   }
   if (llvm::Error error = flush())
     return error;
   // In pieces, so that writing finds in the cache what hashing has read.
-  for (; !bytes.empty(); bytes = bytes.drop_front(std::min<uint64_t>(bufferBytes, bytes.size()))) {
-    llvm::StringRef piece = bytes.take_front(bufferBytes);
+  for (; !bytes.empty(); bytes = bytes.drop_front(std::min<uint64_t>(kBufferBytes, bytes.size()))) {
+    llvm::StringRef piece = bytes.take_front(kBufferBytes);
     hasher.update(piece);
     if (llvm::Error error = file.write(piece))
       return error;

@@ -237,13 +237,13 @@ Structure CumSumOp::getStructure(ShapeBuilder &shapes) { return axisStructure(*t
 void CumSumOp::renumberDims(ArrayRef<int64_t> operandDims, ArrayRef<int64_t>) { setAxis(operandDims[getAxis()]); }
 
 /// Sums along an outer axis are added up row by row, vectorised, in blocks of this many columns that threads share out.
-static constexpr int64_t cumsumColumns = 256;
+static constexpr int64_t kCumsumColumns = 256;
 
 OpFoldResult CumSumOp::iterationCount(ShapeBuilder &shapes) {
   int64_t axis = getAxis();
   SmallVector<OpFoldResult> dims(shapes.dims(getInput()));
   if (axis + 1 != rankOf(getInput()))
-    dims.back() = shapes.ceilDiv(dims.back(), shapes.constant(cumsumColumns));
+    dims.back() = shapes.ceilDiv(dims.back(), shapes.constant(kCumsumColumns));
   return rowCount(shapes, dims, axis);
 }
 
@@ -269,7 +269,7 @@ void CumSumOp::emitIteration(ElementBuilder &e, Value iteration) {
     return;
   }
 
-  Value columns = e.index(cumsumColumns), width = sizes.back();
+  Value columns = e.index(kCumsumColumns), width = sizes.back();
   sizes.back() = e.builder.createOrFold<arith::CeilDivUIOp>(e.loc, width, columns);
   SmallVector<Value> at = rowIndices(e, sizes, axis, iteration);
   Value begin = e.mul(at.back(), columns);

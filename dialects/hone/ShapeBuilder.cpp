@@ -12,7 +12,7 @@ using namespace mlir;
 using namespace hone;
 
 /// Values further down are seldom what bounds a value.
-static constexpr unsigned maxRangeDepth = 64;
+static constexpr unsigned kMaxRangeDepth = 64;
 
 /// The name of a dynamic dim of an entry argument: its symbol, or one that no other dim has.
 static std::string symbolOf(FunctionOpInterface function, BlockArgument argument, int64_t index) {
@@ -155,7 +155,7 @@ bool ShapeBuilder::isProductWithin(ArrayRef<OpFoldResult> factors, int64_t limit
     } else if (!collectFactors(factor, coefficient, dynamic)) {
       return false;
     }
-  auto greatest = greatestProduct(coefficient, dynamic, maxRangeDepth);
+  auto greatest = greatestProduct(coefficient, dynamic, kMaxRangeDepth);
   return greatest && *greatest <= limit;
 }
 
@@ -220,7 +220,7 @@ IndexRange ShapeBuilder::rangeOf(Value value, unsigned depth) {
 IndexRange ShapeBuilder::range(OpFoldResult value) {
   if (auto number = getConstantIntValue(value))
     return {*number, *number};
-  return rangeOf(cast<Value>(value), maxRangeDepth);
+  return rangeOf(cast<Value>(value), kMaxRangeDepth);
 }
 
 void ShapeBuilder::assume(OpFoldResult value, IndexRange range) {

@@ -168,8 +168,8 @@ Value GraphImporter::importTensor(const OnnxTensor &tensor, StringRef name) {
   if (!elementType)
     return importer.reportType("tensors of type", tensor.type), nullptr;
   auto type = RankedTensorType::get(tensor.dims, elementType);
-  static_assert(onnxInlineLimit <= kMaxConstantBytes);
-  if (tensor.file < 0 && tensor.bytes.size() <= onnxInlineLimit)
+  static_assert(kOnnxInlineLimit <= kMaxConstantBytes);
+  if (tensor.file < 0 && tensor.bytes.size() <= kOnnxInlineLimit)
     return importer.constant(denseElements(tensor, elementType));
   FileAttr source;
   if (tensor.file >= 0)
@@ -281,7 +281,7 @@ std::string GraphImporter::typeText(StringRef name) {
 
 Value GraphImporter::assume(StringRef name) {
   OnnxValueType type = declaredType(name);
-  if (type.kind != OnnxValueType::Tensor || !type.hasShape || int64_t(type.dims.size()) > maxOnnxRank)
+  if (type.kind != OnnxValueType::Tensor || !type.hasShape || int64_t(type.dims.size()) > kMaxOnnxRank)
     return {};
   Type elementType = elementTypeFor(builder.getContext(), type.elementType);
   if (!elementType)
@@ -362,8 +362,8 @@ void GraphImporter::importInputs() {
         importer.report("inputs that are no tensors are not supported", wayOutOfKind(input.type.kind));
       continue;
     }
-    if (int64_t(input.type.dims.size()) > maxOnnxRank) {
-      importer.report("inputs of more than " + Twine(maxOnnxRank) + " dims are not supported");
+    if (int64_t(input.type.dims.size()) > kMaxOnnxRank) {
+      importer.report("inputs of more than " + Twine(kMaxOnnxRank) + " dims are not supported");
       continue;
     }
     if (!input.type.hasShape) {

@@ -19,7 +19,7 @@ using KeepOutput = llvm::function_ref<bool(llvm::StringRef node, llvm::StringRef
 /// Translates `model` (read without errors) into a verified module: `func.func @main` with the model's inputs and
 /// outputs, weights as `hone.weight` that point into the model's files by the paths in `model.files`, and the attribute
 /// `hone.model = {name, digest}`. `name` (a C identifier) is the module's too; `digest` is digestModel()'s. Tensors
-/// above onnxInlineLimit that the file holds in no form that can be mapped go to the context's WeightSource; without
+/// above kOnnxInlineLimit that the file holds in no form that can be mapped go to the context's WeightSource; without
 /// one, the module says what it is, but not what is in them.
 ///
 /// Everything that Hone cannot translate is reported as an error diagnostic at the node's location, all in one go and

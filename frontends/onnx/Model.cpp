@@ -29,7 +29,7 @@ struct DataTypeRow {
 } // namespace
 
 /// By the number of the type.
-static constexpr DataTypeRow dataTypes[] = {
+static constexpr DataTypeRow kDataTypes[] = {
     {"undefined", 0},      {"float", 32},    {"uint8", 8},        {"int8", 8},           {"uint16", 16},
     {"int16", 16},         {"int32", 32},    {"int64", 64},       {"string", 0},         {"bool", 8},
     {"float16", 16},       {"double", 64},   {"uint32", 32},      {"uint64", 64},        {"complex64", 64},
@@ -40,7 +40,7 @@ static constexpr DataTypeRow dataTypes[] = {
 
 static const DataTypeRow &rowOf(OnnxDataType type) {
   size_t number = size_t(type);
-  return dataTypes[number < std::size(dataTypes) ? number : 0];
+  return kDataTypes[number < std::size(kDataTypes) ? number : 0];
 }
 
 unsigned hone::bitWidth(OnnxDataType type) { return rowOf(type).bits; }
@@ -185,7 +185,7 @@ OnnxResolvedData ExternalFiles::resolve(const OnnxExternalData &data) {
                    " of '" + file.path + "', which has " + std::to_string(size);
     return result;
   }
-  if (data.length > onnxInlineLimit) {
+  if (data.length > kOnnxInlineLimit) {
     result.file = *index;
     return result;
   }
@@ -262,7 +262,7 @@ static Error load(StringRef content, OnnxModel &model, std::vector<OnnxProblem> 
       return error;
     stripped.bytes = content.str();
   } else {
-    Expected<StrippedModel> result = stripModel(content, onnxInlineLimit);
+    Expected<StrippedModel> result = stripModel(content, kOnnxInlineLimit);
     if (!result && !beginsAsModel(content))
       return llvm::createStringError(llvm::toString(result.takeError()) + "; is this an ONNX file?");
     if (!result)
@@ -356,10 +356,10 @@ Expected<std::string> hone::readBytes(const OnnxModel &model, const OnnxTensor &
 
 /// `text`, or its beginning and its end with a hash between them.
 static std::string shortened(StringRef text) {
-  if (text.size() <= maxExpandedName)
+  if (text.size() <= kMaxExpandedName)
     return text.str();
   std::string hash = "[" + llvm::utohexstr(llvm::xxh3_64bits(text), /*LowerCase=*/true, /*Width=*/16) + "]";
-  size_t half = (maxExpandedName - hash.size()) / 2;
+  size_t half = (kMaxExpandedName - hash.size()) / 2;
   return (text.take_front(half) + hash + text.take_back(half)).str();
 }
 

@@ -1,7 +1,7 @@
 // An ONNX model as plain C++ data: what the importer reads, with neither protobuf nor MLIR in sight.
 //
 // readModel() is the door: it maps the file, strips the weights (Strip.h), lets libonnx parse, check and infer shapes
-// (OnnxLibrary.h), and resolves external data. Weights are never loaded: a tensor above onnxInlineLimit bytes is a
+// (OnnxLibrary.h), and resolves external data. Weights are never loaded: a tensor above kOnnxInlineLimit bytes is a
 // place in a file. All files are hostile input; any byte string gives either a model or errors.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -24,7 +24,7 @@ namespace hone {
 
 /// Tensors up to this many bytes travel inside the model (OnnxTensor::bytes), larger ones stay in their file if it
 /// holds them as an array. Exporters keep shapes in tensors, and inference must see them.
-constexpr uint64_t onnxInlineLimit = 1024;
+constexpr uint64_t kOnnxInlineLimit = 1024;
 
 /// Element types: the numbers of TensorProto.DataType.
 enum class OnnxDataType : int32_t {
@@ -65,7 +65,7 @@ unsigned bitWidth(OnnxDataType type);
 const char *toString(OnnxDataType type);
 
 /// Tensors of more dims are an error.
-constexpr int64_t maxOnnxRank = 32;
+constexpr int64_t kMaxOnnxRank = 32;
 
 /// Bytes that never change and that copies share: a function's constants are those of all its calls.
 class SharedBytes {
@@ -83,7 +83,7 @@ private:
   std::shared_ptr<const std::string> held;
 };
 
-/// A constant: initializer or attribute. Rank <= maxOnnxRank, dims >= 0, and the bytes are exactly as many as dims x
+/// A constant: initializer or attribute. Rank <= kMaxOnnxRank, dims >= 0, and the bytes are exactly as many as dims x
 /// type ask for.
 struct OnnxTensor {
   std::string name;
@@ -259,7 +259,7 @@ llvm::Expected<std::string> readBytes(const OnnxModel &model, const OnnxTensor &
 
 /// Names of nodes that stand in functions are no longer than this: what is between their beginning and end becomes a
 /// hash. They begin with the names of calls, which would repeat in every node otherwise.
-constexpr size_t maxExpandedName = 512;
+constexpr size_t kMaxExpandedName = 512;
 
 /// What `call` makes of the nodes of `function`, its meaning: a model's function, or the standard's
 /// (standardFunction()). Node by node: a body may be large, and its calls many.

@@ -18,12 +18,12 @@ using google::protobuf::RepeatedPtrField;
 namespace {
 
 /// Nodes after all calls of local functions are expanded. 30 functions that call each other twice would be a billion.
-constexpr uint64_t maxExpandedNodes = 1 << 20;
+constexpr uint64_t kMaxExpandedNodes = 1 << 20;
 /// Names and lists are copied for each call: more than this in one node counts as further nodes.
-constexpr uint64_t expandedNodeBytes = 4096;
+constexpr uint64_t kExpandedNodeBytes = 4096;
 /// libonnx materialises the elements of integer vectors that it knows nothing of but the length.
-constexpr int64_t maxShapeVector = 1 << 20;
-constexpr size_t maxProblems = 100;
+constexpr int64_t kMaxShapeVector = 1 << 20;
+constexpr size_t kMaxProblems = 100;
 
 } // namespace
 
@@ -62,9 +62,9 @@ public:
   void error(std::string what) {
     std::replace(what.begin(), what.end(), '\n', ' ');
     hasErrors = true;
-    if (++reported < maxProblems)
+    if (++reported < kMaxProblems)
       problems.push_back({OnnxProblem::Error, std::move(what)});
-    else if (reported == maxProblems)
+    else if (reported == kMaxProblems)
       problems.push_back({OnnxProblem::Error, "more problems follow"});
   }
 
@@ -191,9 +191,9 @@ void Loader::checkPolicy() {
     for (const auto &opset : opsets) {
       if (seen.emplace(opset.domain(), opset.version()).first->second != opset.version())
         error(where + " imports the domain " + quote(opset.domain()) + " in two versions; keep one of them");
-      if (opset.domain().empty() && (opset.version() < oldestOnnxOpset || opset.version() > newestOnnxOpset))
+      if (opset.domain().empty() && (opset.version() < kOldestOnnxOpset || opset.version() > kNewestOnnxOpset))
         error(where + " uses ONNX operator set " + std::to_string(opset.version()) + "; Hone reads " +
-              std::to_string(oldestOnnxOpset) + " to " + std::to_string(newestOnnxOpset) +
+              std::to_string(kOldestOnnxOpset) + " to " + std::to_string(kNewestOnnxOpset) +
               ": export it again with such an opset, or convert it with onnx.version_converter");
     }
   };
@@ -315,7 +315,7 @@ std::string Loader::locate(const onnx::TensorProto &tensor, const std::string &w
   const std::string *start = findEntry(tensor, "offset");
   if (start && !parseNumber(start, offset))
     return "has a bad offset in its external file: " + quote(*start);
-  if (*location == onnxSelfLocation)
+  if (*location == kOnnxSelfLocation)
     return findPayload(tensor, offset, length, result);
   uint64_t declared = 0;
   const std::string *size = findEntry(tensor, "length");
@@ -336,7 +336,7 @@ void Loader::resolve(onnx::TensorProto &tensor, const std::string &where) {
   if (!problem.empty() && ++unresolved[problem].second == 1)
     unresolved[problem].first = where;
   if (!isExternal)
-    return problem.empty() && length > onnxInlineLimit ? hold(tensor, length) : void();
+    return problem.empty() && length > kOnnxInlineLimit ? hold(tensor, length) : void();
 
   tensor.clear_external_data();
   if (problem.empty() && data.file < 0) { // a small one, read in
@@ -366,7 +366,7 @@ void Loader::hold(onnx::TensorProto &tensor, uint64_t length) {
   tensor.clear_uint64_data();
   auto *entry = tensor.add_external_data();
   entry->set_key("location");
-  entry->set_value(heldLocation + std::to_string(held.size()));
+  entry->set_value(kHeldLocation + std::to_string(held.size()));
   tensor.set_data_location(onnx::TensorProto::EXTERNAL);
   held.push_back(std::move(bytes));
 }
@@ -382,7 +382,7 @@ void Loader::holdList(onnx::NodeProto &node) {
   bool isInts = attribute.name() == "value_ints" && attribute.type() == onnx::AttributeProto::INTS;
   bool isFloats = attribute.name() == "value_floats" && attribute.type() == onnx::AttributeProto::FLOATS;
   uint64_t bytes = isInts ? attribute.ints_size() * sizeof(int64_t) : attribute.floats_size() * sizeof(float);
-  if (!(isInts || isFloats) || bytes <= onnxInlineLimit ||
+  if (!(isInts || isFloats) || bytes <= kOnnxInlineLimit ||
       std::any_of(proto.functions().begin(), proto.functions().end(), isFunction))
     return;
   onnx::TensorProto tensor;
@@ -499,7 +499,7 @@ bool Loader::expandsTooFar() {
                                                                                        bool inFunction) {
     uint64_t sum = 0;
     for (const auto &node : nodes) {
-      sum += inFunction ? 1 + node.ByteSizeLong() / expandedNodeBytes : 0;
+      sum += inFunction ? 1 + node.ByteSizeLong() / kExpandedNodeBytes : 0;
       for (const auto &attribute : node.attribute()) {
         sum += count(attribute.g().node(), inFunction);
         for (const auto &graph : attribute.graphs())
@@ -511,16 +511,16 @@ bool Loader::expandsTooFar() {
       auto known = counts.find(callee->second);
       if (known == counts.end())
         known = counts.emplace(callee->second, count(callee->second->node(), true)).first;
-      sum = std::min(sum + known->second, 2 * maxExpandedNodes);
+      sum = std::min(sum + known->second, 2 * kMaxExpandedNodes);
     }
-    return std::min(sum, 2 * maxExpandedNodes);
+    return std::min(sum, 2 * kMaxExpandedNodes);
   };
-  return count(proto.graph().node(), false) > maxExpandedNodes;
+  return count(proto.graph().node(), false) > kMaxExpandedNodes;
 }
 
 static bool isHugeVector(const onnx::TypeProto &type) {
   const auto &shape = type.tensor_type().shape();
-  return shape.dim_size() == 1 && shape.dim(0).dim_value() > maxShapeVector;
+  return shape.dim_size() == 1 && shape.dim(0).dim_value() > kMaxShapeVector;
 }
 
 static bool declaresHugeVector(const onnx::GraphProto &graph) {
@@ -539,7 +539,7 @@ static bool declaresHugeVector(const onnx::GraphProto &graph) {
 
 namespace {
 
-/// libonnx's operators, but that none infers a vector longer than maxShapeVector (its length becomes unknown), nor
+/// libonnx's operators, but that none infers a vector longer than kMaxShapeVector (its length becomes unknown), nor
 /// looks at numbers that it would not survive: it adds the rank to an axis before any check, and counts up to
 /// num_outputs.
 class BoundedRegistry : public onnx::ISchemaRegistry {
@@ -557,7 +557,7 @@ public:
           [infer = schema->GetTypeAndShapeInferenceFunction()](onnx::InferenceContext &context) {
             const onnx::AttributeProto *axis = context.getAttribute("axis");
             const onnx::AttributeProto *outputs = context.getAttribute("num_outputs");
-            if ((axis && (axis->i() < -maxOnnxRank || axis->i() >= maxOnnxRank)) ||
+            if ((axis && (axis->i() < -kMaxOnnxRank || axis->i() >= kMaxOnnxRank)) ||
                 (outputs && outputs->i() != int64_t(context.getNumOutputs())))
               fail_shape_inference("an attribute is out of range");
             infer(context);

@@ -12,7 +12,7 @@ namespace hone {
 
 /// The versions of the standard that Hone reads. Newer ones may change the meaning of operators. Up to 6 some operators
 /// had attributes of their own for broadcasting: the importer takes what has the form of version 7 and names the rest.
-constexpr int64_t oldestOnnxOpset = 1, newestOnnxOpset = 28;
+constexpr int64_t kOldestOnnxOpset = 1, kNewestOnnxOpset = 28;
 
 /// The newest version of the standard that the linked libonnx knows.
 int64_t latestOpset() noexcept;
@@ -28,7 +28,7 @@ struct OnnxExternalData {
 struct OnnxResolvedData {
   std::string error;
   int32_t file = -1; ///< index into OnnxModel::files
-  std::string bytes; ///< the data itself, if it is onnxInlineLimit bytes or less
+  std::string bytes; ///< the data itself, if it is kOnnxInlineLimit bytes or less
 };
 using OnnxDataResolver = std::function<OnnxResolvedData(const OnnxExternalData &)>;
 

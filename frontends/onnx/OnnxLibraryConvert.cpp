@@ -13,7 +13,7 @@ using google::protobuf::RepeatedPtrField;
 namespace {
 
 /// Product of the dims that are not zero: leaves room for any arithmetic on byte offsets.
-constexpr int64_t maxElements = int64_t(1) << 48;
+constexpr int64_t kMaxElements = int64_t(1) << 48;
 
 } // namespace
 
@@ -39,8 +39,8 @@ uint64_t hone::byteLength(const onnx::TensorProto &tensor, std::string &error) {
   OnnxDataType type = toDataType(tensor.data_type());
   if (type == OnnxDataType::Undefined)
     return fail("has the unknown element type " + std::to_string(tensor.data_type()));
-  if (tensor.dims_size() > maxOnnxRank)
-    return fail("has rank " + std::to_string(tensor.dims_size()) + "; at most " + std::to_string(maxOnnxRank) +
+  if (tensor.dims_size() > kMaxOnnxRank)
+    return fail("has rank " + std::to_string(tensor.dims_size()) + "; at most " + std::to_string(kMaxOnnxRank) +
                 " is possible");
   if (tensor.has_segment())
     return fail("is one segment of a tensor, which no tool writes");
@@ -50,7 +50,7 @@ uint64_t hone::byteLength(const onnx::TensorProto &tensor, std::string &error) {
     if (dim < 0)
       return fail("has the negative dimension " + std::to_string(dim));
     isEmpty |= dim == 0;
-    if (dim > 0 && elements > maxElements / dim)
+    if (dim > 0 && elements > kMaxElements / dim)
       return fail("is too large: " + shapeText(tensor));
     elements *= std::max<int64_t>(dim, 1);
   }
@@ -139,7 +139,7 @@ std::string hone::convertTensor(const onnx::TensorProto &tensor, OnnxTensor &res
     const std::string *location = findEntry(tensor, "location");
     llvm::StringRef place = location ? llvm::StringRef(*location) : llvm::StringRef();
     size_t number;
-    if (place.consume_front(heldLocation)) {
+    if (place.consume_front(kHeldLocation)) {
       if (place.getAsInteger(10, number) || number >= held.size())
         return "has unresolved external data";
       result.bytes = held[number];

@@ -27,7 +27,7 @@ std::string describe(const onnx::NodeProto &node);
 uint64_t byteLength(const onnx::TensorProto &tensor, std::string &error);
 
 /// The location of data that the reader holds, with their number behind it. libonnx leaves it alone, as "#1".
-constexpr char heldLocation[] = "#held";
+constexpr char kHeldLocation[] = "#held";
 
 /// Fills `result`; external data must have been resolved, to files or to `held`. Returns what is wrong with the tensor,
 /// or "".

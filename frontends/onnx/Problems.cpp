@@ -32,7 +32,7 @@ static std::string fullText(const OnnxValueType &type) {
     return text;
   llvm::ListSeparator comma(",");
   text += '[';
-  for (const OnnxDim &dim : llvm::ArrayRef(type.dims).take_front(maxOnnxRank + 1)) {
+  for (const OnnxDim &dim : llvm::ArrayRef(type.dims).take_front(kMaxOnnxRank + 1)) {
     bool hasName = !dim.symbol.empty() && !StringRef(dim.symbol).starts_with("unk__"); // one that inference made up
     text += StringRef(comma).str() + (dim.isFixed() ? std::to_string(dim.value) : hasName ? dim.symbol : "?");
   }

@@ -22,12 +22,12 @@ enum Location { Default = 0, External = 1 };
 enum WireType { Varint = 0, Fixed64 = 1, Bytes = 2, Fixed32 = 5 };
 
 /// Protobuf's own limit.
-constexpr unsigned maxDepth = 100;
+constexpr unsigned kMaxDepth = 100;
 /// A field of two bytes can cost a hundred in memory; the largest models have some hundred thousand.
-constexpr uint64_t maxFields = 8 << 20;
-constexpr uint64_t maxStripped = 1 << 30;
+constexpr uint64_t kMaxFields = 8 << 20;
+constexpr uint64_t kMaxStripped = 1 << 30;
 /// Of a length, as protobuf reads it.
-constexpr uint64_t maxLengthBytes = 5;
+constexpr uint64_t kMaxLengthBytes = 5;
 
 } // namespace
 
@@ -112,7 +112,7 @@ std::optional<uint64_t> Stripper::readVarint(uint64_t &offset, uint64_t end) con
 }
 
 Error Stripper::append(StringRef bytes, uint64_t offset) {
-  if (bytes.size() > maxStripped - result.bytes.size())
+  if (bytes.size() > kMaxStripped - result.bytes.size())
     return fail(offset, "more than 1 GiB apart from weights");
   result.bytes.append(bytes.data(), bytes.size());
   return Error::success();
@@ -124,7 +124,7 @@ Error Stripper::copyInner(Message message, uint64_t start, uint64_t content, uin
   // shrink, and none is copied once more for each that it is in.
   uint64_t tagEnd = start;
   readVarint(tagEnd, content);
-  uint64_t width = std::min(content - tagEnd, maxLengthBytes);
+  uint64_t width = std::min(content - tagEnd, kMaxLengthBytes);
   if (Error error = append(file.slice(start, tagEnd), start))
     return error;
   if (Error error = append(std::string(width, '\0'), start))
@@ -143,7 +143,7 @@ Error Stripper::replacePayload(uint32_t field, uint64_t offset, uint64_t length)
   auto entry = [&](StringRef key, StringRef value) {
     out += bytesField(ExternalData, bytesField(1, key) + bytesField(2, value));
   };
-  entry("location", onnxSelfLocation);
+  entry("location", kOnnxSelfLocation);
   entry("offset", std::to_string(offset));
   entry("length", std::to_string(length));
   result.payloads.push_back({offset, length, field});
@@ -151,8 +151,8 @@ Error Stripper::replacePayload(uint32_t field, uint64_t offset, uint64_t length)
 }
 
 Error Stripper::copy(Message message, uint64_t offset, uint64_t end, unsigned depth) {
-  if (depth > maxDepth)
-    return fail(offset, "messages nested more than " + llvm::Twine(maxDepth) + " deep");
+  if (depth > kMaxDepth)
+    return fail(offset, "messages nested more than " + llvm::Twine(kMaxDepth) + " deep");
   bool hasPayload = false;
   // Written last: of a field that stands twice, protobuf takes the last, and the file's own may follow the payload.
   uint64_t location = Default;
@@ -162,8 +162,8 @@ Error Stripper::copy(Message message, uint64_t offset, uint64_t end, unsigned de
     std::optional<uint64_t> tag = readVarint(offset, end);
     if (!tag || *tag > UINT32_MAX || *tag < 8)
       return fail(start, "bad field number");
-    if (++fields > maxFields)
-      return fail(start, "more than " + llvm::Twine(maxFields) + " fields");
+    if (++fields > kMaxFields)
+      return fail(start, "more than " + llvm::Twine(kMaxFields) + " fields");
     uint32_t field = *tag >> 3;
 
     switch (*tag & 7) {

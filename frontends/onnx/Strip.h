@@ -29,7 +29,7 @@ struct StrippedModel {
 };
 
 /// The location of a stripped tensor's "external" data. libonnx's checker leaves paths that begin with '#' alone.
-constexpr llvm::StringLiteral onnxSelfLocation = "#self";
+constexpr llvm::StringLiteral kOnnxSelfLocation = "#self";
 
 /// Strips the serialized ModelProto `file` of payloads above `threshold` bytes (at least 256: what stands for a payload
 /// must be shorter). The error says what is wrong at which

@@ -6,19 +6,19 @@
 using namespace hone;
 using llvm::StringRef;
 
-static constexpr StringRef unquantized = "compile the float model, as it was before quantization";
-static constexpr StringRef cutStrings =
+static constexpr StringRef kUnquantized = "compile the float model, as it was before quantization";
+static constexpr StringRef kCutStrings =
     "leave text to the program around the model: onnx.utils.extract_model cuts out the part that takes numbers";
-static constexpr StringRef oneTensor =
+static constexpr StringRef kOneTensor =
     "export with one tensor instead of a list: stacked or padded, or each part as an input or output of its own";
-static constexpr StringRef noLoop =
+static constexpr StringRef kNoLoop =
     "export with a fixed number of steps, so that the exporter writes them out one after the other";
-static constexpr StringRef noRandom = "make the random numbers an input of the model";
-static constexpr StringRef noDataSizes =
+static constexpr StringRef kNoRandom = "make the random numbers an input of the model";
+static constexpr StringRef kNoDataSizes =
     "keep all elements and mask them (Where): how many the result has depends on data, but memory is planned from dims";
-static constexpr StringRef inPlainOperators = "convert with black_op={'LinearClassifier', 'LinearRegressor', "
-                                              "'Normalizer', 'Scaler'} (skl2onnx), which writes them "
-                                              "in operators of ai.onnx";
+static constexpr StringRef kInPlainOperators = "convert with black_op={'LinearClassifier', 'LinearRegressor', "
+                                               "'Normalizer', 'Scaler'} (skl2onnx), which writes them "
+                                               "in operators of ai.onnx";
 
 namespace {
 struct OperatorRow {
@@ -37,57 +37,57 @@ struct KindRow {
 } // namespace
 
 // The first row that fits counts. The row for any other domain is the last.
-static constexpr OperatorRow operatorRows[] = {
-    {"", "QuantizeLinear", unquantized},
-    {"", "DequantizeLinear", unquantized},
-    {"", "DynamicQuantizeLinear", unquantized},
-    {"", "ConvInteger", unquantized},
-    {"", "QLinearMatMul", unquantized},
-    {"", "QLinearConv", unquantized},
+static constexpr OperatorRow kOperatorRows[] = {
+    {"", "QuantizeLinear", kUnquantized},
+    {"", "DequantizeLinear", kUnquantized},
+    {"", "DynamicQuantizeLinear", kUnquantized},
+    {"", "ConvInteger", kUnquantized},
+    {"", "QLinearMatMul", kUnquantized},
+    {"", "QLinearConv", kUnquantized},
     {"", "If",
      "if its condition is constant, let ONNX Runtime fold it: InferenceSession with "
      "SessionOptions.optimized_model_filepath and graph_optimization_level ORT_ENABLE_BASIC; else compute both "
      "branches "
      "and choose with Where"},
-    {"", "Loop", noLoop},
-    {"", "Scan", noLoop},
-    {"", "SequenceMap", oneTensor},
-    {"", "SequenceConstruct", oneTensor},
-    {"", "SequenceEmpty", oneTensor},
-    {"", "SequenceAt", oneTensor},
-    {"", "SequenceInsert", oneTensor},
-    {"", "SequenceErase", oneTensor},
-    {"", "SequenceLength", oneTensor},
+    {"", "Loop", kNoLoop},
+    {"", "Scan", kNoLoop},
+    {"", "SequenceMap", kOneTensor},
+    {"", "SequenceConstruct", kOneTensor},
+    {"", "SequenceEmpty", kOneTensor},
+    {"", "SequenceAt", kOneTensor},
+    {"", "SequenceInsert", kOneTensor},
+    {"", "SequenceErase", kOneTensor},
+    {"", "SequenceLength", kOneTensor},
     {"", "SplitToSequence", "export with Split, whose parts are outputs of their own"},
     {"", "ConcatFromSequence", "export with Concat of the tensors themselves"},
-    {"", "Optional", oneTensor},
-    {"", "OptionalGetElement", oneTensor},
-    {"", "OptionalHasElement", oneTensor},
-    {"", "StringNormalizer", cutStrings},
-    {"", "StringConcat", cutStrings},
-    {"", "StringSplit", cutStrings},
-    {"", "RegexFullMatch", cutStrings},
-    {"", "TfIdfVectorizer", cutStrings},
-    {"", "RandomNormal", noRandom},
-    {"", "RandomNormalLike", noRandom},
-    {"", "RandomUniform", noRandom},
-    {"", "RandomUniformLike", noRandom},
-    {"", "Multinomial", noRandom},
-    {"", "Bernoulli", noRandom},
-    {"", "NonZero", noDataSizes},
-    {"", "Unique", noDataSizes},
-    {"", "Compress", noDataSizes},
+    {"", "Optional", kOneTensor},
+    {"", "OptionalGetElement", kOneTensor},
+    {"", "OptionalHasElement", kOneTensor},
+    {"", "StringNormalizer", kCutStrings},
+    {"", "StringConcat", kCutStrings},
+    {"", "StringSplit", kCutStrings},
+    {"", "RegexFullMatch", kCutStrings},
+    {"", "TfIdfVectorizer", kCutStrings},
+    {"", "RandomNormal", kNoRandom},
+    {"", "RandomNormalLike", kNoRandom},
+    {"", "RandomUniform", kNoRandom},
+    {"", "RandomUniformLike", kNoRandom},
+    {"", "Multinomial", kNoRandom},
+    {"", "Bernoulli", kNoRandom},
+    {"", "NonZero", kNoDataSizes},
+    {"", "Unique", kNoDataSizes},
+    {"", "Compress", kNoDataSizes},
     {"", "NonMaxSuppression", "leave it to the program around the model: give boxes and scores as outputs"},
     {"", "Einsum",
      "write it as Transpose, Reshape and MatMul before the export (torch.matmul instead of torch.einsum)"},
     {"ai.onnx.ml", "ZipMap", "convert with options={'zipmap': False} (skl2onnx): probabilities become one tensor"},
-    {"ai.onnx.ml", "LabelEncoder", cutStrings},
-    {"ai.onnx.ml", "CategoryMapper", cutStrings},
-    {"ai.onnx.ml", "DictVectorizer", cutStrings},
-    {"ai.onnx.ml", "LinearClassifier", inPlainOperators},
-    {"ai.onnx.ml", "LinearRegressor", inPlainOperators},
-    {"ai.onnx.ml", "Normalizer", inPlainOperators},
-    {"ai.onnx.ml", "Scaler", inPlainOperators},
+    {"ai.onnx.ml", "LabelEncoder", kCutStrings},
+    {"ai.onnx.ml", "CategoryMapper", kCutStrings},
+    {"ai.onnx.ml", "DictVectorizer", kCutStrings},
+    {"ai.onnx.ml", "LinearClassifier", kInPlainOperators},
+    {"ai.onnx.ml", "LinearRegressor", kInPlainOperators},
+    {"ai.onnx.ml", "Normalizer", kInPlainOperators},
+    {"ai.onnx.ml", "Scaler", kInPlainOperators},
     {"ai.onnx.ml", "ArrayFeatureExtractor",
      "where it looks up a classifier's label, cut it off at the probabilities with onnx.utils.extract_model"},
     {"ai.onnx.ml", "", ""},
@@ -96,46 +96,46 @@ static constexpr OperatorRow operatorRows[] = {
      "ONNX Runtime's optimizer or quantizer wrote it: compile the model as it was before, in operators of ai.onnx"},
 };
 
-static constexpr StringRef ownOperator =
+static constexpr StringRef kOwnOperator =
     "give the model a function of this name and domain in operators of ai.onnx (onnx.helper.make_function): Hone "
     "compiles its body";
 
-static constexpr TypeRow typeRows[] = {
-    {OnnxDataType::String, cutStrings},
+static constexpr TypeRow kTypeRows[] = {
+    {OnnxDataType::String, kCutStrings},
     {OnnxDataType::Complex64, "export real and imaginary parts as two float tensors (torch.view_as_real)"},
     {OnnxDataType::Complex128, "export real and imaginary parts as two double tensors (torch.view_as_real)"},
-    {OnnxDataType::Float8E4M3FN, unquantized},
-    {OnnxDataType::Float8E4M3FNUZ, unquantized},
-    {OnnxDataType::Float8E5M2, unquantized},
-    {OnnxDataType::Float8E5M2FNUZ, unquantized},
-    {OnnxDataType::Float8E8M0, unquantized},
-    {OnnxDataType::Float6E2M3, unquantized},
-    {OnnxDataType::Float6E3M2, unquantized},
-    {OnnxDataType::Float4E2M1, unquantized},
-    {OnnxDataType::UInt2, unquantized},
-    {OnnxDataType::Int2, unquantized},
+    {OnnxDataType::Float8E4M3FN, kUnquantized},
+    {OnnxDataType::Float8E4M3FNUZ, kUnquantized},
+    {OnnxDataType::Float8E5M2, kUnquantized},
+    {OnnxDataType::Float8E5M2FNUZ, kUnquantized},
+    {OnnxDataType::Float8E8M0, kUnquantized},
+    {OnnxDataType::Float6E2M3, kUnquantized},
+    {OnnxDataType::Float6E3M2, kUnquantized},
+    {OnnxDataType::Float4E2M1, kUnquantized},
+    {OnnxDataType::UInt2, kUnquantized},
+    {OnnxDataType::Int2, kUnquantized},
 };
 
-static constexpr KindRow kindRows[] = {
-    {OnnxValueType::Sequence, oneTensor},
+static constexpr KindRow kKindRows[] = {
+    {OnnxValueType::Sequence, kOneTensor},
     {OnnxValueType::Optional, "export the model with the input given, or without it"},
     {OnnxValueType::SparseTensor, "give the tensor dense"},
     {OnnxValueType::Map, "convert with options={'zipmap': False} (skl2onnx), or give keys and values as two tensors"},
 };
 
 StringRef hone::wayOutOfOperator(StringRef domain, StringRef op) {
-  for (const OperatorRow &row : operatorRows)
+  for (const OperatorRow &row : kOperatorRows)
     if (row.domain == domain && (row.op.empty() || row.op == op))
       return row.wayOut;
-  return domain.empty() ? StringRef() : ownOperator;
+  return domain.empty() ? StringRef() : kOwnOperator;
 }
 
 StringRef hone::wayOutOfType(OnnxDataType type) {
-  const TypeRow *row = llvm::find_if(typeRows, [&](const TypeRow &row) { return row.type == type; });
-  return row == std::end(typeRows) ? StringRef() : row->wayOut;
+  const TypeRow *row = llvm::find_if(kTypeRows, [&](const TypeRow &row) { return row.type == type; });
+  return row == std::end(kTypeRows) ? StringRef() : row->wayOut;
 }
 
 StringRef hone::wayOutOfKind(OnnxValueType::Kind kind) {
-  const KindRow *row = llvm::find_if(kindRows, [&](const KindRow &row) { return row.kind == kind; });
-  return row == std::end(kindRows) ? StringRef() : row->wayOut;
+  const KindRow *row = llvm::find_if(kKindRows, [&](const KindRow &row) { return row.kind == kind; });
+  return row == std::end(kKindRows) ? StringRef() : row->wayOut;
 }

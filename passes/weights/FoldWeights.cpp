@@ -20,7 +20,7 @@ using namespace mlir;
 using namespace hone;
 
 /// Recipes behind one another that this pass makes at most: dispatch, and whoever else, may add some.
-static constexpr unsigned maxDepth = kMaxRecipeDepth / 2;
+static constexpr unsigned kMaxDepth = kMaxRecipeDepth / 2;
 
 static RankedTensorType typeOf(Value tensor) { return cast<RankedTensorType>(tensor.getType()); }
 
@@ -94,7 +94,7 @@ void Folds::addIfFoldable(RecipeOpInterface op, const llvm::DenseMap<Operation *
     names.push_back(FlatSymbolRefAttr::get(op->getContext(), "source"));
     types.push_back(typeOf(tensor));
   }
-  if (!readsWeight || depth + 1 > maxDepth)
+  if (!readsWeight || depth + 1 > kMaxDepth)
     return;
   // An op may say what its recipe does not: a reshape whose counts differ fails in each run, by a check in front of it.
   WeightRecipeAttrInterface recipe = op.getRecipe(names);

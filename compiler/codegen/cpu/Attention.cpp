@@ -19,20 +19,20 @@ using namespace mlir;
 using namespace hone;
 
 /// Vectors of a panel of keys. Narrow, because the last panel of a short sequence is computed in full.
-static constexpr int64_t KeyVectors = 2;
+static constexpr int64_t kKeyVectors = 2;
 /// Heads times batch entries from which on threads get whole heads, so that no head is packed twice.
-static constexpr int64_t ManyHeads = 16;
+static constexpr int64_t kManyHeads = 16;
 /// Keys whose values one call packs at most: there may be very many, and a call does not look at the cancellation flag.
-static constexpr int64_t KeysPerPacking = 1024;
+static constexpr int64_t kKeysPerPacking = 1024;
 /// Row strides in scratch are no powers of two, which would put the rows of a tile into the same cache sets.
-static constexpr int64_t LineFloats = 16;
+static constexpr int64_t kLineFloats = 16;
 
-static constexpr std::pair<StringLiteral, AttentionTiles> tilesOfLevels[] = {
+static constexpr std::pair<StringLiteral, AttentionTiles> kTilesOfLevels[] = {
     {"x86-64-v3", {/*queries=*/48, /*keys=*/256, /*rows=*/6, /*vectors=*/2}},
     {"x86-64-v4", {/*queries=*/64, /*keys=*/512, /*rows=*/6, /*vectors=*/4}},
 };
 
-AttentionTiles hone::attentionTiles(const CpuTarget &target) { return target.pick(tilesOfLevels); }
+AttentionTiles hone::attentionTiles(const CpuTarget &target) { return target.pick(kTilesOfLevels); }
 
 /// Vectors of a panel of values: the widest of those that pad the depth least.
 static int64_t valueVectors(const CpuTarget &target, const AttentionTiles &tiles, Value depth) {
@@ -64,19 +64,19 @@ struct AttentionPlan {
 static AttentionPlan choosePlan(KernelBuilder &b, const CpuTarget &target, const AttentionTiles &tiles,
                                 const AttentionShape &shape) {
   AttentionPlan plan;
-  plan.keyWidth = KeyVectors * target.lanes;
+  plan.keyWidth = kKeyVectors * target.lanes;
   plan.valueWidth = valueVectors(target, tiles, shape.valueDepth) * target.lanes;
-  plan.scoreStride = tiles.keys + LineFloats;
+  plan.scoreStride = tiles.keys + kLineFloats;
   plan.queryBlocks = b.ceilDiv(shape.queries, tiles.queries);
   plan.queryRows = b.min(b.ceilDiv(shape.queries, b.max(plan.queryBlocks, b.index(1))), b.index(tiles.queries));
-  plan.queryStride = b.add(b.roundUp(shape.depth, LineFloats), LineFloats);
+  plan.queryStride = b.add(b.roundUp(shape.depth, kLineFloats), kLineFloats);
   plan.valuePanels = b.ceilDiv(shape.valueDepth, plan.valueWidth);
-  plan.outputStride = b.add(b.mul(plan.valuePanels, plan.valueWidth), LineFloats);
+  plan.outputStride = b.add(b.mul(plan.valuePanels, plan.valueWidth), kLineFloats);
 
   Value next = b.index(0);
   auto reserve = [&](Value floats) {
     Value offset = next;
-    next = b.add(next, b.roundUp(floats, LineFloats));
+    next = b.add(next, b.roundUp(floats, kLineFloats));
     return offset;
   };
   plan.keysOffset = reserve(b.mul(b.roundUp(shape.keys, plan.keyWidth), shape.depth));
@@ -100,7 +100,7 @@ LaunchRange hone::attentionRange(OpBuilder &builder, Location loc, const CpuTarg
   // At least 2^18 multiply-adds, about 5 us.
   Value work = b.mul(b.mul(plan.queryRows, shape.keys), b.add(shape.depth, shape.valueDepth));
   Value enough = b.ceilDiv(b.index(1 << 18), b.max(work, b.index(1)));
-  Value whole = b.select(b.less(heads, b.index(ManyHeads)), b.index(1), plan.queryBlocks);
+  Value whole = b.select(b.less(heads, b.index(kManyHeads)), b.index(1), plan.queryBlocks);
   range.grain = b.max(b.max(enough, whole), b.index(1));
   range.scratchBytes = b.mul(plan.floats, sizeof(float));
   return range;
@@ -164,17 +164,17 @@ private:
       TileMatrix source = {operands.key.pointer, offsetOf(operands.key, keyHead, first), operands.key.sequenceStride};
       TileMatrix packed = {scratchPointer, b.add(plan.keysOffset, b.mul(first, shape.depth)), {}};
       Value count = b.min(b.sub(shape.keys, first), b.index(plan.keyWidth));
-      emitPackPanel(b, vector, KeyVectors, /*transposed=*/true, source, count, shape.depth, packed);
+      emitPackPanel(b, vector, kKeyVectors, /*transposed=*/true, source, count, shape.depth, packed);
     });
     b.loop(zero, plan.valuePanels, 1, [&](Value panel) {
       Value first = b.mul(panel, plan.valueWidth);
       Value count = b.min(b.sub(shape.valueDepth, first), b.index(plan.valueWidth));
       Value panelOffset = b.add(plan.valuesOffset, b.mul(first, shape.keys));
-      b.loop(zero, shape.keys, KeysPerPacking, [&](Value key) {
+      b.loop(zero, shape.keys, kKeysPerPacking, [&](Value key) {
         TileMatrix source = {operands.value.pointer, b.add(offsetOf(operands.value, keyHead, key), first),
                              operands.value.sequenceStride};
         TileMatrix packed = {scratchPointer, b.add(panelOffset, b.mul(key, plan.valueWidth)), {}};
-        Value keys = b.min(b.sub(shape.keys, key), b.index(KeysPerPacking));
+        Value keys = b.min(b.sub(shape.keys, key), b.index(kKeysPerPacking));
         emitPackPanel(b, vector, plan.valueWidth / lanes, /*transposed=*/false, source, count, keys, packed);
       });
     });
@@ -209,7 +209,7 @@ private:
       Value column = b.mul(panel, plan.keyWidth);
       TileMatrix packed = {scratchPointer, b.add(plan.keysOffset, b.mul(b.add(firstKey, column), shape.depth)), {}};
       TileMatrix scores = {scratchPointer, b.add(plan.scoresOffset, column), b.index(plan.scoreStride)};
-      emitTileRows(b, {vector, tiles.rows, KeyVectors}, rows, query, packed, shape.depth, scores, no);
+      emitTileRows(b, {vector, tiles.rows, kKeyVectors}, rows, query, packed, shape.depth, scores, no);
     });
     Value later = b.less(zero, firstKey);
     b.loop(zero, rows, 1, [&](Value row) { writeSoftmaxRow(row, firstKey, keys, later); });

@@ -89,13 +89,13 @@ static void buildKernel(KernelEmitter &e, const CpuTarget &target, const Attenti
 }
 
 /// Operations on f32 in a cycle.
-static constexpr std::pair<llvm::StringLiteral, double> rates[] = {{"x86-64-v3", 26}, {"x86-64-v4", 45}};
+static constexpr std::pair<llvm::StringLiteral, double> kRates[] = {{"x86-64-v3", 26}, {"x86-64-v4", 45}};
 
 namespace {
 class AttentionFamily : public KernelFamily {
 public:
   StringRef name() const override { return "attention"; }
-  double rate(const CpuTarget &target) const override { return target.pick(rates); }
+  double rate(const CpuTarget &target) const override { return target.pick(kRates); }
   bool takes(const CpuTarget &, Operation *op) const override { return isa<AttentionOp>(op); }
   /// Part of a tensor, as some of its heads, which is read where it lies.
   bool fusesBefore(const CpuTarget &, OpOperand &operand) const override {

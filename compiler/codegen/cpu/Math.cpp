@@ -117,16 +117,16 @@ static Num polynomial(Num x, ArrayRef<double> c) {
   return sum;
 }
 
-static constexpr double Infinity = std::numeric_limits<double>::infinity();
-static constexpr double NotANumber = std::numeric_limits<double>::quiet_NaN();
-static constexpr double Ln2 = 0.69314718055994530942, Log2E = 1.44269504088896340736;
-static constexpr double Pi = 3.14159265358979323846;
+static constexpr double kInfinity = std::numeric_limits<double>::infinity();
+static constexpr double kNotANumber = std::numeric_limits<double>::quiet_NaN();
+static constexpr double kLn2 = 0.69314718055994530942, kLog2E = 1.44269504088896340736;
+static constexpr double kPi = 3.14159265358979323846;
 /// ln 2 in two parts, the first with zeros at its end so that n times it is exact (Cephes, expf.c and logf.c).
-static constexpr double Ln2High = 0.693359375, Ln2Low = -2.12194440e-4;
+static constexpr double kLn2High = 0.693359375, kLn2Low = -2.12194440e-4;
 /// 1.5 * 2^23: adding it leaves a rounded integer in the low bits of a float, without a conversion that NaN would
 /// poison.
-static constexpr double RoundingMagic = 12582912.0;
-static constexpr int64_t RoundingMagicBits = 0x4b400000, OneBits = 0x3f800000;
+static constexpr double kRoundingMagic = 12582912.0;
+static constexpr int64_t kRoundingMagicBits = 0x4b400000, kOneBits = 0x3f800000;
 
 /// exp(r) - 1 for |r| <= ln(2)/2 (Cephes, expf.c).
 static Num expm1Reduced(Num r) {
@@ -143,9 +143,9 @@ struct ExpParts {
 } // namespace
 
 static ExpParts splitExp(Num x, double magic) {
-  Num rounded = fma(x, Log2E, magic);
+  Num rounded = fma(x, kLog2E, magic);
   Num n = rounded - magic;
-  return {rounded, fma(n, -Ln2Low, fma(n, -Ln2High, x))};
+  return {rounded, fma(n, -kLn2Low, fma(n, -kLn2High, x))};
 }
 
 /// y * 2^n, right for n in [-252, 254]: the exponent in two steps, so that neither factor overflows or is denormal.
@@ -158,8 +158,8 @@ static Num scale(Num y, Int n) {
 /// exp(x) * 2^shift.
 static Num expShifted(Num x, int64_t shift) {
   x = atMost(atLeast(x, -104.0), 90.0);
-  ExpParts parts = splitExp(x, RoundingMagic);
-  return scale(expm1Reduced(parts.r) + 1.0, add(bits(parts.rounded), shift - RoundingMagicBits));
+  ExpParts parts = splitExp(x, kRoundingMagic);
+  return scale(expm1Reduced(parts.r) + 1.0, add(bits(parts.rounded), shift - kRoundingMagicBits));
 }
 
 Value hone::emitExp(OpBuilder &b, Location loc, Value x) { return expShifted(Num(b, loc, x), 0).value; }
@@ -167,7 +167,7 @@ Value hone::emitExp(OpBuilder &b, Location loc, Value x) { return expShifted(Num
 Value hone::emitExpNonPositive(OpBuilder &b, Location loc, Value x) {
   Num value(b, loc, x);
   // The rounding constant carries the exponent's bias, so its low bits are the exponent field of 2^n.
-  ExpParts parts = splitExp(value, RoundingMagic + 127);
+  ExpParts parts = splitExp(value, kRoundingMagic + 127);
   Num power = fromBits(shiftLeft(bits(parts.rounded), 23));
   // Minimax of degree 6, its first terms exact: one operation less than exp(r) - 1 with its last bits.
   Num result =
@@ -178,15 +178,15 @@ Value hone::emitExpNonPositive(OpBuilder &b, Location loc, Value x) {
 
 Value hone::emitExp2(OpBuilder &b, Location loc, Value x) {
   Num value = atMost(atLeast(Num(b, loc, x), -151.0), 129.0);
-  Num rounded = value + RoundingMagic;
-  Num r = (value - (rounded - RoundingMagic)) * Ln2;
-  return scale(expm1Reduced(r) + 1.0, add(bits(rounded), -RoundingMagicBits)).value;
+  Num rounded = value + kRoundingMagic;
+  Num r = (value - (rounded - kRoundingMagic)) * kLn2;
+  return scale(expm1Reduced(r) + 1.0, add(bits(rounded), -kRoundingMagicBits)).value;
 }
 
 static Num expm1(Num x) {
   // Half of 2^n, so that n = 128 does not overflow before the end.
-  ExpParts parts = splitExp(atMost(atLeast(x, -20.0), 88.8), RoundingMagic);
-  Num half = fromBits(shiftLeft(add(bits(parts.rounded), 126 - RoundingMagicBits), 23));
+  ExpParts parts = splitExp(atMost(atLeast(x, -20.0), 88.8), kRoundingMagic);
+  Num half = fromBits(shiftLeft(add(bits(parts.rounded), 126 - kRoundingMagicBits), 23));
   return fma(expm1Reduced(parts.r), half, half - 0.5) * 2.0;
 }
 
@@ -211,7 +211,7 @@ static LogParts splitLog(Num x) {
   Value small = compare(x, Predicate::OLT, 0x1p-126);
   Num scaled = select(small, x * 0x1p23, x);
   constexpr int64_t rootHalfBits = 0x3f3504f3;
-  Int shifted = add(bits(scaled), OneBits - rootHalfBits);
+  Int shifted = add(bits(scaled), kOneBits - rootHalfBits);
   Num f = fromBits(add(bitAnd(shifted, 0x7fffff), rootHalfBits)) - 1.0;
   Num e = x.with(arith::SIToFPOp::create(*x.builder, x.loc, x.type(), shiftRight(shifted, 23).value));
   e = e - select(small, 127.0 + 23.0, x.constant(127.0));
@@ -224,15 +224,15 @@ static LogParts splitLog(Num x) {
 
 /// `result`, or what every logarithm gives for x = 0, x < 0, infinity and NaN.
 static Num logSpecials(Num x, Num result) {
-  result = select(compare(x, Predicate::OLT, Infinity), result, x);
-  result = select(compare(x, Predicate::OLT, 0.0), NotANumber, result);
-  return select(compare(x, Predicate::OEQ, 0.0), -Infinity, result);
+  result = select(compare(x, Predicate::OLT, kInfinity), result, x);
+  result = select(compare(x, Predicate::OLT, 0.0), kNotANumber, result);
+  return select(compare(x, Predicate::OEQ, 0.0), -kInfinity, result);
 }
 
 static Num log(Num x) {
   LogParts parts = splitLog(x);
-  Num sum = parts.f + fma(parts.e, Ln2Low, parts.tail);
-  return logSpecials(x, fma(parts.e, Ln2High, sum));
+  Num sum = parts.f + fma(parts.e, kLn2Low, parts.tail);
+  return logSpecials(x, fma(parts.e, kLn2High, sum));
 }
 
 Value hone::emitLog(OpBuilder &b, Location loc, Value x) { return log(Num(b, loc, x)).value; }
@@ -241,7 +241,7 @@ Value hone::emitLog2(OpBuilder &b, Location loc, Value x) {
   Num value(b, loc, x);
   LogParts parts = splitLog(value);
   // log2(m) = (f + tail) + (f + tail) * (log2(e) - 1): the larger part is added last and unrounded.
-  Num small = fma(parts.f + parts.tail, Log2E - 1.0, parts.tail);
+  Num small = fma(parts.f + parts.tail, kLog2E - 1.0, parts.tail);
   return logSpecials(value, parts.e + (parts.f + small)).value;
 }
 
@@ -300,7 +300,7 @@ struct TrigParts {
 static TrigParts splitTrig(Num narrow) {
   Type wide = narrow.like(narrow.builder->getF64Type());
   Num x = narrow.with(arith::ExtFOp::create(*narrow.builder, narrow.loc, wide, narrow.value));
-  Num rounded = fma(x, 2.0 / Pi, 0x1.8p52);
+  Num rounded = fma(x, 2.0 / kPi, 0x1.8p52);
   Num n = rounded - 0x1.8p52;
   // pi/2 in two parts.
   Num r = fma(n, -6.12323399573676603587e-17, fma(n, -1.57079632679489655800, x));
@@ -368,15 +368,15 @@ static AsinParts splitAsin(Num x) {
 Value hone::emitAsin(OpBuilder &b, Location loc, Value x) {
   Num value(b, loc, x);
   AsinParts parts = splitAsin(value);
-  return copySign(select(parts.large, fma(parts.reduced, -2.0, Pi / 2), parts.reduced), value).value;
+  return copySign(select(parts.large, fma(parts.reduced, -2.0, kPi / 2), parts.reduced), value).value;
 }
 
 Value hone::emitAcos(OpBuilder &b, Location loc, Value x) {
   Num value(b, loc, x);
   AsinParts parts = splitAsin(value);
   Num twice = parts.reduced * 2.0;
-  Num large = select(compare(value, Predicate::OLT, 0.0), Pi - twice, twice);
-  Num small = Pi / 2 - copySign(parts.reduced, value);
+  Num large = select(compare(value, Predicate::OLT, 0.0), kPi - twice, twice);
+  Num small = kPi / 2 - copySign(parts.reduced, value);
   return select(parts.large, large, small).value;
 }
 
@@ -386,7 +386,7 @@ Value hone::emitAtan(OpBuilder &b, Location loc, Value x) {
   Value large = compare(a, Predicate::OGT, 2.414213562373095), middle = compare(a, Predicate::OGT, 0.4142135623730950);
   Num numerator = select(large, -1.0, select(middle, a - 1.0, a));
   Num denominator = select(large, a, select(middle, a + 1.0, a.constant(1.0)));
-  Num base = select(large, Pi / 2, select(middle, Pi / 4, a.constant(0.0)));
+  Num base = select(large, kPi / 2, select(middle, kPi / 4, a.constant(0.0)));
   Num w = numerator / denominator, square = w * w;
   Num p = polynomial(square, {8.05374449538e-2, -1.38776856032e-1, 1.99777106478e-1, -3.33329491539e-1});
   return copySign(base + fma(p * square, w, w), value).value;
@@ -407,7 +407,7 @@ Value hone::emitCosh(OpBuilder &b, Location loc, Value x) {
 /// log1p(x), or log(2 a) for an `a` so large that a^2 could overflow; `x` is not used then.
 static Num log1pOrLogTwice(Num x, Num a) {
   Value large = compare(a, Predicate::OGT, 1e9);
-  return log1p(select(large, a, x)) + select(large, Ln2, a.constant(0.0));
+  return log1p(select(large, a, x)) + select(large, kLn2, a.constant(0.0));
 }
 
 Value hone::emitAsinh(OpBuilder &b, Location loc, Value x) {
@@ -419,7 +419,7 @@ Value hone::emitAsinh(OpBuilder &b, Location loc, Value x) {
 Value hone::emitAcosh(OpBuilder &b, Location loc, Value x) {
   Num value(b, loc, x), t = value - 1.0;
   Num result = log1pOrLogTwice(t + sqrt(fma(t, t, t * 2.0)), value);
-  return select(compare(value, Predicate::OLT, 1.0), NotANumber, result).value;
+  return select(compare(value, Predicate::OLT, 1.0), kNotANumber, result).value;
 }
 
 Value hone::emitAtanh(OpBuilder &b, Location loc, Value x) {

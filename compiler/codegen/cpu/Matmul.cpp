@@ -23,57 +23,57 @@ struct Blocks {
 };
 
 /// Column groups of a unit at most: B's block (groups x depth) and A's (rows x depth) fill L2 together.
-constexpr int64_t MaxGroups = 4;
+constexpr int64_t kMaxGroups = 4;
 /// Units that a problem is cut into if its size allows it: enough for 8 threads to even out.
-constexpr int64_t WantedUnits = 64, WantedUnitsAtLeast = 16;
+constexpr int64_t kWantedUnits = 64, kWantedUnitsAtLeast = 16;
 /// Values of k of B that are packed at a time to be read once.
-constexpr int64_t FreshDepth = 48;
+constexpr int64_t kFreshDepth = 48;
 /// k blocks of B that are kept packed at most, for the next block of rows.
-constexpr int64_t MaxPackedBlocks = 4;
+constexpr int64_t kMaxPackedBlocks = 4;
 /// Rows below which cutting M costs more than it gives.
-constexpr int64_t MinRows = 24;
+constexpr int64_t kMinRows = 24;
 /// Values of k that one call of a tile goes through at most: half a millisecond, between two looks at the cancellation
 /// flag.
-constexpr int64_t LongestDepth = 1 << 18;
+constexpr int64_t kLongestDepth = 1 << 18;
 
 } // namespace
 
 // Measured on Zen 3 (32 KiB of L1, 512 KiB of L2) and Ice Lake (48 KiB, 1280 KiB). A tile of R x V vectors needs R * V
 // sums, V of B and one broadcast of A: 15 of 16 registers, 29 of 32.
-static constexpr std::pair<StringLiteral, MatmulTiles> tilesOfLevels[] = {
+static constexpr std::pair<StringLiteral, MatmulTiles> kTilesOfLevels[] = {
     {"x86-64-v3", {/*rows=*/6, /*vectors=*/2, /*streamedPanels=*/4, /*depthBlock=*/384, /*rowBlock=*/96}},
     {"x86-64-v4", {/*rows=*/6, /*vectors=*/4, /*streamedPanels=*/2, /*depthBlock=*/512, /*rowBlock=*/192}},
 };
 
-MatmulTiles hone::matmulTiles(const CpuTarget &target) { return target.pick(tilesOfLevels); }
+MatmulTiles hone::matmulTiles(const CpuTarget &target) { return target.pick(kTilesOfLevels); }
 
 static Blocks chooseBlocks(KernelBuilder &b, VectorType vector, const MatmulTiles &tiles, const MatmulShape &shape,
                            MatmulRight right) {
   Value one = b.index(1);
   Value groups = b.ceilDiv(shape.n, kMatmulGroupColumns);
   Value uncut = shape.batch ? b.mul(groups, shape.batch) : groups;
-  Value wanted = b.ceilDiv(b.index(WantedUnitsAtLeast), b.max(uncut, one));
-  Value rowBlocks = b.max(b.ceilDiv(shape.m, tiles.rowBlock), b.min(b.ceilDiv(shape.m, MinRows), wanted));
+  Value wanted = b.ceilDiv(b.index(kWantedUnitsAtLeast), b.max(uncut, one));
+  Value rowBlocks = b.max(b.ceilDiv(shape.m, tiles.rowBlock), b.min(b.ceilDiv(shape.m, kMinRows), wanted));
   Blocks blocks;
   blocks.rows = b.roundUp(b.ceilDiv(b.max(shape.m, one), b.max(rowBlocks, one)), tiles.rows);
   blocks.rows = b.min(blocks.rows, b.roundUp(b.index(tiles.rowBlock), tiles.rows)); // for who reads bounds
   blocks.rowBlocks = b.ceilDiv(shape.m, blocks.rows);
-  Value spread = b.div(b.mul(groups, blocks.rowBlocks), WantedUnits);
+  Value spread = b.div(b.mul(groups, blocks.rowBlocks), kWantedUnits);
   int64_t streamedGroups =
       std::max<int64_t>(tiles.streamedPanels * tiles.panelColumns(vector) / kMatmulGroupColumns, 1);
   Value least = b.select(b.less(shape.m, b.index(tiles.streamedPanels)), b.index(streamedGroups), one);
-  blocks.groups = b.min(b.max(spread, least), b.index(MaxGroups));
+  blocks.groups = b.min(b.max(spread, least), b.index(kMaxGroups));
   blocks.columnBlocks = b.ceilDiv(groups, blocks.groups);
 
   // One tile of rows reads B once: no reason to cut k, unless a tile takes too long, or B is packed here, which then
   // stays in L1.
-  int64_t onceDepth = right == MatmulRight::Packed ? LongestDepth : FreshDepth;
+  int64_t onceDepth = right == MatmulRight::Packed ? kLongestDepth : kFreshDepth;
   Value depthBlock = b.select(b.less(b.index(tiles.rows), shape.m), b.index(tiles.depthBlock), b.index(onceDepth));
   Value depthBlocks = b.max(b.ceilDiv(shape.k, depthBlock), one);
   blocks.depth = b.roundUp(b.ceilDiv(shape.k, depthBlocks), 4);
   blocks.depthBlocks = depthBlocks;
   Value keepsAll =
-      b.select(b.less(one, blocks.rowBlocks), b.less(depthBlocks, b.index(MaxPackedBlocks + 1)), b.boolean(false));
+      b.select(b.less(one, blocks.rowBlocks), b.less(depthBlocks, b.index(kMaxPackedBlocks + 1)), b.boolean(false));
   blocks.packed = b.select(keepsAll, depthBlocks, one);
   return blocks;
 }

@@ -118,13 +118,13 @@ static void buildKernel(KernelEmitter &e, VectorType vector, const MatmulTiles &
 }
 
 /// Operations on f32 in a cycle.
-static constexpr std::pair<llvm::StringLiteral, double> rates[] = {{"x86-64-v3", 31}, {"x86-64-v4", 61}};
+static constexpr std::pair<llvm::StringLiteral, double> kRates[] = {{"x86-64-v3", 31}, {"x86-64-v4", 61}};
 
 namespace {
 class MatmulFamily : public KernelFamily {
 public:
   StringRef name() const override { return "matmul"; }
-  double rate(const CpuTarget &target) const override { return target.pick(rates); }
+  double rate(const CpuTarget &target) const override { return target.pick(kRates); }
   bool takes(const CpuTarget &, Operation *op) const override {
     auto matmul = dyn_cast<MatmulOp>(op);
     if (!matmul || !isa<Float32Type, Float64Type>(elementTypeOf(matmul.getOutput())))

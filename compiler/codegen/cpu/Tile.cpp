@@ -139,7 +139,7 @@ static std::string suffixOf(const TileMatrix &source) {
 //===----------------------------------------------------------------------===//
 
 /// k values per iteration of the tile's loop: 1 costs 5 %, more than 4 only code size.
-static constexpr int64_t DepthUnroll = 4;
+static constexpr int64_t kDepthUnroll = 4;
 
 static void writeTile(KernelBuilder &b, TileShape shape, const TileMatrix &stored, ValueRange arguments) {
   Value leftOffset = arguments[1], leftStride = arguments[2], panelOffset = arguments[4], panelStride = arguments[5];
@@ -183,9 +183,9 @@ static void writeTile(KernelBuilder &b, TileShape shape, const TileMatrix &store
     return next;
   };
   SmallVector<Value> zeros(shape.rows * columns, b.real(shape.vector, 0));
-  Value whole = b.mul(b.div(depth, DepthUnroll), DepthUnroll);
-  scf::ForOp main = b.loop(b.index(0), whole, DepthUnroll, zeros,
-                           [&](Value k, ValueRange carried) { return step(k, DepthUnroll, carried); });
+  Value whole = b.mul(b.div(depth, kDepthUnroll), kDepthUnroll);
+  scf::ForOp main = b.loop(b.index(0), whole, kDepthUnroll, zeros,
+                           [&](Value k, ValueRange carried) { return step(k, kDepthUnroll, carried); });
   scf::ForOp rest =
       b.loop(whole, depth, 1, main.getResults(), [&](Value k, ValueRange carried) { return step(k, 1, carried); });
   annotateRolledLoop(main);

@@ -145,13 +145,13 @@ static void buildKernel(KernelEmitter &e, TransposeOp transpose) {
 }
 
 /// Elements of 32 bits that are moved in a cycle.
-static constexpr std::pair<llvm::StringLiteral, double> rates[] = {{"x86-64-v3", 1.4}, {"x86-64-v4", 1.5}};
+static constexpr std::pair<llvm::StringLiteral, double> kRates[] = {{"x86-64-v3", 1.4}, {"x86-64-v4", 1.5}};
 
 namespace {
 class TransposeFamily : public KernelFamily {
 public:
   StringRef name() const override { return "transpose"; }
-  double rate(const CpuTarget &target) const override { return target.pick(rates); }
+  double rate(const CpuTarget &target) const override { return target.pick(kRates); }
   bool takes(const CpuTarget &, Operation *op) const override {
     auto transpose = dyn_cast<TransposeOp>(op);
     if (!transpose || transpose.getPermutation().empty() || isNibble(transpose.getInput().getType()))

@@ -31,8 +31,8 @@ void Importer::reportType(const Twine &what, OnnxDataType type) {
 //===-- Tensors -------------------------------------------------------------------------------------------------===//
 
 Value Importer::checkSize(Value tensor) {
-  if (rankOf(tensor) > maxOnnxRank)
-    return failValue("tensors of more than " + Twine(maxOnnxRank) + " dims are not supported");
+  if (rankOf(tensor) > kMaxOnnxRank)
+    return failValue("tensors of more than " + Twine(kMaxOnnxRank) + " dims are not supported");
   HostVector dims(shapes.dims(tensor));
   for (auto [i, dim] : llvm::enumerate(dims))
     if (!checkDim(dim, "dim " + Twine(i) + " of the result"))
@@ -418,8 +418,8 @@ std::optional<HostVector> Importer::namedDims(ArrayRef<OpFoldResult> axes, int64
     report("has " + Twine(axes.size()) + " axes for " + Twine(rank) + " dims");
     return std::nullopt;
   }
-  if (rank > maxOnnxRank) {
-    report("tensors of more than " + Twine(maxOnnxRank) + " dims are not supported");
+  if (rank > kMaxOnnxRank) {
+    report("tensors of more than " + Twine(kMaxOnnxRank) + " dims are not supported");
     return std::nullopt;
   }
   HostVector isNamed(rank, host.condition(false));

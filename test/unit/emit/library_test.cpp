@@ -126,7 +126,7 @@ int hone_rt_count(void);
 float hone_rt_threaded(float);
 static float sum(int count);
 static const struct toy toy = {"{\"weights\":{\"blake3\":\")" +
-                       weightDigestField.str() + R"(\"}}", NAME_weights, sum, hone_rt_count, hone_rt_threaded};
+                       kWeightDigestField.str() + R"(\"}}", NAME_weights, sum, hone_rt_count, hone_rt_threaded};
 static float sum(int count) { return hone_kernel_0(toy.weights, count); }
 __attribute__((visibility("default"))) const struct toy *NAME_library(void) { return &toy; }
 )";
@@ -400,7 +400,7 @@ TEST_F(LibraryTest, CarriesTheWeightsDigest) {
   for (OutputKind kind : {OutputKind::Object, OutputKind::Archive}) {
     ASSERT_EQ(emit(model("alpha", 1), "out", kind), "no error");
     EXPECT_NE(contents("out").find(digest(1)), std::string::npos);
-    EXPECT_EQ(contents("out").find(weightDigestField.str()), std::string::npos);
+    EXPECT_EQ(contents("out").find(kWeightDigestField.str()), std::string::npos);
   }
 }
 
@@ -565,7 +565,7 @@ __attribute__((visibility("default"))) const struct library *m_library(void) { r
   FileBytes linked = llvm::cantFail(
       runLinker({"-shared", "-z", "defs"},
                 {{"code", object}, {"weights", view(weights)}, {"libc", view(libc)}, {"libm", view(libm)}}));
-  uint64_t offset = llvm::cantFail(placeWeights(linked, sharedWeights));
+  uint64_t offset = llvm::cantFail(placeWeights(linked, kSharedWeights));
   linked.resize(offset + 70000);
   llvm::cantFail(writeFile(path("m.so"), view(linked)));
 

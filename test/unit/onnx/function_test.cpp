@@ -171,7 +171,7 @@ TEST(OnnxLocalFunction, NamesDoNotGrow) {
   std::set<std::string> names;
   for (const OnnxNode &call : read.model.graph.nodes)
     for (const OnnxNode &node : expandFunction(read.model.functions.at(0), call).nodes) {
-      EXPECT_LE(node.name.size(), maxExpandedName);
+      EXPECT_LE(node.name.size(), kMaxExpandedName);
       EXPECT_EQ(node.name.rfind("nnnn", 0), 0u);
       EXPECT_NE(node.name.find("t", node.name.size() - 2), std::string::npos);
       names.insert(node.name);

@@ -175,7 +175,7 @@ TEST(OnnxModel, TreatsBothNamesOfTheStandardAsOne) {
 }
 
 TEST(OnnxModel, ReadsTheOpsetsItSays) {
-  EXPECT_GE(latestOpset(), newestOnnxOpset);
+  EXPECT_GE(latestOpset(), kNewestOnnxOpset);
   EXPECT_NE(readText(identityGraph, 0).errors().find("operator set 0; Hone reads 1 to 28"), std::string::npos);
   EXPECT_EQ(readText(identityGraph, 7).errors(), "");
   EXPECT_EQ(readText(identityGraph, 28).errors(), "");

@@ -12,7 +12,7 @@ using namespace hone;
 using llvm::StringRef;
 
 static std::string errorOf(StringRef bytes) {
-  llvm::Expected<StrippedModel> result = stripModel(bytes, onnxInlineLimit);
+  llvm::Expected<StrippedModel> result = stripModel(bytes, kOnnxInlineLimit);
   return result ? "" : llvm::toString(result.takeError());
 }
 
@@ -45,7 +45,7 @@ TEST(OnnxStrip, TakesPayloadsOutWhereverTheyAre) {
     EXPECT_EQ(StringRef(model).substr(payload.offset, payload.length), big);
   }
   EXPECT_EQ(StringRef(result->bytes).find(big), StringRef::npos);
-  EXPECT_EQ(StringRef(result->bytes).count(onnxSelfLocation), 6u);
+  EXPECT_EQ(StringRef(result->bytes).count(kOnnxSelfLocation), 6u);
 }
 
 TEST(OnnxStrip, NamesTheByteThatIsWrong) {
