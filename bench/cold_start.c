@@ -9,7 +9,6 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 #define _GNU_SOURCE
 #include "hone/hone.h"
-
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

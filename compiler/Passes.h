@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef COMPILER_PASSES_H
-#define COMPILER_PASSES_H
+#ifndef HONE_COMPILER_PASSES_H
+#define HONE_COMPILER_PASSES_H
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"

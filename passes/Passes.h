@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef PASSES_PASSES_H
-#define PASSES_PASSES_H
+#ifndef HONE_PASSES_PASSES_H
+#define HONE_PASSES_PASSES_H
 
 #include "dialects/hone/Hone.h"
 #include "mlir/Pass/Pass.h"

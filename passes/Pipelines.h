@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef PASSES_PIPELINES_H
-#define PASSES_PIPELINES_H
+#ifndef HONE_PASSES_PIPELINES_H
+#define HONE_PASSES_PIPELINES_H
 
 #include "mlir/Pass/PassManager.h"
 

@@ -52,6 +52,15 @@ complain "a path of one machine" \
 complain "no licence header" "$(pick '(\.(c|cpp|h|hpp|td|py|sh)|^\.ci/run)$' '/pch_|lit(\.site)?\.cfg\.py' |
   xargs grep -L 'SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception')"
 
+complain "a file starts with a line on what it is, without a frame" \
+  "$(pick '\.(c|cpp|h|hpp)$' | xargs grep -nE '^//===-+( \S+\.|=)')"
+complain "a header's guard is HONE_ and its path" "$(pick '\.h$' '^(runtime/include|cmake)/' | while read -r file; do
+  guard=$(tr -c 'A-Za-z0-9\n' _ <<<"HONE_$file" | tr a-z A-Z)
+  grep -qx "#ifndef $guard" "$file" || echo "$file: $guard"
+done)"
+complain "a constant of a file is called kName" "$(pick '\.(cpp|h)$' '^(test|examples|runtime)/' |
+  xargs grep -nE '^((static|inline) )*constexpr [^=({]*[ *]([a-jl-zA-Z]|k[^A-Z])[A-Za-z0-9]*(\[[^]]*\])* *[={]')"
+
 complain "a link to nowhere" "$(pick '\.md$' | while read -r file; do
   grep -oE '\]\([^)#:]+' "$file" | cut -c3- | while read -r link; do
     [[ -e $(dirname "$file")/$link ]] || echo "$file: $link"

@@ -1,13 +1,9 @@
-//===- Digest.h - BLAKE3 digests --------------------------------*- C++ -*-===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+// BLAKE3 digests.
 //
 // The one digest for models, weights and libraries. BLAKE3 and not SHA-256, because LLVM's SHA256 counts bytes in 32
 // bits and is wrong from 512 MiB on.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #ifndef HONE_SUPPORT_DIGEST_H
 #define HONE_SUPPORT_DIGEST_H
@@ -30,4 +26,4 @@ inline std::string toHex(const Digest &digest) { return llvm::toHex(digest, /*Lo
 
 } // namespace hone
 
-#endif // HONE_SUPPORT_DIGEST_H
+#endif

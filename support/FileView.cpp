@@ -1,12 +1,6 @@
-//===- FileView.cpp - A file mapped for reading ---------------------------===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
-//
 // mmap, and the identity of what was mapped.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "support/FileView.h"
 #include "llvm/Support/Errno.h"

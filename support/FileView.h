@@ -1,13 +1,9 @@
-//===- FileView.h - A file mapped for reading -------------------*- C++ -*-===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+// A file mapped for reading.
 //
 // Model files are mapped, never read into memory: their pages belong to the page cache and may be dropped as soon as a
 // tensor was used.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #ifndef HONE_SUPPORT_FILEVIEW_H
 #define HONE_SUPPORT_FILEVIEW_H
@@ -75,4 +71,4 @@ private:
 
 } // namespace hone
 
-#endif // HONE_SUPPORT_FILEVIEW_H
+#endif

@@ -1,12 +1,8 @@
-//===- Identifier.h - Model names as C identifiers --------------*- C++ -*-===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+// Model names as C identifiers.
 //
 // The prefix of everything a compiled model exports or declares.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #ifndef HONE_SUPPORT_IDENTIFIER_H
 #define HONE_SUPPORT_IDENTIFIER_H
@@ -31,4 +27,4 @@ inline std::string toIdentifier(llvm::StringRef name) {
 
 } // namespace hone
 
-#endif // HONE_SUPPORT_IDENTIFIER_H
+#endif

@@ -1,12 +1,6 @@
-//===- OutputFile.cpp - Outputs that are whole or absent ------------------===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
-//
 // Write, name, rename.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "support/OutputFile.h"
 #include "llvm/ADT/SmallString.h"

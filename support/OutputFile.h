@@ -1,8 +1,4 @@
-//===- OutputFile.h - Outputs that are whole or absent ----------*- C++ -*-===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+// Outputs that are whole or absent.
 //
 // Every file the compiler leaves behind is written without a name, or under one beside its goal, and gets the goal's
 // name at the end. A failed, killed or interrupted compile leaves what was there before, and a process that has the old
@@ -12,7 +8,7 @@
 // disks. A power cut right after a compile may leave a file that is empty or too short; such a library is not loaded,
 // and `hone verify` finds whatever else is wrong.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #ifndef HONE_SUPPORT_OUTPUTFILE_H
 #define HONE_SUPPORT_OUTPUTFILE_H
@@ -79,4 +75,4 @@ llvm::Error writeFile(llvm::StringRef path, llvm::StringRef bytes);
 
 } // namespace hone
 
-#endif // HONE_SUPPORT_OUTPUTFILE_H
+#endif

@@ -1,12 +1,6 @@
-//===- WeightStore.cpp - Computed weights in a scratch file ---------------===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
-//
 // Written with pwrite, read through maps: neither counts as memory that only this process could use.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "support/WeightStore.h"
 #include "llvm/ADT/SmallString.h"

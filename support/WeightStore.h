@@ -1,13 +1,9 @@
-//===- WeightStore.h - Computed weights in a scratch file -------*- C++ -*-===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+// Computed weights in a scratch file.
 //
 // What a compile computes of weights can be as large as the model. It goes to a file without a name, which is mapped
 // when it is read, and gone with the process, however that ends.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #ifndef HONE_SUPPORT_WEIGHTSTORE_H
 #define HONE_SUPPORT_WEIGHTSTORE_H
@@ -68,4 +64,4 @@ private:
 
 } // namespace hone
 
-#endif // HONE_SUPPORT_WEIGHTSTORE_H
+#endif

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef COMPILER_CODEGEN_FAMILIES_H
-#define COMPILER_CODEGEN_FAMILIES_H
+#ifndef HONE_COMPILER_CODEGEN_FAMILIES_H
+#define HONE_COMPILER_CODEGEN_FAMILIES_H
 
 #include "compiler/codegen/Kernel.h"
 #include "compiler/codegen/KernelNumbers.h"

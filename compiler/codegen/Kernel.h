@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef COMPILER_CODEGEN_KERNEL_H
-#define COMPILER_CODEGEN_KERNEL_H
+#ifndef HONE_COMPILER_CODEGEN_KERNEL_H
+#define HONE_COMPILER_CODEGEN_KERNEL_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"

@@ -2,7 +2,6 @@
 
 #include "compiler/codegen/KernelNumbers.h"
 #include "dialects/hone/TargetModel.h"
-
 #include <cmath>
 
 using namespace mlir;

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef COMPILER_CODEGEN_KERNELNUMBERS_H
-#define COMPILER_CODEGEN_KERNELNUMBERS_H
+#ifndef HONE_COMPILER_CODEGEN_KERNELNUMBERS_H
+#define HONE_COMPILER_CODEGEN_KERNELNUMBERS_H
 
 #include "compiler/codegen/Targets.h"
 #include "dialects/hone/Hone.h"

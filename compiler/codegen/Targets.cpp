@@ -1,16 +1,11 @@
-//===- Targets.cpp - CPU levels that code is generated for ----------------===//
-//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
-#include "compiler/codegen/Targets.h"
 
+#include "compiler/codegen/Targets.h"
 #include "hone/abi.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
-
 #include <cmath>
 
 using namespace hone;

@@ -1,11 +1,10 @@
-//===- Targets.h - CPU levels that code is generated for --------*- C++ -*-===//
+// CPU levels that code is generated for.
 //
 // One row per CPU level, and one per feature beyond it: what LLVM is told, what the runtime checks, and how fast it is.
 // What kernel families do with a level stands in their own tables.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #ifndef HONE_COMPILER_CODEGEN_TARGETS_H
 #define HONE_COMPILER_CODEGEN_TARGETS_H
 
@@ -15,7 +14,6 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
-
 #include <cstdint>
 #include <string>
 
@@ -89,4 +87,4 @@ bool hostCanRun(const CpuTarget &target);
 
 } // namespace hone
 
-#endif // HONE_COMPILER_CODEGEN_TARGETS_H
+#endif

@@ -21,4 +21,4 @@ int runHone(int argc, char **argv);
 
 } // namespace hone
 
-#endif // HONE_COMPILER_DRIVER_COMMANDS_H
+#endif

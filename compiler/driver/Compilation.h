@@ -69,4 +69,4 @@ private:
 
 } // namespace hone
 
-#endif // HONE_COMPILER_DRIVER_COMPILATION_H
+#endif

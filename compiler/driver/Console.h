@@ -89,4 +89,4 @@ void installCrashHandlers();
 
 } // namespace hone
 
-#endif // HONE_COMPILER_DRIVER_CONSOLE_H
+#endif

@@ -60,4 +60,4 @@ int32_t onnxDataType(hone_dtype type);
 
 } // namespace hone
 
-#endif // HONE_COMPILER_DRIVER_LOADEDLIBRARY_H
+#endif

@@ -40,4 +40,4 @@ llvm::json::Array toJson(llvm::ArrayRef<EntryValue> values);
 
 } // namespace hone
 
-#endif // HONE_COMPILER_DRIVER_MANIFEST_H
+#endif

@@ -37,4 +37,4 @@ llvm::Error writeNpy(llvm::StringRef path, int32_t dtype, llvm::ArrayRef<int64_t
 
 } // namespace hone
 
-#endif // HONE_COMPILER_DRIVER_NPY_H
+#endif

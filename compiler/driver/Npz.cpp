@@ -17,7 +17,7 @@ using namespace hone;
 using llvm::StringRef;
 using llvm::Twine;
 
-static constexpr llvm::StringLiteral kLocalMagic = "PK\3\4", entryMagic = "PK\1\2", endMagic = "PK\5\6";
+static constexpr llvm::StringLiteral kLocalMagic = "PK\3\4", kEntryMagic = "PK\1\2", kEndMagic = "PK\5\6";
 static constexpr size_t kLocalBytes = 30, kEntryBytes = 46, kEndBytes = 22; // of the fixed parts
 
 namespace {

@@ -21,4 +21,4 @@ llvm::Expected<std::string> readNpz(llvm::StringRef archive, llvm::StringRef nam
 
 } // namespace hone
 
-#endif // HONE_COMPILER_DRIVER_NPZ_H
+#endif

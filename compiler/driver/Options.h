@@ -46,4 +46,4 @@ llvm::StringRef versionText();
 
 } // namespace hone
 
-#endif // HONE_COMPILER_DRIVER_OPTIONS_H
+#endif

@@ -21,4 +21,4 @@ llvm::Error pinDims(OnnxModel &model, llvm::ArrayRef<std::string> dims, llvm::Ar
 
 } // namespace hone
 
-#endif // HONE_COMPILER_DRIVER_PINDIMS_H
+#endif

@@ -36,4 +36,4 @@ void registerCompilerPasses();
 
 } // namespace hone
 
-#endif // HONE_COMPILER_DRIVER_PIPELINE_H
+#endif

@@ -33,4 +33,4 @@ std::string relativePath(llvm::StringRef path, llvm::StringRef folder);
 
 } // namespace hone
 
-#endif // HONE_COMPILER_DRIVER_STAGEFILE_H
+#endif

@@ -15,4 +15,4 @@ llvm::Expected<HostTensor> readTensor(llvm::StringRef path, llvm::StringRef name
 
 } // namespace hone
 
-#endif // HONE_COMPILER_DRIVER_TENSORFILE_H
+#endif

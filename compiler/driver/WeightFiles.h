@@ -47,4 +47,4 @@ void registerWeightFiles(mlir::DialectRegistry &registry);
 
 } // namespace hone
 
-#endif // HONE_COMPILER_DRIVER_WEIGHTFILES_H
+#endif

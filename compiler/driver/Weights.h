@@ -22,4 +22,4 @@ llvm::Error writeWeights(mlir::ModuleOp module, WeightFiles &files, WeightSink &
 
 } // namespace hone
 
-#endif // HONE_COMPILER_DRIVER_WEIGHTS_H
+#endif

@@ -1,13 +1,7 @@
-//===- Elf.cpp - The few ELF files we write ourselves ---------------------===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
-//
 // Writer, weight object, and the surgery that gives linked weights their place. Reading goes through llvm::object,
 // whose structures are unaligned and little-endian on every host.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/emit/Elf.h"
 #include "llvm/ADT/STLExtras.h"

@@ -1,14 +1,10 @@
-//===- Elf.h - The few ELF files we write ourselves -------------*- C++ -*-===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+// The few ELF files we write ourselves.
 //
 // The linker never sees a weight: it gets an object whose weight section has a size and no bytes (NOBITS), and what it
 // made of that section is given its place at the end of the file afterwards. Linking costs milliseconds and no memory
 // whatever the size of the model. Everything here is little-endian ELF64.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #ifndef HONE_COMPILER_EMIT_ELF_H
 #define HONE_COMPILER_EMIT_ELF_H
@@ -70,4 +66,4 @@ llvm::MutableArrayRef<char> buildIdOf(llvm::MutableArrayRef<char> file);
 
 } // namespace hone
 
-#endif // HONE_COMPILER_EMIT_ELF_H
+#endif

@@ -1,12 +1,6 @@
-//===- Header.cpp - The C header of a compiled model ----------------------===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
-//
 // Names come from a model file that may mean harm: none of them may end a comment or a line.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/emit/Header.h"
 #include "hone/abi.h"

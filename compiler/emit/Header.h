@@ -1,12 +1,8 @@
-//===- Header.h - The C header of a compiled model --------------*- C++ -*-===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+// The C header of a compiled model.
 //
 // NAME.h lets a program call a model by names that the C compiler checks.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #ifndef HONE_COMPILER_EMIT_HEADER_H
 #define HONE_COMPILER_EMIT_HEADER_H
@@ -32,4 +28,4 @@ std::string makeHeader(llvm::StringRef name, llvm::ArrayRef<HeaderValue> inputs,
 
 } // namespace hone
 
-#endif // HONE_COMPILER_EMIT_HEADER_H
+#endif

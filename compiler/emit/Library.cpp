@@ -1,13 +1,7 @@
-//===- Library.cpp - From objects and weights to the artefact -------------===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
-//
 // All links happen in memory and without weights. Then the file is written once: the linked image, the weights, and
 // last the fields of the image that depend on the weights' digest.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/emit/Library.h"
 #include "compiler/emit/Elf.h"

@@ -1,13 +1,9 @@
-//===- Library.h - From objects and weights to the artefact -----*- C++ -*-===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+// From objects and weights to the artefact.
 //
 // The last step of a compile. Kernels, host program and the parts of the runtime that they use become one object whose
 // only global symbol is `NAME_library`; from it come the shared library, the object file or the static library.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #ifndef HONE_COMPILER_EMIT_LIBRARY_H
 #define HONE_COMPILER_EMIT_LIBRARY_H
@@ -60,4 +56,4 @@ llvm::StringRef runtimeArchive();
 
 } // namespace hone
 
-#endif // HONE_COMPILER_EMIT_LIBRARY_H
+#endif

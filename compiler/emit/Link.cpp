@@ -1,12 +1,6 @@
-//===- Link.cpp - The linker as a function --------------------------------===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
-//
 // lld reads and writes files only: it gets memfds and a pipe, by their names in /proc.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/emit/Link.h"
 #include "lld/Common/Driver.h"

@@ -1,12 +1,8 @@
-//===- Link.h - The linker as a function ------------------------*- C++ -*-===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+// The linker as a function.
 //
 // lld, objcopy and the archiver from bytes to bytes. No program is started and no temporary file is made.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #ifndef HONE_COMPILER_EMIT_LINK_H
 #define HONE_COMPILER_EMIT_LINK_H
@@ -36,4 +32,4 @@ llvm::Expected<FileBytes> makeArchive(llvm::ArrayRef<LinkInput> members);
 
 } // namespace hone
 
-#endif // HONE_COMPILER_EMIT_LINK_H
+#endif

@@ -1,13 +1,9 @@
-//===- RuntimeArchive.cpp - The runtime inside the compiler ---------------===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+// The runtime inside the compiler.
 //
 // HONE_RUNTIME_ARCHIVE is the path of the runtime's static library in the build folder. The assembler copies it,
 // because that takes no time and a generated array of some 100 KB takes seconds.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/emit/Library.h"
 

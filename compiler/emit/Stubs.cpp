@@ -1,13 +1,7 @@
-//===- Stubs.cpp - Stand-ins for libc and libm ----------------------------===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
-//
 // The table of functions, and the sections that a linker reads of a shared library: dynamic symbols, their versions,
 // soname. A unit test compares the table with the C library of the machine it runs on.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/emit/Stubs.h"
 #include "llvm/ADT/MapVector.h"

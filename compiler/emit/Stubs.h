@@ -1,14 +1,10 @@
-//===- Stubs.h - Stand-ins for libc and libm --------------------*- C++ -*-===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+// Stand-ins for libc and libm.
 //
 // Libraries are linked against stand-ins that we write ourselves, which name each function with the oldest version that
 // glibc has of it. So a library asks for nothing newer than it needs, wherever it was compiled, and the compiling
 // machine needs no libc to link with.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #ifndef HONE_COMPILER_EMIT_STUBS_H
 #define HONE_COMPILER_EMIT_STUBS_H
@@ -32,4 +28,4 @@ FileBytes makeStubLibrary(const ElfMachine &machine, llvm::StringRef soname, llv
 
 } // namespace hone
 
-#endif // HONE_COMPILER_EMIT_STUBS_H
+#endif

@@ -1,12 +1,6 @@
-//===- Verify.cpp - Is a library still what was compiled? -----------------===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
-//
 // The reverse of emitLibrary(): takes weights and digests out again and hashes what is left.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/emit/Verify.h"
 #include "compiler/emit/Library.h"

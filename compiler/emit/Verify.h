@@ -1,13 +1,9 @@
-//===- Verify.h - Is a library still what was compiled? ---------*- C++ -*-===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+// Is a library still what was compiled?
 //
 // Looks at libraries as files: none of their code runs. The weights' digest is in the manifest; all the rest of a
 // shared library, the manifest included, is in its build-id (Library.cpp).
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #ifndef HONE_COMPILER_EMIT_VERIFY_H
 #define HONE_COMPILER_EMIT_VERIFY_H
@@ -37,4 +33,4 @@ llvm::Expected<Verified> verifyLibrary(const FileView &file);
 
 } // namespace hone
 
-#endif // HONE_COMPILER_EMIT_VERIFY_H
+#endif

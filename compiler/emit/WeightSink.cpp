@@ -1,12 +1,6 @@
-//===- WeightSink.cpp - Where packed weights stream to --------------------===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
-//
 // Buffer, hash, write.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/emit/WeightSink.h"
 #include "llvm/Support/MathExtras.h"

@@ -1,12 +1,8 @@
-//===- WeightSink.h - Where packed weights stream to ------------*- C++ -*-===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+// Where packed weights stream to.
 //
 // Weights go from the packer to the finished file once, in layout order, and are digested on the way.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #ifndef HONE_COMPILER_EMIT_WEIGHTSINK_H
 #define HONE_COMPILER_EMIT_WEIGHTSINK_H
@@ -46,4 +42,4 @@ private:
 
 } // namespace hone
 
-#endif // HONE_COMPILER_EMIT_WEIGHTSINK_H
+#endif

@@ -10,7 +10,6 @@
 #include "dialects/hone/TargetModel.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/MapVector.h"
-
 #include <map>
 #include <set>
 

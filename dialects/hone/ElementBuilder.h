@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef DIALECTS_HONE_ELEMENTBUILDER_H
-#define DIALECTS_HONE_ELEMENTBUILDER_H
+#ifndef HONE_DIALECTS_HONE_ELEMENTBUILDER_H
+#define HONE_DIALECTS_HONE_ELEMENTBUILDER_H
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Builders.h"

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef DIALECTS_HONE_ELEMENTTYPES_H
-#define DIALECTS_HONE_ELEMENTTYPES_H
+#ifndef HONE_DIALECTS_HONE_ELEMENTTYPES_H
+#define HONE_DIALECTS_HONE_ELEMENTTYPES_H
 
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/TypeUtilities.h"

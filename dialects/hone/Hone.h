@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef DIALECTS_HONE_HONE_H
-#define DIALECTS_HONE_HONE_H
+#ifndef HONE_DIALECTS_HONE_HONE_H
+#define HONE_DIALECTS_HONE_HONE_H
 
 #include "dialects/hone/ElementBuilder.h"
 #include "dialects/hone/ElementTypes.h"

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef DIALECTS_HONE_HOSTELEMENTS_H
-#define DIALECTS_HONE_HOSTELEMENTS_H
+#ifndef HONE_DIALECTS_HONE_HOSTELEMENTS_H
+#define HONE_DIALECTS_HONE_HOSTELEMENTS_H
 
 #include "dialects/hone/Hone.h"
 #include "dialects/hone/ShapeBuilder.h"

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef DIALECTS_HONE_RECIPES_H
-#define DIALECTS_HONE_RECIPES_H
+#ifndef HONE_DIALECTS_HONE_RECIPES_H
+#define HONE_DIALECTS_HONE_RECIPES_H
 
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/ArrayRef.h"

@@ -3,8 +3,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef DIALECTS_HONE_ROWFACTS_H
-#define DIALECTS_HONE_ROWFACTS_H
+#ifndef HONE_DIALECTS_HONE_ROWFACTS_H
+#define HONE_DIALECTS_HONE_ROWFACTS_H
 
 #include "llvm/ADT/StringRef.h"
 

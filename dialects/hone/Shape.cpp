@@ -38,7 +38,8 @@ LogicalResult ConstantOp::verify() {
     return emitOpError("wants a dense value");
   int64_t bytes = storageBytes(value.getElementType(), value.getNumElements());
   if (!value.isSplat() && bytes > kMaxConstantBytes)
-    return emitOpError("has ") << bytes << " bytes, a weight's size; constants have " << kMaxConstantBytes << " at most";
+    return emitOpError("has ") << bytes << " bytes, a weight's size; constants have " << kMaxConstantBytes
+                               << " at most";
   return success();
 }
 OpFoldResult ConstantOp::fold(FoldAdaptor) { return getValue(); }

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef DIALECTS_HONE_SHAPEBUILDER_H
-#define DIALECTS_HONE_SHAPEBUILDER_H
+#ifndef HONE_DIALECTS_HONE_SHAPEBUILDER_H
+#define HONE_DIALECTS_HONE_SHAPEBUILDER_H
 
 #include "hone/abi.h"
 #include "mlir/IR/Builders.h"

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef DIALECTS_HONE_STRUCTURE_H
-#define DIALECTS_HONE_STRUCTURE_H
+#ifndef HONE_DIALECTS_HONE_STRUCTURE_H
+#define HONE_DIALECTS_HONE_STRUCTURE_H
 
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/Operation.h"

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef DIALECTS_HONE_WEIGHTSOURCE_H
-#define DIALECTS_HONE_WEIGHTSOURCE_H
+#ifndef HONE_DIALECTS_HONE_WEIGHTSOURCE_H
+#define HONE_DIALECTS_HONE_WEIGHTSOURCE_H
 
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/ADT/STLFunctionalExtras.h"

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef DIALECTS_HONE_WEIGHTS_H
-#define DIALECTS_HONE_WEIGHTS_H
+#ifndef HONE_DIALECTS_HONE_WEIGHTS_H
+#define HONE_DIALECTS_HONE_WEIGHTS_H
 
 #include "dialects/hone/Hone.h"
 #include "dialects/hone/Recipes.h"

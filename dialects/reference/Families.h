@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef DIALECTS_REFERENCE_FAMILIES_H
-#define DIALECTS_REFERENCE_FAMILIES_H
+#ifndef HONE_DIALECTS_REFERENCE_FAMILIES_H
+#define HONE_DIALECTS_REFERENCE_FAMILIES_H
 
 #include "dialects/hone/Hone.h"
 #include "dialects/reference/Reference.h"

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef DIALECTS_REFERENCE_HOSTTENSOR_H
-#define DIALECTS_REFERENCE_HOSTTENSOR_H
+#ifndef HONE_DIALECTS_REFERENCE_HOSTTENSOR_H
+#define HONE_DIALECTS_REFERENCE_HOSTTENSOR_H
 
 #include "dialects/hone/ElementTypes.h"
 #include "mlir/IR/BuiltinAttributes.h"

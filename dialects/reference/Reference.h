@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef DIALECTS_REFERENCE_REFERENCE_H
-#define DIALECTS_REFERENCE_REFERENCE_H
+#ifndef HONE_DIALECTS_REFERENCE_REFERENCE_H
+#define HONE_DIALECTS_REFERENCE_REFERENCE_H
 
 #include "dialects/reference/HostTensor.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"

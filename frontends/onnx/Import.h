@@ -32,4 +32,4 @@ mlir::OwningOpRef<mlir::ModuleOp> importOnnx(const OnnxModel &model, llvm::Strin
 
 } // namespace hone
 
-#endif // HONE_FRONTENDS_ONNX_IMPORT_H
+#endif

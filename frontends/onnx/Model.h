@@ -286,4 +286,4 @@ private:
 
 } // namespace hone
 
-#endif // HONE_FRONTENDS_ONNX_MODEL_H
+#endif

@@ -68,4 +68,4 @@ std::optional<OnnxFunction> standardFunction(const OnnxNode &node,
 
 } // namespace hone
 
-#endif // HONE_FRONTENDS_ONNX_ONNXLIBRARY_H
+#endif

@@ -77,4 +77,4 @@ private:
 
 } // namespace hone
 
-#endif // HONE_FRONTENDS_ONNX_ONNXLIBRARYCONVERT_H
+#endif

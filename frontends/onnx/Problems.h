@@ -46,4 +46,4 @@ private:
 
 } // namespace hone
 
-#endif // HONE_FRONTENDS_ONNX_PROBLEMS_H
+#endif

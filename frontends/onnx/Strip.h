@@ -39,4 +39,4 @@ llvm::Expected<StrippedModel> stripModel(llvm::StringRef file, uint64_t threshol
 
 } // namespace hone
 
-#endif // HONE_FRONTENDS_ONNX_STRIP_H
+#endif

@@ -14,4 +14,4 @@ llvm::Expected<OnnxTensor> parseTensorProto(llvm::StringRef bytes);
 
 } // namespace hone
 
-#endif // HONE_FRONTENDS_ONNX_TENSORPROTO_H
+#endif

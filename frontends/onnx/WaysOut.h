@@ -19,4 +19,4 @@ llvm::StringRef wayOutOfKind(OnnxValueType::Kind kind);
 
 } // namespace hone
 
-#endif // HONE_FRONTENDS_ONNX_WAYSOUT_H
+#endif

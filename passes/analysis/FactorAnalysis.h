@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef PASSES_ANALYSIS_FACTORANALYSIS_H
-#define PASSES_ANALYSIS_FACTORANALYSIS_H
+#ifndef HONE_PASSES_ANALYSIS_FACTORANALYSIS_H
+#define HONE_PASSES_ANALYSIS_FACTORANALYSIS_H
 
 #include "dialects/hone/Hone.h"
 #include "llvm/ADT/DenseMap.h"

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef PASSES_DISPATCH_GROUPING_H
-#define PASSES_DISPATCH_GROUPING_H
+#ifndef HONE_PASSES_DISPATCH_GROUPING_H
+#define HONE_PASSES_DISPATCH_GROUPING_H
 
 #include "dialects/hone/Hone.h"
 #include "dialects/hone/TargetModel.h"

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef PASSES_DISPATCH_JOINDIMS_H
-#define PASSES_DISPATCH_JOINDIMS_H
+#ifndef HONE_PASSES_DISPATCH_JOINDIMS_H
+#define HONE_PASSES_DISPATCH_JOINDIMS_H
 
 #include "dialects/hone/Hone.h"
 #include "llvm/ADT/DenseMap.h"

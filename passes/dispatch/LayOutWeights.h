@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef PASSES_DISPATCH_LAYOUTWEIGHTS_H
-#define PASSES_DISPATCH_LAYOUTWEIGHTS_H
+#ifndef HONE_PASSES_DISPATCH_LAYOUTWEIGHTS_H
+#define HONE_PASSES_DISPATCH_LAYOUTWEIGHTS_H
 
 #include "dialects/hone/TargetModel.h"
 

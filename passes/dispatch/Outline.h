@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef PASSES_DISPATCH_OUTLINE_H
-#define PASSES_DISPATCH_OUTLINE_H
+#ifndef HONE_PASSES_DISPATCH_OUTLINE_H
+#define HONE_PASSES_DISPATCH_OUTLINE_H
 
 #include "passes/dispatch/Grouping.h"
 #include "passes/dispatch/JoinDims.h"

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef PASSES_SIMPLIFY_PATTERNS_H
-#define PASSES_SIMPLIFY_PATTERNS_H
+#ifndef HONE_PASSES_SIMPLIFY_PATTERNS_H
+#define HONE_PASSES_SIMPLIFY_PATTERNS_H
 
 #include "dialects/hone/Hone.h"
 #include "mlir/IR/PatternMatch.h"

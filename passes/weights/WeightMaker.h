@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef PASSES_WEIGHTS_WEIGHTMAKER_H
-#define PASSES_WEIGHTS_WEIGHTMAKER_H
+#ifndef HONE_PASSES_WEIGHTS_WEIGHTMAKER_H
+#define HONE_PASSES_WEIGHTS_WEIGHTMAKER_H
 
 #include "dialects/hone/Hone.h"
 

@@ -2,8 +2,8 @@
  * library is linked as an object file.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
-#ifndef HONE_RUNTIME_INTERNAL_H
-#define HONE_RUNTIME_INTERNAL_H
+#ifndef HONE_RUNTIME_SRC_INTERNAL_H
+#define HONE_RUNTIME_SRC_INTERNAL_H
 
 #include "hone/abi.h"
 #include "hone/hone.h"
@@ -136,4 +136,4 @@ int32_t hone_rt_allowed_cores(void);
  * `membership` is /proc/self/cgroup and `root` the mount point, /sys/fs/cgroup; tests pass others. */
 int32_t hone_rt_quota(const char *membership, const char *root, int32_t most);
 
-#endif /* HONE_RUNTIME_INTERNAL_H */
+#endif /* HONE_RUNTIME_SRC_INTERNAL_H */

@@ -45,4 +45,4 @@ void compileFile(const std::string &path, bool withCode);
 
 } // namespace hone
 
-#endif // HONE_TEST_FUZZ_FUZZ_H
+#endif

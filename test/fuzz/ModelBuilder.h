@@ -69,4 +69,4 @@ private:
 
 } // namespace hone
 
-#endif // HONE_TEST_FUZZ_MODELBUILDER_H
+#endif

@@ -1,10 +1,6 @@
-//===- Attention.cpp - The f32 attention family ---------------------------===//
-//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
-#include "compiler/codegen/cpu/Attention.h"
 
+#include "compiler/codegen/cpu/Attention.h"
 #include "compiler/codegen/cpu/Lower.h"
 #include "compiler/codegen/cpu/Math.h"
 #include "compiler/codegen/cpu/Tile.h"
@@ -12,7 +8,6 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
-
 #include <limits>
 
 using namespace mlir;

@@ -1,11 +1,10 @@
-//===- Attention.h - The f32 attention family -------------------*- C++ -*-===//
+// The f32 attention family.
 //
 // softmax(scale * Q K^T + mask) V in one pass over the keys with an online softmax, per batch entry, head and block of
 // queries.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #ifndef HONE_COMPILER_CODEGEN_CPU_ATTENTION_H
 #define HONE_COMPILER_CODEGEN_CPU_ATTENTION_H
 
@@ -66,4 +65,4 @@ void buildAttention(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarge
 
 } // namespace hone
 
-#endif // HONE_COMPILER_CODEGEN_CPU_ATTENTION_H
+#endif

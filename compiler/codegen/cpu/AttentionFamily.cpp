@@ -4,7 +4,6 @@
 
 #include "compiler/codegen/Families.h"
 #include "compiler/codegen/cpu/Attention.h"
-
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include <cmath>
 

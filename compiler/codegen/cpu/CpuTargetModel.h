@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef COMPILER_CODEGEN_CPU_CPUTARGETMODEL_H
-#define COMPILER_CODEGEN_CPU_CPUTARGETMODEL_H
+#ifndef HONE_COMPILER_CODEGEN_CPU_CPUTARGETMODEL_H
+#define HONE_COMPILER_CODEGEN_CPU_CPUTARGETMODEL_H
 
 #include "compiler/codegen/Targets.h"
 #include "dialects/hone/TargetModel.h"

@@ -1,10 +1,6 @@
-//===- Lower.cpp - From kernel bodies to the LLVM dialect -----------------===//
-//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
-#include "compiler/codegen/cpu/Lower.h"
 
+#include "compiler/codegen/cpu/Lower.h"
 #include "compiler/Passes.h"
 #include "compiler/codegen/cpu/Math.h"
 #include "hone/abi.h"
@@ -34,7 +30,6 @@
 #include "mlir/Transforms/DialectConversion.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
-
 #include <cstddef>
 #include <limits>
 

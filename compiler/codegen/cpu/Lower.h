@@ -1,12 +1,11 @@
-//===- Lower.h - From kernel bodies to the LLVM dialect ---------*- C++ -*-===//
+// From kernel bodies to the LLVM dialect.
 //
 // A kernel is built as an internal function on bare pointers (the body) with upstream dialects, lowered to the LLVM
 // dialect, and then wrapped by the entry of the kernel ABI (hone/abi.h), which loads the body's arguments from the
 // context.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #ifndef HONE_COMPILER_CODEGEN_CPU_LOWER_H
 #define HONE_COMPILER_CODEGEN_CPU_LOWER_H
 
@@ -26,4 +25,4 @@ void registerKernelDialects(mlir::DialectRegistry &registry);
 
 } // namespace hone
 
-#endif // HONE_COMPILER_CODEGEN_CPU_LOWER_H
+#endif

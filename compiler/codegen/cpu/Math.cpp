@@ -1,15 +1,10 @@
-//===- Math.cpp - Elementary functions in f32 -----------------------------===//
-//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
-#include "compiler/codegen/cpu/Math.h"
 
+#include "compiler/codegen/cpu/Math.h"
 #include "dialects/hone/RowFacts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/TypeUtilities.h"
-
 #include <limits>
 
 using namespace mlir;

@@ -1,12 +1,11 @@
-//===- Math.h - Elementary functions in f32 ---------------------*- C++ -*-===//
+// Elementary functions in f32.
 //
 // Bodies made of arith and math.{fma,roundeven,sqrt,absf,copysign}, for scalars (vectorised by LLVM) and for vectors
 // alike. Each takes and returns f32 or a vector of f32. NaN gives NaN; infinities, signed zeros and denormal results
 // are those of libm. The errors were measured over 1e6 points against f64 libm (test/unit/codegen/math_test.cpp).
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #ifndef HONE_COMPILER_CODEGEN_CPU_MATH_H
 #define HONE_COMPILER_CODEGEN_CPU_MATH_H
 
@@ -48,4 +47,4 @@ void populateMathPatterns(mlir::RewritePatternSet &patterns);
 
 } // namespace hone
 
-#endif // HONE_COMPILER_CODEGEN_CPU_MATH_H
+#endif

@@ -1,10 +1,6 @@
-//===- Matmul.cpp - The matmul family -------------------------------------===//
-//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
-#include "compiler/codegen/cpu/Matmul.h"
 
+#include "compiler/codegen/cpu/Matmul.h"
 #include "compiler/codegen/cpu/Tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"

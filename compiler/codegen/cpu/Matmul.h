@@ -1,12 +1,11 @@
-//===- Matmul.h - The matmul family -----------------------------*- C++ -*-===//
+// The matmul family.
 //
 // C[M,N] = A[M,K] x B[K,N] per batch, with register tiles of rows x panelColumns, k in blocks, and an epilogue per
 // element. B is either a constant, packed at compile time, or a tensor that the kernel packs block by block into its
 // scratch.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #ifndef HONE_COMPILER_CODEGEN_CPU_MATMUL_H
 #define HONE_COMPILER_CODEGEN_CPU_MATMUL_H
 
@@ -15,7 +14,6 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
-
 #include <functional>
 
 namespace hone {
@@ -95,4 +93,4 @@ void buildMatmul(mlir::OpBuilder &builder, mlir::Location loc, mlir::VectorType 
 
 } // namespace hone
 
-#endif // HONE_COMPILER_CODEGEN_CPU_MATMUL_H
+#endif

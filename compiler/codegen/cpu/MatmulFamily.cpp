@@ -6,7 +6,6 @@
 #include "compiler/codegen/cpu/Matmul.h"
 #include "compiler/codegen/cpu/Tile.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
-
 #include <cmath>
 
 using namespace mlir;

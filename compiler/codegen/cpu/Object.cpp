@@ -1,10 +1,6 @@
-//===- Object.cpp - From the LLVM dialect to object code ------------------===//
-//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
-#include "compiler/codegen/cpu/Object.h"
 
+#include "compiler/codegen/cpu/Object.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/DiagnosticInfo.h"

@@ -1,8 +1,7 @@
-//===- Object.h - From the LLVM dialect to object code ----------*- C++ -*-===//
+// From the LLVM dialect to object code.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #ifndef HONE_COMPILER_CODEGEN_CPU_OBJECT_H
 #define HONE_COMPILER_CODEGEN_CPU_OBJECT_H
 
@@ -30,4 +29,4 @@ llvm::Expected<llvm::SmallVector<char, 0>> emitCode(mlir::ModuleOp module, const
 
 } // namespace hone
 
-#endif // HONE_COMPILER_CODEGEN_CPU_OBJECT_H
+#endif

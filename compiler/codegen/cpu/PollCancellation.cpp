@@ -1,4 +1,4 @@
-//===- PollCancellation.cpp - Long loops look at the cancellation flag ----===//
+// Long loops look at the cancellation flag.
 //
 // The runtime looks at the flag between chunks of a launch, so a kernel has to look itself only where one iteration of
 // its range may take long: a row of 10^8 elements, a product over a long dim. Such loops are strip-mined, as HotSpot
@@ -9,10 +9,8 @@
 // done too.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
-#include "compiler/codegen/cpu/Lower.h"
 
+#include "compiler/codegen/cpu/Lower.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Interfaces/InferIntRangeInterface.h"

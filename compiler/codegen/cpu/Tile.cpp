@@ -1,10 +1,6 @@
-//===- Tile.cpp - Register tiles and packing ------------------------------===//
-//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
-#include "compiler/codegen/cpu/Tile.h"
 
+#include "compiler/codegen/cpu/Tile.h"
 #include "compiler/codegen/cpu/Lower.h"
 #include "dialects/hone/ElementTypes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -16,9 +12,7 @@
 using namespace mlir;
 using namespace hone;
 
-//===----------------------------------------------------------------------===//
-// KernelBuilder
-//===----------------------------------------------------------------------===//
+//===-- KernelBuilder --------------------------------------------------------------------------------------------===//
 
 Value KernelBuilder::index(int64_t value) { return arith::ConstantIndexOp::create(*this, getLoc(), value); }
 Value KernelBuilder::add(Value a, Value b) { return createOrFold<arith::AddIOp>(a, b); }
@@ -74,9 +68,7 @@ void KernelBuilder::when(Value condition, llvm::function_ref<void()> body) {
   body();
 }
 
-//===----------------------------------------------------------------------===//
-// Helper functions of a kernel
-//===----------------------------------------------------------------------===//
+//===-- Helper functions of a kernel -----------------------------------------------------------------------------===//
 
 /// The internal function called `name` of the enclosing module; the first time `body` writes it, given its arguments.
 static func::FuncOp getOrCreateHelper(KernelBuilder &b, StringRef name, TypeRange arguments,
@@ -100,9 +92,7 @@ static func::FuncOp getOrCreateHelper(KernelBuilder &b, StringRef name, TypeRang
   return func;
 }
 
-//===----------------------------------------------------------------------===//
-// Elements that are stored narrower than they are computed in
-//===----------------------------------------------------------------------===//
+//===-- Elements that are stored narrower than they are computed in ----------------------------------------------===//
 
 /// What was loaded from `source` as `type`, a float or a vector of floats.
 static Value widen(KernelBuilder &b, const TileMatrix &source, Value loaded, Type type) {
@@ -134,9 +124,7 @@ static std::string suffixOf(const TileMatrix &source) {
   return suffix;
 }
 
-//===----------------------------------------------------------------------===//
-// Register tiles
-//===----------------------------------------------------------------------===//
+//===-- Register tiles -------------------------------------------------------------------------------------------===//
 
 /// k values per iteration of the tile's loop: 1 costs 5 %, more than 4 only code size.
 static constexpr int64_t kDepthUnroll = 4;
@@ -245,9 +233,7 @@ void hone::emitTileRows(KernelBuilder &b, TileShape shape, Value rows, const Til
   });
 }
 
-//===----------------------------------------------------------------------===//
-// Packing
-//===----------------------------------------------------------------------===//
+//===-- Packing --------------------------------------------------------------------------------------------------===//
 
 static void writePackRows(KernelBuilder &b, VectorType vector, int64_t vectors, const TileMatrix &stored,
                           ValueRange arguments) {

@@ -1,11 +1,10 @@
-//===- Tile.h - Register tiles and packing ----------------------*- C++ -*-===//
+// Register tiles and packing.
 //
 // What the matmul and attention families share: index arithmetic that folds, the register-tile kernel, and the packing
 // of the right operand into panels. A panel is [depth][tile columns], contiguous.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #ifndef HONE_COMPILER_CODEGEN_CPU_TILE_H
 #define HONE_COMPILER_CODEGEN_CPU_TILE_H
 
@@ -96,4 +95,4 @@ void emitPackPanel(KernelBuilder &b, mlir::VectorType vector, int64_t vectors, b
 
 } // namespace hone
 
-#endif // HONE_COMPILER_CODEGEN_CPU_TILE_H
+#endif

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef COMPILER_CODEGEN_GENERIC_GENERIC_H
-#define COMPILER_CODEGEN_GENERIC_GENERIC_H
+#ifndef HONE_COMPILER_CODEGEN_GENERIC_GENERIC_H
+#define HONE_COMPILER_CODEGEN_GENERIC_GENERIC_H
 
 #include "compiler/codegen/KernelNumbers.h"
 #include "compiler/codegen/generic/KernelEmitter.h"

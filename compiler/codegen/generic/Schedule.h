@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef COMPILER_CODEGEN_GENERIC_SCHEDULE_H
-#define COMPILER_CODEGEN_GENERIC_SCHEDULE_H
+#ifndef HONE_COMPILER_CODEGEN_GENERIC_SCHEDULE_H
+#define HONE_COMPILER_CODEGEN_GENERIC_SCHEDULE_H
 
 #include "dialects/hone/Hone.h"
 #include "llvm/ADT/MapVector.h"

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef COMPILER_CODEGEN_HOST_PROGRAMDATA_H
-#define COMPILER_CODEGEN_HOST_PROGRAMDATA_H
+#ifndef HONE_COMPILER_CODEGEN_HOST_PROGRAMDATA_H
+#define HONE_COMPILER_CODEGEN_HOST_PROGRAMDATA_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"

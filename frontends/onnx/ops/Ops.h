@@ -228,4 +228,4 @@ mlir::DenseElementsAttr denseElements(const OnnxTensor &tensor, mlir::Type eleme
 
 } // namespace hone
 
-#endif // HONE_FRONTENDS_ONNX_OPS_OPS_H
+#endif

@@ -1,7 +1,3 @@
-//===- hone.hpp - hone.h for C++17 -------------------------------*- C++ -*-===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
 // Ownership and errors for hone.h, and nothing else: a Session destroys itself, a call that fails throws hone::Error.
 // Each class gives its C handle back with get(), so both interfaces mix. Without exceptions (-fno-exceptions) use
 // hone.h: this header then stops the compile.
@@ -11,7 +7,8 @@
 //   auto outputs = session.run({hone::Tensor::of(x.data(), {1, 128})});
 //   const float *y = outputs[0].data<float>();
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
 #ifndef HONE_HONE_HPP
 #define HONE_HONE_HPP
 

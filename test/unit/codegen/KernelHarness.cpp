@@ -1,10 +1,6 @@
-//===- KernelHarness.cpp - Compile a kernel and call it -------------------===//
-//
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
-#include "test/unit/codegen/KernelHarness.h"
 
+#include "test/unit/codegen/KernelHarness.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/ADT/StringMap.h"
@@ -13,7 +9,6 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
-
 #include <dlfcn.h>
 
 using namespace hone;

@@ -1,11 +1,10 @@
-//===- KernelHarness.h - Compile a kernel and call it -----------*- C++ -*-===//
+// Compile a kernel and call it.
 //
 // What the code generation tests share: a kernel built by a callback goes through the lowering, object emission and the
 // linker, and comes back as a function.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #ifndef HONE_TEST_UNIT_CODEGEN_KERNELHARNESS_H
 #define HONE_TEST_UNIT_CODEGEN_KERNELHARNESS_H
 
@@ -14,7 +13,6 @@
 #include "hone/abi.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
-
 #include <algorithm>
 #include <cstdlib>
 #include <functional>
@@ -93,4 +91,4 @@ std::vector<const CpuTarget *> runnableTargets();
 
 } // namespace hone
 
-#endif // HONE_TEST_UNIT_CODEGEN_KERNELHARNESS_H
+#endif

@@ -1,15 +1,13 @@
-//===- attention_test.cpp - The f32 attention family against f64 ----------===//
+// The f32 attention family against f64.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #include "compiler/codegen/cpu/Attention.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/Matchers.h"
 #include "test/unit/codegen/KernelHarness.h"
-
 #include <cmath>
 #include <gtest/gtest.h>
 #include <limits>

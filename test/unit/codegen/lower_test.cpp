@@ -1,8 +1,7 @@
-//===- lower_test.cpp - Lowering, kernel entries, objects, targets --------===//
+// Lowering, kernel entries, objects, targets.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #include "compiler/codegen/cpu/Math.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -12,7 +11,6 @@
 #include "test/unit/codegen/KernelHarness.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
-
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>

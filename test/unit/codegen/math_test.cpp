@@ -1,17 +1,15 @@
-//===- math_test.cpp - Accuracy of the elementary functions ---------------===//
+// Accuracy of the elementary functions.
 //
 // Every function of Math.h against f64 libm, as a loop that LLVM vectorises and as explicit vectors.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #include "compiler/codegen/cpu/Math.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "test/unit/codegen/KernelHarness.h"
-
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>

@@ -1,8 +1,7 @@
-//===- matmul_test.cpp - The matmul family against sums in f64 ------------===//
+// The matmul family against sums in f64.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #include "compiler/codegen/cpu/Matmul.h"
 #include "compiler/codegen/cpu/Tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -10,7 +9,6 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/Matchers.h"
 #include "test/unit/codegen/KernelHarness.h"
-
 #include <cmath>
 #include <gtest/gtest.h>
 

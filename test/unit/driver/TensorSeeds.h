@@ -33,4 +33,4 @@ inline constexpr char typedProto[] = "080210073a0b07f8ffffffffffffffff01420162";
 
 } // namespace hone
 
-#endif // HONE_TEST_UNIT_DRIVER_TENSORSEEDS_H
+#endif

@@ -1,12 +1,8 @@
-//===- elf_test.cpp - ELF files written by us, read by LLVM ---------------===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+// ELF files written by us, read by LLVM.
 //
 // Weight objects, stub libraries, and placing weights in relocatable objects. Shared libraries: library_test.cpp.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/emit/Elf.h"
 #include "compiler/emit/Stubs.h"

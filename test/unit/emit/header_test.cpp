@@ -1,12 +1,8 @@
-//===- header_test.cpp - Generated headers --------------------------------===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+// Generated headers.
 //
 // The C and C++ compilers judge what is generated, also for names that try to break out of it.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/emit/Header.h"
 #include "hone/abi.h"

@@ -1,13 +1,9 @@
-//===- library_test.cpp - Whole libraries, linked and run -----------------===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+// Whole libraries, linked and run.
 //
 // Two small models with equal inner names, compiled from C, go through emitLibrary() and are used as users do: loaded,
 // linked into a C99 program by two linkers, stripped.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/emit/Elf.h"
 #include "compiler/emit/Library.h"

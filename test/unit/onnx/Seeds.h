@@ -44,4 +44,4 @@ f <slope> (x) => (z) { z = LeakyRelu<alpha: float = @slope>(x) }
 
 } // namespace hone
 
-#endif // HONE_TEST_UNIT_ONNX_SEEDS_H
+#endif

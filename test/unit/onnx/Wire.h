@@ -147,4 +147,4 @@ inline ReadResult readText(const std::string &graph, int opset = 18) {
 
 } // namespace hone
 
-#endif // HONE_TEST_UNIT_ONNX_WIRE_H
+#endif

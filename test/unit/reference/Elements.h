@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef TEST_UNIT_REFERENCE_ELEMENTS_H
-#define TEST_UNIT_REFERENCE_ELEMENTS_H
+#ifndef HONE_TEST_UNIT_REFERENCE_ELEMENTS_H
+#define HONE_TEST_UNIT_REFERENCE_ELEMENTS_H
 
 #include "dialects/reference/HostTensor.h"
 #include <array>

@@ -2,8 +2,8 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#ifndef TEST_UNIT_REFERENCE_GENERATOR_H
-#define TEST_UNIT_REFERENCE_GENERATOR_H
+#ifndef HONE_TEST_UNIT_REFERENCE_GENERATOR_H
+#define HONE_TEST_UNIT_REFERENCE_GENERATOR_H
 
 #include "dialects/hone/Hone.h"
 #include "dialects/reference/Reference.h"

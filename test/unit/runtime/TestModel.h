@@ -1,6 +1,4 @@
-//===- TestModel.h - A hand-written model for the runtime's tests ----------===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// A hand-written model for the runtime's tests.
 //
 // What the compiler would write for an embedding lookup, by hand: three launches, two symbols, an intermediate in the
 // arena, scratch, weights, a data-dependent failure and a shape check.
@@ -11,7 +9,8 @@
 //   outputs  picked float [batch, sequence, 2]  table[ids] * mask * weight
 //            total  int64 []                    sum of mask
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
 #ifndef HONE_TEST_UNIT_RUNTIME_TESTMODEL_H
 #define HONE_TEST_UNIT_RUNTIME_TESTMODEL_H
 
@@ -207,4 +206,4 @@ struct Session {
 
 } // namespace test
 
-#endif // HONE_TEST_UNIT_RUNTIME_TESTMODEL_H
+#endif

@@ -1,8 +1,7 @@
-//===- cores_test.cpp - Cores allowed to the process -----------------------===//
+// Cores allowed to the process.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>

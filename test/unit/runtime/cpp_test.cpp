@@ -1,8 +1,7 @@
-//===- cpp_test.cpp - hone.hpp ---------------------------------------------===//
+// Hone.hpp.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #include "TestModel.h"
 #include "hone/hone.hpp"
 #include <gtest/gtest.h>

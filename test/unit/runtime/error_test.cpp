@@ -1,8 +1,7 @@
-//===- error_test.cpp - Texts of errors ------------------------------------===//
+// Texts of errors.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #include "TestModel.h"
 #include <gtest/gtest.h>
 

@@ -1,8 +1,7 @@
-//===- launch_test.cpp - Launches: chunks, scratch, failures, cancellation -===//
+// Launches: chunks, scratch, failures, cancellation.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #include "TestModel.h"
 #include <algorithm>
 #include <atomic>

@@ -1,8 +1,7 @@
-//===- pool_test.cpp - The thread pool, alone and shared -------------------===//
+// The thread pool, alone and shared.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #include "TestModel.h"
 #include <atomic>
 #include <chrono>

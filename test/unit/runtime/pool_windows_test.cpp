@@ -1,13 +1,10 @@
-//===- pool_windows_test.cpp - The thread pool's race windows --------------===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+// The thread pool's race windows.
 //
 // One thread is stopped in front of each of its steps in turn, and the other does meanwhile all that it can do. The
 // pool is the one in pool_windows.c, with one worker.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
 #include "TestModel.h"
 #include <atomic>
 #include <chrono>

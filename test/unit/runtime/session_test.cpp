@@ -1,8 +1,7 @@
-//===- session_test.cpp - Sessions: options, memory, outputs, versions -----===//
+// Sessions: options, memory, outputs, versions.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #include "TestModel.h"
 #include <algorithm>
 #include <cstdlib>

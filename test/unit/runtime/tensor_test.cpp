@@ -1,8 +1,7 @@
-//===- tensor_test.cpp - Strided copies and element types ------------------===//
+// Strided copies and element types.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #include "hone/hone.h"
 extern "C" {
 #include "hone/abi.h"

@@ -1,8 +1,7 @@
-//===- validate_test.cpp - Wrong inputs and outputs, and what is said ------===//
+// Wrong inputs and outputs, and what is said.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+
 #include "TestModel.h"
 #include <functional>
 #include <gtest/gtest.h>

@@ -1,12 +1,8 @@
-//===- support_test.cpp - Files, names, digests ---------------------------===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+// Files, names, digests.
 //
 // support/: what is promised when files are fine, missing, changed, too large or not files at all.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "support/Digest.h"
 #include "support/FileView.h"

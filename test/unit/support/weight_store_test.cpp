@@ -1,12 +1,8 @@
-//===- weight_store_test.cpp - Computed weights in a scratch file ---------===//
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-//===----------------------------------------------------------------------===//
+// Computed weights in a scratch file.
 //
 // What is kept comes back; no name is left; errors keep nothing.
 //
-//===----------------------------------------------------------------------===//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "support/WeightStore.h"
 #include "llvm/ADT/SmallString.h"
