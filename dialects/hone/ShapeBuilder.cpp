@@ -423,10 +423,13 @@ Value ShapeBuilder::find(Kind kind, Value a, Value b) const {
         return op->getResult(0);
     return {};
   }
-  for (Operation *user : (getConstant(a) ? b : a).getUsers())
-    if (user->getBlock() == block && kindOf(user) == kind &&
-        keyOf(kind, user->getOperand(0), user->getOperand(1)) == keyOf(kind, a, b) && precedes(user))
-      return user->getResult(0);
+  // It uses both. One may have as many users as the model has ops, a symbol or a 1, and seldom do both: who has fewer
+  // decides how far to look.
+  for (auto [ofA, ofB] : llvm::zip(a.getUsers(), b.getUsers()))
+    for (Operation *user : {ofA, ofB})
+      if (user->getBlock() == block && kindOf(user) == kind &&
+          keyOf(kind, user->getOperand(0), user->getOperand(1)) == keyOf(kind, a, b) && precedes(user))
+        return user->getResult(0);
   return {};
 }
 
