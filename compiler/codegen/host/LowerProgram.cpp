@@ -1,7 +1,7 @@
 // The planned @main becomes two functions over hone_frame: `plan` computes sizes and checks, `run` launches.
 //
 // Arithmetic is copied with index as i64 and lowered by hone-convert-to-llvm; memory and launches are a few loads,
-// stores and calls each. In `run` LLVM drops what only `plan` needs.
+// stores and calls each. Neither function gets what only the other one needs.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
@@ -65,6 +65,8 @@ private:
   void storeField(Value base, int64_t byteOffset, Value value) {
     LLVM::StoreOp::create(builder, loc, value, at(base, byteOffset));
   }
+  /// The ops of @main that the function computes: what acts in it, and what that asks for.
+  llvm::DenseSet<Operation *> findNeeded();
   void lower(Operation *op);
   /// Where a launch finds `buffer`: computed at the launch, so that nothing is kept on the stack from one to the next.
   Value addressOf(Value buffer);
@@ -72,8 +74,13 @@ private:
   void lowerCheck(CheckOp check);
   void lowerReturn(func::ReturnOp op);
   void copyConverted(Operation *op);
-  /// Goes on in a new block, and in `otherwise` with its arguments unless `condition` holds.
-  void goOnIf(Value condition, Block *otherwise, ValueRange arguments = {});
+  /// Goes on in a new block, and in `otherwise` unless `condition` holds.
+  void goOnIf(Value condition, Block *otherwise);
+  /// Returns `code` from the function.
+  void leave(Value code) {
+    LLVM::StoreOp::create(builder, loc, code, status);
+    LLVM::BrOp::create(builder, loc, ValueRange(), exit);
+  }
   /// The entry of `input` in one of the frame's tables.
   Value ofInput(int64_t table, int64_t input) {
     return loadField(loadField(frame, table, pointer), input * 8, pointer);
@@ -94,7 +101,8 @@ private:
   Type pointer, i32, i64;
   bool isPlan = false;
   LLVM::LLVMFuncOp function;
-  Block *exit = nullptr; // returns its argument: one for all that fails, for LLVM merges returns one by one
+  Block *exit = nullptr; // returns what `status` holds: one for all that fails, for LLVM merges returns one by one
+  Value status;          // in memory: a block's argument would be looked up among those of all who go there, for each
   Value frame, weights, arena, launchRecord, bufferTable, sizeTable;
   IRMapping mapping;
 };
@@ -123,10 +131,12 @@ void ProgramLowering::write(StringRef name, bool plan) {
   Block *entry = function.addEntryBlock(builder);
   exit = new Block;
   function.getBody().push_back(exit);
-  builder.setInsertionPointToEnd(exit);
-  LLVM::ReturnOp::create(builder, loc, exit->addArgument(i32, loc));
   builder.setInsertionPointToStart(entry);
   frame = entry->getArgument(0);
+  auto stack = [&](size_t words) {
+    return LLVM::AllocaOp::create(builder, loc, pointer, i64, number(i64, words), /*alignment=*/8).getResult();
+  };
+  status = stack(1);
   size_t buffers = 1, sizes = 1;
   for (LaunchOp launch : main.getOps<LaunchOp>()) {
     buffers = std::max<size_t>(buffers, launch.getBuffers().size());
@@ -134,25 +144,39 @@ void ProgramLowering::write(StringRef name, bool plan) {
   }
   if (!isPlan) {
     // One launch at a time: they share the record and its tables.
-    auto stack = [&](size_t words) {
-      return LLVM::AllocaOp::create(builder, loc, pointer, i64, number(i64, words), /*alignment=*/8).getResult();
-    };
     launchRecord = stack(sizeof(hone_launch) / 8);
     bufferTable = stack(buffers);
     sizeTable = stack(sizes);
     weights = loadField(frame, offsetof(hone_frame, weights), pointer);
     arena = loadField(frame, offsetof(hone_frame, arena), pointer);
   }
+  llvm::DenseSet<Operation *> needed = findNeeded();
   for (Operation &op : main.getBody().front())
-    lower(&op);
+    if (needed.contains(&op))
+      lower(&op);
+  leave(number(i32, 0));
+  builder.setInsertionPointToEnd(exit);
+  LLVM::ReturnOp::create(builder, loc, LLVM::LoadOp::create(builder, loc, i32, status));
+}
+
+llvm::DenseSet<Operation *> ProgramLowering::findNeeded() {
+  Block &block = main.getBody().front();
+  llvm::DenseSet<Operation *> needed;
+  for (Operation &op : llvm::reverse(block)) {
+    bool acts = isPlan ? isa<CheckOp, func::ReturnOp>(op) : isa<LaunchOp>(op);
+    auto isNeeded = [&](Operation *user) { return needed.contains(block.findAncestorOpInBlock(*user)); };
+    if (acts || llvm::any_of(op.getUsers(), isNeeded))
+      needed.insert(&op);
+  }
+  return needed;
 }
 
 void ProgramLowering::lower(Operation *op) {
   loc = op->getLoc();
   if (auto launch = dyn_cast<LaunchOp>(op))
-    return isPlan ? void() : lowerLaunch(launch);
+    return lowerLaunch(launch);
   if (auto check = dyn_cast<CheckOp>(op))
-    return isPlan ? lowerCheck(check) : void();
+    return lowerCheck(check);
   if (auto result = dyn_cast<func::ReturnOp>(op))
     return lowerReturn(result);
   if (isa<memref::ViewOp, memref::CastOp, UseWeightOp>(op))
@@ -231,10 +255,10 @@ void ProgramLowering::copyConverted(Operation *op) {
   }
 }
 
-void ProgramLowering::goOnIf(Value condition, Block *otherwise, ValueRange arguments) {
+void ProgramLowering::goOnIf(Value condition, Block *otherwise) {
   Block *next = new Block;
   function.getBody().push_back(next);
-  LLVM::CondBrOp::create(builder, loc, condition, next, ValueRange(), otherwise, arguments);
+  LLVM::CondBrOp::create(builder, loc, condition, next, ValueRange(), otherwise, ValueRange());
   builder.setInsertionPointToEnd(next);
 }
 
@@ -268,7 +292,8 @@ void ProgramLowering::lowerLaunch(LaunchOp launch) {
              data.address(builder, data.addString(nodeText(launch.getLoc()))));
   auto call = LLVM::CallOp::create(builder, loc, TypeRange{i32}, "hone_rt_launch", ValueRange{frame, launchRecord});
   Value isOk = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::eq, call.getResult(), number(i32, 0));
-  goOnIf(isOk, exit, call.getResult());
+  LLVM::StoreOp::create(builder, loc, call.getResult(), status);
+  goOnIf(isOk, exit);
 }
 
 void ProgramLowering::lowerCheck(CheckOp check) {
@@ -281,29 +306,26 @@ void ProgramLowering::lowerCheck(CheckOp check) {
   auto call = LLVM::CallOp::create(
       builder, loc, TypeRange{i32}, "hone_rt_fail",
       ValueRange{frame, message, mapping.lookup(check.getFirst()), mapping.lookup(check.getSecond())});
-  LLVM::BrOp::create(builder, loc, call.getResult(), exit);
+  leave(call.getResult());
 }
 
 void ProgramLowering::lowerReturn(func::ReturnOp op) {
-  if (isPlan) {
-    ValueRange values = op.getOperands();
-    storeField(frame, offsetof(hone_frame, arena_bytes), mapping.lookup(values[0]));
-    storeField(frame, offsetof(hone_frame, scratch_bytes), mapping.lookup(values[1]));
-    values = values.drop_front(2);
-    Value table = loadField(frame, offsetof(hone_frame, output_dims), pointer);
-    int64_t output = 0;
-    for (BlockArgument argument : main.getArguments().drop_back()) {
-      if (isInput(argument.getArgNumber()))
-        continue;
-      int64_t rank = cast<MemRefType>(argument.getType()).getRank();
-      Value dims = rank ? loadField(table, 8 * output, pointer) : Value();
-      for (int64_t i = 0; i < rank; ++i)
-        storeField(dims, 8 * i, mapping.lookup(values[i]));
-      values = values.drop_front(rank);
-      ++output;
-    }
+  ValueRange values = op.getOperands();
+  storeField(frame, offsetof(hone_frame, arena_bytes), mapping.lookup(values[0]));
+  storeField(frame, offsetof(hone_frame, scratch_bytes), mapping.lookup(values[1]));
+  values = values.drop_front(2);
+  Value table = loadField(frame, offsetof(hone_frame, output_dims), pointer);
+  int64_t output = 0;
+  for (BlockArgument argument : main.getArguments().drop_back()) {
+    if (isInput(argument.getArgNumber()))
+      continue;
+    int64_t rank = cast<MemRefType>(argument.getType()).getRank();
+    Value dims = rank ? loadField(table, 8 * output, pointer) : Value();
+    for (int64_t i = 0; i < rank; ++i)
+      storeField(dims, 8 * i, mapping.lookup(values[i]));
+    values = values.drop_front(rank);
+    ++output;
   }
-  LLVM::BrOp::create(builder, loc, number(i32, 0), exit);
 }
 
 bool hasCode(ModuleOp kernel) { return kernel && kernel->getAttrOfType<StringAttr>(kSymbolAttr); }

@@ -1,17 +1,20 @@
 // RUN: hone-opt %s --hone-dispatch --hone-plan-memory --hone-generate-kernels --hone-lower-program --split-input-file | FileCheck %s
 
-// The host program is two functions over hone_frame. `plan` checks and computes; it launches nothing. `run` launches, and hands a
-// failing status on at once.
+// The host program is two functions over hone_frame. `plan` checks and computes; it launches nothing. `run` launches, hands a
+// failing status on at once, and computes nothing that only checks ask for.
 // CHECK-LABEL: module @program
 // CHECK-LABEL: llvm.func internal @plan(%{{.*}}: !llvm.ptr) -> i32
 // CHECK:         llvm.cond_br
 // CHECK:         llvm.call @hone_rt_fail
 // CHECK-NOT:     hone_rt_launch
 // CHECK-LABEL: llvm.func internal @run(%{{.*}}: !llvm.ptr) -> i32
+// CHECK-NOT:     llvm.icmp "slt"
 // CHECK:         %[[STATUS:.*]] = llvm.call @hone_rt_launch
 // CHECK:         %[[OK:.*]] = llvm.icmp "eq" %[[STATUS]]
-// CHECK:         llvm.cond_br %[[OK]], ^{{.*}}, ^[[EXIT:.*]](%[[STATUS]] : i32)
-// CHECK:       ^[[EXIT]](%[[RESULT:.*]]: i32):
+// CHECK:         llvm.store %[[STATUS]], %[[PLACE:.*]] : i32
+// CHECK:         llvm.cond_br %[[OK]], ^{{.*}}, ^[[EXIT:.*]]
+// CHECK:       ^[[EXIT]]:
+// CHECK-NEXT:    %[[RESULT:.*]] = llvm.load %[[PLACE]]
 // CHECK-NEXT:    llvm.return %[[RESULT]]
 // CHECK-NOT:     hone_rt_fail
 // The descriptor is the one function that is seen from outside.
