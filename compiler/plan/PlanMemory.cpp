@@ -161,7 +161,7 @@ LogicalResult Planner::checkSizes() {
           continue;
         }
         auto value = cast<Value>(dim);
-        if (!value.getDefiningOp<tensor::DimOp>() && checked.insert(value).second)
+        if (checked.insert(value).second && shapes.range(value).least < 0)
           CheckOp::create(builder, launch.getLoc(),
                           arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge, value, zero),
                           nodeText(launch.getLoc()) + ": a dim of the result would be {0}", value, zero);

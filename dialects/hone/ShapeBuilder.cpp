@@ -360,7 +360,7 @@ Value ShapeBuilder::build(Kind kind, Value a, Value b) {
     return arith::SelectOp::create(builder, loc, isOne, b, a);
   }
   case Div: {
-    if (getConstant(b))
+    if (range(b).least > 0)
       return arith::DivUIOp::create(builder, loc, a, b);
     // Division by an empty dim gives 0 and never traps.
     Value safe = arith::MaxSIOp::create(builder, loc, b, materialize(constant(1)));

@@ -1,4 +1,4 @@
-// RUN: hone-opt %s --hone-dispatch --hone-plan-memory | FileCheck %s
+// RUN: hone-opt %s --hone-dispatch --hone-plan-memory --split-input-file | FileCheck %s
 
 // Five launches, two slots: a value's slot is free again behind the last launch that reads it. Weights get places, 64-byte aligned.
 // CHECK: module @chain attributes {{.*}}hone.weight_bytes = 92 : i64
@@ -31,5 +31,24 @@ module @chain attributes {hone.target = #hone.target<triple = "x86_64-unknown-li
     %3 = hone.add %2, %b : tensor<?x7xf32>, tensor<7xf32> -> tensor<?x7xf32>
     %4 = hone.cumsum %3 {axis = 1 : i64} : tensor<?x7xf32> -> tensor<?x7xf32>
     return %4 : tensor<?x7xf32>
+  }
+}
+
+// -----
+
+// A dim is checked where it may be negative: what follows from host values may, and a dim of an input that grows cannot.
+// CHECK-LABEL: module @checked
+// CHECK-COUNT-1: "node 'any' (Pad): a dim of the result would be {0}"
+// CHECK-NOT: a dim of the result would be
+module @checked attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<?xf32> {hone.dims = ["n"], hone.name = "x"}, %amount: tensor<i64> {hone.name = "amount"}) -> (tensor<?xf32> {hone.name = "y"}, tensor<?xf32> {hone.name = "z"}) {
+    %zero = hone.constant dense<0.0> : tensor<f32>
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %0 = hone.pad %x, %zero[%c0] [%c1] "constant" : tensor<?xf32>, tensor<f32> -> tensor<?xf32> loc("one (Pad)")
+    %number = tensor.extract %amount[] : tensor<i64>
+    %many = arith.index_cast %number : i64 to index
+    %1 = hone.pad %x, %zero[%c0] [%many] "constant" : tensor<?xf32>, tensor<f32> -> tensor<?xf32> loc("any (Pad)")
+    return %0, %1 : tensor<?xf32>, tensor<?xf32>
   }
 }
