@@ -40,10 +40,11 @@ def SimplifyShapes : Pass<"hone-simplify-shapes", "mlir::ModuleOp"> {
 }
 
 def FusePatterns : Pass<"hone-fuse-patterns", "mlir::ModuleOp"> {
-  let summary = "What exporters spelled out becomes one op: GELU, layer norm, RMS norm, attention";
+  let summary = "What exporters spelled out becomes one op: GELU, layer norm, RMS norm, attention, products of narrow weights";
   let description = [{
     Interior values must have no other use, irrational constants may differ by 2 parts in 10,000 (they were rounded on their
-    way), and only f32 is fused. Locations are fused, so that every node of the model keeps its name.
+    way), and only f32 is fused (products of weights that are stored narrow: f64 and integers, too). Locations are fused, so
+    that every node of the model keeps its name.
     ```mlir
     %1 = hone.mul %x, %c707 : …           // 1/√2
     %2 = hone.erf %1 : …
@@ -82,7 +83,8 @@ def FoldWeights : Pass<"hone-fold-weights", "mlir::ModuleOp"> {
   let summary = "Ops on weights become weights: recipes that are evaluated once, when the artefact is written";
   let description = [{
     Transpositions, slices, concatenations, casts and reshapes whose operands are weights (small constants among them) and whose
-    parameters are known, also chains of them. Equal ones share a new weight.
+    parameters are known, also chains of them; of constants alone, where the result is too large for a constant. Equal ones share
+    a new weight.
     ```mlir
     hone.weight @w : tensor<384x1536xf32> = #hone.file<"model.onnx", offset = 1024, length = 2359296>
     %0 = hone.use_weight @w : tensor<384x1536xf32>

@@ -80,7 +80,7 @@ void Folds::addIfFoldable(RecipeOpInterface op, const llvm::DenseMap<Operation *
   if (!type.hasStaticShape() || !storageBytes(type))
     return;
   unsigned depth = 0;
-  bool readsWeight = false; // constants alone are for hone-fold-constants
+  bool readsWeight = false, readsNumbers = false; // numbers: constants of more than one value
   SmallVector<FlatSymbolRefAttr> names;
   SmallVector<RankedTensorType> types;
   for (Value tensor : tensorsOf(op)) {
@@ -90,11 +90,15 @@ void Folds::addIfFoldable(RecipeOpInterface op, const llvm::DenseMap<Operation *
       depth = std::max(depth, depths.lookup(symbols.lookup(use.getWeight())));
     else if (isFoldable(tensor))
       depth = std::max(depth, foldable.lookup(tensor.getDefiningOp()));
-    readsWeight |= !tensor.getDefiningOp<ConstantOp>();
+    auto constant = tensor.getDefiningOp<ConstantOp>();
+    readsWeight |= !constant;
+    readsNumbers |= constant && !cast<DenseElementsAttr>(constant.getValue()).isSplat();
     names.push_back(FlatSymbolRefAttr::get(op->getContext(), "source"));
     types.push_back(typeOf(tensor));
   }
-  if (!readsWeight || depth + 1 > kMaxDepth)
+  // Of constants alone, hone-fold-constants has made what is small; of one value kernels make any number themselves.
+  bool isWanted = readsWeight || (readsNumbers && *storageBytes(type) > kMaxConstantBytes);
+  if (!isWanted || depth + 1 > kMaxDepth)
     return;
   // An op may say what its recipe does not: a reshape whose counts differ fails in each run, by a check in front of it.
   WeightRecipeAttrInterface recipe = op.getRecipe(names);
@@ -110,7 +114,8 @@ void Folds::addIfFoldable(RecipeOpInterface op, const llvm::DenseMap<Operation *
 std::vector<Folds::Group> Folds::groups() {
   llvm::EquivalenceClasses<Operation *> classes; // of foldable ops and, for each weight, its first use
   llvm::MapVector<Attribute, UseWeightOp> uses;
-  for (auto &[op, depth] : foldable)
+  for (auto &[op, depth] : foldable) {
+    classes.insert(op); // constants alone tie it to no other
     for (Value tensor : tensorsOf(op)) {
       auto use = tensor.getDefiningOp<UseWeightOp>();
       if (use)
@@ -118,6 +123,7 @@ std::vector<Folds::Group> Folds::groups() {
       if (!tensor.getDefiningOp<ConstantOp>())
         classes.unionSets(op, use ? use : tensor.getDefiningOp());
     }
+  }
   llvm::MapVector<Operation *, Group> byLeader;
   for (auto &[weight, use] : uses)
     byLeader[classes.getLeaderValue(use)].roots.insert(use);

@@ -151,9 +151,9 @@ attention (float[b, s, WIDTH] x) => (float[b, s, OUT] y, float[b, s, SHARED] k)
   q = MatMul (x, w_q)
   k = MatMul (x, w_k)
   v = MatMul (x, w_v)
-  q_biased = Add (q, b_q)
+  q_biased = Add (b_q, q)
   k_biased = Add (b_k, k)
-  v_biased = Add (v, b_v)
+  v_biased = Add (b_v, v)
   q_heads = Reshape (q_biased, split_q)
   k_heads = Reshape (k_biased, split_k)
   v_heads = Reshape (v_biased, split_k)
@@ -196,11 +196,15 @@ def projected(heads, keys, size, width, returns_keys=False, one_weight=False):
     return model
 
 
+def in_half(model):
+    return convert_float_to_float16(onnx.shape_inference.infer_shapes(model))
+
+
 @pytest.mark.parametrize("half", [False, True], ids=["f32", "f16"])
 @pytest.mark.parametrize(
     "shape",
     [
-        {"heads": 4, "keys": 4, "size": 8, "width": 24},
+        {"heads": 4, "keys": 4, "size": 96, "width": 64},
         {"heads": 4, "keys": 2, "size": 8, "width": 24},
         {"heads": 4, "keys": 1, "size": 8, "width": 24},
         {"heads": 3, "keys": 3, "size": 5, "width": 7},
@@ -212,9 +216,15 @@ def projected(heads, keys, size, width, returns_keys=False, one_weight=False):
 def test_projections(shape, half, compile_model):
     model, dtype, tolerance = projected(**shape), "f4", WHOLE_MODEL
     if half:
-        model = convert_float_to_float16(onnx.shape_inference.infer_shapes(model))
-        dtype, tolerance = "f2", HALF_MODEL
+        model, dtype, tolerance = in_half(model), "f2", HALF_MODEL
     library, expected = compile_model(model), onnx_runtime(model)
     for batch, length in ((2, 5), (1, 1), (3, 33), (0, 5)):
         x = np.random.default_rng(length).standard_normal((batch, length, shape["width"])).astype(dtype)
         assert_all_close(library.run({"x": x}), expected({"x": x}), tolerance)
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["f32", "f16"])
+def test_projections_are_one_product(half, save, run_hone):
+    model = projected(heads=4, keys=4, size=96, width=64)
+    kernels = run_hone("compile", save(in_half(model) if half else model), "--emit=kernels", "-o", "-").stdout
+    assert len(re.findall(r"= hone\.launch @\w*matmul", kernels)) == 1

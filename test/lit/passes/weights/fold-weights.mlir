@@ -134,3 +134,22 @@ func.func @unknown(%n: tensor<?xf32>) -> tensor<?x6xf32> {
   %0 = hone.slice %w [%c0, %c0] [%size, %c6] [%c1, %c1] : tensor<4x6xf32> -> tensor<?x6xf32>
   return %0 : tensor<?x6xf32>
 }
+
+// -----
+
+// Constants alone whose result is no constant any more, but a weight; one number for all elements is made by kernels.
+// CHECK-LABEL: func @constants
+// CHECK-NOT: hone.cast
+// CHECK: hone.use_weight @constant_cast : tensor<260xf32>
+// CHECK-NOT: hone.cast
+// CHECK: hone.use_weight @constant_concat : tensor<1300xi8>
+// CHECK: %[[ONE:.*]] = hone.constant dense<1>
+// CHECK: hone.cast %[[ONE]]
+func.func @constants() -> (tensor<260xf32>, tensor<1300xi8>, tensor<2000xf32>) {
+  %0 = hone.constant dense<"0x000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738393A3B3C3D3E3F404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F606162636465666768696A6B6C6D6E6F707172737475767778797A7B7C7D7E7F808182838485868788898A8B8C8D8E8F909192939495969798999A9B9C9D9E9FA0A1A2A3A4A5A6A7A8A9AAABACADAEAFB0B1B2B3B4B5B6B7B8B9BABBBCBDBEBFC0C1C2C3C4C5C6C7C8C9CACBCCCDCECFD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDFE0E1E2E3E4E5E6E7E8E9EAEBECEDEEEFF0F1F2F3F4F5F6F7F8F9FA000102030405060708"> : tensor<260xi8>
+  %1 = hone.cast %0 : tensor<260xi8> -> tensor<260xf32>
+  %2 = hone.concat %0, %0, %0, %0, %0 {axis = 0 : i64} : tensor<260xi8>, tensor<260xi8>, tensor<260xi8>, tensor<260xi8>, tensor<260xi8> -> tensor<1300xi8>
+  %one = hone.constant dense<1> : tensor<2000xi8>
+  %3 = hone.cast %one : tensor<2000xi8> -> tensor<2000xf32>
+  return %1, %2, %3 : tensor<260xf32>, tensor<1300xi8>, tensor<2000xf32>
+}
