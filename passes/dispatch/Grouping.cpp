@@ -70,7 +70,7 @@ private:
     while (value.hasOneUse()) {
       Operation *user = *value.getUsers().begin();
       if (!model.fusesBehind(target, anchor, user) || groupOf.count(user) || groups[id].ops.size() >= kMaxOps ||
-          !sameDims(user->getResult(0), value))
+          inputCount(groups[id], user) > kMaxInputs || !sameDims(user->getResult(0), value))
         return;
       groupOf[user] = id;
       groups[id].ops.push_back(user);

@@ -38,6 +38,8 @@ def test_embedding(library, tokens):
 def test_no_matrix_is_expanded(run_hone, tmp_path):
     kernels = tmp_path / "kernels.mlir"
     run_hone("compile", MODEL, "--emit=kernels", "-o", kernels)
-    results = re.findall(r"hone\.launch .*-> tensor<([0-9?x]+)xf32>", kernels.read_text())
+    results = re.findall(r"= hone\.launch .* -> (.*)", kernels.read_text())
     assert len(results) > 30
-    assert not [dims for dims in results if dims in ("384x384", "384x1536", "1536x384", "30522x384")]
+    # All that depends on the inputs has open dims.
+    made = [tuple(map(int, dims.split("x"))) for line in results for dims in re.findall(r"tensor<([\dx]+)xf32>", line)]
+    assert not [dims for dims in made if np.prod(dims) >= 384 * 384]

@@ -96,10 +96,8 @@ static HostTensor tensorOfStored(Type element, ArrayRef<int64_t> dims, const cha
     std::memcpy(tensor.bytes.data(), stored, tensor.bytes.size());
     return tensor;
   }
-  for (auto [i, value] : llvm::enumerate(tensor.bytes)) {
-    int low = stored[i / 2] >> (i % 2 * 4) & 15;
-    value = char(element.isUnsignedInteger() || low < 8 ? low : low - 16);
-  }
+  for (auto [i, value] : llvm::enumerate(tensor.bytes))
+    value = nibble(stored[i / 2] >> (i % 2 * 4) & 15, element.isUnsignedInteger());
   return tensor;
 }
 
