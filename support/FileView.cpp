@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace hone {
+using namespace hone;
 
 static llvm::Error cannotRead(llvm::StringRef path, const llvm::Twine &reason) {
   return llvm::createStringError("cannot read '" + path + "': " + reason);
@@ -25,7 +25,7 @@ static FileIdentity identityOf(const struct stat &status) {
           int64_t(status.st_mtim.tv_sec) * 1'000'000'000 + status.st_mtim.tv_nsec};
 }
 
-llvm::Expected<int> openRegularFile(const std::string &path, FileIdentity &identity) {
+llvm::Expected<int> hone::openRegularFile(const std::string &path, FileIdentity &identity) {
   // O_NONBLOCK: opening a named pipe must not wait for its writer.
   int fd = llvm::sys::RetryAfterSignal(-1, ::open, path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat status;
@@ -43,7 +43,7 @@ llvm::Expected<int> openRegularFile(const std::string &path, FileIdentity &ident
   return llvm::createStringError(problem);
 }
 
-llvm::Expected<std::string> realPathOf(int fd) {
+llvm::Expected<std::string> hone::realPathOf(int fd) {
   std::string link = "/proc/self/fd/" + std::to_string(fd);
   std::vector<char> path(4096);
   for (;;) {
@@ -108,5 +108,3 @@ llvm::Error FileView::unchanged() const {
                                    "' was changed while it was read; compile again when it is complete");
   return llvm::Error::success();
 }
-
-} // namespace hone

@@ -20,7 +20,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace hone {
+using namespace hone;
 
 static llvm::Error cannotWrite(llvm::StringRef path, const llvm::Twine &reason) {
   return llvm::createStringError("cannot write '" + path + "': " + reason);
@@ -211,7 +211,7 @@ llvm::Error OutputFile::commit() {
   return llvm::Error::success();
 }
 
-llvm::Error writeFile(llvm::StringRef path, llvm::StringRef bytes) {
+llvm::Error hone::writeFile(llvm::StringRef path, llvm::StringRef bytes) {
   llvm::Expected<OutputFile> file = OutputFile::create(path);
   if (!file)
     return file.takeError();
@@ -219,5 +219,3 @@ llvm::Error writeFile(llvm::StringRef path, llvm::StringRef bytes) {
     return error;
   return file->commit();
 }
-
-} // namespace hone

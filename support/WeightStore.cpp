@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-namespace hone {
+using namespace hone;
 
 /// Tensors begin at cache lines, whatever their elements.
 static constexpr uint64_t kAlignment = 64;
@@ -106,5 +106,3 @@ void WeightStore::release(uint64_t offset, uint64_t length) {
     if (begin < mapping.size)
       madvise(mapping.data + begin, std::min(offset + length, mapping.size) - begin, MADV_DONTNEED);
 }
-
-} // namespace hone

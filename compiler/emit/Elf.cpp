@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace hone {
+using namespace hone;
 
 using namespace llvm::ELF;
 using ElfFile = llvm::object::ELFFile<llvm::object::ELF64LE>;
@@ -30,7 +30,7 @@ template <typename T> static llvm::StringRef bytesOf(const T &value) {
   return {reinterpret_cast<const char *>(&value), sizeof value};
 }
 
-llvm::Expected<const ElfMachine *> machineOf(llvm::StringRef object) {
+llvm::Expected<const ElfMachine *> hone::machineOf(llvm::StringRef object) {
   llvm::Expected<ElfFile> elf = ElfFile::create(object);
   if (!elf)
     return elf.takeError();
@@ -41,7 +41,7 @@ llvm::Expected<const ElfMachine *> machineOf(llvm::StringRef object) {
                                  unsigned(elf->getHeader().e_machine));
 }
 
-FileBytes writeElf(const ElfMachine &machine, uint16_t type, llvm::ArrayRef<ElfSection> sections) {
+FileBytes hone::writeElf(const ElfMachine &machine, uint16_t type, llvm::ArrayRef<ElfSection> sections) {
   std::string names(1, '\0');
   std::vector<Shdr> headers(sections.size() + 2); // the null section in front, the names behind
   std::memset(headers.data(), 0, headers.size() * sizeof(Shdr));
@@ -94,7 +94,7 @@ FileBytes writeElf(const ElfMachine &machine, uint16_t type, llvm::ArrayRef<ElfS
   return file;
 }
 
-FileBytes makeWeightObject(const ElfMachine &machine, llvm::StringRef symbol, uint64_t bytes, bool forShared) {
+FileBytes hone::makeWeightObject(const ElfMachine &machine, llvm::StringRef symbol, uint64_t bytes, bool forShared) {
   Sym symbols[2];
   std::memset(symbols, 0, sizeof symbols);
   symbols[1].st_name = 1;
@@ -171,7 +171,7 @@ template <typename T> static llvm::MutableArrayRef<T> writable(llvm::ArrayRef<T>
   return {const_cast<T *>(range.data()), range.size()};
 }
 
-llvm::Expected<uint64_t> placeWeights(llvm::MutableArrayRef<char> file, llvm::StringRef section) {
+llvm::Expected<uint64_t> hone::placeWeights(llvm::MutableArrayRef<char> file, llvm::StringRef section) {
   llvm::Expected<ElfFile> elf = ElfFile::create({file.data(), file.size()});
   if (!elf)
     return elf.takeError();
@@ -202,7 +202,7 @@ llvm::Expected<uint64_t> placeWeights(llvm::MutableArrayRef<char> file, llvm::St
   return llvm::createStringError("the linked file has no section '" + section + "' without bytes");
 }
 
-llvm::MutableArrayRef<char> buildIdOf(llvm::MutableArrayRef<char> file) {
+llvm::MutableArrayRef<char> hone::buildIdOf(llvm::MutableArrayRef<char> file) {
   constexpr size_t idBytes = 20;
   llvm::Expected<ElfFile> elf = ElfFile::create({file.data(), file.size()});
   auto sections = elf ? elf->sections() : elf.takeError();
@@ -220,5 +220,3 @@ llvm::MutableArrayRef<char> buildIdOf(llvm::MutableArrayRef<char> file) {
   }
   return {};
 }
-
-} // namespace hone

@@ -9,7 +9,7 @@
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/raw_ostream.h"
 
-namespace hone {
+using namespace hone;
 
 /// The C type of one element.
 static llvm::StringRef elementType(int32_t dtype) {
@@ -75,7 +75,8 @@ static void writeValues(llvm::raw_ostream &stream, llvm::StringRef model, llvm::
   stream << "  " << model << "_" << kind << "s = " << values.size() << " /* how many there are */\n};\n\n";
 }
 
-std::string makeHeader(llvm::StringRef name, llvm::ArrayRef<HeaderValue> inputs, llvm::ArrayRef<HeaderValue> outputs) {
+std::string hone::makeHeader(llvm::StringRef name, llvm::ArrayRef<HeaderValue> inputs,
+                             llvm::ArrayRef<HeaderValue> outputs) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   stream << "/* The model '" << name << "', compiled by Hone. Generated: changes will be lost. */\n"
@@ -90,5 +91,3 @@ std::string makeHeader(llvm::StringRef name, llvm::ArrayRef<HeaderValue> inputs,
   stream << "#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
   return text;
 }
-
-} // namespace hone

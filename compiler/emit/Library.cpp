@@ -14,7 +14,7 @@
 #include "llvm/Support/raw_ostream.h"
 #include <cstring>
 
-namespace hone {
+using namespace hone;
 
 static llvm::StringRef view(llvm::ArrayRef<char> bytes) { return {bytes.data(), bytes.size()}; }
 
@@ -120,7 +120,7 @@ static llvm::Error writeDigests(OutputFile &file, FileBytes &image, const Digest
   return llvm::Error::success();
 }
 
-llvm::Error emitLibrary(const LibraryParts &parts, llvm::StringRef path, OutputKind kind) {
+llvm::Error hone::emitLibrary(const LibraryParts &parts, llvm::StringRef path, OutputKind kind) {
   // First, so that a path that cannot be written is known before the linking.
   llvm::Expected<OutputFile> file = OutputFile::create(path, kind == OutputKind::SharedLibrary ? 0777 : 0666);
   if (!file)
@@ -150,5 +150,3 @@ llvm::Error emitLibrary(const LibraryParts &parts, llvm::StringRef path, OutputK
     return error;
   return file->commit();
 }
-
-} // namespace hone

@@ -20,7 +20,7 @@
 
 LLD_HAS_DRIVER(elf)
 
-namespace hone {
+using namespace hone;
 
 namespace {
 /// A file that exists in memory only, and has a path while it lives.
@@ -117,7 +117,7 @@ static std::string readable(std::string messages, llvm::ArrayRef<MemoryFile> fil
   return llvm::StringRef(messages).trim().str();
 }
 
-llvm::Expected<FileBytes> runLinker(llvm::ArrayRef<std::string> options, llvm::ArrayRef<LinkInput> inputs) {
+llvm::Expected<FileBytes> hone::runLinker(llvm::ArrayRef<std::string> options, llvm::ArrayRef<LinkInput> inputs) {
   std::vector<MemoryFile> files;
   for (const LinkInput &input : inputs) {
     files.emplace_back();
@@ -151,7 +151,7 @@ llvm::Expected<FileBytes> runLinker(llvm::ArrayRef<std::string> options, llvm::A
   return output.take();
 }
 
-llvm::Expected<FileBytes> keepOneGlobal(llvm::StringRef object, llvm::StringRef symbol) {
+llvm::Expected<FileBytes> hone::keepOneGlobal(llvm::StringRef object, llvm::StringRef symbol) {
   auto file = llvm::object::ObjectFile::createObjectFile(llvm::MemoryBufferRef(object, symbol));
   if (!file)
     return file.takeError();
@@ -180,7 +180,7 @@ llvm::Expected<FileBytes> keepOneGlobal(llvm::StringRef object, llvm::StringRef 
   return result;
 }
 
-llvm::Expected<FileBytes> makeArchive(llvm::ArrayRef<LinkInput> members) {
+llvm::Expected<FileBytes> hone::makeArchive(llvm::ArrayRef<LinkInput> members) {
   std::vector<llvm::NewArchiveMember> files;
   for (const LinkInput &member : members)
     files.emplace_back(llvm::MemoryBufferRef(member.bytes, member.name));
@@ -190,5 +190,3 @@ llvm::Expected<FileBytes> makeArchive(llvm::ArrayRef<LinkInput> members) {
     return archive.takeError();
   return FileBytes((*archive)->getBuffer().begin(), (*archive)->getBuffer().end());
 }
-
-} // namespace hone

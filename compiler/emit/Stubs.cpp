@@ -10,7 +10,7 @@
 #include "llvm/Object/ELFTypes.h"
 #include <cstring>
 
-namespace hone {
+using namespace hone;
 
 using namespace llvm::ELF;
 
@@ -91,8 +91,8 @@ static constexpr StubSymbol kLibm[] = {
     {"tanh"},      {"tanhf"},      {"trunc"},    {"truncf"},
 };
 
-llvm::ArrayRef<StubSymbol> libcSymbols() { return kLibc; }
-llvm::ArrayRef<StubSymbol> libmSymbols() { return kLibm; }
+llvm::ArrayRef<StubSymbol> hone::libcSymbols() { return kLibc; }
+llvm::ArrayRef<StubSymbol> hone::libmSymbols() { return kLibm; }
 
 template <typename T> static void append(std::string &bytes, const T &value) {
   bytes.append(reinterpret_cast<const char *>(&value), sizeof value);
@@ -118,7 +118,7 @@ static void appendVersion(std::string &definitions, uint16_t index, llvm::String
   append(definitions, aux);
 }
 
-FileBytes makeStubLibrary(const ElfMachine &machine, llvm::StringRef soname, llvm::ArrayRef<StubSymbol> symbols) {
+FileBytes hone::makeStubLibrary(const ElfMachine &machine, llvm::StringRef soname, llvm::ArrayRef<StubSymbol> symbols) {
   using File = llvm::object::ELFFile<llvm::object::ELF64LE>;
   ElfSection dynsym, strings, versions, definitions, dynamic;
   strings.bytes.push_back('\0');
@@ -184,5 +184,3 @@ FileBytes makeStubLibrary(const ElfMachine &machine, llvm::StringRef soname, llv
   }
   return writeElf(machine, ET_DYN, {dynsym, strings, versions, definitions, dynamic});
 }
-
-} // namespace hone

@@ -9,7 +9,7 @@
 #include "llvm/Object/Archive.h"
 #include "llvm/Object/ELF.h"
 
-namespace hone {
+using namespace hone;
 
 using namespace llvm::ELF;
 using llvm::StringRef;
@@ -18,7 +18,7 @@ using ElfFile = llvm::object::ELFFile<llvm::object::ELF64LE>;
 /// How the manifest begins to tell the weights' digest. Inside of a name, the quotation marks would be escaped.
 static constexpr llvm::StringLiteral kDigestKey = R"("weights":{"blake3":")";
 
-llvm::BLAKE3Result<20> buildIdFor(StringRef image, const Digest &weights) {
+llvm::BLAKE3Result<20> hone::buildIdFor(StringRef image, const Digest &weights) {
   llvm::BLAKE3 hasher;
   hasher.update(image);
   hasher.update(weights);
@@ -38,7 +38,7 @@ static llvm::Expected<ElfFile> parse(StringRef file) {
 
 static bool fits(uint64_t offset, uint64_t size, uint64_t bytes) { return offset <= bytes && size <= bytes - offset; }
 
-llvm::Error checkComplete(StringRef file) {
+llvm::Error hone::checkComplete(StringRef file) {
   llvm::Expected<ElfFile> elf = parse(file);
   if (!elf)
     return elf.takeError();
@@ -125,7 +125,7 @@ static bool matchesBuildId(const Parts &parts, StringRef digest) {
   return llvm::toStringRef(buildIdFor({image.data(), image.size()}, weights)) == expected;
 }
 
-bool isUnchanged(StringRef file) {
+bool hone::isUnchanged(StringRef file) {
   llvm::Expected<Parts> parts = takeApart(file);
   if (!parts)
     return consumeError(parts.takeError()), false;
@@ -162,7 +162,7 @@ static llvm::Expected<StringRef> memberOf(const FileView &file) {
   return member;
 }
 
-llvm::Expected<Verified> verifyLibrary(const FileView &file) {
+llvm::Expected<Verified> hone::verifyLibrary(const FileView &file) {
   StringRef bytes = file.bytes();
   if (bytes.starts_with(llvm::object::ArchiveMagic)) {
     llvm::Expected<StringRef> member = memberOf(file);
@@ -195,5 +195,3 @@ llvm::Expected<Verified> verifyLibrary(const FileView &file) {
                                    "the like change it, too)");
   return Verified::WeightsAndCode;
 }
-
-} // namespace hone

@@ -6,7 +6,7 @@
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
 
-namespace hone {
+using namespace hone;
 
 /// Pieces of this size go to the file at once; smaller ones are gathered.
 static constexpr uint64_t kBufferBytes = 1 << 20;
@@ -60,5 +60,3 @@ llvm::Expected<Digest> WeightSink::finish() {
                                    static_cast<unsigned long long>(written), static_cast<unsigned long long>(capacity));
   return hasher.final();
 }
-
-} // namespace hone
