@@ -168,7 +168,8 @@ FailureOr<RankedTensorType> TransposeAttr::inferType(ArrayRef<RankedTensorType> 
                                                      EmitError emitError) const {
   RankedTensorType source = sources[0];
   if (!isPermutation(getPermutation(), source.getRank()))
-    return emitError() << "is no permutation of the dims of " << source, failure();
+    return emitError() << "is no permutation of the dims of " << source << "; give each number from 0 on once",
+           failure();
   Numbers dims;
   for (int64_t from : getPermutation())
     dims.push_back(source.getDimSize(from));
@@ -189,7 +190,8 @@ FailureOr<RankedTensorType> ReshapeAttr::inferType(ArrayRef<RankedTensorType> so
                                                    EmitError emitError) const {
   RankedTensorType source = sources[0];
   if (source.getNumElements() != declared.getNumElements())
-    return emitError() << "cannot make " << declared << " of " << source, failure();
+    return emitError() << "cannot make " << declared << " of " << source << "; both need as many elements of one type",
+           failure();
   return RankedTensorType::get(declared.getShape(), source.getElementType());
 }
 
@@ -285,14 +287,17 @@ FailureOr<RankedTensorType> ConcatAttr::inferType(ArrayRef<RankedTensorType> sou
                                                   EmitError emitError) const {
   int64_t axis = getAxis(), rank = sources[0].getRank(), sum = 0;
   if (axis < 0 || axis >= rank)
-    return emitError() << "has axis " << axis << ", which is no dim of " << sources[0], failure();
+    return emitError() << "has axis " << axis << ", which is no dim of " << sources[0] << "; the first one is 0",
+           failure();
   for (RankedTensorType source : sources) {
     bool fits = source.getRank() == rank && source.getElementType() == sources[0].getElementType() &&
                 !llvm::AddOverflow(sum, source.getDimSize(axis), sum);
     for (int64_t i = 0; fits && i < rank; ++i)
       fits = i == axis || source.getDimSize(i) == sources[0].getDimSize(i);
     if (!fits)
-      return emitError() << "cannot join " << source << " to " << sources[0] << " along dim " << axis, failure();
+      return emitError() << "cannot join " << source << " to " << sources[0] << " along dim " << axis
+                         << "; they may differ in this dim alone",
+             failure();
   }
   Numbers dims(sources[0].getShape());
   dims[axis] = sum;

@@ -54,7 +54,7 @@ LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &tables) {
   for (FlatSymbolRefAttr name : recipe.getSourceNames()) {
     auto source = tables.lookupNearestSymbolFrom<WeightOp>(*this, name);
     if (!source)
-      return emitError() << "is made of " << name << ", which is no weight";
+      return emitError() << "is made of " << name << ", which is no weight; name a hone.weight of the module";
     types.push_back(typeOf(source));
     if (!storageBytes(types.back()) || !types.back().hasStaticShape())
       return success(); // it has its own error
@@ -63,7 +63,7 @@ LogicalResult WeightOp::verifySymbolUses(SymbolTableCollection &tables) {
   if (failed(type))
     return failure();
   if (*type != typeOf(*this))
-    return emitError() << "makes " << *type << ", but the weight is " << getType();
+    return emitError() << "makes " << *type << ", but the weight is " << getType() << "; declare what it makes";
   return success();
 }
 
