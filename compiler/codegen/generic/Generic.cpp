@@ -32,9 +32,10 @@ GenericParameters hone::genericParameters(KernelOp kernel) {
   ShapeBuilder shapes(builder);
   Schedule schedule(kernel, shapes);
   // About 10 us of work a chunk: handing it to another thread costs below 1 us. Polynomials and divisions wait for each
-  // other; four independent chains hide that.
+  // other; four independent chains hide that. Not in rows: a short one never fills four vectors.
   bool isLong = schedule.isExpensive || schedule.form == Schedule::Form::Loops;
-  return {isLong ? 8192 : 32768, schedule.isExpensive ? 4 : 0};
+  bool hidesLatency = schedule.isExpensive && schedule.form != Schedule::Form::Rows;
+  return {isLong ? 8192 : 32768, hidesLatency ? 4 : 0};
 }
 
 GenericRange hone::genericRange(KernelOp kernel, ShapeBuilder &shapes, const GenericParameters &parameters) {

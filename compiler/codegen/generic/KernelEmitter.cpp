@@ -91,6 +91,11 @@ void KernelEmitter::storeBuffer(unsigned number, Value position, Value scalar) {
   memref::StoreOp::create(builder, loc, scalar, views[number], position);
 }
 
+void KernelEmitter::prefetch(unsigned number, Value position) {
+  memref::PrefetchOp::create(builder, loc, views[number], position, /*isWrite=*/false, /*localityHint=*/3,
+                             /*isDataCache=*/true);
+}
+
 Value KernelEmitter::load(Value tensor, ValueRange indices) {
   if (Value scalar = known.lookup(tensor))
     return scalar;

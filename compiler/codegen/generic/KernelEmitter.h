@@ -50,6 +50,8 @@ public:
   /// Element `position` of the body's buffer `number`, of a tensor's element type, and back.
   mlir::Value loadBuffer(unsigned number, mlir::Value tensor, mlir::Value position);
   void storeBuffer(unsigned number, mlir::Value position, mlir::Value scalar);
+  /// Asks for the memory of element `position` ahead of time.
+  void prefetch(unsigned number, mlir::Value position);
   /// Reports failures, if any were possible, at the builder's place: the end of the body.
   void finish();
 

@@ -69,6 +69,31 @@ static SmallVector<Value> indicesAt(KernelEmitter &e, const Schedule &schedule, 
   return indices;
 }
 
+/// What is asked for at a time: shorter rows come by themselves, and longer ones would push out the row at hand.
+static constexpr int64_t kLeastBytesAhead = 256, kMostBytesAhead = 8192, kLineBytes = 64;
+
+/// Asks for row `row` of the arguments that lie like the results, if there is one: it comes while the row at hand is
+/// computed. A processor that watches the loads would ask too late.
+static void prefetchRow(KernelEmitter &e, const Schedule &schedule, Value row, ArrayRef<Value> outerSizes) {
+  if (!llvm::equal(schedule.axes, llvm::seq<int64_t>(outerSizes.size(), schedule.space.size())))
+    return;
+  SmallVector<Value> indices = indicesAt(e, schedule, e.delinearize(row, outerSizes));
+  Value exists = e.compare(arith::CmpIPredicate::slt, row, e.body.end);
+  for (BlockArgument argument : e.kernel.getBody().getArguments().take_front(e.kernel.getTensorCount())) {
+    if (e.shapes().dims(argument) != ArrayRef<OpFoldResult>(schedule.space) || isNibble(argument.getType()))
+      continue;
+    int64_t width = memoryElement(argument.getType()).getIntOrFloatBitWidth() / 8;
+    Value size = e.size(e.shapes().product(schedule.row())), perLine = e.index(kLineBytes / width);
+    Value isLong = e.compare(arith::CmpIPredicate::sge, size, e.index(kLeastBytesAhead / width));
+    e.when(e.builder.createOrFold<arith::AndIOp>(e.loc, exists, isLong), [&] {
+      Value ahead = e.builder.createOrFold<arith::MinUIOp>(e.loc, size, e.index(kMostBytesAhead / width));
+      Value first = e.linearize(indices, e.dims(argument));
+      over(e, e.index(0), e.builder.createOrFold<arith::CeilDivUIOp>(e.loc, ahead, perLine), /*vectorize=*/false,
+           [&](Value line) { e.prefetch(argument.getArgNumber(), e.add(first, e.mul(line, perLine))); });
+    });
+  }
+}
+
 void hone::buildRows(KernelEmitter &e, const Schedule &schedule) {
   SmallVector<Value> outerSizes = e.sizes(schedule.outer()), rowSizes = e.sizes(schedule.row());
   ArrayRef<int64_t> axes = schedule.axes.getArrayRef();
@@ -87,6 +112,8 @@ void hone::buildRows(KernelEmitter &e, const Schedule &schedule) {
     for (auto [number, reduction] : llvm::enumerate(schedule.stages)) {
       kept.beginStage(number);
       e.know(reduction->getResult(0), emitAccumulated(reduction, e, indices));
+      if (number == 0) // the row at hand has been read
+        prefetchRow(e, schedule, e.add(iteration, e.index(1)), outerSizes);
     }
     kept.beginStage(schedule.stages.size());
     overDims(e, axes, schedule.space, indices, [&] { storeResults(e, indices); });

@@ -3,13 +3,17 @@
 module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
 
 // A softmax is three loops over a row: the greatest element, where NaN need not be kept; the powers, which stand in the
-// result, and their sum; the quotient, with one division a row.
+// result, and their sum; the quotient, with one division a row. Once a row has been read, the next one is asked for.
 // CHECK-LABEL: module @rows
 // CHECK: func.func @model.rows.f32.v3.body(%[[X:.*]]: memref<1xf32> {{.*}}llvm.noalias{{.*}}, %[[Y:.*]]: memref<1xf32> {{.*}}llvm.noalias
+// CHECK: %[[SOURCE:.*]] = memref.reinterpret_cast %[[X]]
 // CHECK: %[[RESULT:.*]] = memref.reinterpret_cast %[[Y]]
 // CHECK: scf.for
 // CHECK:   %[[MAX:.*]] = scf.for {{.*}} iter_args
 // CHECK:     arith.maxnumf {{.*}} fastmath<nnan,nsz>
+// CHECK:   scf.if
+// CHECK:     scf.for
+// CHECK:       memref.prefetch %[[SOURCE]][{{.*}}], read, locality<3>, data
 // CHECK:   %[[SUM:.*]] = scf.for {{.*}} iter_args
 // CHECK:     %[[P:.*]] = math.exp {{.*}} {hone.nonpositive}
 // CHECK:     memref.store %[[P]], %[[RESULT]][
@@ -39,6 +43,7 @@ hone.kernel @claimed(%x: tensor<4x16xf32>) -> tensor<4x16xf32> {
 // Across the innermost dim, the lanes of every loop are neighbouring columns; the greatest element and the sum of each
 // stand on the stack.
 // CHECK-LABEL: module @across
+// CHECK-NOT: memref.prefetch
 // CHECK: %[[MAX:.*]] = memref.alloca() : memref<64xf64>
 // CHECK: %[[SUM:.*]] = memref.alloca() : memref<64xf64>
 // CHECK: scf.for
