@@ -322,13 +322,16 @@ OpFoldResult TopKOp::iterationCount(ShapeBuilder &shapes) {
   return rowCount(shapes, SmallVector<OpFoldResult>(shapes.dims(getInput())), getAxis());
 }
 
-/// From this many results on, a row is selected by a threshold and sorted by a network; below by a heap.
-static constexpr int64_t kLeastForThreshold = 64;
+/// From this many results on, a row is selected by a threshold and sorted by a network; below by a heap. Long rows are
+/// gone over twice for a threshold, which takes more results to pay, and a block's room.
+static constexpr int64_t kLeastForThreshold = 16, kLeastOfLongRow = 64;
 /// A row is short, and passes over all of it are cheap, if it has at most so many elements for each result: the second
 /// figure holds for rows that stay in the nearest cache, of at most so many elements.
 static constexpr int64_t kShortRow = 4, kShortCachedRow = 32, kCachedRow = 8192;
-/// Elements that are compared at a time with the last of those selected so far; most blocks hold none that is better.
+/// Elements that are compared at a time, each into a bit of an integer, with the last of those selected so far: few of
+/// them are better.
 static constexpr int64_t kSelectionBlock = 32;
+static_assert(kSelectionBlock <= kLeastOfLongRow);
 /// Entries that are sorted in registers.
 static constexpr int64_t kSortTile = 8;
 
@@ -429,9 +432,9 @@ private:
     return a.position ? e.select(equal(a.rank, b.rank), less(b.position, a.position), byRank) : byRank;
   }
 
-  /// Goes over the elements from position `from` on, block by block, and takes those of blocks whose least rank
-  /// `isWanted`. `begin` is called ahead of each block, and of one without elements in the end.
-  SmallVector<Value> scan(Value from, ValueRange initial, function_ref<Value(Value least, ValueRange)> isWanted,
+  /// Goes over the elements from position `from` on, block by block, and takes those whose rank `isWanted` as their
+  /// block begins. `begin` is called ahead of each block, and of one without elements in the end.
+  SmallVector<Value> scan(Value from, ValueRange initial, function_ref<Value(Value rank, ValueRange)> isWanted,
                           function_ref<SmallVector<Value>(Value i, ValueRange)> take,
                           function_ref<SmallVector<Value>(Value isEnd, ValueRange)> begin = nullptr);
 
@@ -486,19 +489,40 @@ Value RowSelection::rank(Value i) {
 }
 
 SmallVector<Value> RowSelection::scan(Value from, ValueRange initial,
-                                      function_ref<Value(Value least, ValueRange)> isWanted,
+                                      function_ref<Value(Value rank, ValueRange)> isWanted,
                                       function_ref<SmallVector<Value>(Value i, ValueRange)> take,
                                       function_ref<SmallVector<Value>(Value isEnd, ValueRange)> begin) {
   Value step = e.index(kSelectionBlock);
+  IntegerType bitsType = e.builder.getIntegerType(kSelectionBlock);
+  Value none = e.constant(bitsType, int64_t(0)), bit = e.constant(bitsType, int64_t(1));
   Value blocks = e.builder.createOrFold<arith::CeilDivUIOp>(e.loc, e.sub(size, from), step);
   return e.loop(zero, e.add(blocks, one), initial, [&](Value block, ValueRange carried) {
     SmallVector<Value> state(carried);
     if (begin)
       state = begin(equal(block, blocks), state);
-    Value first = e.add(from, e.mul(block, step)), end = least(e.add(first, step), size);
-    Value best = fold(first, end, rankConstant(APInt::getSignedMaxValue(rankType.getWidth())),
-                      [&](Value i, Value carried) { return least(carried, rank(i)); });
-    return e.loop(first, e.select(isWanted(best, state), end, first), state, take);
+    Value first = e.add(from, e.mul(block, step)), left = e.sub(size, first);
+    auto compare = [&](Value count) {
+      return fold(zero, count, none, [&](Value i, Value carried) {
+        Value own = shiftLeft(bit, e.builder.createOrFold<arith::IndexCastOp>(e.loc, bitsType, i));
+        own = e.select(isWanted(rank(e.add(first, i)), state), own, none);
+        return e.builder.createOrFold<arith::OrIOp>(e.loc, carried, own);
+      });
+    };
+    Value wanted = e.choose(
+        e.compare(arith::CmpIPredicate::sle, step, left), bitsType, [&] { return compare(step); },
+        [&] { return compare(left); });
+    Value count = e.toIndex(e.builder.createOrFold<math::CtPopOp>(e.loc, wanted));
+    state.push_back(wanted);
+    state =
+        e.loop(zero, e.builder.createOrFold<arith::MinUIOp>(e.loc, count, step), state, [&](Value, ValueRange carried) {
+          Value wanted = carried.back();
+          Value i = e.toIndex(e.builder.createOrFold<math::CountTrailingZerosOp>(e.loc, wanted));
+          SmallVector<Value> next = take(e.add(first, i), carried.drop_back());
+          next.push_back(both(wanted, e.sub(wanted, bit)));
+          return next;
+        });
+    state.pop_back();
+    return state;
   });
 }
 
@@ -538,7 +562,7 @@ void RowSelection::selectByHeap() {
     sift(slot, kept, get(slot));
   });
   scan(
-      kept, {getRank(zero)}, [&](Value best, ValueRange root) { return less(best, root[0]); },
+      kept, {getRank(zero)}, [&](Value rank, ValueRange root) { return less(rank, root[0]); },
       [&](Value i, ValueRange root) {
         Value own = rank(i);
         auto replace = [&] {
@@ -581,9 +605,10 @@ Value RowSelection::threshold(Pass pass, Value best, Value bound) {
     Value nextLow = e.select(tooFew, e.add(middle, rankOne), low);
     return SmallVector<Value>{e.select(equal(found, wanted), middle, nextLow), e.select(tooFew, high, middle)};
   });
-  return pass(rankConstant(APInt::getSignedMinValue(rankType.getWidth())), [&](Value rank, Value carried) {
+  Value first = rankConstant(APInt::getSignedMinValue(rankType.getWidth()));
+  return pass(first, [&](Value rank, Value carried) {
     Value isKept = e.compare(arith::CmpIPredicate::sle, rank, range[1]);
-    return e.builder.createOrFold<arith::MaxSIOp>(e.loc, carried, e.select(isKept, rank, carried));
+    return e.builder.createOrFold<arith::MaxSIOp>(e.loc, carried, e.select(isKept, rank, first));
   });
 }
 
@@ -612,7 +637,7 @@ void RowSelection::collect(Value threshold) {
     return e.builder.createOrFold<arith::OrIOp>(e.loc, less(rank, threshold), isTie(rank, ties));
   };
   scan(
-      zero, {zero, ties}, [&](Value best, ValueRange carried) { return isChosen(best, carried[1]); },
+      zero, {zero, ties}, [&](Value rank, ValueRange carried) { return isChosen(rank, carried[1]); },
       [&](Value i, ValueRange carried) {
         Value own = rank(i), slot = carried[0], ties = carried[1];
         // Whatever is not chosen is overwritten, without a branch that nobody can predict.
@@ -743,11 +768,10 @@ Value RowSelection::gather() {
   Value most = rankConstant(APInt::getSignedMaxValue(rankType.getWidth()));
   repeat(zero, kept, [&](Value i) { putRank(i, rank(i)); }, /*vectorize=*/true);
   return scan(
-      kept, {zero, most}, [&](Value best, ValueRange carried) { return less(best, carried[1]); },
+      kept, {zero, most}, [&](Value rank, ValueRange carried) { return less(rank, carried[1]); },
       [&](Value i, ValueRange carried) {
-        Value own = rank(i);
-        putCandidate(carried[0], own);
-        return SmallVector<Value>{countIf(less(own, carried[1]), carried[0]), carried[1]};
+        putCandidate(carried[0], rank(i));
+        return SmallVector<Value>{e.add(carried[0], one), carried[1]};
       },
       [&](Value isEnd, ValueRange carried) {
         Value candidates = carried[0], bound = carried[1];
@@ -786,7 +810,8 @@ void RowSelection::emit() {
   if (rankType.getWidth() > positionType.getIntOrFloatBitWidth()) {
     e.when(less(zero, kept), [&] { selectByHeap(); });
   } else {
-    Value isMany = e.compare(arith::CmpIPredicate::sge, kept, e.index(kLeastForThreshold));
+    Value isMany = e.compare(arith::CmpIPredicate::sge, kept,
+                             e.select(isShort, e.index(kLeastForThreshold), e.index(kLeastOfLongRow)));
     if (packs) // and counts fit into 32 bits
       isMany = both(isMany, less(size, e.index(int64_t(1) << 31)));
     e.when(less(zero, kept), [&] {

@@ -224,7 +224,8 @@ SELECTED = {"f4": "float", "f8": "double", "i1": "int8", "i2": "int16", "i4": "i
             "u2": "uint16", "u4": "uint32", "u8": "uint64"}  # fmt: skip
 # How many elements, and how many of them are chosen: from an empty heap to a row that is sorted as a whole, around the
 # sizes of blocks and tiles, and rows that are short or long for their results.
-FEW = ((0, 0), (5, 0), (5, 1), (8, 8), (33, 33), (65, 64), (300, 2), (300, 63), (300, 100), (300, 300), (2100, 64))
+FEW = ((0, 0), (5, 0), (5, 1), (8, 8), (33, 33), (65, 64), (300, 2), (300, 15), (300, 16),
+       (300, 63), (300, 100), (300, 300), (2100, 63), (2100, 64))  # fmt: skip
 MANY = (*FEW, (129, 64), (512, 16), (513, 16), (1000, 257), (3000, 1000), (3000, 2999), (4097, 4097), (9000, 2000),
         (9000, 2500), (70000, 1000))  # fmt: skip
 
