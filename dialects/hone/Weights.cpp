@@ -6,7 +6,8 @@
 
 #include "dialects/hone/Weights.h"
 #include "mlir/IR/Threading.h"
-#include "llvm/ADT/SetVector.h"
+#include "llvm/Support/MathExtras.h"
+#include <atomic>
 #include <cstring>
 
 using namespace mlir;
@@ -155,6 +156,10 @@ public:
 
   void read(ElementRun run, char *to) const override;
 
+protected:
+  /// The bytes that hold the elements `run`, one at least: the first, and the one behind the last.
+  std::pair<int64_t, int64_t> placeOf(ElementRun run) const;
+
 private:
   template <typename T> void gather(ElementRun run, char *to) const {
     const char *from = bytes + run.first * int64_t(sizeof(T));
@@ -205,6 +210,54 @@ void WeightReader::Leaf::read(ElementRun run, char *to) const {
   }
 }
 
+std::pair<int64_t, int64_t> WeightReader::Leaf::placeOf(ElementRun run) const {
+  auto [least, most] = std::minmax<int64_t>({run.first, run.first + (run.count - 1) * run.step});
+  if (isPacked)
+    return {least / 2, most / 2 + 1};
+  return {least * elementSize, (most + 1) * elementSize};
+}
+
+/// Elements of a mapped file. It is in its reader's list of those that were read from the first read on until
+/// giveBack(), so that a window gives back what it came from, however many files there are besides.
+class WeightReader::MappedLeaf : public Leaf {
+public:
+  MappedLeaf(WeightReader &reader, FileAttr file, StringRef bytes, Type element)
+      : Leaf(bytes, element), reader(reader), file(file) {}
+
+  void read(ElementRun run, char *to) const override {
+    if (run.count <= 0)
+      return;
+    auto [from, behind] = placeOf(run);
+    // Threads that read piece after piece meet here once per stretch only.
+    if (from < begin.load(std::memory_order_relaxed) || behind > end.load(std::memory_order_relaxed))
+      touch(from, behind);
+    Leaf::read(run, to);
+  }
+
+  /// When nobody reads.
+  void giveBack() {
+    reader.source.release(file, begin, end - begin);
+    begin = kUntouched;
+    end = 0;
+  }
+
+private:
+  static constexpr int64_t kUntouched = INT64_MAX, kStretch = 1 << 20; // bytes
+
+  void touch(int64_t from, int64_t behind) const {
+    std::lock_guard lock(reader.touchedMutex);
+    if (begin == kUntouched)
+      reader.touched.push_back(const_cast<MappedLeaf *>(this));
+    begin = std::min<int64_t>(begin, llvm::alignDown(from, kStretch));
+    end = std::max<int64_t>(end, std::min<int64_t>(llvm::alignTo(behind, kStretch), file.getLength()));
+  }
+
+  WeightReader &reader;
+  FileAttr file;
+  /// All that was read lies between them. Written by whoever has the mutex.
+  mutable std::atomic<int64_t> begin = kUntouched, end = 0;
+};
+
 class WeightReader::Recipe : public WeightElements {
 public:
   Recipe(std::unique_ptr<RecipeEvaluator> evaluator, SmallVector<const WeightElements *> sources)
@@ -224,7 +277,6 @@ struct WeightReader::Entry {
   std::unique_ptr<WeightElements> elements;
   unsigned depth = 0;
   StringRef mapped; ///< of a file: its bytes
-  llvm::SmallSetVector<FileAttr, 2> files;
 };
 
 static llvm::Error weightError(WeightOp weight, const Twine &text) {
@@ -248,7 +300,6 @@ llvm::Error WeightReader::prepareRecipe(WeightOp weight, WeightRecipeAttrInterfa
     sources.push_back((*prepared)->elements.get());
     types.push_back(typeOf(origin));
     entry.depth = std::max(entry.depth, (*prepared)->depth + 1);
-    entry.files.insert((*prepared)->files.begin(), (*prepared)->files.end());
   }
   entry.elements = std::make_unique<Recipe>(recipe.prepare(types, typeOf(weight)), std::move(sources));
   return llvm::Error::success();
@@ -268,8 +319,7 @@ llvm::Expected<WeightReader::Entry *> WeightReader::prepare(WeightOp weight, uns
     if (!bytes)
       return weightError(weight, toString(bytes.takeError()));
     entry->mapped = *bytes;
-    entry->files.insert(file);
-    entry->elements = std::make_unique<Leaf>(*bytes, typeOf(weight).getElementType());
+    entry->elements = std::make_unique<MappedLeaf>(*this, file, *bytes, typeOf(weight).getElementType());
   } else if (auto dense = dyn_cast<DenseElementsAttr>(weight.getSource())) {
     entry->elements = std::make_unique<Leaf>(dense);
   } else if (llvm::Error error =
@@ -291,15 +341,18 @@ llvm::Error WeightReader::stream(WeightOp weight, llvm::function_ref<llvm::Error
   if (!prepared)
     return prepared.takeError();
   const Entry &entry = **prepared;
-  return entry.mapped.empty() ? streamElements(entry, typeOf(weight), consume) : streamMapped(entry, consume);
+  if (auto file = dyn_cast<FileAttr>(weight.getSource()))
+    return streamMapped(file, entry.mapped, consume);
+  return streamElements(*entry.elements, typeOf(weight), consume);
 }
 
-llvm::Error WeightReader::streamMapped(const Entry &entry, llvm::function_ref<llvm::Error(StringRef)> consume) {
-  for (size_t begin = 0; begin < entry.mapped.size(); begin += windowBytes) {
-    StringRef bytes = entry.mapped.substr(begin, windowBytes);
+llvm::Error WeightReader::streamMapped(FileAttr file, StringRef mapped,
+                                       llvm::function_ref<llvm::Error(StringRef)> consume) {
+  for (size_t begin = 0; begin < mapped.size(); begin += windowBytes) {
+    StringRef bytes = mapped.substr(begin, windowBytes);
     if (llvm::Error error = consume(bytes))
       return error;
-    source.release(*entry.files.begin(), begin, bytes.size());
+    source.release(file, begin, bytes.size());
   }
   return llvm::Error::success();
 }
@@ -310,7 +363,14 @@ static void packNibbles(char *bytes, int64_t count) {
     bytes[i / 2] = char((bytes[i] & 15) | (i + 1 < count ? (bytes[i + 1] & 15) << 4 : 0));
 }
 
-llvm::Error WeightReader::streamElements(const Entry &entry, RankedTensorType type,
+void WeightReader::giveBackTouched() {
+  std::lock_guard lock(touchedMutex);
+  for (MappedLeaf *leaf : touched)
+    leaf->giveBack();
+  touched.clear();
+}
+
+llvm::Error WeightReader::streamElements(const WeightElements &elements, RankedTensorType type,
                                          llvm::function_ref<llvm::Error(StringRef)> consume) {
   int64_t elementSize = elementBytes(type);
   int64_t count = type.getNumElements(), window = std::min(count, windowBytes / elementSize);
@@ -320,14 +380,13 @@ llvm::Error WeightReader::streamElements(const Entry &entry, RankedTensorType ty
     constexpr int64_t part = 1 << 16; // elements: enough to be worth a thread
     parallelFor(type.getContext(), 0, llvm::divideCeil(size, part), [&](size_t i) {
       int64_t first = int64_t(i) * part;
-      entry.elements->read({begin + first, 1, std::min(part, size - first)}, buffer.get() + first * elementSize);
+      elements.read({begin + first, 1, std::min(part, size - first)}, buffer.get() + first * elementSize);
     });
     if (isNibble(type))
       packNibbles(buffer.get(), size);
     if (llvm::Error error = consume(StringRef(buffer.get(), storageBytes(type, size))))
       return error;
-    for (FileAttr file : entry.files)
-      source.release(file, 0, file.getLength());
+    giveBackTouched();
   }
   return llvm::Error::success();
 }

@@ -7,6 +7,8 @@
 
 #include "dialects/hone/Hone.h"
 #include "dialects/hone/Recipes.h"
+#include <mutex>
+#include <vector>
 
 namespace hone {
 
@@ -41,18 +43,23 @@ public:
 
 private:
   class Leaf;
+  class MappedLeaf;
   class Recipe;
   struct Entry;
 
   llvm::Expected<Entry *> prepare(WeightOp weight, unsigned depth);
   llvm::Error prepareRecipe(WeightOp weight, WeightRecipeAttrInterface recipe, unsigned depth, Entry &entry);
-  llvm::Error streamMapped(const Entry &entry, llvm::function_ref<llvm::Error(llvm::StringRef)> consume);
-  llvm::Error streamElements(const Entry &entry, mlir::RankedTensorType type,
+  llvm::Error streamMapped(FileAttr file, llvm::StringRef mapped,
+                           llvm::function_ref<llvm::Error(llvm::StringRef)> consume);
+  llvm::Error streamElements(const WeightElements &elements, mlir::RankedTensorType type,
                              llvm::function_ref<llvm::Error(llvm::StringRef)> consume);
+  void giveBackTouched();
 
   mlir::SymbolTable &symbols;
   WeightSource &source;
   llvm::DenseMap<mlir::Operation *, std::unique_ptr<Entry>> entries;
+  std::mutex touchedMutex;
+  std::vector<MappedLeaf *> touched; ///< leaves of files, read since giveBackTouched()
 };
 
 } // namespace hone

@@ -313,6 +313,52 @@ TEST_F(RecipesTest, WindowsAreThoseOfWholeTensors) {
   EXPECT_EQ(compared, 150u * 20);
 }
 
+/// Notes what is given back.
+class NotedFiles : public WeightFiles {
+public:
+  void release(FileAttr file, uint64_t offset, uint64_t length) override {
+    released += std::to_string(file.getOffset() + offset) + "+" + std::to_string(length) + " ";
+    WeightFiles::release(file, offset, length);
+  }
+  std::string released;
+};
+
+/// A window gives back what it was read from, and nothing that other parts of its sources were.
+TEST_F(RecipesTest, WindowsGiveBackWhatTheyTouched) {
+  ASSERT_FALSE(bool(writeFile(file, std::string(6 << 20, 'w'))));
+  std::string text, names;
+  for (auto [name, rows, offset] : {std::tuple("@a", 3, 0), {"@b", 2, 3 << 20}, {"@c", 1, 5 << 20}}) {
+    text +=
+        llvm::formatv("hone.weight {0} : tensor<{1}x1048576xi8> = #hone.file<\"{2}\", offset = {3}, length = {4}>\n",
+                      name, rows, file, offset, rows << 20)
+            .str();
+    names += (names.empty() ? "" : ", ") + std::string(name);
+  }
+  text += "hone.weight @all : tensor<6x1048576xi8> = #hone.concat<[" + names + "], axis = 0>\n";
+  auto slice = [&](StringRef name, int64_t row, int64_t column, int64_t rows, int64_t columns) {
+    text += llvm::formatv("hone.weight @{0} : tensor<{3}x{4}xi8> = #hone.slice<@all, starts = [{1}, {2}], sizes = "
+                          "[{3}, {4}], steps = [1, 1]>\n",
+                          name, row, column, rows, columns)
+                .str();
+  };
+  slice("row", 1, 100, 1, 1000);
+  slice("border", 4, 100, 2, 1000);
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, &context);
+  ASSERT_TRUE(bool(module)) << text;
+  SymbolTable symbols(*module);
+  NotedFiles files;
+  WeightReader reader(symbols, files);
+  auto releasedBy = [&](StringRef name) {
+    files.released.clear();
+    llvm::cantFail(reader.stream(symbols.lookup<WeightOp>(name), [](StringRef) { return llvm::Error::success(); }));
+    return files.released;
+  };
+  EXPECT_EQ(releasedBy("row"), "1048576+1048576 ");
+  EXPECT_EQ(releasedBy("row"), "1048576+1048576 ");
+  EXPECT_EQ(releasedBy("border"), "4194304+1048576 5242880+1048576 ");
+  EXPECT_EQ(releasedBy("b"), "3145728+2097152 ");
+}
+
 /// What a pass computes of a weight, window by window, is a weight.
 TEST_F(RecipesTest, StoredValuesAreWeights) {
   std::string bytes(3000, '\0');
