@@ -3,15 +3,16 @@
 
     compile_time.py [--hone FILE]... [--kinds NAMES] [--sizes N,N,...] [--repeat N] [--limit RATIO] [--json FILE]
 
-Kinds of models: `layers` (MatMul, Add, Relu, Add, LayerNormalization, with weights of their own), `encoder`
-(attention with projections of their own for queries, keys and values), `chain` (of
-element-wise operators), `shapes` (arithmetic on a dim), `concats` (each result a dim longer), `join` (one Concat of as
-many inputs), `pads` (one after the other), `wide` (as many inputs and outputs as operators), `initializers` (constants
-of different sizes, each used once), `moved` (constants that are transposed and cast), `functions` (each calls the next
-one, 90 deep), `calls` (100 functions, called over and over), `decoder` (layers like Llama's: RMS norm, grouped-query
-attention with rotary embedding and a cache, SwiGLU; 32 layers are 2,054 nodes). Sizes are numbers of nodes, as nearly
-as the kind allows. Several --hone are measured in turn. A figure is the least of --repeat runs, user time of all
-threads. With --limit it exits 1 where twice the nodes take more than RATIO times as long.
+Kinds of models: `layers` (MatMul, Add, Relu, Add, LayerNormalization, with weights of their own), `encoder` (attention
+with projections of their own for queries, keys and values), `chain` (of element-wise operators), `shapes` (arithmetic
+on a dim), `concats` (each result a dim longer), `join` (one Concat of as many inputs), `pads` (one after the other),
+`wide` (as many inputs and outputs as operators), `initializers` (constants of different sizes, each used once), `moved`
+(constants that are transposed and cast), `rejoined` (constants that one Concat joins and one Split takes apart),
+`functions` (each calls the next one, 90 deep), `calls` (100 functions, called over and over), `decoder` (layers like
+Llama's: RMS norm, grouped-query attention with rotary embedding and a cache, SwiGLU; 32 layers are 2,054 nodes). Sizes
+are numbers of nodes, as nearly as the kind allows. Several --hone are measured in turn. A figure is the least of
+--repeat runs, user time of all threads. With --limit it exits 1 where twice the nodes take more than RATIO times as
+long.
 
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
@@ -148,6 +149,19 @@ def moved(count):
     return model(nodes, [tensor("x", ["n", WIDTH])], outputs, weights)
 
 
+def rejoined(count):
+    """Weights that one Concat joins and one Split takes apart, each of which is used."""
+    random = np.random.default_rng(0)
+    parts = [random.standard_normal((1, 15 * WIDTH)).astype(np.float32) for _ in range(count)]
+    weights = [numpy_helper.from_array(part, f"w{i}") for i, part in enumerate(parts)]
+    made = in_a_row(count, lambda i, x, y: helper.make_node("Add", [x, f"s{i}"], [y]))
+    join = helper.make_node("Concat", [weight.name for weight in weights], ["joined"], axis=0)
+    split = helper.make_node("Split", ["joined"], [f"s{i}" for i in range(count)], axis=0, num_outputs=count)
+    y = made.graph.output[0].name
+    dims = ["n", 15 * WIDTH]
+    return model([join, split, *made.graph.node], [tensor("x", dims)], [tensor(y, dims)], weights)
+
+
 def functions(count):
     """Function i computes and calls function i + 1, up to the depth that is allowed."""
     depth = min(count, MAX_CALL_DEPTH)
@@ -280,6 +294,7 @@ KINDS = {
         wide,
         initializers,
         moved,
+        rejoined,
         functions,
         calls,
         decoder,
