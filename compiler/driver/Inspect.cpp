@@ -25,14 +25,15 @@ static StringRef typeName(OnnxDataType type) {
 
 //===-- Text: both kinds of file become the same JSON, and this prints it ---------------------------------------===//
 
-/// "1.2 MB".
-static std::string sizeText(double bytes) {
-  static constexpr StringRef units[] = {"bytes", "kB", "MB", "GB", "TB"};
+/// A number in the greatest of `units` of which it has one, each of them a thousand of the one before: "1.2 MB".
+static std::string scaledText(double number, llvm::ArrayRef<StringRef> units) {
   size_t unit = 0;
-  for (; bytes >= 1000 && unit + 1 < std::size(units); ++unit)
-    bytes /= 1000;
-  return llvm::formatv(unit ? "{0:f1} {1}" : "{0:f0} {1}", bytes, units[unit]).str();
+  for (; number >= 1000 && unit + 1 < units.size(); ++unit)
+    number /= 1000;
+  return llvm::formatv(unit ? "{0:f1} {1}" : "{0:f0} {1}", number, units[unit]).str();
 }
+static std::string sizeText(double bytes) { return scaledText(bytes, {"bytes", "kB", "MB", "GB", "TB"}); }
+static std::string timeText(double nanoseconds) { return scaledText(nanoseconds, {"ns", "us", "ms", "s"}); }
 
 static void printValues(const json::Object &root, StringRef key) {
   const json::Array *values = root.getArray(key);
@@ -79,6 +80,27 @@ static void printNames(const json::Array &names, StringRef title) {
     llvm::outs() << "  and " << names.size() - shown << " more, listed with --json\n";
 }
 
+/// "  k0_matmul  4 launches of 1.2 us, matmul (rows 6, vectors 2)".
+static void printKernel(const json::Object &kernel) {
+  llvm::outs() << "  " << llvm::left_justify(printable(kernel.getString("name").value_or("")), 40) << ' '
+               << kernel.getInteger("launches").value_or(0) << " launches";
+  if (std::optional<int64_t> cost = kernel.getInteger("cost_ns"))
+    llvm::outs() << " of " << timeText(*cost);
+  if (std::optional<StringRef> family = kernel.getString("family"))
+    llvm::outs() << ", " << printable(*family);
+  if (const json::Object *parameters = kernel.getObject("parameters")) {
+    std::map<StringRef, int64_t> sorted;
+    for (const auto &[name, value] : *parameters)
+      sorted.emplace(name, value.getAsInteger().value_or(0));
+    llvm::ListSeparator comma;
+    llvm::outs() << " (";
+    for (auto [name, value] : sorted)
+      llvm::outs() << comma << printable(name) << ' ' << value;
+    llvm::outs() << ')';
+  }
+  llvm::outs() << '\n';
+}
+
 static void printText(const json::Object &root) {
   for (StringRef key : {"model", "target", "flags", "compiler", "producer"}) {
     if (const json::Object *model = root.getObject(key))
@@ -98,8 +120,7 @@ static void printText(const json::Object &root) {
     llvm::outs() << "kernels\n";
     for (const json::Value &entry : *kernels)
       if (const json::Object *kernel = entry.getAsObject())
-        llvm::outs() << "  " << llvm::left_justify(kernel->getString("name").value_or(""), 40) << ' '
-                     << kernel->getInteger("launches").value_or(0) << " launches\n";
+        printKernel(*kernel);
   }
   if (const json::Object *weights = root.getObject("weights")) {
     llvm::outs() << llvm::left_justify("weights", 9) << ' ' << sizeText(weights->getInteger("bytes").value_or(0));

@@ -7,6 +7,7 @@
 #include "compiler/driver/Options.h"
 #include "compiler/emit/Library.h"
 #include "dialects/hone/Hone.h"
+#include "dialects/hone/TargetModel.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
@@ -120,20 +121,51 @@ static void collectNodes(Location loc, llvm::SetVector<StringRef> &nodes) {
     nodes.insert(name.getName());
 }
 
-/// The nodes that each kernel computes, over all its launches, in order of the first launch.
-static json::Array kernelsOf(ModuleOp module) {
+/// Tells how a kernel is computed, and at what cost. Code generation obeys what stands on it, which may have been
+/// changed by hand, so the cost is that of now; where nothing stands, it takes the best.
+static void addDecision(json::Object &object, KernelOp kernel, TargetAttr target) {
+  OwningOpRef<KernelOp> copy(kernel.clone());
+  const TargetModel *model = TargetModel::get(kernel.getContext());
+  if (model && target && succeeded(model->verify(target, [&] { return kernel.emitError(); }))) {
+    FailureOr<int64_t> cost;
+    if (copy->getFamily() || succeeded(model->decide(target, *copy)))
+      cost = model->predictCost(target, *copy);
+    if (succeeded(cost))
+      copy->setCost(*cost);
+  }
+  if (std::optional<StringRef> family = copy->getFamily())
+    object["family"] = json::fixUTF8(*family);
+  if (DictionaryAttr given = copy->getParametersAttr(); given && !given.empty()) {
+    json::Object parameters;
+    for (NamedAttribute parameter : given)
+      if (auto number = dyn_cast<IntegerAttr>(parameter.getValue()))
+        parameters[json::fixUTF8(parameter.getName())] = number.getValue().getSExtValue();
+    object["parameters"] = std::move(parameters);
+  }
+  if (std::optional<uint64_t> cost = copy->getCost())
+    object["cost_ns"] = int64_t(*cost);
+}
+
+/// The nodes that each kernel computes, over all its launches, in order of the first launch, and how it computes them.
+static json::Array kernelsOf(ModuleOp module, TargetAttr target) {
   llvm::MapVector<StringRef, std::pair<int64_t, llvm::SetVector<StringRef>>> kernels;
   module.walk([&](LaunchOp launch) {
     auto &[launches, nodes] = kernels[launch.getKernel()];
     ++launches;
     collectNodes(launch.getLoc(), nodes);
   });
+  SymbolTable symbols(module);
+  // Code generation comes next and reports what does not fit.
+  ScopedDiagnosticHandler silence(module.getContext(), [](Diagnostic &) { return success(); });
   json::Array array;
   for (auto &[name, info] : kernels) {
     json::Array nodes;
     for (StringRef node : info.second)
       nodes.push_back(json::fixUTF8(node));
-    array.push_back(json::Object{{"name", name}, {"launches", info.first}, {"nodes", std::move(nodes)}});
+    json::Object object{{"name", name}, {"launches", info.first}, {"nodes", std::move(nodes)}};
+    if (auto kernel = symbols.lookup<KernelOp>(name))
+      addDecision(object, kernel, kernel.getTarget().value_or(target));
+    array.push_back(std::move(object));
   }
   return array;
 }
@@ -162,7 +194,7 @@ std::string hone::buildManifest(ModuleOp module) {
       {"inputs", toJson(entry.inputs)},
       {"outputs", toJson(entry.outputs)},
       {"weights", std::move(weights)},
-      {"kernels", kernelsOf(module)},
+      {"kernels", kernelsOf(module, target)},
   };
   // json::Object prints its keys in order, so the text is a function of the module.
   return llvm::formatv("{0}", json::Value(std::move(manifest))).str();
