@@ -39,24 +39,21 @@ static bool returnsElementsOf(const KernelFamily &family, const CpuTarget &targe
   return reached.contains(body.getTerminator()->getOperand(0));
 }
 
-/// The op of a kernel (a private copy) that `family` takes: it gives the kernel's only result, or what the ops that are
-/// fused behind it read. The generic family takes what the kernel returns.
-static Operation *findOp(const KernelFamily &family, const CpuTarget &target, KernelOp kernel) {
+Operation *KernelFamily::find(const CpuTarget &target, KernelOp kernel) const {
   Block &body = kernel.getBody().front();
-  Operation *end = body.getTerminator();
-  if (&family == &genericFamily())
-    return end;
+  if (body.getTerminator()->getNumOperands() != 1)
+    return nullptr;
   for (Operation &op : llvm::make_early_inc_range(body.without_terminator())) {
-    auto isReadable = [&](OpOperand &operand) { return isInMemory(family, target, operand); };
-    if (end->getNumOperands() == 1 && family.takes(target, &op) && llvm::all_of(op.getOpOperands(), isReadable) &&
-        returnsElementsOf(family, target, &op, kernel))
+    auto isReadable = [&](OpOperand &operand) { return isInMemory(*this, target, operand); };
+    if (takes(target, &op) && llvm::all_of(op.getOpOperands(), isReadable) &&
+        returnsElementsOf(*this, target, &op, kernel))
       return &op;
   }
   return nullptr;
 }
 
-/// Whether the generic path computes elements of `op`, or a family's kernel those behind its own.
-static bool hasElements(Operation *op) {
+/// Ops with elements, which generic code computes one by one.
+bool KernelFamily::computes(Operation *op) const {
   return isa<ElementOpInterface, DecomposeOpInterface, ReturnOp>(op) || isa<arith::ArithDialect>(op->getDialect());
 }
 
@@ -64,7 +61,7 @@ void DecidedKernel::decide(KernelOp kernel, const CpuTarget &target) {
   OwningOpRef<KernelOp> copy(kernel.clone());
   // The generic family, the last, takes every kernel.
   const KernelFamily *best = *llvm::find_if(
-      kernelFamilies(), [&](const KernelFamily *family) { return findOp(*family, target, *copy) != nullptr; });
+      kernelFamilies(), [&](const KernelFamily *family) { return family->find(target, *copy) != nullptr; });
   Builder builder(kernel.getContext());
   NamedAttrList parameters;
   for (auto [parameter, value] : llvm::zip_equal(best->parameters(), best->choose(target, kernel)))
@@ -118,12 +115,12 @@ FailureOr<DecidedKernel> DecidedKernel::of(KernelOp original, const CpuTarget &t
   if (failed(parameters))
     return failure();
   decided.parameters = std::move(*parameters);
-  decided.op = findOp(**family, target, kernel);
+  decided.op = (*family)->find(target, kernel);
   if (!decided.op)
     return kernelError(kernel) << "holds nothing that the family '" << (*family)->name() << "' computes for "
                                << target.name();
   for (Operation &op : kernel.getBody().front())
-    if (&op != decided.op && !hasElements(&op) && !(*family == &genericFamily() && isa<LoopOpInterface>(op)))
+    if (&op != decided.op && !(*family)->computes(&op))
       return op.emitOpError("has no kernel for ") << op.getOperandTypes();
   if (failed((*family)->verify({kernel, decided.op, target, decided.parameters})))
     return failure();

@@ -48,6 +48,11 @@ public:
   virtual std::optional<TileLayout> layoutOf(const CpuTarget &target, mlir::Operation *op, unsigned operand) const {
     return std::nullopt;
   }
+  /// The op of a kernel (a private copy) that the family takes: it gives the kernel's only result, or what the ops that
+  /// are fused behind it read. Null if the family computes no such kernel.
+  virtual mlir::Operation *find(const CpuTarget &target, KernelOp kernel) const;
+  /// Whether a kernel of the family computes `op` beside the one that it takes.
+  virtual bool computes(mlir::Operation *op) const;
   /// What can be chosen about a kernel.
   virtual llvm::ArrayRef<KernelParameter> parameters() const { return {}; }
   /// The best choice for `op`, in the order of the parameters.

@@ -13,6 +13,11 @@ class GenericFamily : public KernelFamily {
 public:
   StringRef name() const override { return "generic"; }
   bool takes(const CpuTarget &, Operation *) const override { return true; }
+  /// What the kernel returns, whatever computes it.
+  Operation *find(const CpuTarget &, KernelOp kernel) const override {
+    return kernel.getBody().front().getTerminator();
+  }
+  bool computes(Operation *op) const override { return KernelFamily::computes(op) || isa<LoopOpInterface>(op); }
 
   ArrayRef<KernelParameter> parameters() const override {
     static constexpr KernelParameter all[] = {{"chunk", 1, 1 << 30}, {"interleave", 0, 16}};
