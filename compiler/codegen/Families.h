@@ -55,10 +55,8 @@ public:
   virtual bool computes(mlir::Operation *op) const;
   /// What can be chosen about a kernel.
   virtual llvm::ArrayRef<KernelParameter> parameters() const { return {}; }
-  /// The best choice for `op`, in the order of the parameters.
+  /// The best choice for `kernel`, in the order of the parameters.
   virtual llvm::SmallVector<int64_t> choose(const CpuTarget &target, KernelOp kernel) const { return {}; }
-  /// Operations on f32 that a kernel of the family does in a cycle.
-  virtual double rate(const CpuTarget &target) const { return target.figures->flops; }
   /// Cycles that a launch of the kernel is predicted to take on one core, beside those of any launch.
   virtual double cost(const FamilyKernel &kernel, KernelNumbers &numbers) const = 0;
   /// Fails, and reports it, if parameters within their limits do not fit the kernel.

@@ -94,7 +94,6 @@ namespace {
 class AttentionFamily : public KernelFamily {
 public:
   StringRef name() const override { return "attention"; }
-  double rate(const CpuTarget &target) const override { return target.pick(kRates); }
   bool takes(const CpuTarget &, Operation *op) const override { return isa<AttentionOp>(op); }
   /// Part of a tensor, as some of its heads, which is read where it lies.
   bool fusesBefore(const CpuTarget &, OpOperand &operand) const override {
@@ -121,7 +120,7 @@ public:
     double blocks = std::ceil(numbers(numbers.shapes().dim(attention.getKey(), 1)) / double(read(kernel).keys));
     double rows = numbers.product(ArrayRef(query).drop_back()) * blocks;
     unsigned bits = elementTypeOf(attention.getOutput()).getIntOrFloatBitWidth();
-    double cycles = numbers.flops(attention) / flopsPerCycle(rate(target), bits);
+    double cycles = numbers.flops(attention) / flopsPerCycle(target.pick(kRates), bits);
     return numbers.cycles(target, cycles + rows * 2 * target.figures->reduction);
   }
   LogicalResult verify(const FamilyKernel &kernel) const override {

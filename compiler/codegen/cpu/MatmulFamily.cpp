@@ -116,14 +116,23 @@ static void buildKernel(KernelEmitter &e, VectorType vector, const MatmulTiles &
   buildMatmul(e.builder, e.loc, vector, tiles, operands, epilogue);
 }
 
-/// Operations on f32 in a cycle.
-static constexpr std::pair<llvm::StringLiteral, double> kRates[] = {{"x86-64-v3", 31}, {"x86-64-v4", 61}};
+namespace {
+/// In a cycle.
+struct Rates {
+  double flops;   ///< on f32
+  double packing; ///< elements of 32 bits that move from columns into a panel
+};
+} // namespace
+
+static constexpr std::pair<llvm::StringLiteral, Rates> kRates[] = {
+    {"x86-64-v3", {/*flops=*/31, /*packing=*/1.4}},
+    {"x86-64-v4", {/*flops=*/61, /*packing=*/1.5}},
+};
 
 namespace {
 class MatmulFamily : public KernelFamily {
 public:
   StringRef name() const override { return "matmul"; }
-  double rate(const CpuTarget &target) const override { return target.pick(kRates); }
   bool takes(const CpuTarget &, Operation *op) const override {
     auto matmul = dyn_cast<MatmulOp>(op);
     if (!matmul || !isa<Float32Type, Float64Type>(elementTypeOf(matmul.getOutput())))
@@ -165,16 +174,17 @@ public:
   double cost(const FamilyKernel &kernel, KernelNumbers &numbers) const override {
     auto matmul = cast<MatmulOp>(kernel.op);
     const CpuTarget &target = kernel.target;
+    Rates rates = target.pick(kRates);
     unsigned bits = elementTypeOf(matmul.getOutput()).getIntOrFloatBitWidth();
     Problem problem(matmul, numbers.shapes());
     double columns = numbers(problem.n), panel = double(read(kernel).panelColumns(registerOf(target, matmul)));
     double padded = std::ceil(columns / panel) * panel;
-    double cycles = numbers.flops(matmul) * (padded / std::max(columns, 1.0)) / flopsPerCycle(rate(target), bits) +
+    double cycles = numbers.flops(matmul) * (padded / std::max(columns, 1.0)) / flopsPerCycle(rates.flops, bits) +
                     numbers.flopsBeside(matmul) / flopsPerCycle(target.figures->flops, bits);
     if (problem.right != MatmulRight::Packed) {
       bool isTransposed = problem.right == MatmulRight::Transposed;
       double moves = numbers(problem.count) * padded * numbers(problem.k);
-      double movesPerCycle = isTransposed ? transposeFamily().rate(target) : target.figures->flops;
+      double movesPerCycle = isTransposed ? rates.packing : target.figures->flops;
       cycles += moves / flopsPerCycle(movesPerCycle, bits);
     }
     return numbers.cycles(target, cycles);

@@ -151,7 +151,6 @@ namespace {
 class TransposeFamily : public KernelFamily {
 public:
   StringRef name() const override { return "transpose"; }
-  double rate(const CpuTarget &target) const override { return target.pick(kRates); }
   bool takes(const CpuTarget &, Operation *op) const override {
     auto transpose = dyn_cast<TransposeOp>(op);
     if (!transpose || transpose.getPermutation().empty() || isNibble(transpose.getInput().getType()))
@@ -166,7 +165,7 @@ public:
     Planes planes(cast<TransposeOp>(kernel.op), numbers.shapes());
     unsigned bits = memoryElement(kernel.op->getResult(0).getType()).getIntOrFloatBitWidth();
     double moves = numbers.product(planes.dims);
-    return numbers.cycles(kernel.target, moves / flopsPerCycle(rate(kernel.target), bits));
+    return numbers.cycles(kernel.target, moves / flopsPerCycle(kernel.target.pick(kRates), bits));
   }
 
   LaunchRange range(OpBuilder &, const FamilyKernel &kernel, ShapeBuilder &shapes,
