@@ -18,6 +18,7 @@ struct Level {
   StringRef required;    ///< in LLVM's names, separated by commas
   uint32_t runtimeFeatures;
   int64_t lanes;
+  StringRef vectorBits; ///< LLVM's "prefer-vector-width"; empty: as it tunes for `cpu`
   CpuFigures figures;
 };
 
@@ -52,8 +53,10 @@ static constexpr CpuFigures kFiguresOfV4 = {
 };
 
 static constexpr Level kLevels[] = {
-    {"x86-64-v3", "AVX2", kLinux, "x86-64-v3", HONE_V3_FEATURES, HONE_CPU_V3, /*lanes=*/8, kFiguresOfV3},
+    {"x86-64-v3", "AVX2", kLinux, "x86-64-v3", HONE_V3_FEATURES, HONE_CPU_V3, /*lanes=*/8, /*vectorBits=*/"",
+     kFiguresOfV3},
     {"x86-64-v4", "AVX-512", kLinux, "x86-64-v4", HONE_V4_FEATURES, HONE_CPU_V3 | HONE_CPU_V4, /*lanes=*/16,
+     /*vectorBits=*/"512", // LLVM tunes it for 256
      kFiguresOfV4},
 };
 
@@ -67,7 +70,8 @@ static const Level *findLevel(StringRef name) {
 }
 
 static CpuTarget targetOf(const Level &level) {
-  CpuTarget target{level.name, level.cpu, level.triple, "", {}, level.runtimeFeatures, level.lanes, &level.figures};
+  CpuTarget target{level.name,  level.cpu,        level.triple,  "", {}, level.runtimeFeatures,
+                   level.lanes, level.vectorBits, &level.figures};
   level.required.split(target.required, ',');
   return target;
 }

@@ -48,6 +48,7 @@ struct CpuTarget {
   llvm::SmallVector<llvm::StringRef, 0> required; ///< what a host must have, in LLVM's names
   uint32_t runtimeFeatures;                       ///< the same as the runtime checks it: a set of HONE_CPU_*
   int64_t lanes;                                  ///< f32 elements of one vector register
+  llvm::StringRef vectorBits;                     ///< LLVM's "prefer-vector-width"; empty: as it tunes for `cpu`
   const CpuFigures *figures;
 
   /// As `--target` takes it: x86-64-v4+avx512vnni.

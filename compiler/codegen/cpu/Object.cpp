@@ -134,8 +134,8 @@ llvm::Expected<llvm::SmallVector<char, 0>> hone::emitCode(mlir::ModuleOp module,
       continue;
     function.addFnAttr("target-cpu", target.cpu);
     function.addFnAttr("target-features", target.codeFeatures());
-    if (target.lanes == 16) // x86-64-v4's default tuning is 256 bits
-      function.addFnAttr("prefer-vector-width", "512");
+    if (!target.vectorBits.empty())
+      function.addFnAttr("prefer-vector-width", target.vectorBits);
   }
   optimize(*translated, *machine, isHostProgram);
 
