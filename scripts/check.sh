@@ -39,9 +39,11 @@ complain "the runtime is C: no C++ headers" "$(pick '^runtime/(src|ops)/' | xarg
 
 # Rooms ask what an op does (its interfaces, its structure), not what op it is. Fusion patterns and a family's own files may.
 kinds=$(grep -hoE 'def Hone_[A-Za-z0-9]+Op\b' dialects/hone/{Elementwise,Linear,Norm,Reduce,Shape}.td | sed 's/def Hone_//' | paste -sd'|')
+# Who makes an op has to say which one.
 complain "asks for a kind of op, or for an attribute by its name" \
-  "$(pick '^(passes/(dispatch|analysis)|compiler)/.*\.(cpp|h)$' '^compiler/codegen/cpu/.*Family\.cpp$' |
-    xargs grep -nE "(^|[^:A-Za-z])($kinds)\b|\"axis\"" | grep -vE "($kinds)::create")"
+  "$(pick '^(passes/[a-z]+|compiler)/.*\.(cpp|h)$' '^(passes/simplify/|compiler/codegen/cpu/.*Family\.cpp$)' |
+    xargs grep -nH '' | sed -E "s/\b($kinds)::create\b//g; s/(::)?\bhone:://g" |
+    grep -E "^[^:]*:[0-9]+:(.*[^:A-Za-z])?($kinds)\b|\"axis\"")"
 
 complain "too long (at most 1200 lines, aim at 400)" \
   "$(pick '\.(c|cpp|h|hpp|td|py|sh)$' | xargs wc -l | awk '$2 != "total" && $1 > 1200 {print $2 ": " $1 " lines"}')"

@@ -50,7 +50,8 @@ struct InsertTaps : hone::impl::InsertTapsBase<InsertTaps> {
     llvm::MapVector<std::string, Value, llvm::StringMap<unsigned>> values;
     for (Operation &op : main.getBody().front()) {
       StringRef name = nodeName(op.getLoc());
-      if (name.empty() || !isa<ShapeOpInterface>(op) || isa<UseWeightOp, ConstantOp>(op) || !wanted.match(name))
+      if (name.empty() || !isa<ShapeOpInterface>(op) || isa<UseWeightOp>(op) || op.hasTrait<OpTrait::ConstantLike>() ||
+          !wanted.match(name))
         continue;
       for (OpResult result : op.getResults())
         if (llvm::any_of(result.getUsers(), [&](Operation *user) { return nodeName(user->getLoc()) != name; }))

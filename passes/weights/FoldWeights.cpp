@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "dialects/hone/Weights.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/Remarks.h"
 #include "passes/Passes.h"
 #include "passes/weights/WeightMaker.h"
@@ -22,6 +23,10 @@ using namespace hone;
 /// Recipes behind one another that this pass makes at most: dispatch, and whoever else, may add some.
 static constexpr unsigned kMaxDepth = kMaxRecipeDepth / 2;
 
+static bool isConstant(Value value) {
+  Operation *op = value.getDefiningOp();
+  return op && op->hasTrait<OpTrait::ConstantLike>();
+}
 static RankedTensorType typeOf(Value tensor) { return cast<RankedTensorType>(tensor.getType()); }
 
 namespace {
@@ -48,7 +53,7 @@ private:
   };
 
   bool isFoldable(Value value) const { return foldable.contains(value.getDefiningOp()); }
-  bool isRoot(Value value) const { return isa_and_nonnull<UseWeightOp, ConstantOp>(value.getDefiningOp()); }
+  bool isRoot(Value value) const { return value.getDefiningOp<UseWeightOp>() || isConstant(value); }
   void addIfFoldable(RecipeOpInterface op, const llvm::DenseMap<Operation *, unsigned> &depths, SymbolTable &symbols);
   std::vector<Group> groups();
   void decide(Group &group, int64_t limit, int64_t &budget, llvm::function_ref<void(Operation *)> refuse);
@@ -90,9 +95,9 @@ void Folds::addIfFoldable(RecipeOpInterface op, const llvm::DenseMap<Operation *
       depth = std::max(depth, depths.lookup(symbols.lookup(use.getWeight())));
     else if (isFoldable(tensor))
       depth = std::max(depth, foldable.lookup(tensor.getDefiningOp()));
-    auto constant = tensor.getDefiningOp<ConstantOp>();
-    readsWeight |= !constant;
-    readsNumbers |= constant && !cast<DenseElementsAttr>(constant.getValue()).isSplat();
+    DenseElementsAttr constant;
+    readsWeight |= !matchPattern(tensor, m_Constant(&constant));
+    readsNumbers |= constant && !constant.isSplat();
     names.push_back(FlatSymbolRefAttr::get(op->getContext(), "source"));
     types.push_back(typeOf(tensor));
   }
@@ -120,7 +125,7 @@ std::vector<Folds::Group> Folds::groups() {
       auto use = tensor.getDefiningOp<UseWeightOp>();
       if (use)
         use = uses.insert({use.getWeightAttr(), use}).first->second;
-      if (!tensor.getDefiningOp<ConstantOp>())
+      if (!isConstant(tensor))
         classes.unionSets(op, use ? use : tensor.getDefiningOp());
     }
   }
@@ -226,7 +231,7 @@ struct FoldWeights : hone::impl::FoldWeightsBase<FoldWeights> {
 
   static void eraseUnused(Block &block) {
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-      if (isa<RecipeOpInterface, UseWeightOp, ConstantOp>(op) && op.use_empty())
+      if ((isa<RecipeOpInterface, UseWeightOp>(op) || op.hasTrait<OpTrait::ConstantLike>()) && op.use_empty())
         op.erase();
   }
 };

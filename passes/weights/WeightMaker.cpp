@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "passes/weights/WeightMaker.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace hone;
@@ -31,8 +32,8 @@ WeightOp WeightMaker::weightOf(Value value) {
     return weight;
   if (auto use = dyn_cast<UseWeightOp>(op))
     return known[op] = symbols.lookup<WeightOp>(use.getWeight());
-  if (auto constant = dyn_cast<ConstantOp>(op))
-    return known[op] = make(op->getLoc(), "constant", type, constant.getValue());
+  if (Attribute constant; matchPattern(value, m_Constant(&constant)))
+    return known[op] = make(op->getLoc(), "constant", type, constant);
   SmallVector<FlatSymbolRefAttr> sources;
   for (Value operand : op->getOperands()) // as deep as recipes may be
     if (isa<RankedTensorType>(operand.getType()))
