@@ -93,8 +93,8 @@ def FinishKernels : Pass<"hone-finish-kernels", "mlir::ModuleOp"> {
 def WriteManifest : Pass<"hone-write-manifest", "mlir::ModuleOp"> {
   let summary = "What the library says about itself is kept on the module";
   let description = [{
-    Model, target, flags, inputs, outputs, weights, and the nodes that each kernel computes, as JSON in `hone.manifest`. It runs on
-    a planned module, the last that knows which launch computes which nodes.
+    Model, target, flags, inputs, outputs, weights, and of each kernel the nodes that it computes, how, and at what predicted
+    cost, as JSON in `hone.manifest`. It runs on a planned module, the last that knows which launch computes which nodes.
   }];
 }
 

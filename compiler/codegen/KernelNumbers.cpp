@@ -63,20 +63,20 @@ double KernelNumbers::flopsBeside(Operation *op) {
   return sum;
 }
 
-static double bytesOf(Type type, double elements) { return elements * double(storageBits(type)) / 8; }
-
 double KernelNumbers::bytesRead(BlockArgument argument) {
-  double all = product(SmallVector<OpFoldResult>(shapeBuilder.dims(argument))), most = 0;
+  double most = 0;
   for (OpOperand &use : argument.getUses()) {
-    double elements = all;
-    if (auto reader = dyn_cast<StructureOpInterface>(use.getOwner())) {
-      Structure structure = reader.getStructure(shapeBuilder);
-      if (structure.choosesFrom(use.getOperandNumber()))
-        elements = std::min(all, (*this)(structure.points(shapeBuilder)));
-    }
-    most = std::max(most, elements);
+    auto reader = dyn_cast<StructureOpInterface>(use.getOwner());
+    most = std::max(most, (*this)(reader ? reader.bytesRead(shapeBuilder, use.getOperandNumber())
+                                         : shapeBuilder.storageBytes(argument)));
   }
-  return bytesOf(argument.getType(), most);
+  return most;
+}
+
+double KernelNumbers::bytesWritten(Value result) {
+  auto writer = result.getDefiningOp<StructureOpInterface>();
+  return (*this)(writer ? writer.bytesWritten(shapeBuilder, cast<OpResult>(result).getResultNumber())
+                        : shapeBuilder.storageBytes(result));
 }
 
 double KernelNumbers::cycles(const CpuTarget &target, double arithmetic, double accesses) {
@@ -85,7 +85,7 @@ double KernelNumbers::cycles(const CpuTarget &target, double arithmetic, double 
   for (BlockArgument argument : body.getArguments().take_front(kernel.getTensorCount()))
     read += bytesRead(argument);
   for (Value result : body.getTerminator()->getOperands())
-    written += bytesOf(result.getType(), product(SmallVector<OpFoldResult>(shapeBuilder.dims(result))));
+    written += bytesWritten(result);
   // Each cache serves as much of it as it holds beside what the nearer ones do.
   double bytes = std::max(read + written, 1.0), held = 0, wait = 0;
   for (const CpuFigures::Memory &memory : target.figures->memories) {

@@ -28,8 +28,9 @@ public:
   ShapeBuilder &shapes() { return shapeBuilder; }
 
 private:
-  /// Bytes of an argument that the kernel reads: of one that it only chooses from, as many as positions.
+  /// Bytes of an argument that the kernel reads: as many as the op that reads the most of it.
   double bytesRead(mlir::BlockArgument argument);
+  double bytesWritten(mlir::Value result);
 
   KernelOp kernel;
   mlir::OpBuilder builder;

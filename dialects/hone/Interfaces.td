@@ -36,8 +36,14 @@ def Hone_StructureOpInterface : OpInterface<"StructureOpInterface"> {
       "::mlir::OpFoldResult", "flops", (ins "::hone::ShapeBuilder &":$shapes), "", [{
         return ::hone::defaultFlops($_op, shapes);
       }]>,
-    InterfaceMethod<"Bytes that are read and written, each counted once.", "::mlir::OpFoldResult", "bytes",
-      (ins "::hone::ShapeBuilder &":$shapes), "", [{ return ::hone::defaultBytes($_op, shapes); }]>,
+    InterfaceMethod<"Bytes that are read of a tensor operand, each counted once.", "::mlir::OpFoldResult", "bytesRead",
+      (ins "::hone::ShapeBuilder &":$shapes, "unsigned":$operand), "", [{
+        return ::hone::defaultBytesRead($_op, shapes, operand);
+      }]>,
+    InterfaceMethod<"Bytes that are written of a result, each counted once.", "::mlir::OpFoldResult", "bytesWritten",
+      (ins "::hone::ShapeBuilder &":$shapes, "unsigned":$result), "", [{
+        return shapes.storageBytes($_op->getResult(result));
+      }]>,
     InterfaceMethod<[{
         Neighbouring dims were joined: dim i of the first operand is now part of dim operandDims[i], dim i of the results of
         dim resultDims[i]. Attributes that number dims follow.
@@ -141,7 +147,10 @@ def Hone_WeightRecipeAttrInterface : AttrInterface<"WeightRecipeAttrInterface"> 
            "::llvm::function_ref<::mlir::InFlightDiagnostic()>":$emitError)>,
     InterfaceMethod<"Its evaluation, for types that inferType() has accepted.",
       "::std::unique_ptr<::hone::RecipeEvaluator>", "prepare",
-      (ins "::llvm::ArrayRef<::mlir::RankedTensorType>":$sources, "::mlir::RankedTensorType":$result)>
+      (ins "::llvm::ArrayRef<::mlir::RankedTensorType>":$sources, "::mlir::RankedTensorType":$result)>,
+    InterfaceMethod<
+      "Of a recipe that only permutes the dims of its one source: which of them each dim of the result is.",
+      "::std::optional<::llvm::ArrayRef<int64_t>>", "asPermutation", (ins), "", [{ return std::nullopt; }]>
   ];
 }
 

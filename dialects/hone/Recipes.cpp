@@ -157,6 +157,8 @@ std::unique_ptr<RecipeEvaluator> SliceAttr::prepare(ArrayRef<RankedTensorType> s
 
 SmallVector<FlatSymbolRefAttr> TransposeAttr::getSourceNames() const { return {getSource()}; }
 
+std::optional<ArrayRef<int64_t>> TransposeAttr::asPermutation() const { return getPermutation(); }
+
 /// Whether `order` holds each of 0 … rank - 1 once.
 static bool isPermutation(ArrayRef<int64_t> order, int64_t rank) {
   Numbers sorted(order);

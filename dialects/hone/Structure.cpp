@@ -158,22 +158,13 @@ OpFoldResult hone::defaultFlops(Operation *op, ShapeBuilder &shapes) {
   return shapes.mul(points, shapes.constant(flopsPerPoint(op)));
 }
 
-OpFoldResult hone::defaultBytes(Operation *op, ShapeBuilder &shapes) {
+OpFoldResult hone::defaultBytesRead(Operation *op, ShapeBuilder &shapes, unsigned operand) {
+  Value tensor = op->getOperand(operand);
+  OpFoldResult all = shapes.storageBytes(tensor);
   Structure structure = cast<StructureOpInterface>(op).getStructure(shapes);
-  OpFoldResult points = structure.points(shapes), total = shapes.constant(0);
-  auto add = [&](Value tensor, bool isChosenFrom) {
-    OpFoldResult bytes = shapes.storageBytes(tensor);
-    // Of what an op chooses from, it touches an element at each position at most.
-    if (isChosenFrom)
-      bytes = shapes.min(bytes, shapes.mul(points, shapes.constant(elementBytes(tensor.getType()))));
-    total = shapes.add(total, bytes);
-  };
-  for (auto [i, operand] : llvm::enumerate(op->getOperands()))
-    if (isTensor(operand))
-      add(operand, structure.choosesFrom(i));
-  for (Value result : op->getResults())
-    add(result, /*isChosenFrom=*/false);
-  return total;
+  if (!structure.choosesFrom(operand))
+    return all;
+  return shapes.min(all, shapes.mul(structure.points(shapes), shapes.constant(elementBytes(tensor.getType()))));
 }
 
 //===-- Reshapes ------------------------------------------------------------------------------------------------===//

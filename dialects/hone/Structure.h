@@ -102,8 +102,9 @@ Structure reshapeStructure(mlir::Operation *op, ShapeBuilder &shapes);
 
 /// At each position one for an addition or comparison, twenty for a division or polynomial, none for a move.
 mlir::OpFoldResult defaultFlops(mlir::Operation *op, ShapeBuilder &shapes);
-/// Bytes that an op reads and writes if each is touched once.
-mlir::OpFoldResult defaultBytes(mlir::Operation *op, ShapeBuilder &shapes);
+/// Bytes of an operand if each that the op reads is touched once: all, or an element at each position of those that it
+/// chooses from.
+mlir::OpFoldResult defaultBytesRead(mlir::Operation *op, ShapeBuilder &shapes, unsigned operand);
 
 /// The structure of `op` as text: "([a, c], [c, b]) -> ([a, b]) c: reduction sum".
 std::string toString(mlir::Operation *op, const Structure &structure);

@@ -24,8 +24,8 @@ def Hone_FileAttr : Hone_Attr<"File", "file"> {
   }];
 }
 
-class Hone_RecipeAttr<string name, string attrMnemonic>
-    : Hone_Attr<name, attrMnemonic, [DeclareAttrInterfaceMethods<Hone_WeightRecipeAttrInterface>]>;
+class Hone_RecipeAttr<string name, string attrMnemonic, list<string> overridden = []>
+    : Hone_Attr<name, attrMnemonic, [DeclareAttrInterfaceMethods<Hone_WeightRecipeAttrInterface, overridden>]>;
 class Hone_Numbers<string text> : ArrayRefParameter<"int64_t", text>; // one at least: text has no form for none
 
 def Hone_SliceAttr : Hone_RecipeAttr<"Slice", "slice"> {
@@ -54,7 +54,7 @@ def Hone_ConcatAttr : Hone_RecipeAttr<"Concat", "concat"> {
   let assemblyFormat = "`<` `[` $sources `]` `,` `axis` `=` $axis `>`";
 }
 
-def Hone_TransposeAttr : Hone_RecipeAttr<"Transpose", "transpose"> {
+def Hone_TransposeAttr : Hone_RecipeAttr<"Transpose", "transpose", ["asPermutation"]> {
   let summary = "Recipe: dims permuted";
   let description = [{
     Dim i of the result is dim permutation[i] of the source.

@@ -43,17 +43,18 @@ private:
     ArrayRef<int64_t> permutation; // empty: as it is
   };
   std::optional<Origin> originOf(Value value) {
-    Attribute recipe;
-    if (auto use = value.getDefiningOp<UseWeightOp>()) {
-      recipe = symbols.lookup<WeightOp>(use.getWeight()).getSource();
-      if (!isa<TransposeAttr>(recipe))
-        return Origin{use.getWeightAttr(), {}};
+    WeightRecipeAttrInterface recipe;
+    auto use = value.getDefiningOp<UseWeightOp>();
+    if (use) {
+      recipe = dyn_cast<WeightRecipeAttrInterface>(symbols.lookup<WeightOp>(use.getWeight()).getSource());
     } else if (auto op = value.getDefiningOp<RecipeOpInterface>(); op && op->getNumOperands() == 1) {
-      if (auto use = op->getOperand(0).getDefiningOp<UseWeightOp>())
-        recipe = op.getRecipe(use.getWeightAttr());
+      if (auto of = op->getOperand(0).getDefiningOp<UseWeightOp>())
+        recipe = op.getRecipe(of.getWeightAttr());
     }
-    if (auto transpose = dyn_cast_or_null<TransposeAttr>(recipe))
-      return Origin{transpose.getSource(), transpose.getPermutation()};
+    if (std::optional<ArrayRef<int64_t>> permutation = recipe ? recipe.asPermutation() : std::nullopt)
+      return Origin{recipe.getSourceNames()[0], *permutation};
+    if (use)
+      return Origin{use.getWeightAttr(), {}};
     return std::nullopt;
   }
 
