@@ -186,7 +186,7 @@ LONG = {
     "MatMul in double": ("(double[n, k] x, double[k, m] z) => (double y) { y = MatMul (x, z) }",
                          lambda: {"x": zeros(2048, 2048, dtype="f8"), "z": zeros(2048, 2048, dtype="f8")}),
     "TopK": ("(float[n] x) => (float y, int64 i) { k = Constant <value = int64[1] {1000}> () y, i = TopK (x, k) }",
-             lambda: {"x": np.arange(10**7, dtype="f4")}),
+             lambda: {"x": np.arange(5 * 10**7, dtype="f4")}),
     "TopK of many": ("(float[n] x) => (float y, int64 i)"
                      " { k = Constant <value = int64[1] {3000000}> () y, i = TopK (x, k) }",
                      lambda: {"x": np.arange(10**7, dtype="f4")}),
