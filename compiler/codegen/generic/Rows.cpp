@@ -5,6 +5,7 @@
 #include "compiler/codegen/generic/Generic.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 using namespace hone;
@@ -74,20 +75,22 @@ static constexpr int64_t kLeastBytesAhead = 256, kMostBytesAhead = 8192, kLineBy
 
 /// Asks for row `row` of the arguments that lie like the results, if there is one: it comes while the row at hand is
 /// computed. A processor that watches the loads would ask too late.
-static void prefetchRow(KernelEmitter &e, const Schedule &schedule, Value row, ArrayRef<Value> outerSizes) {
-  if (!llvm::equal(schedule.axes, llvm::seq<int64_t>(outerSizes.size(), schedule.space.size())))
-    return;
-  SmallVector<Value> indices = indicesAt(e, schedule, e.delinearize(row, outerSizes));
-  Value exists = e.compare(arith::CmpIPredicate::slt, row, e.body.end);
+static void prefetchRow(KernelEmitter &e, const Schedule &schedule, Value row) {
+  int64_t rank = schedule.space.size(), within = schedule.axes.size();
+  if (!llvm::equal(schedule.axes, llvm::seq(rank - within, rank)))
+    return; // strided
   for (BlockArgument argument : e.kernel.getBody().getArguments().take_front(e.kernel.getTensorCount())) {
     if (e.shapes().dims(argument) != ArrayRef<OpFoldResult>(schedule.space) || isNibble(argument.getType()))
       continue;
     int64_t width = memoryElement(argument.getType()).getIntOrFloatBitWidth() / 8;
     Value size = e.size(e.shapes().product(schedule.row())), perLine = e.index(kLineBytes / width);
     Value isLong = e.compare(arith::CmpIPredicate::sge, size, e.index(kLeastBytesAhead / width));
-    e.when(e.builder.createOrFold<arith::AndIOp>(e.loc, exists, isLong), [&] {
+    if (getConstantIntValue(isLong) == 0)
+      continue;
+    Value end = e.select(isLong, e.body.end, e.index(0)); // one comparison a row
+    e.when(e.compare(arith::CmpIPredicate::slt, row, end), [&] {
       Value ahead = e.builder.createOrFold<arith::MinUIOp>(e.loc, size, e.index(kMostBytesAhead / width));
-      Value first = e.linearize(indices, e.dims(argument));
+      Value first = e.mul(row, size);
       over(e, e.index(0), e.builder.createOrFold<arith::CeilDivUIOp>(e.loc, ahead, perLine), /*vectorize=*/false,
            [&](Value line) { e.prefetch(argument.getArgNumber(), e.add(first, e.mul(line, perLine))); });
     });
@@ -113,7 +116,7 @@ void hone::buildRows(KernelEmitter &e, const Schedule &schedule) {
       kept.beginStage(number);
       e.know(reduction->getResult(0), emitAccumulated(reduction, e, indices));
       if (number == 0) // the row at hand has been read
-        prefetchRow(e, schedule, e.add(iteration, e.index(1)), outerSizes);
+        prefetchRow(e, schedule, e.add(iteration, e.index(1)));
     }
     kept.beginStage(schedule.stages.size());
     overDims(e, axes, schedule.space, indices, [&] { storeResults(e, indices); });

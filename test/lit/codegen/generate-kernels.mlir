@@ -28,6 +28,16 @@ hone.kernel @rows(%x: tensor<?x?xf32> {hone.sizes = array<i64: 1, 2>}, %n: index
   hone.return %0 : tensor<?x?xf32>
 }
 
+// A short row comes by itself.
+// CHECK-LABEL: module @short
+// CHECK: arith.maxnumf
+// CHECK-NOT: scf.if
+// CHECK-NOT: memref.prefetch
+hone.kernel @short(%x: tensor<?x16xf32> {hone.sizes = array<i64: 1>}, %n: index) -> tensor<?x16xf32> {
+  %0 = hone.softmax %x {axis = 1 : i64} : tensor<?x16xf32> -> tensor<?x16xf32>
+  hone.return %0 : tensor<?x16xf32>
+}
+
 // What a softmax knows of its parts, nobody else can claim.
 // CHECK-LABEL: module @claimed
 // CHECK: arith.maximumf
