@@ -100,6 +100,10 @@ struct GenerateKernels : hone::impl::GenerateKernelsBase<GenerateKernels> {
     llvm::Expected<CpuTarget> target = cpuTarget(kernel.getTarget().value_or(moduleTarget));
     if (!target)
       return kernelError(kernel) << "has a target that is not known: " << llvm::toString(target.takeError());
+    // Launches hand out the work of one decision, and memory for it.
+    if (Attribute planned = kernel->getAttr(kPlannedAttr); planned && planned != kernel.getDecision())
+      return kernelError(kernel) << "is decided otherwise than its launches were planned for; change it at the stage "
+                                    "'kernels'";
     FailureOr<DecidedKernel> decided = DecidedKernel::of(kernel, *target);
     if (failed(decided))
       return failure();

@@ -287,6 +287,7 @@ LogicalResult Planner::run() {
     if (failed(parameters))
       return failure();
     launchParameters.append({parameters->count, parameters->grain, parameters->scratch});
+    kernel->setAttr(kPlannedAttr, kernel.getDecision());
     OpFoldResult scratch = parameters->scratch;
     if (auto constant = ShapeBuilder::getConstant(scratch))
       scratch = shapes.constant(*constant);

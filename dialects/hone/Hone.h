@@ -74,6 +74,8 @@ inline constexpr llvm::StringLiteral kManifestAttr = "hone.manifest";
 inline constexpr llvm::StringLiteral kOffsetAttr = "hone.offset";
 inline constexpr llvm::StringLiteral kOutputAttr = "hone.output";
 inline constexpr llvm::StringLiteral kWeightBytesAttr = "hone.weight_bytes";
+/// On a planned kernel: the decision that its launches were planned for.
+inline constexpr llvm::StringLiteral kPlannedAttr = "hone.planned";
 
 /// The rank of a ranked tensor value.
 inline int64_t rankOf(mlir::Value tensor) { return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getRank(); }

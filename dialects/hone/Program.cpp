@@ -49,6 +49,12 @@ void KernelOp::print(OpAsmPrinter &printer) {
   function_interface_impl::printFunctionOp(printer, *this, /*isVariadic=*/false, getFunctionTypeAttrName(),
                                            getArgAttrsAttrName(), getResAttrsAttrName());
 }
+ArrayAttr KernelOp::getDecision() {
+  Builder builder(getContext());
+  auto orUnit = [&](Attribute attribute) { return attribute ? attribute : builder.getUnitAttr(); };
+  return builder.getArrayAttr({orUnit(getFamilyAttr()), orUnit(getParametersAttr()), orUnit(getTargetAttr())});
+}
+
 unsigned KernelOp::getTensorCount() {
   return llvm::count_if(getArgumentTypes(), [](Type type) { return isa<RankedTensorType>(type); });
 }

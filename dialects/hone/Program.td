@@ -115,6 +115,8 @@ def Hone_KernelOp : Hone_Op<"kernel", [IsolatedFromAbove, FunctionOpInterface, S
     ::mlir::Region *getCallableRegion() { return &getBody(); }
     /// How many of the arguments are tensors.
     unsigned getTensorCount();
+    /// [family, parameters, target], units for those that do not stand on the kernel.
+    ::mlir::ArrayAttr getDecision();
   }];
 }
 

@@ -8,7 +8,11 @@ using namespace mlir;
 using namespace hone;
 
 llvm::Expected<CpuTarget> hone::cpuTarget(TargetAttr target) {
-  return lookupTarget((target.getLevel() + target.getFeatures()).str());
+  llvm::Expected<CpuTarget> found = lookupTarget((target.getLevel() + target.getFeatures()).str());
+  if (found && target.getTriple() != found->triple)
+    return llvm::createStringError("no code is generated for '" + target.getTriple() + "'; give '" + found->triple +
+                                   "'");
+  return found;
 }
 
 TargetAttr hone::targetAttr(MLIRContext *context, const CpuTarget &target) {

@@ -66,7 +66,7 @@ static Blocks chooseBlocks(KernelBuilder &b, VectorType vector, const MatmulTile
   int64_t onceDepth = right == MatmulRight::Packed ? kLongestDepth : kFreshDepth;
   Value depthBlock = b.select(b.less(b.index(tiles.rows), shape.m), b.index(tiles.depthBlock), b.index(onceDepth));
   Value depthBlocks = b.max(b.ceilDiv(shape.k, depthBlock), one);
-  blocks.depth = b.roundUp(b.ceilDiv(shape.k, depthBlocks), 4);
+  blocks.depth = b.roundUp(b.ceilDiv(shape.k, depthBlocks), kMatmulDepthUnit);
   blocks.depthBlocks = depthBlocks;
   Value keepsAll =
       b.select(b.less(one, blocks.rowBlocks), b.less(depthBlocks, b.index(kMaxPackedBlocks + 1)), b.boolean(false));

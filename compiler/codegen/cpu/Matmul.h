@@ -64,6 +64,8 @@ struct MatmulTiles {
 /// Columns of a group: the smallest unit of work along N. A multiple of every panel width, and enough for the
 /// vectorised epilogue.
 constexpr int64_t kMatmulGroupColumns = 64;
+/// Values of k are cut into blocks of a multiple of so many.
+constexpr int64_t kMatmulDepthUnit = 4;
 /// Those that were measured to be best on `target`, for f32 and f64 alike: the tiles have as many bytes.
 MatmulTiles matmulTiles(const CpuTarget &target);
 

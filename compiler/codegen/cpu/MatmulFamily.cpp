@@ -197,6 +197,9 @@ public:
     if (kMatmulGroupColumns % panel != 0)
       return kernelError(kernel.kernel) << "has " << kernel.parameters[1] << " vectors of " << vector.getNumElements()
                                         << " columns in a panel, which does not divide " << kMatmulGroupColumns;
+    if (kernel.parameters[3] % kMatmulDepthUnit != 0)
+      return kernelError(kernel.kernel) << "has a depth_block of " << kernel.parameters[3]
+                                        << ", which is no multiple of " << kMatmulDepthUnit;
     auto unpack = matmul.getRhs().getDefiningOp<UnpackOp>();
     if (unpack && !(unpack.getLayout() == panels(matmul, panel)))
       return kernelError(kernel.kernel)
