@@ -41,6 +41,16 @@ SmallVector<Value> ElementBuilder::loop(Value lower, Value upper, ValueRange ini
   return SmallVector<Value>(loop.getResults());
 }
 
+void ElementBuilder::over(Value lower, Value upper, bool vectorize, function_ref<void(Value)> body) {
+  loop(
+      lower, upper, {},
+      [&](Value i, ValueRange) {
+        body(i);
+        return SmallVector<Value>();
+      },
+      vectorize);
+}
+
 Value ElementBuilder::choose(Value condition, Type type, function_ref<Value()> onTrue, function_ref<Value()> onFalse) {
   if (auto known = getConstantIntValue(condition))
     return *known ? onTrue() : onFalse();

@@ -38,6 +38,8 @@ public:
   loop(mlir::Value lower, mlir::Value upper, mlir::ValueRange initial,
        llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value iv, mlir::ValueRange carried)> body,
        bool vectorize = false);
+  /// The same without carried scalars.
+  void over(mlir::Value lower, mlir::Value upper, bool vectorize, llvm::function_ref<void(mlir::Value iv)> body);
   /// condition ? onTrue() : onFalse(), scalars of `type`, where only the chosen side is evaluated.
   virtual mlir::Value choose(mlir::Value condition, mlir::Type type, llvm::function_ref<mlir::Value()> onTrue,
                              llvm::function_ref<mlir::Value()> onFalse);

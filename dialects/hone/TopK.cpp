@@ -90,15 +90,6 @@ private:
     inRow[op.getAxis()] = position;
     return inRow;
   }
-  void repeat(Value from, Value to, Loop body, bool vectorize = false) {
-    e.loop(
-        from, to, {},
-        [&](Value i, ValueRange) {
-          body(i);
-          return SmallVector<Value>();
-        },
-        vectorize);
-  }
   /// A vectorised loop that carries one scalar.
   Value fold(Value from, Value to, Value initial, function_ref<Value(Value i, Value carried)> step) {
     return e.loop(
@@ -260,8 +251,8 @@ void RowSelection::sift(Value root, Value end, Entry x) {
 /// alone. In the end the roots are moved, one by one, behind what remains of the heap.
 void RowSelection::selectByHeap() {
   Value half = shiftRight(kept, one);
-  repeat(zero, kept, [&](Value i) { put(i, {rank(i), toPosition(i)}); });
-  repeat(zero, half, [&](Value i) {
+  e.over(zero, kept, /*vectorize=*/false, [&](Value i) { put(i, {rank(i), toPosition(i)}); });
+  e.over(zero, half, /*vectorize=*/false, [&](Value i) {
     Value slot = e.sub(e.sub(half, one), i);
     sift(slot, kept, get(slot));
   });
@@ -275,7 +266,7 @@ void RowSelection::selectByHeap() {
         };
         return SmallVector<Value>{e.choose(less(own, root[0]), rankType, replace, [&] { return root[0]; })};
       });
-  repeat(one, kept, [&](Value i) {
+  e.over(one, kept, /*vectorize=*/false, [&](Value i) {
     Value end = e.sub(kept, i);
     Entry x = get(end);
     put(end, get(zero));
@@ -326,7 +317,7 @@ void RowSelection::keepBest(Value candidates, Value threshold) {
                       [&](Value i, ValueRange slot) { return SmallVector<Value>{append(getRank(i), slot[0])}; })[0];
   slot = e.loop(zero, candidates, {slot},
                 [&](Value i, ValueRange slot) { return SmallVector<Value>{append(getCandidate(i), slot[0])}; })[0];
-  repeat(slot, kept, [&](Value i) { putRank(i, threshold); });
+  e.over(slot, kept, /*vectorize=*/false, [&](Value i) { putRank(i, threshold); });
 }
 
 /// Writes the entries up to the threshold, of those at it the first ones, in order of position.
@@ -380,7 +371,7 @@ void RowSelection::exchangeSlots(Value a, Value b) {
 /// Compares slots i and i ^ mask of each tile, for one mask after the other.
 void RowSelection::sortTiles(ArrayRef<int64_t> masks) {
   Value width = e.index(kSortTile), tiles = e.builder.createOrFold<arith::DivUIOp>(e.loc, kept, width);
-  repeat(zero, tiles, [&](Value tile) {
+  e.over(zero, tiles, /*vectorize=*/false, [&](Value tile) {
     Value first = e.mul(tile, width);
     SmallVector<Value> slots;
     SmallVector<Entry> entries;
@@ -396,7 +387,7 @@ void RowSelection::sortTiles(ArrayRef<int64_t> masks) {
       putKey(slot, entry);
   });
   for (int64_t mask : masks) // of the last, incomplete tile
-    repeat(e.mul(tiles, width), kept, [&](Value i) {
+    e.over(e.mul(tiles, width), kept, /*vectorize=*/false, [&](Value i) {
       Value partner = e.builder.createOrFold<arith::XOrIOp>(e.loc, i, e.index(mask));
       e.when(both(less(i, partner), less(partner, kept)), [&] { exchangeSlots(i, partner); });
     });
@@ -408,24 +399,24 @@ void RowSelection::sortByNetwork() {
   sortTiles({1, 3, 1, 7, 2, 1});
   Value levels = e.sub(e.index(64), e.builder.createOrFold<math::CountLeadingZerosOp>(e.loc, last));
   Value firstLevel = e.index(llvm::Log2_64(kSortTile));
-  repeat(firstLevel, e.builder.createOrFold<arith::MinUIOp>(e.loc, levels, e.index(63)), [&](Value level) {
+  levels = e.builder.createOrFold<arith::MinUIOp>(e.loc, levels, e.index(63));
+  e.over(firstLevel, levels, /*vectorize=*/false, [&](Value level) {
     Value half = shiftLeft(one, level), whole = e.add(half, half);
     auto blocksOf = [&](Value width, Loop body) {
-      repeat(zero, e.builder.createOrFold<arith::CeilDivUIOp>(e.loc, kept, width),
+      e.over(zero, e.builder.createOrFold<arith::CeilDivUIOp>(e.loc, kept, width), /*vectorize=*/false,
              [&](Value block) { body(e.mul(block, width)); });
     };
     blocksOf(whole, [&](Value first) { // i and its mirror image
       Value mirror = e.add(first, e.sub(whole, one));
       Value outside = e.builder.createOrFold<arith::MaxSIOp>(e.loc, e.sub(mirror, last), zero);
-      repeat(outside, half, [&](Value i) { exchangeSlots(e.add(first, i), e.sub(mirror, i)); }, /*vectorize=*/true);
+      e.over(outside, half, /*vectorize=*/true, [&](Value i) { exchangeSlots(e.add(first, i), e.sub(mirror, i)); });
     });
-    repeat(one, e.sub(level, e.sub(firstLevel, one)), [&](Value step) {
+    e.over(one, e.sub(level, e.sub(firstLevel, one)), /*vectorize=*/false, [&](Value step) {
       Value distance = shiftRight(half, step);
       blocksOf(e.add(distance, distance), [&](Value first) {
         Value second = e.add(first, distance);
-        repeat(
-            zero, least(distance, e.sub(kept, second)),
-            [&](Value i) { exchangeSlots(e.add(first, i), e.add(second, i)); }, /*vectorize=*/true);
+        e.over(zero, least(distance, e.sub(kept, second)), /*vectorize=*/true,
+               [&](Value i) { exchangeSlots(e.add(first, i), e.add(second, i)); });
       });
     });
     sortTiles({4, 2, 1});
@@ -437,7 +428,7 @@ void RowSelection::sort() {
   Value falls = fold(zero, last, zero,
                      [&](Value i, Value count) { return countIf(isAfter(getKey(i), getKey(e.add(i, one))), count); });
   Value isReversed = equal(falls, last);
-  repeat(zero, e.select(isReversed, shiftRight(kept, one), zero), [&](Value i) {
+  e.over(zero, e.select(isReversed, shiftRight(kept, one), zero), /*vectorize=*/false, [&](Value i) {
     Value mirror = e.sub(last, i);
     Entry first = getKey(i), second = getKey(mirror);
     putKey(i, second);
@@ -451,10 +442,10 @@ void RowSelection::sort() {
 /// the best of each group go to the first result: the threshold is not after the last of these, and as fewer than
 /// `kept` elements are in no group, not before the first.
 Value RowSelection::search() {
-  repeat(zero, kept, [&](Value i) { putRank(i, rank(i)); }, /*vectorize=*/true);
-  repeat(one, e.builder.createOrFold<arith::DivUIOp>(e.loc, size, kept), [&](Value block) {
+  e.over(zero, kept, /*vectorize=*/true, [&](Value i) { putRank(i, rank(i)); });
+  e.over(one, e.builder.createOrFold<arith::DivUIOp>(e.loc, size, kept), /*vectorize=*/false, [&](Value block) {
     Value first = e.mul(block, kept);
-    repeat(zero, kept, [&](Value i) { putRank(i, least(getRank(i), rank(e.add(first, i)))); }, /*vectorize=*/true);
+    e.over(zero, kept, /*vectorize=*/true, [&](Value i) { putRank(i, least(getRank(i), rank(e.add(first, i)))); });
   });
   Value best = overBest(rankConstant(APInt::getSignedMaxValue(rankType.getWidth())),
                         [&](Value rank, Value carried) { return least(rank, carried); });
@@ -470,7 +461,7 @@ Value RowSelection::search() {
 /// gathered in the second result, and when that is full the threshold moves. Leaves the best ranks in the first result.
 Value RowSelection::gather() {
   Value most = rankConstant(APInt::getSignedMaxValue(rankType.getWidth()));
-  repeat(zero, kept, [&](Value i) { putRank(i, rank(i)); }, /*vectorize=*/true);
+  e.over(zero, kept, /*vectorize=*/true, [&](Value i) { putRank(i, rank(i)); });
   return scan(
       kept, {zero, most}, [&](Value rank, ValueRange carried) { return less(rank, carried[1]); },
       [&](Value i, ValueRange carried) {
@@ -501,13 +492,10 @@ void RowSelection::selectByThreshold() {
   collect(e.choose(isShort, rankType, [&] { return search(); }, [&] { return gather(); }));
   sort();
   if (packs)
-    repeat(
-        zero, kept,
-        [&](Value i) {
-          Value position = both(e.loadResult(1, at(i)), e.constant(positionType, (int64_t(1) << 32) - 1));
-          e.store(1, at(i), position);
-        },
-        /*vectorize=*/true);
+    e.over(zero, kept, /*vectorize=*/true, [&](Value i) {
+      Value position = both(e.loadResult(1, at(i)), e.constant(positionType, (int64_t(1) << 32) - 1));
+      e.store(1, at(i), position);
+    });
 }
 
 void RowSelection::emit() {
@@ -531,7 +519,7 @@ void RowSelection::emit() {
           });
     });
   }
-  repeat(zero, kept, [&](Value slot) {
+  e.over(zero, kept, /*vectorize=*/false, [&](Value slot) {
     Value position = e.toIndex(e.loadResult(1, at(slot)));
     position = e.builder.createOrFold<arith::MinUIOp>(e.loc, position, e.sub(size, one));
     Value x = e.load(op.getInput(), at(position));

@@ -107,16 +107,6 @@ double hone::genericCost(KernelOp kernel, const CpuTarget &target, KernelNumbers
 
 //===-- Loops ---------------------------------------------------------------------------------------------------===//
 
-void hone::over(KernelEmitter &e, Value from, Value to, bool vectorize, function_ref<void(Value)> body) {
-  e.loop(
-      from, to, {},
-      [&](Value i, ValueRange) {
-        body(i);
-        return SmallVector<Value>();
-      },
-      vectorize);
-}
-
 void hone::overDims(KernelEmitter &e, ArrayRef<int64_t> axes, ArrayRef<OpFoldResult> space,
                     SmallVectorImpl<Value> &indices, function_ref<void()> body) {
   SmallVector<Value> bounds =
@@ -124,7 +114,7 @@ void hone::overDims(KernelEmitter &e, ArrayRef<int64_t> axes, ArrayRef<OpFoldRes
   std::function<void(size_t)> nest = [&](size_t depth) {
     if (depth == axes.size())
       return body();
-    over(e, e.index(0), bounds[depth], /*vectorize=*/depth + 1 == axes.size(), [&](Value i) {
+    e.over(e.index(0), bounds[depth], /*vectorize=*/depth + 1 == axes.size(), [&](Value i) {
       indices[axes[depth]] = i;
       nest(depth + 1);
     });
@@ -144,7 +134,7 @@ static void buildBoxes(KernelEmitter &e, const Schedule &schedule) {
   Structure structure = cast<StructureOpInterface>(schedule.assembled).getStructure(e.shapes());
   ArrayRef<int64_t> axes = schedule.axes.getArrayRef();
   SmallVector<Value> outerSizes = e.sizes(schedule.outer());
-  over(e, e.body.begin, e.body.end, /*vectorize=*/false, [&](Value iteration) {
+  e.over(e.body.begin, e.body.end, /*vectorize=*/false, [&](Value iteration) {
     SmallVector<Value> indices(schedule.space.size());
     llvm::copy(e.delinearize(iteration, outerSizes), indices.begin());
     for (auto [input, part] : llvm::zip_equal(schedule.assembled->getOperands(), structure.parts)) {
@@ -163,20 +153,20 @@ static void buildMap(KernelEmitter &e, const Schedule &schedule) {
   int64_t rank = schedule.space.size();
   SmallVector<Value> indices(rank);
   if (rank <= 1)
-    return over(e, e.body.begin, e.body.end, /*vectorize=*/rank == 1, [&](Value i) {
+    return e.over(e.body.begin, e.body.end, /*vectorize=*/rank == 1, [&](Value i) {
       if (rank == 1)
         indices[0] = i;
       storeResults(e, indices);
     });
   SmallVector<Value> outerSizes = e.sizes(schedule.outer());
-  over(e, e.body.begin, e.body.end, /*vectorize=*/false, [&](Value iteration) {
+  e.over(e.body.begin, e.body.end, /*vectorize=*/false, [&](Value iteration) {
     llvm::copy(e.delinearize(iteration, outerSizes), indices.begin());
     overDims(e, {rank - 1}, schedule.space, indices, [&] { storeResults(e, indices); });
   });
 }
 
 static void buildLoops(KernelEmitter &e, LoopOpInterface op) {
-  over(e, e.body.begin, e.body.end, /*vectorize=*/false, [&](Value iteration) { op.emitIteration(e, iteration); });
+  e.over(e.body.begin, e.body.end, /*vectorize=*/false, [&](Value iteration) { op.emitIteration(e, iteration); });
 }
 
 void hone::buildGeneric(KernelEmitter &e, const GenericParameters &parameters) {

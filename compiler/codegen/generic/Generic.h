@@ -35,9 +35,6 @@ void buildRows(KernelEmitter &emitter, const Schedule &schedule);
 void buildColumns(KernelEmitter &emitter, const Schedule &schedule);
 void buildOuterSum(KernelEmitter &emitter, const Schedule &schedule);
 
-/// for (i = from; i < to; ++i) body(i).
-void over(KernelEmitter &emitter, mlir::Value from, mlir::Value to, bool vectorize,
-          llvm::function_ref<void(mlir::Value)> body);
 /// Calls body with indices over the dims `axes` of `space`, other positions of `indices` being set already. The
 /// innermost loop is vectorised.
 void overDims(KernelEmitter &emitter, llvm::ArrayRef<int64_t> axes, llvm::ArrayRef<mlir::OpFoldResult> space,

@@ -20,7 +20,7 @@ public:
 
   void build() {
     SmallVector<Value> stepSizes = e.sizes(schedule.steps(e.shapes()));
-    over(e, e.body.begin, e.body.end, /*vectorize=*/false, [&](Value iteration) {
+    e.over(e.body.begin, e.body.end, /*vectorize=*/false, [&](Value iteration) {
       llvm::copy(e.delinearize(iteration, stepSizes), indices.begin());
       if (schedule.rowsPerStep == 1)
         sumRows(inner ? indices[inner - 1] : Value());
@@ -40,7 +40,7 @@ private:
         rows.push_back(e.add(first, e.index(i)));
       sumRows(rows);
     };
-    auto rest = [&] { over(e, first, size, /*vectorize=*/false, [&](Value row) { sumRows(row); }); };
+    auto rest = [&] { e.over(first, size, /*vectorize=*/false, [&](Value row) { sumRows(row); }); };
     e.chooseEffect(e.compare(arith::CmpIPredicate::ule, end, size), all, rest);
   }
 
@@ -73,7 +73,7 @@ private:
   void addFrom(size_t depth, ArrayRef<Value> rows) {
     Value zero = e.index(0), count = counts[depth];
     if (depth + 1 < counts.size())
-      return over(e, zero, count, /*vectorize=*/false, [&](Value position) {
+      return e.over(zero, count, /*vectorize=*/false, [&](Value position) {
         positions.push_back(position);
         addFrom(depth + 1, rows);
         positions.pop_back();
@@ -81,8 +81,8 @@ private:
     int64_t together = schedule.isExpensive ? 1 : rows.size() > 1 ? kRowsTogether / 2 : kRowsTogether;
     Value size = e.index(together);
     Value groups = e.builder.createOrFold<arith::DivUIOp>(e.loc, count, size);
-    over(e, zero, groups, /*vectorize=*/false, [&](Value group) { add(rows, e.mul(group, size), together); });
-    over(e, e.mul(groups, size), count, /*vectorize=*/false, [&](Value position) { add(rows, position, 1); });
+    e.over(zero, groups, /*vectorize=*/false, [&](Value group) { add(rows, e.mul(group, size), together); });
+    e.over(e.mul(groups, size), count, /*vectorize=*/false, [&](Value position) { add(rows, position, 1); });
   }
 
   /// Adds `count` rows of the operand from `first` on.

@@ -91,8 +91,8 @@ static void prefetchRow(KernelEmitter &e, const Schedule &schedule, Value row) {
     e.when(e.compare(arith::CmpIPredicate::slt, row, end), [&] {
       Value ahead = e.builder.createOrFold<arith::MinUIOp>(e.loc, size, e.index(kMostBytesAhead / width));
       Value first = e.mul(row, size);
-      over(e, e.index(0), e.builder.createOrFold<arith::CeilDivUIOp>(e.loc, ahead, perLine), /*vectorize=*/false,
-           [&](Value line) { e.prefetch(argument.getArgNumber(), e.add(first, e.mul(line, perLine))); });
+      e.over(e.index(0), e.builder.createOrFold<arith::CeilDivUIOp>(e.loc, ahead, perLine), /*vectorize=*/false,
+             [&](Value line) { e.prefetch(argument.getArgNumber(), e.add(first, e.mul(line, perLine))); });
     });
   }
 }
@@ -110,7 +110,7 @@ void hone::buildRows(KernelEmitter &e, const Schedule &schedule) {
   e.onLoad = [&](Value tensor, ValueRange indices) {
     return kept.element(tensor, indices, [&] { return e.linearize(pick(indices, axes), rowSizes); });
   };
-  over(e, e.body.begin, e.body.end, /*vectorize=*/false, [&](Value iteration) {
+  e.over(e.body.begin, e.body.end, /*vectorize=*/false, [&](Value iteration) {
     SmallVector<Value> indices = indicesAt(e, schedule, e.delinearize(iteration, outerSizes));
     for (auto [number, reduction] : llvm::enumerate(schedule.stages)) {
       kept.beginStage(number);
@@ -143,7 +143,7 @@ public:
   void build() {
     SmallVector<Value> blockSizes = e.sizes(schedule.steps(e.shapes()));
     e.onLoad = [&](Value tensor, ValueRange indices) { return load(tensor, indices); };
-    over(e, e.body.begin, e.body.end, /*vectorize=*/false, [&](Value iteration) {
+    e.over(e.body.begin, e.body.end, /*vectorize=*/false, [&](Value iteration) {
       SmallVector<Value> outer = e.delinearize(iteration, blockSizes);
       first = e.mul(outer.back(), e.index(kBlockColumns));
       size = columnsFrom(first);
@@ -169,7 +169,7 @@ private:
   }
 
   void overBlock(function_ref<void(Value lane)> body) {
-    over(e, e.index(0), size, /*vectorize=*/true, [&](Value lane) {
+    e.over(e.index(0), size, /*vectorize=*/true, [&](Value lane) {
       indices[inner] = e.add(first, lane);
       body(lane);
     });
