@@ -255,6 +255,10 @@ ExitCode Compilation::loadStage() {
     return ExitInput;
   }
   current = *stage;
+  if (current == Stage::Llvm && root->getOps<ModuleOp>().empty()) {
+    console.error(kStageAttr + " is 'llvm', but the module holds no code; make it with hone compile --emit=llvm");
+    return ExitInput;
+  }
 
   if (auto known = (*root)->getAttrOfType<TargetAttr>(kTargetAttr)) {
     if (!options.target.empty())

@@ -27,11 +27,18 @@ static constexpr llvm::StringLiteral kReportHint = "this is a fault of Hone: ple
 
 std::string hone::printable(StringRef text) {
   std::string result;
-  for (unsigned char c : text) {
-    if (c >= ' ' && c != 0x7f)
+  auto spell = [&](unsigned char c) { result += "\\x" + llvm::utohexstr(c, /*LowerCase=*/true, /*Width=*/2); };
+  for (size_t i = 0; i < text.size(); ++i) {
+    unsigned char c = text[i];
+    unsigned char next = i + 1 < text.size() ? text[i + 1] : 0;
+    if (c == 0xc2 && next >= 0x80 && next < 0xa0) { // U+0080 to U+009F, of which some begin a command as ESC does
+      spell(c);
+      spell(text[++i]);
+    } else if (c < ' ' || c == 0x7f) {
+      spell(c);
+    } else {
       result += char(c);
-    else
-      result += "\\x" + llvm::utohexstr(c, /*LowerCase=*/true, /*Width=*/2);
+    }
   }
   return result;
 }

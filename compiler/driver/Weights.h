@@ -11,13 +11,14 @@
 
 namespace hone {
 
-/// How many bytes the weights of `module` take: its `hone.weight_bytes`. Error: it has none, or it is negative.
+/// How many bytes the weights of `module` take: its `hone.weight_bytes`. Errors: it has none; the weights do not fill
+/// them one behind the other, as hone-plan-memory lays them out (overlap, a gap of a page or more, another end).
 llvm::Expected<uint64_t> weightBytesOf(mlir::ModuleOp module);
 
-/// Writes every weight of `module` that has an offset (`hone.offset`), in the order of offsets, with zeros in between
-/// and up to weightBytesOf(). Recipes are evaluated on the context's threads in windows; `files` are mapped, so memory
-/// use does not grow with the model. Errors: a file that is missing, too short, or changed meanwhile; weights that
-/// overlap; a recipe of itself. All but a change name the weight.
+/// Writes every weight of `module` that has an offset (`hone.offset`), in the order of offsets, with zeros in between.
+/// Recipes are evaluated on the context's threads in windows; `files` are mapped, so memory use does not grow with the
+/// model. Errors: those of weightBytesOf(); a file that is missing, too short, or changed meanwhile; a recipe of
+/// itself.
 llvm::Error writeWeights(mlir::ModuleOp module, WeightFiles &files, WeightSink &sink);
 
 } // namespace hone

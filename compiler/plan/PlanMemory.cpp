@@ -22,7 +22,6 @@ using namespace mlir;
 using namespace hone;
 
 static constexpr int64_t kAlignment = 64; // a cache line and a vector register
-static constexpr int64_t kPage = 4096;    // large weights can be mapped and dropped by the page
 static constexpr int64_t kLargeWeight = 1 << 20;
 static constexpr double kMostBytes = double(int64_t(1) << 46); // half of what an x86-64 process can address
 
@@ -43,7 +42,7 @@ static LogicalResult placeWeights(ModuleOp module, func::FuncOp main) {
       return WalkResult::advance();
     auto type = cast<RankedTensorType>(weight.getType());
     int64_t bytes = storageBytes(type, type.getNumElements());
-    offset = llvm::alignTo(offset, bytes >= kLargeWeight ? kPage : kAlignment);
+    offset = llvm::alignTo(offset, bytes >= kLargeWeight ? kWeightPage : kAlignment);
     weight->setAttr(kOffsetAttr, builder.getI64IntegerAttr(offset));
     offset += bytes;
     if (double(offset) <= kMostBytes)

@@ -73,6 +73,8 @@ inline constexpr llvm::StringLiteral kStageAttr = "hone.stage";
 inline constexpr llvm::StringLiteral kManifestAttr = "hone.manifest";
 inline constexpr llvm::StringLiteral kOffsetAttr = "hone.offset";
 inline constexpr llvm::StringLiteral kOutputAttr = "hone.output";
+/// Large weights begin at a page of this many bytes: they can be mapped and dropped one by one.
+inline constexpr int64_t kWeightPage = 4096;
 inline constexpr llvm::StringLiteral kWeightBytesAttr = "hone.weight_bytes";
 /// On a planned kernel: the decision that its launches were planned for.
 inline constexpr llvm::StringLiteral kPlannedAttr = "hone.planned";

@@ -95,14 +95,13 @@ TEST_F(WeightsTest, PlacesFilesAndConstantsByOffset) {
                 "hone.weight @s : tensor<3xi16> = dense<258> : tensor<3xi16> {hone.offset = 80 : i64}\n"
                 "hone.weight @unused : tensor<3xf32> = " +
                 file(0, 3),
-            90);
-  ASSERT_EQ(bytes.size(), 90u) << bytes;
+            86);
+  ASSERT_EQ(bytes.size(), 86u) << bytes;
   EXPECT_EQ(bytes.substr(0, 5), std::string("\1\0\0\1\0", 5));
   EXPECT_EQ(bytes.substr(5, 59), std::string(59, '\0'));
   for (int64_t i = 0; i < 3; ++i)
     EXPECT_EQ(floatAt(bytes, 16 + i), fileElement(10 + i));
   EXPECT_EQ(bytes.substr(80, 6), std::string("\2\1\2\1\2\1", 6));
-  EXPECT_EQ(bytes.substr(86), std::string(4, '\0'));
 }
 
 TEST_F(WeightsTest, JoinsAlongADim) {
@@ -205,6 +204,12 @@ TEST_F(WeightsTest, RefusesWhatDoesNotFit) {
                   "\nhone.weight @v : tensor<2xf32> = " + file(0, 2) + " {hone.offset = 4 : i64}",
               16, "weight 'v': cannot be placed at offset 4");
   expectError("hone.weight @w : tensor<2xf32> = " + file(0, 2) + " {hone.offset = -4 : i64}", 16, "cannot be placed");
+  std::string two = "hone.weight @w : tensor<2xf32> = " + file(0, 2) + at;
+  expectError(two, 0, "weight 'w': cannot be placed at offset 0 (hone.offset): it ends behind the 0 bytes");
+  expectError(two, 16, "hone.weight_bytes is 16, but the weights that have an hone.offset end at 8");
+  expectError(two, std::numeric_limits<int64_t>::max(), "but the weights that have an hone.offset end at 8");
+  expectError(two + "\nhone.weight @v : tensor<2xf32> = " + file(0, 2) + " {hone.offset = 8192 : i64}", 8200,
+              "weight 'v': cannot be placed at offset 8192 (hone.offset): the bytes from 8 on belong to no weight");
   expectError("hone.weight @w : tensor<0xf32> = #hone.concat<[@w, @w], axis = 0>" + at, 0,
               "weight 'w': its recipe is made of");
 }
