@@ -94,7 +94,8 @@ def WriteManifest : Pass<"hone-write-manifest", "mlir::ModuleOp"> {
   let summary = "What the library says about itself is kept on the module";
   let description = [{
     Model, target, flags, inputs, outputs, weights, and of each kernel the nodes that it computes, how, and at what predicted
-    cost, as JSON in `hone.manifest`. It runs on a planned module, the last that knows which launch computes which nodes.
+    cost, as JSON in `hone.manifest`. It runs behind hone-generate-kernels, which writes what it obeyed on the modules of
+    kernels, and before hone-lower-program, the last that knows which launch computes which nodes.
   }];
 }
 

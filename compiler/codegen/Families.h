@@ -81,6 +81,8 @@ public:
   static mlir::FailureOr<DecidedKernel> of(KernelOp kernel, const CpuTarget &target);
 
   KernelOp kernel() const { return *copy; }
+  llvm::StringRef familyName() const { return family->name(); }
+  llvm::ArrayRef<int64_t> parameterValues() const { return parameters; }
   LaunchRange range(mlir::OpBuilder &builder, ShapeBuilder &shapes,
                     llvm::function_ref<mlir::Value(mlir::OpFoldResult)> size) const;
   void build(KernelEmitter &emitter) const { family->build(emitter, view()); }

@@ -4,6 +4,7 @@
 
 #include "compiler/Passes.h"
 #include "compiler/codegen/Families.h"
+#include "compiler/codegen/KernelWork.h"
 #include "compiler/codegen/cpu/CpuTargetModel.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -27,13 +28,30 @@ static std::string encode(StringRef name) {
   return text;
 }
 
-/// "minilm.k3_matmul_add.f32.v4": where several programs, levels or libraries meet in one link, and beside symbols of
-/// C, which have no points.
-static std::string symbolOf(KernelOp kernel, StringRef prefix, const CpuTarget &target) {
+/// The end of the name of the first node that a kernel computes, at most so many characters.
+static std::string nodeOf(KernelOp kernel) {
+  constexpr size_t most = 40;
+  llvm::SetVector<StringRef> nodes = nodesIn(kernel.getLoc());
+  StringRef name = nodes.empty() ? StringRef() : nodes[0].rsplit(" (").first.take_back(most);
+  std::string text;
+  for (char c : name)
+    text += llvm::isAlnum(c) ? c : '_';
+  return text;
+}
+
+/// "minilm.k3_matmul_add.f32.v4.matmul_6_2_4_384_96.encoder_layer_0_MatMul", as profilers show it: kernel, type and
+/// level, which keep it apart where several programs, levels or libraries meet in one link, then family, parameters and
+/// the first node. Symbols of C have no points.
+static std::string symbolOf(KernelOp kernel, const DecidedKernel &decided, StringRef prefix, const CpuTarget &target) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   Type element = getElementTypeOrSelf(kernel.getResultTypes().front());
-  stream << prefix << '.' << encode(kernel.getSymName()) << '.' << element << '.' << target.shortName();
+  stream << prefix << '.' << encode(kernel.getSymName()) << '.' << element << '.' << target.shortName() << '.'
+         << decided.familyName();
+  for (int64_t parameter : decided.parameterValues())
+    stream << '_' << parameter;
+  if (std::string node = nodeOf(kernel); !node.empty())
+    stream << '.' << node;
   return text;
 }
 
@@ -77,6 +95,13 @@ static void generate(KernelOp original, const DecidedKernel &decided, StringRef 
   decided.build(emitter);
   emitter.finish();
   nameHelpers(module, body.func, symbol);
+  addWorkFunction(module, symbol, kernel);
+  DictionaryAttr parameters = kernel.getParameters().value_or(builder.getDictionaryAttr({}));
+  module->setAttr(kDecisionAttr, builder.getDictionaryAttr({
+                                     builder.getNamedAttr("family", kernel.getFamilyAttr()),
+                                     builder.getNamedAttr("parameters", parameters),
+                                     builder.getNamedAttr("cost", builder.getI64IntegerAttr(decided.cost())),
+                                 }));
 }
 
 namespace {
@@ -107,7 +132,7 @@ struct GenerateKernels : hone::impl::GenerateKernelsBase<GenerateKernels> {
     FailureOr<DecidedKernel> decided = DecidedKernel::of(kernel, *target);
     if (failed(decided))
       return failure();
-    ::generate(kernel, *decided, symbolOf(kernel, prefix, *target));
+    ::generate(kernel, *decided, symbolOf(kernel, *decided, prefix, *target));
     kernel.erase();
     return success();
   }

@@ -17,6 +17,8 @@ constexpr llvm::StringLiteral kLoopAttr = "llvm.loop_annotation";
 
 /// On the module of a kernel that was generated: the symbol of its code.
 constexpr llvm::StringLiteral kSymbolAttr = "hone.symbol";
+/// Likewise: {family, parameters, cost}, how it is computed and what a launch is predicted to take (nanoseconds).
+constexpr llvm::StringLiteral kDecisionAttr = "hone.decision";
 
 llvm::StringRef modelName(mlir::ModuleOp module);
 /// What the symbols of a program begin with: the identifier of the module's model.

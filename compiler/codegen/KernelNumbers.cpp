@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/codegen/KernelNumbers.h"
+#include "compiler/codegen/KernelWork.h"
 #include "dialects/hone/TargetModel.h"
 #include <cmath>
 
@@ -51,8 +52,8 @@ double KernelNumbers::product(ArrayRef<OpFoldResult> sizes) {
 }
 
 double KernelNumbers::flops(Operation *op) {
-  auto structured = dyn_cast<StructureOpInterface>(op);
-  return structured ? (*this)(structured.flops(shapeBuilder)) : 0;
+  std::optional<OpFoldResult> flops = flopsOf(op, shapeBuilder);
+  return flops ? (*this)(*flops) : 0;
 }
 
 double KernelNumbers::flopsBeside(Operation *op) {
@@ -63,29 +64,13 @@ double KernelNumbers::flopsBeside(Operation *op) {
   return sum;
 }
 
-double KernelNumbers::bytesRead(BlockArgument argument) {
-  double most = 0;
-  for (OpOperand &use : argument.getUses()) {
-    auto reader = dyn_cast<StructureOpInterface>(use.getOwner());
-    most = std::max(most, (*this)(reader ? reader.bytesRead(shapeBuilder, use.getOperandNumber())
-                                         : shapeBuilder.storageBytes(argument)));
-  }
-  return most;
-}
-
-double KernelNumbers::bytesWritten(Value result) {
-  auto writer = result.getDefiningOp<StructureOpInterface>();
-  return (*this)(writer ? writer.bytesWritten(shapeBuilder, cast<OpResult>(result).getResultNumber())
-                        : shapeBuilder.storageBytes(result));
-}
-
 double KernelNumbers::cycles(const CpuTarget &target, double arithmetic, double accesses) {
   double read = 0, written = 0;
   Block &body = kernel.getBody().front();
   for (BlockArgument argument : body.getArguments().take_front(kernel.getTensorCount()))
-    read += bytesRead(argument);
+    read += (*this)(bytesReadOf(argument, shapeBuilder));
   for (Value result : body.getTerminator()->getOperands())
-    written += bytesWritten(result);
+    written += (*this)(bytesWrittenOf(result, shapeBuilder));
   // Each cache serves as much of it as it holds beside what the nearer ones do.
   double bytes = std::max(read + written, 1.0), held = 0, wait = 0;
   for (const CpuFigures::Memory &memory : target.figures->memories) {

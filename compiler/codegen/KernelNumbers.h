@@ -28,10 +28,6 @@ public:
   ShapeBuilder &shapes() { return shapeBuilder; }
 
 private:
-  /// Bytes of an argument that the kernel reads: as many as the op that reads the most of it.
-  double bytesRead(mlir::BlockArgument argument);
-  double bytesWritten(mlir::Value result);
-
   KernelOp kernel;
   mlir::OpBuilder builder;
   ShapeBuilder shapeBuilder;

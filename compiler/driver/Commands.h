@@ -14,6 +14,7 @@ ExitCode compileCommand(const Options &options, Console &console);
 ExitCode checkCommand(const Options &options, Console &console);
 ExitCode inspectCommand(const Options &options, Console &console);
 ExitCode runCommand(const Options &options, Console &console);
+ExitCode benchCommand(const Options &options, Console &console);
 ExitCode verifyCommand(const Options &options, Console &console);
 
 /// `hone`, from the command line to the exit code.

@@ -5,6 +5,7 @@
 #include "compiler/driver/Commands.h"
 #include "compiler/driver/LoadedLibrary.h"
 #include "compiler/driver/Manifest.h"
+#include "compiler/driver/Units.h"
 #include "frontends/onnx/Import.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
@@ -24,16 +25,6 @@ static StringRef typeName(OnnxDataType type) {
 }
 
 //===-- Text: both kinds of file become the same JSON, and this prints it ---------------------------------------===//
-
-/// A number in the greatest of `units` of which it has one, each of them a thousand of the one before: "1.2 MB".
-static std::string scaledText(double number, llvm::ArrayRef<StringRef> units) {
-  size_t unit = 0;
-  for (; number >= 1000 && unit + 1 < units.size(); ++unit)
-    number /= 1000;
-  return llvm::formatv(unit ? "{0:f1} {1}" : "{0:f0} {1}", number, units[unit]).str();
-}
-static std::string sizeText(double bytes) { return scaledText(bytes, {"bytes", "kB", "MB", "GB", "TB"}); }
-static std::string timeText(double nanoseconds) { return scaledText(nanoseconds, {"ns", "us", "ms", "s"}); }
 
 static void printValues(const json::Object &root, StringRef key) {
   const json::Array *values = root.getArray(key);

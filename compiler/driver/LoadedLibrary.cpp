@@ -3,7 +3,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/driver/LoadedLibrary.h"
-#include "compiler/driver/Console.h"
 #include "compiler/emit/Verify.h"
 #include "hone/abi.h"
 #include "llvm/ADT/SmallString.h"
@@ -141,6 +140,12 @@ std::string LoadedLibrary::dimText(int64_t dim) const {
     return std::to_string(dim);
   const char *symbol = hone_library_symbol(descriptor, dim);
   return symbol ? symbol : "?";
+}
+
+ExitCode hone::printError(const LoadedLibrary &library, hone_status status, const hone_error &error, Console &console) {
+  if (status != HONE_INTERNAL || !library.isUnchanged())
+    return console.error(errorText(error)), ExitInput;
+  return console.fault(errorText(error)), ExitFault;
 }
 
 int32_t hone::onnxDataType(hone_dtype type) {

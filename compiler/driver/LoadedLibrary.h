@@ -5,6 +5,7 @@
 #ifndef HONE_COMPILER_DRIVER_LOADEDLIBRARY_H
 #define HONE_COMPILER_DRIVER_LOADEDLIBRARY_H
 
+#include "compiler/driver/Console.h"
 #include "hone/hone.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -54,6 +55,10 @@ private:
 
 /// The text of an error that a library gave.
 llvm::StringRef errorText(const hone_error &error);
+
+/// Prints an error that a call of `library` gave, and the exit code for it: a fault of Hone only if the file is as Hone
+/// wrote it.
+ExitCode printError(const LoadedLibrary &library, hone_status status, const hone_error &error, Console &console);
 
 /// ONNX's number for the type of a value; 0 for one it does not have.
 int32_t onnxDataType(hone_dtype type);

@@ -17,6 +17,8 @@ static ExitCode dispatch(const Options &options, Console &console) {
     return inspectCommand(options, console);
   case Command::Run:
     return runCommand(options, console);
+  case Command::Bench:
+    return benchCommand(options, console);
   case Command::Verify:
     return verifyCommand(options, console);
   }

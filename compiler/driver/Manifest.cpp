@@ -4,10 +4,10 @@
 
 #include "compiler/driver/Manifest.h"
 #include "compiler/Passes.h"
+#include "compiler/codegen/Kernel.h"
 #include "compiler/driver/Options.h"
 #include "compiler/emit/Library.h"
 #include "dialects/hone/Hone.h"
-#include "dialects/hone/TargetModel.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
@@ -112,59 +112,41 @@ json::Array hone::toJson(ArrayRef<EntryValue> values) {
 
 //===-- The manifest --------------------------------------------------------------------------------------------===//
 
-/// All node names in `loc`: "encoder/MatMul_3 (MatMul)".
-static void collectNodes(Location loc, llvm::SetVector<StringRef> &nodes) {
-  if (auto fused = dyn_cast<FusedLoc>(loc))
-    for (Location part : fused.getLocations())
-      collectNodes(part, nodes);
-  else if (auto name = dyn_cast<NameLoc>(loc))
-    nodes.insert(name.getName());
-}
-
-/// Tells how a kernel is computed, and at what cost. Code generation obeys what stands on it, which may have been
-/// changed by hand, so the cost is that of now; where nothing stands, it takes the best.
-static void addDecision(json::Object &object, KernelOp kernel, TargetAttr target) {
-  OwningOpRef<KernelOp> copy(kernel.clone());
-  const TargetModel *model = TargetModel::get(kernel.getContext());
-  if (model && target && succeeded(model->verify(target, [&] { return kernel.emitError(); }))) {
-    FailureOr<int64_t> cost;
-    if (copy->getFamily() || succeeded(model->decide(target, *copy)))
-      cost = model->predictCost(target, *copy);
-    if (succeeded(cost))
-      copy->setCost(*cost);
-  }
-  if (std::optional<StringRef> family = copy->getFamily())
-    object["family"] = json::fixUTF8(*family);
-  if (DictionaryAttr given = copy->getParametersAttr(); given && !given.empty()) {
+/// Tells how a kernel is computed, and at what cost, by what code generation has obeyed.
+static void addDecision(json::Object &object, ModuleOp kernel) {
+  auto decision = kernel->getAttrOfType<DictionaryAttr>(kDecisionAttr);
+  if (!decision)
+    return;
+  if (auto family = decision.getAs<StringAttr>("family"))
+    object["family"] = json::fixUTF8(family.getValue());
+  if (auto given = decision.getAs<DictionaryAttr>("parameters"); given && !given.empty()) {
     json::Object parameters;
     for (NamedAttribute parameter : given)
       if (auto number = dyn_cast<IntegerAttr>(parameter.getValue()))
         parameters[json::fixUTF8(parameter.getName())] = number.getValue().getSExtValue();
     object["parameters"] = std::move(parameters);
   }
-  if (std::optional<uint64_t> cost = copy->getCost())
-    object["cost_ns"] = int64_t(*cost);
+  if (auto cost = decision.getAs<IntegerAttr>("cost"))
+    object["cost_ns"] = cost.getInt();
 }
 
 /// The nodes that each kernel computes, over all its launches, in order of the first launch, and how it computes them.
-static json::Array kernelsOf(ModuleOp module, TargetAttr target) {
+static json::Array kernelsOf(ModuleOp module) {
   llvm::MapVector<StringRef, std::pair<int64_t, llvm::SetVector<StringRef>>> kernels;
   module.walk([&](LaunchOp launch) {
     auto &[launches, nodes] = kernels[launch.getKernel()];
     ++launches;
-    collectNodes(launch.getLoc(), nodes);
+    nodes.insert_range(nodesIn(launch.getLoc()));
   });
   SymbolTable symbols(module);
-  // Code generation comes next and reports what does not fit.
-  ScopedDiagnosticHandler silence(module.getContext(), [](Diagnostic &) { return success(); });
   json::Array array;
   for (auto &[name, info] : kernels) {
     json::Array nodes;
     for (StringRef node : info.second)
       nodes.push_back(json::fixUTF8(node));
     json::Object object{{"name", name}, {"launches", info.first}, {"nodes", std::move(nodes)}};
-    if (auto kernel = symbols.lookup<KernelOp>(name))
-      addDecision(object, kernel, kernel.getTarget().value_or(target));
+    if (auto kernel = symbols.lookup<ModuleOp>(name))
+      addDecision(object, kernel);
     array.push_back(std::move(object));
   }
   return array;
@@ -194,7 +176,7 @@ std::string hone::buildManifest(ModuleOp module) {
       {"inputs", toJson(entry.inputs)},
       {"outputs", toJson(entry.outputs)},
       {"weights", std::move(weights)},
-      {"kernels", kernelsOf(module, target)},
+      {"kernels", kernelsOf(module)},
   };
   // json::Object prints its keys in order, so the text is a function of the module.
   return llvm::formatv("{0}", json::Value(std::move(manifest))).str();

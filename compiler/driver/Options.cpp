@@ -82,6 +82,21 @@ Examples:
   hone run model.so --random --dim sequence=16
   hone run model.so --input ids=ids.npy --input mask=mask.npy -o results/
   hone run model.so --input ids=inputs.npz --random       the mask is made up, as large as the ids
+  hone run model.so --random --profile                    the time of each kernel
+)"},
+    {Command::Bench, "bench", "LIB [--input NAME=FILE]...", "measures how long a compiled library takes, and where",
+     R"(Runs it for some seconds, after warming up, and prints the median, the 95th percentile, the fastest run and the spread;
+what it computes and moves, and the share of what this machine can do (measured, too: multiply-adds in f32, and reads
+of as much memory as a run touches). Inputs that are not given are made up, as by hone run --random.
+
+--profile adds a table of kernels with the model's nodes that they compute; --profile=FILE also writes the first runs as
+a trace, which chrome://tracing and ui.perfetto.dev show. Operations count one for an addition or multiplication, twenty for a
+division or polynomial; bytes count each byte that a kernel reads or writes once.
+
+Examples:
+  hone bench model.so --dim sequence=128
+  hone bench model.so --dim sequence=128 --threads=1 --profile=trace.json
+  hone bench model.so --input ids=ids.npy --json
 )"},
     {Command::Verify, "verify", "LIB", "compares a compiled library with the digests that it carries",
      R"(Finds what was damaged or changed since the compile, without running any of it: the weights by their digest in the
@@ -96,10 +111,10 @@ Examples:
 namespace {
 /// The rows. They live as long as the process, because LLVM's parser keeps pointers to them.
 struct Rows {
-  cl::SubCommand compile{"compile"}, check{"check"}, inspect{"inspect"}, run{"run"}, verify{"verify"};
+  cl::SubCommand compile{"compile"}, check{"check"}, inspect{"inspect"}, run{"run"}, bench{"bench"}, verify{"verify"};
 
-  cl::opt<std::string> input{cl::Positional,   cl::sub(compile), cl::sub(check),
-                             cl::sub(inspect), cl::sub(run),     cl::sub(verify)};
+  cl::opt<std::string> input{cl::Positional, cl::sub(compile), cl::sub(check), cl::sub(inspect),
+                             cl::sub(run),   cl::sub(bench),   cl::sub(verify)};
   cl::opt<std::string> output{
       "o", cl::value_desc("OUT"), cl::sub(compile),
       cl::desc("File to write; its suffix says what. Default: the model's name in this folder")};
@@ -114,8 +129,8 @@ struct Rows {
   cl::list<std::string> dim{"dim", cl::value_desc("SYMBOL=N"), cl::sub(compile), cl::sub(check),
                             cl::desc("Pin a dim by its symbol")};
   cl::list<std::string> size{
-      "dim", cl::value_desc("SYMBOL=N"), cl::sub(run),
-      cl::desc("Size of a dim, by its symbol, for --random (default: as in given inputs, or 1)")};
+      "dim", cl::value_desc("SYMBOL=N"), cl::sub(run), cl::sub(bench),
+      cl::desc("Size of a dim, by its symbol, where inputs are made up (default: as in given inputs, or 1)")};
   cl::opt<std::string> keep{"keep", cl::value_desc("REGEX"), cl::sub(compile),
                             cl::desc("Nodes whose values become outputs too, under the nodes' names")};
   cl::opt<std::string> name{
@@ -125,12 +140,19 @@ struct Rows {
                             cl::desc("Threads to compile with (default: all cores). The result is the same")};
   cl::opt<bool> printPipeline{"print-pipeline", cl::sub(compile),
                               cl::desc("Print the passes that would run, for hone-opt --pass-pipeline, and stop")};
-  cl::opt<bool> json{"json", cl::sub(inspect), cl::sub(check), cl::desc("Print JSON")};
+  cl::opt<bool> json{"json", cl::sub(inspect), cl::sub(check), cl::sub(bench), cl::desc("Print JSON")};
   cl::opt<bool> all{"all", cl::sub(check), cl::desc("Name every node, also where several have one problem")};
-  cl::list<std::string> inputs{"input", cl::value_desc("NAME=FILE"), cl::sub(run), cl::desc("Value of an input")};
+  cl::list<std::string> inputs{"input", cl::value_desc("NAME=FILE"), cl::sub(run), cl::sub(bench),
+                               cl::desc("Value of an input")};
   cl::opt<bool> random{"random", cl::sub(run), cl::desc("Make up the inputs that are not given")};
-  cl::opt<std::string> threads{"threads", cl::value_desc("N"), cl::sub(run),
+  cl::opt<std::string> threads{"threads", cl::value_desc("N"), cl::sub(run), cl::sub(bench),
                                cl::desc("Threads to run with (default: the cores that the process may use)")};
+  cl::opt<std::string> profile{
+      "profile",         cl::value_desc("FILE"),
+      cl::ValueOptional, cl::sub(run),
+      cl::sub(bench),    cl::desc("Print the time of each kernel; write a trace of all launches to FILE")};
+  cl::opt<std::string> seconds{"seconds", cl::value_desc("S"), cl::sub(bench),
+                               cl::desc("How long to measure (default: 2)")};
 
   Rows() {
     mlir::registerAsmPrinterCLOptions();
@@ -160,6 +182,8 @@ struct Rows {
       return inspect;
     case Command::Run:
       return run;
+    case Command::Bench:
+      return bench;
     case Command::Verify:
       return verify;
     }
@@ -200,7 +224,9 @@ static void printHelp(const CommandInfo &info, cl::SubCommand &subcommand) {
   std::vector<cl::Option *> options = ownOptions(subcommand);
   for (cl::Option *option : options) {
     std::string left = spelling(option->ArgStr);
-    if (!option->ValueStr.empty())
+    if (option->getValueExpectedFlag() == cl::ValueOptional && !option->ValueStr.empty())
+      left += "[=" + option->ValueStr.str() + "]";
+    else if (!option->ValueStr.empty())
       left += (option->ArgStr.size() == 1 ? " " : "=") + option->ValueStr.str();
     llvm::outs() << "  " << llvm::left_justify(left, 28) << ' ' << option->HelpStr << '\n';
   }
@@ -265,6 +291,7 @@ static std::string findUsageError(llvm::ArrayRef<char *> words, const CommandInf
     if (!option || (!isOwn && !name.starts_with(kMlirPrefix)))
       return noSuchOption(word, llvm::map_to_vector(own, [](cl::Option *each) { return each->ArgStr; }));
     bool needsValue = option->getValueExpectedFlag() == cl::ValueRequired;
+    bool takesNone = option->getValueExpectedFlag() == cl::ValueDisallowed || option->ValueStr.empty();
     if (needsValue && !hasValue && words.size() > 1) {
       words = words.drop_front();
       value = words.front();
@@ -273,7 +300,7 @@ static std::string findUsageError(llvm::ArrayRef<char *> words, const CommandInf
       continue;
     if (needsValue && value.empty())
       return (spelling(option->ArgStr) + " needs a value, " + option->ValueStr).str();
-    if (!needsValue && hasValue)
+    if (takesNone && hasValue)
       return spelling(option->ArgStr) + " takes no value";
     auto [before, isFirst] = seen.try_emplace(option, value);
     if (isFirst || option->getNumOccurrencesFlag() == cl::ZeroOrMore)
@@ -337,12 +364,19 @@ bool hone::parseOptions(int argc, char **argv, Options &options, int &exitCode) 
   options.name = rows.name;
   options.keep = rows.keep;
   options.shapes = rows.shape;
-  options.dims = info->command == Command::Run ? rows.size : rows.dim;
+  options.dims = rows.size.empty() ? rows.dim : rows.size;
   options.inputs = rows.inputs;
   options.printPipeline = rows.printPipeline;
   options.json = rows.json;
   options.all = rows.all;
   options.random = rows.random;
+  options.profile = rows.profile.getNumOccurrences();
+  options.trace = rows.profile;
+  if (StringRef text = rows.seconds;
+      !text.empty() && (text.getAsDouble(options.seconds) || !(options.seconds > 0 && options.seconds <= 3600))) {
+    exitCode = usageError("--seconds=" + text + ": expected a number above 0, at most 3600");
+    return false;
+  }
   if (parseCount("--jobs", rows.jobs, options.jobs) && parseCount("--threads", rows.threads, options.threads))
     return true;
   exitCode = ExitUsage;

@@ -12,7 +12,7 @@
 
 namespace hone {
 
-enum class Command { Compile, Check, Inspect, Run, Verify };
+enum class Command { Compile, Check, Inspect, Run, Bench, Verify };
 
 /// Everything that can be asked for; a command reads the fields that its options set.
 struct Options {
@@ -24,7 +24,7 @@ struct Options {
   std::string name;                ///< --name; empty: from the file's name
   std::string keep;                ///< --keep REGEX
   std::vector<std::string> shapes; ///< --shape NAME=1x128xi64
-  std::vector<std::string> dims;   ///< --dim SYMBOL=N, to pin; for `run`, sizes of made-up inputs
+  std::vector<std::string> dims;   ///< --dim SYMBOL=N, to pin; for `run` and `bench`, sizes of made-up inputs
   std::vector<std::string> inputs; ///< --input NAME=FILE
   unsigned jobs = 0;               ///< --jobs; 0: as many as there are cores
   unsigned threads = 0;            ///< --threads; 0: the library's default
@@ -32,6 +32,9 @@ struct Options {
   bool json = false;
   bool all = false; ///< --all: every node's name
   bool random = false;
+  bool profile = false; ///< --profile
+  std::string trace;    ///< --profile=FILE
+  double seconds = 2;   ///< --seconds
 };
 
 /// Reads the command line into `options`. Returns false if there is nothing left to do: help or the version was

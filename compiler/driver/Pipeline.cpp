@@ -62,8 +62,8 @@ static void buildStage(OpPassManager &manager, Stage stage) {
     manager.addPass(createCSEPass()); // views of the same slot
     break;
   case Stage::Llvm:
-    manager.addPass(createWriteManifest()); // the last moment at which launches know their nodes
     manager.addPass(createGenerateKernels());
+    manager.addPass(createWriteManifest());            // the last moment at which launches know their nodes
     addKernelLoweringPasses(manager.nest<ModuleOp>()); // kernels in parallel
     manager.addPass(createLowerProgram());             // behind them: its module is born in the LLVM dialect
     break;

@@ -105,6 +105,8 @@ int32_t onnxDataType(mlir::Type elementType);
 
 /// The text users know an op by: "node 'encoder/MatMul_3' (MatMul)".
 std::string nodeText(mlir::Location loc);
+/// All names of nodes in a location, as in "encoder/MatMul_3 (MatMul)", each once.
+llvm::SetVector<llvm::StringRef> nodesIn(mlir::Location loc);
 
 } // namespace hone
 

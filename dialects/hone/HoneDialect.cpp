@@ -149,6 +149,20 @@ std::string hone::nodeText(Location loc) {
   return ("node '" + node + "'" + (kind.empty() ? "" : " (" + kind)).str();
 }
 
+static void collectNodes(Location loc, llvm::SetVector<StringRef> &nodes) {
+  if (auto fused = dyn_cast<FusedLoc>(loc))
+    for (Location part : fused.getLocations())
+      collectNodes(part, nodes);
+  else if (auto name = dyn_cast<NameLoc>(loc))
+    nodes.insert(name.getName());
+}
+
+llvm::SetVector<StringRef> hone::nodesIn(Location loc) {
+  llvm::SetVector<StringRef> nodes;
+  collectNodes(loc, nodes);
+  return nodes;
+}
+
 const hone::TargetModel *hone::TargetModel::get(MLIRContext *context) {
   Dialect *dialect = context->getLoadedDialect<HoneDialect>();
   return dialect ? dialect->getRegisteredInterface<TargetModel>() : nullptr;

@@ -26,7 +26,9 @@ typedef struct hone_rt_session {
   const hone_program *program;
   hone_allocator allocator;
   const int32_t *cancel; /* not NULL */
-  hone_pool *pool;       /* NULL with one thread */
+  hone_launch_callback *on_launch;
+  void *on_launch_context;
+  hone_pool *pool; /* NULL with one thread */
   bool owns_pool;
   int32_t threads;
   _Atomic bool in_use;

@@ -114,6 +114,8 @@ hone_status hone_rt_session_create(const hone_library *library, const hone_optio
   session->allocator = known.allocator;
   static const int32_t never;
   session->cancel = known.cancel ? known.cancel : &never;
+  session->on_launch = known.on_launch;
+  session->on_launch_context = known.on_launch_context;
   session->bytes = bytes;
   status = start_threads(session, &known, error);
   if (status) {

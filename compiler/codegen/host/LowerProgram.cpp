@@ -6,6 +6,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/Passes.h"
+#include "compiler/codegen/KernelWork.h"
 #include "compiler/codegen/cpu/CpuTargetModel.h"
 #include "compiler/codegen/cpu/Lower.h"
 #include "compiler/codegen/cpu/Object.h"
@@ -85,10 +86,7 @@ private:
   Value ofInput(int64_t table, int64_t input) {
     return loadField(loadField(frame, table, pointer), input * 8, pointer);
   }
-  /// Of the code of the kernel.
-  StringRef symbolOf(LaunchOp launch) {
-    return symbols.lookup(launch.getKernel())->getAttrOfType<StringAttr>(kSymbolAttr).getValue();
-  }
+  ModuleOp kernelOf(LaunchOp launch) { return symbols.lookup<ModuleOp>(launch.getKernel()); }
   bool isInput(int64_t argument) { return argument < inputCount; }
 
   SymbolTable symbols; // of the module
@@ -116,10 +114,15 @@ void ProgramLowering::declareRuntime() {
   declare("hone_rt_launch", LLVM::LLVMFunctionType::get(i32, {pointer, pointer}));
   declare("hone_rt_fail", LLVM::LLVMFunctionType::get(i32, {pointer, pointer, i64, i64}));
   auto kernelType = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(main.getContext()), {pointer, i64, i64});
+  auto workType = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(main.getContext()), {pointer, pointer});
   llvm::SmallDenseSet<Attribute> declared;
-  for (LaunchOp launch : main.getOps<LaunchOp>())
-    if (declared.insert(launch.getKernelAttr()).second)
-      declare(symbolOf(launch), kernelType);
+  for (LaunchOp launch : main.getOps<LaunchOp>()) {
+    if (!declared.insert(launch.getKernelAttr()).second)
+      continue;
+    StringRef symbol = kernelOf(launch)->getAttrOfType<StringAttr>(kSymbolAttr).getValue();
+    declare(symbol, kernelType);
+    declare(workSymbol(symbol), workType);
+  }
 }
 
 void ProgramLowering::write(StringRef name, bool plan) {
@@ -147,6 +150,8 @@ void ProgramLowering::write(StringRef name, bool plan) {
     launchRecord = stack(sizeof(hone_launch) / 8);
     bufferTable = stack(buffers);
     sizeTable = stack(sizes);
+    storeField(launchRecord, offsetof(hone_launch, buffers), bufferTable);
+    storeField(launchRecord, offsetof(hone_launch, sizes), sizeTable);
     weights = loadField(frame, offsetof(hone_frame, weights), pointer);
     arena = loadField(frame, offsetof(hone_frame, arena), pointer);
   }
@@ -282,14 +287,10 @@ void ProgramLowering::lowerLaunch(LaunchOp launch) {
     storeField(bufferTable, 8 * i, addressOf(buffer));
   for (auto [i, size] : llvm::enumerate(launch.getSizes()))
     storeField(sizeTable, 8 * i, mapping.lookup(size));
-  storeField(launchRecord, offsetof(hone_launch, kernel), data.address(builder, symbolOf(launch)));
-  storeField(launchRecord, offsetof(hone_launch, buffers), bufferTable);
-  storeField(launchRecord, offsetof(hone_launch, sizes), sizeTable);
+  storeField(launchRecord, offsetof(hone_launch, record), data.addLaunch(builder, kernelOf(launch), launch.getLoc()));
   storeField(launchRecord, offsetof(hone_launch, count), mapping.lookup(launch.getCount()));
   storeField(launchRecord, offsetof(hone_launch, grain), mapping.lookup(launch.getGrain()));
   storeField(launchRecord, offsetof(hone_launch, scratch), mapping.lookup(launch.getScratch()));
-  storeField(launchRecord, offsetof(hone_launch, node),
-             data.address(builder, data.addString(nodeText(launch.getLoc()))));
   auto call = LLVM::CallOp::create(builder, loc, TypeRange{i32}, "hone_rt_launch", ValueRange{frame, launchRecord});
   Value isOk = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::eq, call.getResult(), number(i32, 0));
   LLVM::StoreOp::create(builder, loc, call.getResult(), status);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/codegen/host/ProgramData.h"
+#include "compiler/codegen/Kernel.h"
+#include "compiler/codegen/KernelWork.h"
 #include "dialects/hone/Hone.h"
 #include "hone/abi.h"
 #include "hone/hone.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace hone;
@@ -101,6 +104,36 @@ void ProgramData::addValues(StringRef name, ArrayRef<DictionaryAttr> attrs, Valu
   });
 }
 
+/// Name of the table of launches, which addProgram() adds when all are known.
+static constexpr StringLiteral kLaunches = "launches";
+
+std::string ProgramData::addKernel(ModuleOp kernel) {
+  StringRef symbol = kernel->getAttrOfType<StringAttr>(kSymbolAttr).getValue();
+  std::string name = (symbol + ".record").str();
+  if (!kernels.insert(name).second)
+    return name;
+  // A stage that was written by hand need not tell it.
+  auto decision = kernel->getAttrOfType<DictionaryAttr>(kDecisionAttr);
+  auto family = decision ? decision.getAs<StringAttr>("family") : StringAttr();
+  auto cost = decision ? decision.getAs<IntegerAttr>("cost") : IntegerAttr();
+  std::string symbolText = addString(symbol).str(), familyText = addString(family ? family.getValue() : "").str();
+  addConstant(name, [&](OpBuilder &b) {
+    return SmallVector<Value>{address(b, symbol), address(b, workSymbol(symbol)), address(b, symbolText),
+                              address(b, familyText), number(b, i64, cost ? cost.getInt() : 0)};
+  });
+  return name;
+}
+
+Value ProgramData::addLaunch(OpBuilder &builder, ModuleOp kernel, Location location) {
+  llvm::SetVector<StringRef> nodes = nodesIn(location);
+  std::string record = addKernel(kernel), node = addString(nodeText(location)).str(),
+              all = addString(llvm::join(nodes, ", ")).str();
+  int32_t offset = launches.size() * sizeof(hone_launch_record);
+  launches.push_back({std::move(record), std::move(node), std::move(all)});
+  return LLVM::GEPOp::create(builder, loc, pointer, builder.getI8Type(), address(builder, kLaunches),
+                             ArrayRef<LLVM::GEPArg>{offset});
+}
+
 void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef name, StringRef manifest,
                              int64_t weightBytes, uint32_t cpuFeatures) {
   SmallVector<DictionaryAttr> inputAttrs, outputAttrs;
@@ -124,6 +157,12 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
                            Attribute())
         .setVisibility_(LLVM::Visibility::Hidden);
 
+  addConstant(kLaunches, [&](OpBuilder &b) {
+    return llvm::map_to_vector(launches, [&](const Launch &launch) {
+      return join(b, {address(b, launch.kernel), address(b, launch.node), address(b, launch.nodes)});
+    });
+  });
+
   std::string nameText = addString(name).str(), manifestText = addString(manifest).str();
   addConstant("program", [&](OpBuilder &b) {
     return SmallVector<Value>{address(b, nameText),
@@ -134,6 +173,8 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
                               weightBytes ? address(b, weights) : LLVM::ZeroOp::create(b, loc, pointer),
                               number(b, i64, weightBytes),
                               number(b, i64, manifest.size()),
+                              address(b, kLaunches),
+                              number(b, i64, launches.size()),
                               number(b, i32, inputs.size()),
                               number(b, i32, outputs.size()),
                               number(b, i32, symbols.size()),

@@ -10,6 +10,7 @@
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace hone {
 
@@ -22,6 +23,9 @@ public:
   llvm::StringRef addString(llvm::StringRef text);
   /// The address of a string or another global, where `builder` stands.
   mlir::Value address(mlir::OpBuilder &builder, llvm::StringRef global);
+  /// A record of the program's table of launches; `kernel` is the module of the kernel's code. Its address, where
+  /// `builder` stands.
+  mlir::Value addLaunch(mlir::OpBuilder &builder, mlir::ModuleOp kernel, mlir::Location nodes);
   /// hone_program and the descriptor function `<identifier>_library` (runtime/include/hone/abi.h, hone.h) for the
   /// planned entry `main`. Its functions are @plan and @run; `cpuFeatures` is a set of HONE_CPU_*.
   void addProgram(mlir::func::FuncOp main, llvm::StringRef identifier, llvm::StringRef name, llvm::StringRef manifest,
@@ -33,6 +37,8 @@ private:
   /// `parts` side by side in memory, as a struct of structs of them if they are many.
   mlir::Value join(mlir::OpBuilder &builder, llvm::ArrayRef<mlir::Value> parts);
   mlir::Value number(mlir::OpBuilder &builder, mlir::Type type, int64_t value);
+  /// The name of the hone_kernel_record of a kernel.
+  std::string addKernel(mlir::ModuleOp kernel);
   /// A table of int64_t; never empty, so that its address means something.
   void addNumbers(llvm::StringRef name, llvm::SmallVector<int64_t> numbers);
   /// A table of hone_program_value for `values` of @main; `attrs` carry names and dim symbols.
@@ -44,6 +50,11 @@ private:
   mlir::Location loc;
   mlir::Type pointer, i32, i64;
   llvm::StringMap<std::string> strings;
+  struct Launch {
+    std::string kernel, node, nodes; // names of constants
+  };
+  std::vector<Launch> launches;
+  llvm::StringSet<> kernels;                          // whose records there are
   llvm::MapVector<mlir::StringAttr, int64_t> symbols; // numbers of the dim symbols, in order of first use
 };
 

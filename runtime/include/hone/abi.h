@@ -51,15 +51,34 @@ typedef struct hone_kernel_context {
 /* Computes the part [begin, end) of the kernel's iteration range [0, count). */
 typedef void hone_kernel(const hone_kernel_context *context, int64_t begin, int64_t end);
 
+/* Tells what a launch with these sizes does: work[0] operations (one for an addition, twenty for a division or
+ * polynomial), work[1] bytes, each byte that is read or written counted once. */
+typedef void hone_kernel_work(const int64_t *sizes, int64_t *work);
+
+/* What is known of a kernel before any run. Constant data. */
+typedef struct hone_kernel_record {
+  hone_kernel *code;
+  hone_kernel_work *work;
+  const char *symbol;   /* of its code, as profilers show it */
+  const char *family;   /* who generated it: "matmul" */
+  int64_t predicted_ns; /* what a launch is predicted to take on one core, with 128 in the place of each open dim */
+} hone_kernel_record;
+
+/* What is known of a launch before any run. Constant data, a table of which is part of hone_program. */
+typedef struct hone_launch_record {
+  const hone_kernel_record *kernel;
+  const char *node;  /* text for errors: "node 'encoder/Gather_1' (Gather)" */
+  const char *nodes; /* all that it computes of the model: "encoder/Gather_1 (Gather), encoder/Add_2 (Add)" */
+} hone_launch_record;
+
 /* One launch; built on the stack of the generated `run`. Field order is fixed: generated code stores by offset. */
 typedef struct hone_launch {
-  hone_kernel *kernel;  /*  0 */
-  void *const *buffers; /*  8 */
-  const int64_t *sizes; /* 16 */
-  int64_t count;        /* 24: the iteration range is [0, count); 0 means nothing to do */
-  int64_t grain;        /* 32: the smallest chunk worth handing to another thread, >= 1; chunks are multiples of it */
-  int64_t scratch;      /* 40: bytes of scratch per thread */
-  const char *node;     /* 48: text for errors: "node 'encoder/Gather_1' (Gather)" */
+  const hone_launch_record *record; /*  0 */
+  void *const *buffers;             /*  8 */
+  const int64_t *sizes;             /* 16 */
+  int64_t count;                    /* 24: the iteration range is [0, count); 0 means nothing to do */
+  int64_t grain;   /* 32: the smallest chunk worth handing to another thread, >= 1; chunks are multiples of it */
+  int64_t scratch; /* 40: bytes of scratch per thread */
 } hone_launch;
 
 /* One call of `plan` or `run`. Field order is fixed: generated code loads by offset. */
@@ -103,6 +122,8 @@ typedef struct hone_program {
   const char *weights;  /* base of the weights; NULL if there are none */
   int64_t weight_bytes;
   int64_t manifest_bytes;
+  const hone_launch_record *launches; /* those of the program, in its order; a launch in a loop is one */
+  int64_t launch_count;
   int32_t input_count;
   int32_t output_count;
   int32_t symbol_count;

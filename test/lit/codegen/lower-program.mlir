@@ -9,6 +9,9 @@
 // CHECK-NOT:     hone_rt_launch
 // CHECK-LABEL: llvm.func internal @run(%{{.*}}: !llvm.ptr) -> i32
 // CHECK-NOT:     llvm.icmp "slt"
+// CHECK:         %[[LAUNCHES:.*]] = llvm.mlir.addressof @launches
+// CHECK:         %[[FIRST:.*]] = llvm.getelementptr %[[LAUNCHES]][0]
+// CHECK:         llvm.store %[[FIRST]]
 // CHECK:         %[[STATUS:.*]] = llvm.call @hone_rt_launch
 // CHECK:         %[[OK:.*]] = llvm.icmp "eq" %[[STATUS]]
 // CHECK:         llvm.store %[[STATUS]], %[[PLACE:.*]] : i32
@@ -17,6 +20,12 @@
 // CHECK-NEXT:    %[[RESULT:.*]] = llvm.load %[[PLACE]]
 // CHECK-NEXT:    llvm.return %[[RESULT]]
 // CHECK-NOT:     hone_rt_fail
+// What is known before any run: of a kernel its code, work, names and predicted time; of a launch its kernel and nodes.
+// CHECK:       llvm.mlir.global internal constant @toy.k0_exp.f32.v3.[[HOW:generic_[0-9_]*]].record()
+// CHECK-DAG:     llvm.mlir.addressof @toy.k0_exp.f32.v3.[[HOW]] :
+// CHECK-DAG:     llvm.mlir.addressof @toy.k0_exp.f32.v3.[[HOW]].work :
+// CHECK:       llvm.mlir.global internal constant @launches()
+// CHECK:         llvm.mlir.addressof @toy.k0_exp.f32.v3.[[HOW]].record :
 // The descriptor is the one function that is seen from outside.
 // CHECK:       llvm.func @toy_library() -> !llvm.ptr
 module attributes {hone.model = {name = "toy"}, hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {

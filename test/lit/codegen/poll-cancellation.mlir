@@ -5,7 +5,7 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
 // A row of unknown length: the flag is looked at between strips of 65,536 elements, and not behind the last one. The
 // loop of a strip is the one that was there, to be vectorised.
 // CHECK-LABEL: module @row
-// CHECK:       func.func @model.row.f32.v3.body({{.*}}%[[N:[a-z0-9]+]]: index {llvm.noundef}, {{.*}}%[[CANCEL:[a-z0-9]+]]: !llvm.ptr {llvm.noundef}, %[[FROM:[a-z0-9]+]]: index {llvm.noundef}, %[[TO:[a-z0-9]+]]: index {llvm.noundef})
+// CHECK:       func.func @model.row.f32.v3.{{[^ ]*}}body({{.*}}%[[N:[a-z0-9]+]]: index {llvm.noundef}, {{.*}}%[[CANCEL:[a-z0-9]+]]: !llvm.ptr {llvm.noundef}, %[[FROM:[a-z0-9]+]]: index {llvm.noundef}, %[[TO:[a-z0-9]+]]: index {llvm.noundef})
 // CHECK:         %[[FIRST:.*]] = arith.minsi %[[N]], %c65536
 // CHECK:         scf.while (%[[BEGIN:.*]] = %c0, %[[END:.*]] = %[[FIRST]], %[[SUM:.*]] = %cst)
 // CHECK:           %[[NEXT:.*]] = scf.for %{{.*}} = %[[BEGIN]] to %[[END]] step %c1 iter_args(%{{.*}} = %[[SUM]])

@@ -498,11 +498,13 @@ static void kernel(const hone_kernel_context *context, int64_t begin, int64_t en
 static int32_t plan(hone_frame *frame) { return 0; }
 static int32_t run(hone_frame *frame) {
   void *buffers[] = {(void *)frame->weights, frame->inputs[0], frame->outputs[0]};
-  hone_launch launch = {kernel, buffers, 0, 1, 1, 0, "node"};
+  static const hone_kernel_record kernel_record = {kernel, 0, "kernel", "", 0};
+  static const hone_launch_record record = {&kernel_record, "node", "node"};
+  hone_launch launch = {&record, buffers, 0, 1, 1, 0};
   return hone_rt_launch(frame, &launch);
 }
 static const hone_program_value x = {"x", 0, HONE_FLOAT, 0}, y = {"y", 0, HONE_FLOAT, 0};
-static const hone_program program = {"scale", &x, &y, 0, "{}", scale_weights, 4, 2, 1, 1, 0, 0, plan, run};
+static const hone_program program = {"scale", &x, &y, 0, "{}", scale_weights, 4, 2, 0, 0, 1, 1, 0, 0, plan, run};
 static const hone_library library = {sizeof(hone_library), HONE_ABI_VERSION, &hone_rt_functions, &program};
 __attribute__((visibility("default"))) const hone_library *scale_library(void) { return &library; }
 )"));

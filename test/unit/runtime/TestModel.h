@@ -62,6 +62,20 @@ inline void sum(const hone_kernel_context *context, int64_t, int64_t) {
   *static_cast<int64_t *>(context->buffers[1]) = total;
 }
 
+/// What each kernel would take: as many operations as it has sizes, and the first size's bytes.
+inline void work(const int64_t *sizes, int64_t *work) {
+  work[0] = sizes ? sizes[0] : 0;
+  work[1] = 8 * work[0];
+}
+
+inline const hone_kernel_record kernelRecords[] = {{narrow, work, "lookup.narrow", "generic", 10},
+                                                   {pick, work, "lookup.pick", "generic", 20},
+                                                   {sum, work, "lookup.sum", "rows", 30}};
+inline const hone_launch_record launchRecords[] = {
+    {&kernelRecords[0], "node 'Cast_0' (Cast)", "Cast_0 (Cast)"},
+    {&kernelRecords[1], "node 'Gather_1' (Gather)", "Gather_1 (Gather), Add_3 (Add)"},
+    {&kernelRecords[2], "node 'ReduceSum_2' (ReduceSum)", "ReduceSum_2 (ReduceSum)"}};
+
 inline int32_t plan(hone_frame *frame) {
   int64_t batch = frame->input_dims[0][0], sequence = frame->input_dims[0][1];
   if (sequence > maxSequence)
@@ -77,16 +91,16 @@ inline int32_t plan(hone_frame *frame) {
 inline int32_t run(hone_frame *frame) {
   int64_t count = frame->input_dims[0][0] * frame->input_dims[0][1];
   void *narrowed[] = {frame->inputs[0], frame->arena};
-  hone_launch first = {narrow, narrowed, nullptr, count, 16, 0, "node 'Cast_0' (Cast)"};
+  hone_launch first = {&launchRecords[0], narrowed, nullptr, count, 16, 0};
   if (int32_t status = hone_rt_launch(frame, &first))
     return status;
   void *picking[] = {frame->arena, frame->inputs[1], frame->inputs[2], const_cast<char *>(frame->weights),
                      frame->outputs[0]};
-  hone_launch second = {pick, picking, nullptr, count, 16, 2 * sizeof(float), "node 'Gather_1' (Gather)"};
+  hone_launch second = {&launchRecords[1], picking, nullptr, count, 16, 2 * sizeof(float)};
   if (int32_t status = hone_rt_launch(frame, &second))
     return status;
   void *summing[] = {frame->inputs[1], frame->outputs[1]};
-  hone_launch third = {sum, summing, &count, 1, 1, 0, "node 'ReduceSum_2' (ReduceSum)"};
+  hone_launch third = {&launchRecords[2], summing, &count, 1, 1, 0};
   return hone_rt_launch(frame, &third);
 }
 
@@ -111,6 +125,8 @@ inline hone_program makeProgram() {
   program.input_count = 3;
   program.output_count = 2;
   program.symbol_count = 2;
+  program.launches = launchRecords;
+  program.launch_count = 3;
   program.plan = plan;
   program.run = run;
   return program;

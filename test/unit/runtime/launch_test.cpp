@@ -49,7 +49,9 @@ hone_program makeLauncher(hone_kernel *kernel) {
     return 0;
   };
   result.run = [](hone_frame *frame) -> int32_t {
-    hone_launch launch = {launchKernel, nullptr, nullptr, launchCount, launchGrain, 40, "node 'n' (N)"};
+    hone_kernel_record kernel = {launchKernel, nullptr, "n", "generic", 0};
+    hone_launch_record record = {&kernel, "node 'n' (N)", "n (N)"};
+    hone_launch launch = {&record, nullptr, nullptr, launchCount, launchGrain, 40};
     return hone_rt_launch(frame, &launch);
   };
   return result;
@@ -125,6 +127,54 @@ TEST(Launch, ScratchIsApartAndAligned) {
   for (char *a : slots)
     for (char *b : slots)
       EXPECT_TRUE(a == b || std::abs(a - b) >= 64);
+}
+
+TEST(Launch, TellsOfEachInOrder) {
+  std::vector<hone_launch_event> events;
+  hone_options options = hone_options_default();
+  options.threads = 3;
+  options.on_launch = [](void *context, const hone_launch_event *event) {
+    static_cast<std::vector<hone_launch_event> *>(context)->push_back(*event);
+  };
+  options.on_launch_context = &events;
+  Session session(options, library);
+  Inputs inputs(4, 200);
+  EXPECT_EQ(session.check(inputs), "");
+  ASSERT_EQ(events.size(), 3u);
+  int64_t end = 0;
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(events[i].size, sizeof(hone_launch_event));
+    EXPECT_EQ(events[i].index, int64_t(i));
+    EXPECT_EQ(events[i].predicted_ns, 10 * int64_t(i + 1));
+    EXPECT_EQ(events[i].device.type, HONE_CPU);
+    EXPECT_GE(events[i].begin_ns, end);
+    EXPECT_GE(events[i].end_ns, events[i].begin_ns);
+    end = events[i].end_ns;
+  }
+  EXPECT_STREQ(events[1].kernel, "lookup.pick");
+  EXPECT_STREQ(events[1].family, "generic");
+  EXPECT_STREQ(events[1].nodes, "Gather_1 (Gather), Add_3 (Add)");
+  EXPECT_EQ(events[0].threads, 3);
+  EXPECT_EQ(events[2].threads, 1);
+  EXPECT_EQ(events[2].operations, 800); // as its only size is
+  EXPECT_EQ(events[2].bytes, 6400);
+  EXPECT_EQ(session.check(inputs), "");
+  EXPECT_EQ(events.size(), 6u);
+}
+
+// A launch that fails is told of, too, and none behind it.
+TEST(Launch, TellsOfTheOneThatFails) {
+  int64_t last = -1;
+  hone_options options = hone_options_default();
+  options.on_launch = [](void *context, const hone_launch_event *event) {
+    *static_cast<int64_t *>(context) = event->index;
+  };
+  options.on_launch_context = &last;
+  Session session(options, library);
+  Inputs inputs(4, 200);
+  inputs.ids[601] = 8;
+  EXPECT_NE(session.check(inputs), "");
+  EXPECT_EQ(last, 0);
 }
 
 TEST(Launch, Failure) {
