@@ -12,8 +12,9 @@ def PlanMemory : Pass<"hone-plan-memory", "mlir::ModuleOp"> {
   let description = [{
     @main goes from tensors to buffers: arguments are memrefs (the inputs, the outputs, the arena), launches write into the
     arena or an output, and the function returns what a caller must know before the run: arena bytes, scratch bytes of a
-    thread, and the dims of each output. Arena offsets are index arithmetic over the entry dims. Weights get their offset in
-    the artefact (hone.offset), 64-byte aligned, those of 1 MiB or more on a page.
+    thread, and the dims of each output. Results that are needed together do not overlap in the arena, whatever the dims;
+    offsets are index arithmetic over them. Weights get their offset in the artefact (hone.offset), 64-byte aligned, those of
+    1 MiB or more on a page.
     ```mlir
     %y = hone.launch @k0_exp(%x) sizes(%n) to(%n) : (tensor<?xf32>) -> tensor<?xf32>
     ```

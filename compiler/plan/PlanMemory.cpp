@@ -1,17 +1,18 @@
-// Memory planning over the straight-line host program.
+// Memory planning over the straight-line host program: tensors become views of one arena, weights get their places.
 //
-// Lifetimes are intervals of launches. Values whose lifetimes do not meet share a slot; a slot is as large as its
-// largest value, an expression of the entry dims, so offsets are sums of slot sizes.
+// An order in which the values are stacked is chosen by guessed dims (Stacking, Guesses); their offsets under that
+// order are index arithmetic on the dims (SymbolicHeights).
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/Passes.h"
+#include "compiler/plan/Guesses.h"
+#include "compiler/plan/Lifetimes.h"
+#include "compiler/plan/Stacking.h"
+#include "compiler/plan/SymbolicHeights.h"
 #include "dialects/hone/Hone.h"
 #include "dialects/hone/TargetModel.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "llvm/ADT/MapVector.h"
-#include <map>
-#include <set>
 
 namespace hone {
 #define GEN_PASS_DEF_PLANMEMORY
@@ -55,13 +56,6 @@ static LogicalResult placeWeights(ModuleOp module, func::FuncOp main) {
   return failure(result.wasInterrupted());
 }
 
-/// The launch result, weight or argument whose memory `value` shows.
-static Value rootOf(Value value) {
-  while (value.getDefiningOp() && isView(value.getDefiningOp()))
-    value = value.getDefiningOp()->getOperand(0); // an input may be a memref already
-  return value;
-}
-
 /// What is planned are launches, views and weights, and arithmetic on what the arguments hold; each result of the
 /// program is that of a launch, and no other result's.
 static LogicalResult checkIsDispatched(func::FuncOp main) {
@@ -88,57 +82,26 @@ static LogicalResult checkIsDispatched(func::FuncOp main) {
 
 namespace {
 
-/// A launch's result in the arena.
-struct ArenaValue {
-  Value tensor;
-  OpFoldResult bytes;
-  int64_t firstUse, lastUse; // numbers of launches
-  int slot = -1;
-};
-
 class Planner {
 public:
   Planner(const TargetedProgram &program, ShapeBuilder &shapes)
-      : main(program.main), shapes(shapes), model(*program.model), target(program.target) {}
+      : main(program.main), shapes(shapes), model(*program.model), target(program.target), lifetimes(program.main) {}
   LogicalResult run();
 
 private:
-  void collect();
   LogicalResult checkSizes();
-  void assignSlots();
+  OpFoldResult placeInArena();
   Value memoryOf(Value value);
 
   func::FuncOp main;
   ShapeBuilder &shapes;
   const TargetModel &model;
   TargetAttr target;
-  llvm::MapVector<Value, ArenaValue> values;
+  Lifetimes lifetimes;
+  SmallVector<OpFoldResult> offsets;   // of the values that have lifetimes
   llvm::DenseMap<Value, Value> memory; // root -> memref
-  SmallVector<OpFoldResult> slotBytes;
-  SmallVector<OpFoldResult> slotOffsets;
   Value arena;
 };
-
-void Planner::collect() {
-  llvm::SmallDenseSet<Value> outputs;
-  for (Value result : main.getBody().front().getTerminator()->getOperands())
-    outputs.insert(rootOf(result));
-  int64_t number = 0;
-  for (LaunchOp launch : main.getOps<LaunchOp>()) {
-    for (Value buffer : launch.getBuffers())
-      if (auto found = values.find(rootOf(buffer)); found != values.end())
-        found->second.lastUse = number;
-    shapes.builder.setInsertionPointAfter(launch);
-    for (Value result : launch.getOutputs()) {
-      if (outputs.contains(result))
-        continue;
-      OpFoldResult bytes = shapes.storageBytes(result);
-      OpFoldResult lines = shapes.ceilDiv(bytes, shapes.constant(kAlignment));
-      values[result] = {result, shapes.mul(lines, shapes.constant(kAlignment)), number, number};
-    }
-    ++number;
-  }
-}
 
 /// Sizes that follow from host values (a shape that is an input) may be negative, or too large to be written in 64
 /// bits: both are errors of the caller, found before anything is allocated. Bytes are added up in f64, which cannot
@@ -187,30 +150,22 @@ LogicalResult Planner::checkSizes() {
   return success();
 }
 
-void Planner::assignSlots() {
-  // Free ones, all and by their bytes; used ones by the last launch that does.
-  std::set<int> free;
-  llvm::DenseMap<void *, std::set<int>> freeOfSize;
-  std::multimap<int64_t, int> used;
-  for (auto &[tensor, value] : values) {
-    for (; !used.empty() && used.begin()->first < value.firstUse; used.erase(used.begin())) {
-      int slot = used.begin()->second;
-      free.insert(slot);
-      freeOfSize[slotBytes[slot].getOpaqueValue()].insert(slot);
-    }
-    if (free.empty()) {
-      value.slot = slotBytes.size();
-      slotBytes.push_back(value.bytes);
-    } else {
-      const std::set<int> &fitting = freeOfSize[value.bytes.getOpaqueValue()];
-      value.slot = fitting.empty() ? *free.begin() : *fitting.begin();
-      OpFoldResult &bytes = slotBytes[value.slot];
-      free.erase(value.slot);
-      freeOfSize[bytes.getOpaqueValue()].erase(value.slot);
-      bytes = shapes.max(bytes, value.bytes);
-    }
-    used.emplace(value.lastUse, value.slot);
+/// Gives each value that has a lifetime its offset. Returns the bytes of the arena.
+OpFoldResult Planner::placeInArena() {
+  SymbolicHeights heights(shapes, kAlignment);
+  Guesses guesses;
+  SmallVector<Sizes> guessed(Guesses::kCount);
+  for (Value value : lifetimes.values()) {
+    Guesses::Numbers numbers = guesses.of(heights.addValue(shapes.storageBytes(value)));
+    for (auto [sizes, number] : llvm::zip_equal(guessed, numbers)) // not a number: infinity minus infinity
+      sizes.push_back(number >= 0 ? int64_t(std::min(number, kMostBytes)) / kAlignment : 0);
   }
+  SmallVector<SymbolicHeights::Height> places;
+  SymbolicHeights::Height top =
+      stack(chooseOrder(lifetimes.intervals(), guessed), lifetimes.intervals(), heights, places);
+  for (const SymbolicHeights::Height &place : places)
+    offsets.push_back(heights.bytesOf(place));
+  return heights.bytesOf(top);
 }
 
 Value Planner::memoryOf(Value value) {
@@ -221,13 +176,12 @@ Value Planner::memoryOf(Value value) {
     return known;
   if (auto use = from.getDefiningOp<UseWeightOp>())
     return memory[from] = use.getOutput();
-  auto &place = values[from];
   SmallVector<Value> sizes;
   auto type = memoryType(from.getType());
   for (int64_t i = 0; i < type.getRank(); ++i)
     if (type.isDynamicDim(i))
       sizes.push_back(shapes.materialize(shapes.dim(from, i)));
-  Value offset = shapes.materialize(slotOffsets[place.slot]);
+  Value offset = shapes.materialize(offsets[lifetimes.numberOf(from)]);
   return memory[from] = memref::ViewOp::create(shapes.builder, from.getLoc(), type, arena, offset, sizes);
 }
 
@@ -258,16 +212,10 @@ LogicalResult Planner::run() {
         (void)shapes.dims(result); // built here, for whoever asks later
     }
   }
-  collect();
   builder.setInsertionPoint(terminator);
   if (failed(checkSizes()))
     return failure();
-  assignSlots();
-  OpFoldResult arenaBytes = shapes.constant(0);
-  for (OpFoldResult bytes : slotBytes) {
-    slotOffsets.push_back(arenaBytes);
-    arenaBytes = shapes.add(arenaBytes, bytes);
-  }
+  OpFoldResult arenaBytes = placeInArena();
 
   // What the caller must know: arena, scratch, dims of outputs.
   OpFoldResult scratchBytes = shapes.constant(0);
