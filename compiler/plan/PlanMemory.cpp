@@ -119,6 +119,8 @@ LogicalResult Planner::checkSizes() {
       Value bytes;
       for (OpFoldResult dim : SmallVector<OpFoldResult>(shapes.dims(result))) {
         if (auto constant = ShapeBuilder::getConstant(dim)) {
+          if (*constant < 0)
+            return emitError(launch.getLoc(), "a dim of the result would be ") << *constant;
           known *= double(*constant);
           continue;
         }

@@ -47,6 +47,22 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
 
 // -----
 
+// A dim that is known to be negative.
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  hone.kernel @k(%a: tensor<1xf32>) -> tensor<1xf32> {
+    hone.return %a : tensor<1xf32>
+  }
+  func.func @main(%x: tensor<1xf32>) -> tensor<1xf32> {
+    %size = arith.constant -5 : index
+    // expected-error@+1 {{a dim of the result would be -5}}
+    %0 = hone.launch @k(%x) sizes() to(%size) : (tensor<1xf32>) -> tensor<?xf32>
+    %1 = hone.launch @k(%0) sizes() : (tensor<?xf32>) -> tensor<1xf32>
+    return %1 : tensor<1xf32>
+  }
+}
+
+// -----
+
 // Recipes and splats can claim more than any file holds.
 module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
   hone.weight @half : tensor<144115188075855872xi8> = dense<1> : tensor<144115188075855872xi8>
