@@ -51,7 +51,7 @@ typename HeightsT::Height stack(llvm::ArrayRef<unsigned> order, llvm::ArrayRef<I
     skyline.erase(std::next(begin), end);
     places[value] = std::move(place);
   }
-  Height top = heights.ground();
+  Height top = heights.ground(); // what was covered is below what covers it
   for (const auto &step : skyline)
     top = heights.max(std::move(top), step.second);
   return top;

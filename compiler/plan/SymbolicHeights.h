@@ -39,7 +39,7 @@ private:
   };
 
   unsigned unitOf(mlir::OpFoldResult value);
-  /// Whether `small` <= `large` for any dims.
+  /// Whether `small` <= `large` in any run that is not refused: no unit is negative there.
   bool isAtMost(const Sum &small, const Sum &large) const;
   static bool isLong(const Height &height);
   /// A height of which nothing is known but its bytes.
