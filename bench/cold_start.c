@@ -34,9 +34,8 @@ static int run_once(const char *path, const char *symbol, int64_t batch, int64_t
   int64_t *ids = malloc((size_t)(batch * length) * sizeof(*ids));
   int64_t *mask = malloc((size_t)(batch * length) * sizeof(*mask));
   hone_dtype type = hone_dtype_make(HONE_CODE_INT, 64);
-  hone_tensor inputs[2];
-  hone_output outputs[MAX_OUTPUTS];
-  int32_t output_count;
+  hone_value inputs[2], outputs[MAX_OUTPUTS];
+  hone_entry_info entry;
 
   if (!handle || !ids || !mask)
     return fail(handle ? "out of memory" : dlerror());
@@ -47,15 +46,17 @@ static int run_once(const char *path, const char *symbol, int64_t batch, int64_t
     ids[i] = 1000 + i;
     mask[i] = 1;
   }
-  output_count = hone_library_describe(open()).output_count;
-  if (output_count > MAX_OUTPUTS)
+  if (hone_library_entry(open(), 0, &entry, &error) != HONE_OK)
+    return fail(error.message);
+  if (entry.output_count > MAX_OUTPUTS)
     return fail("too many outputs");
-  memset(outputs, 0, sizeof(outputs));
-  inputs[0] = hone_tensor_make(ids, type, 2, shape);
-  inputs[1] = hone_tensor_make(mask, type, 2, shape);
+  for (int32_t i = 0; i < entry.output_count; ++i)
+    outputs[i] = hone_value_make();
+  inputs[0] = hone_value_tensor(ids, type, 2, shape);
+  inputs[1] = hone_value_tensor(mask, type, 2, shape);
   options.threads = 1;
   if (hone_session_create(open(), &options, &session, &error) != HONE_OK ||
-      hone_run(session, inputs, 2, outputs, output_count, &error) != HONE_OK)
+      hone_run(session, 0, inputs, 2, outputs, entry.output_count, &error) != HONE_OK)
     return fail(error.message);
   return write(STDOUT_FILENO, "!", 1) == 1 ? 0 : 1;
 }

@@ -26,15 +26,15 @@ namespace {
 /// A session and what its runs need. The library and the pool outlive it.
 struct BenchSession {
   hone_session *session = nullptr;
-  std::vector<hone_output> outputs;
+  std::vector<hone_value> outputs;
 
   ~BenchSession() { hone_session_destroy(session); }
   hone_status create(const LoadedLibrary &library, const hone_options &options, hone_error &error) {
-    outputs.assign(library.values(/*outputs=*/true).size(), hone_output());
+    outputs.assign(library.values(/*outputs=*/true).size(), hone_value_make());
     return hone_session_create(library.get(), &options, &session, &error);
   }
   hone_status run(const LibraryInputs &inputs, hone_error &error) {
-    return hone_run(session, inputs.tensors.data(), int32_t(inputs.tensors.size()), outputs.data(),
+    return hone_run(session, 0, inputs.arguments.data(), int32_t(inputs.arguments.size()), outputs.data(),
                     int32_t(outputs.size()), &error);
   }
 };

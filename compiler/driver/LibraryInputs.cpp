@@ -156,7 +156,7 @@ ExitCode hone::readLibraryInputs(const Options &options, const LoadedLibrary &li
     inputs.values.push_back(std::move(*tensor));
   }
   for (auto [info, value] : llvm::zip(infos, inputs.values))
-    inputs.tensors.push_back(
-        hone_tensor_make(value.bytes.data(), info.dtype, int32_t(value.dims.size()), value.dims.data()));
+    inputs.arguments.push_back(
+        hone_value_tensor(value.bytes.data(), info.dtype, int32_t(value.dims.size()), value.dims.data()));
   return ExitDone;
 }

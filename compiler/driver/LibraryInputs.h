@@ -15,7 +15,7 @@ namespace hone {
 /// One tensor for each input of a library, in order.
 struct LibraryInputs {
   std::vector<HostTensor> values;
-  std::vector<hone_tensor> tensors; ///< of `values`
+  std::vector<hone_value> arguments; ///< of a run: `values`
 };
 
 /// Reads the files of --input, and makes up the other inputs if `makesUp`: floats in [-1, 1), integers 0 and 1, of the

@@ -126,11 +126,17 @@ LoadedLibrary::~LoadedLibrary() {
     ::dlclose(handle);
 }
 
+hone_library_info LoadedLibrary::info() const {
+  hone_library_info result = {};
+  hone_library_describe(descriptor, &result, nullptr); // its version was checked when it was opened
+  return result;
+}
+
 std::vector<hone_value_info> LoadedLibrary::values(bool outputs) const {
   std::vector<hone_value_info> result;
   hone_value_info value;
   auto describe = outputs ? hone_library_output : hone_library_input;
-  for (int32_t i = 0; describe(descriptor, i, &value) == HONE_OK; ++i)
+  for (int32_t i = 0; describe(descriptor, 0, i, &value, nullptr) == HONE_OK; ++i)
     result.push_back(value);
   return result;
 }

@@ -32,14 +32,15 @@ public:
   ~LoadedLibrary();
 
   const hone_library *get() const { return descriptor; }
-  hone_library_info info() const { return hone_library_describe(descriptor); }
   /// Whether the file is as Hone wrote it, apart from weights: false if it is damaged, but also after strip.
   bool isUnchanged() const { return unchanged; }
+  /// Name, manifest and number of entries.
+  hone_library_info info() const;
   llvm::StringRef manifest() const {
     hone_library_info described = info();
     return {described.manifest, size_t(described.manifest_bytes)};
   }
-  /// Inputs, or outputs, in order.
+  /// Inputs, or outputs, of the first entry, in order.
   std::vector<hone_value_info> values(bool outputs) const;
   /// The text of a dim: its size, its symbol, or "?".
   std::string dimText(int64_t dim) const;

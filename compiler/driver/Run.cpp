@@ -63,7 +63,7 @@ static std::string fileName(StringRef name, llvm::StringSet<> &taken) {
 }
 
 static ExitCode printOutputs(const Options &options, llvm::ArrayRef<hone_value_info> infos,
-                             llvm::ArrayRef<hone_output> outputs, Console &console) {
+                             llvm::ArrayRef<hone_value> outputs, Console &console) {
   if (!options.output.empty()) {
     std::error_code error = llvm::sys::fs::create_directories(options.output);
     if (!error && !llvm::sys::fs::is_directory(options.output))
@@ -120,10 +120,10 @@ ExitCode hone::runCommand(const Options &options, Console &console) {
   hone_error error = {};
   if (hone_status status = hone_session_create(library->get(), &sessionOptions, &session, &error))
     return printError(*library, status, error, console);
-  std::vector<hone_output> results(outputs.size(), hone_output());
+  std::vector<hone_value> results(outputs.size(), hone_value_make());
   profile.beginRun();
   auto start = std::chrono::steady_clock::now();
-  hone_status status = hone_run(session, inputs.tensors.data(), int32_t(inputs.tensors.size()), results.data(),
+  hone_status status = hone_run(session, 0, inputs.arguments.data(), int32_t(inputs.arguments.size()), results.data(),
                                 int32_t(results.size()), &error);
   std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
   profile.endRun();

@@ -85,6 +85,8 @@ std::string hone::makeHeader(llvm::StringRef name, llvm::ArrayRef<HeaderValue> i
          << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
          << "/* Never fails, allocates nothing, may be called by any thread. */\n"
          << "const hone_library *" << name << "_library(void);\n\n"
+         << "/* What hone_run() can be asked for. */\nenum {\n  " << name
+         << "_entry_main = 0, /* the model's graph */\n  " << name << "_entries = 1 /* how many there are */\n};\n\n"
          << "/* Positions in the arrays that hone_run() takes, with element type and dims. */\n";
   writeValues(stream, name, "input", inputs);
   writeValues(stream, name, "output", outputs);

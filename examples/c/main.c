@@ -27,7 +27,7 @@ static int64_t ids[SENTENCES][LENGTH] = {
 /* The index of the output called `name`, or -1. */
 static int32_t find_output(const hone_library *library, const char *name) {
   hone_value_info info;
-  for (int32_t i = 0; hone_library_output(library, i, &info) == HONE_OK; ++i)
+  for (int32_t i = 0; hone_library_output(library, 0, i, &info, NULL) == HONE_OK; ++i)
     if (!strcmp(info.name, name))
       return i;
   return -1;
@@ -46,22 +46,26 @@ static float cosine(const float *a, const float *b, int64_t count) {
 int main(void) {
   const hone_library *library = minilm_library();
   hone_session *session = NULL;
+  hone_entry_info entry;
   hone_error error;
   int64_t mask[SENTENCES][LENGTH], shape[2] = {SENTENCES, LENGTH};
   hone_dtype type = hone_dtype_make(HONE_CODE_INT, 64);
-  hone_tensor inputs[2] = {hone_tensor_make(ids, type, 2, shape), hone_tensor_make(mask, type, 2, shape)};
-  hone_output outputs[4] = {0}; /* no buffers of ours: the session owns the outputs */
+  hone_value inputs[2] = {hone_value_tensor(ids, type, 2, shape), hone_value_tensor(mask, type, 2, shape)};
+  hone_value outputs[4]; /* no buffers of ours: the session owns the outputs */
   int32_t embedding = find_output(library, "461");
 
   for (int i = 0; i < SENTENCES * LENGTH; ++i)
     mask[i / LENGTH][i % LENGTH] = ids[i / LENGTH][i % LENGTH] != 0;
 
-  if (embedding < 0 || hone_library_describe(library).output_count != 4) {
+  for (int i = 0; i < 4; ++i)
+    outputs[i] = hone_value_make();
+
+  if (embedding < 0 || hone_library_entry(library, 0, &entry, NULL) || entry.output_count != 4) {
     fprintf(stderr, "error: this is another model\n");
     return 1;
   }
   if (hone_session_create(library, NULL, &session, &error) != HONE_OK ||
-      hone_run(session, inputs, 2, outputs, 4, &error) != HONE_OK) {
+      hone_run(session, 0, inputs, 2, outputs, 4, &error) != HONE_OK) {
     fprintf(stderr, "error: %s\n", error.message);
     hone_session_destroy(session);
     return 1;

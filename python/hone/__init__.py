@@ -12,6 +12,21 @@ down.
 """
 
 from .compiler import CompileError, compile
-from .library import Error, Library, Session, Value, load
+from .errors import Error, HoneError, Status
+from .library import Entry, Library, Plan, Session, Value, load
 
-__all__ = ["CompileError", "Error", "Library", "Session", "Value", "compile", "load"]
+__version__ = "0.1.0"
+
+__all__ = [
+    "CompileError",
+    "Entry",
+    "Error",
+    "HoneError",
+    "Library",
+    "Plan",
+    "Session",
+    "Status",
+    "Value",
+    "compile",
+    "load",
+]

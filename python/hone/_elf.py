@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Finds the one function that a compiled library exports, so that files may be renamed, and cut-off files."""
 
+from __future__ import annotations
+
 import mmap
+import os
 import struct
+from typing import Any
 
 _PT_LOAD = 1
 _SHT_DYNSYM = 11
 _SHN_UNDEF = 0
 
 
-def exported_names(path):
+def exported_names(path: str | os.PathLike[str]) -> list[str]:
     """The names that a 64-bit little-endian ELF shared library defines for others. ValueError: none, or cut off."""
     with open(path, "rb") as file:
         try:
@@ -24,7 +28,7 @@ def exported_names(path):
         )
 
 
-def _is_complete(data):
+def _is_complete(data: mmap.mmap) -> bool:
     """Whether the file has all bytes of its segments. Loaders fill up the last page with zeros."""
     if data[:6] != b"\x7fELF\x02\x01":
         raise ValueError
@@ -38,11 +42,11 @@ def _is_complete(data):
     return True
 
 
-def _exported_names(data):
+def _exported_names(data: mmap.mmap) -> list[str]:
     (section_offset,) = struct.unpack_from("<Q", data, 40)
     section_size, section_count = struct.unpack_from("<HH", data, 58)
 
-    def section(index):
+    def section(index: int) -> tuple[Any, ...]:
         # type, flags, address, offset, size, link
         return struct.unpack_from("<4xIQQQQI", data, section_offset + index * section_size)
 
@@ -62,7 +66,7 @@ def _exported_names(data):
     return names
 
 
-def library_symbol(path):
+def library_symbol(path: str | os.PathLike[str]) -> str:
     """The name NAME_library of a compiled library. ValueError if `path` is none."""
     found = [name for name in exported_names(path) if name.endswith("_library")]
     if len(found) != 1:

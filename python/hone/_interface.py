@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""hone.h in ctypes. Names and order are the header's, version 1 of the interface."""
+"""hone.h in ctypes. Names and order are the header's, version 2 of the interface."""
+
+from __future__ import annotations
 
 import ctypes
 from ctypes import (
@@ -17,10 +19,15 @@ from ctypes import (
     c_uint64,
     c_void_p,
 )
+from typing import Any, Callable
 
-ABI_VERSION = 1
+from .errors import HoneError
+
+ABI_VERSION = 2
 CPU = 1
 CODE_INT, CODE_UINT, CODE_FLOAT, CODE_BFLOAT, CODE_BOOL = 0, 1, 2, 4, 6
+TENSOR = 1
+KINDS = {1: "tensor", 2: "strings", 3: "sequence", 4: "optional", 5: "map"}
 
 
 class Error(Structure):
@@ -57,30 +64,50 @@ class LibraryDescriptor(Structure):
     ]
 
 
+class Value(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("kind", c_int32),
+        ("tensor", Tensor),
+        ("capacity", c_uint64),
+        ("items", c_void_p),
+        ("item_count", c_int64),
+        ("session", c_void_p),
+    ]
+
+
 class LibraryInfo(Structure):
     _fields_ = [
         ("size", c_uint32),
-        ("input_count", c_int32),
-        ("output_count", c_int32),
-        ("reserved", c_int32),
+        ("entry_count", c_int32),
         ("name", c_char_p),
         ("manifest", c_void_p),
         ("manifest_bytes", c_int64),
     ]
 
 
-class ValueInfo(Structure):
+class EntryInfo(Structure):
     _fields_ = [
         ("size", c_uint32),
-        ("rank", c_int32),
+        ("input_count", c_int32),
+        ("output_count", c_int32),
+        ("reserved", c_int32),
         ("name", c_char_p),
-        ("dims", POINTER(c_int64)),
-        ("dtype", Dtype),
     ]
 
 
-class Allocator(Structure):
-    _fields_ = [("allocate", c_void_p), ("release", c_void_p), ("context", c_void_p)]
+class ValueInfo(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("kind", c_int32),
+        ("name", c_char_p),
+        ("rank", c_int32),
+        ("dtype", Dtype),
+        ("dims", POINTER(c_int64)),
+        ("items", c_void_p),
+        ("item_count", c_int32),
+        ("reserved", c_int32),
+    ]
 
 
 class Options(Structure):
@@ -88,8 +115,9 @@ class Options(Structure):
         ("size", c_uint32),
         ("threads", c_int32),
         ("pool", c_void_p),
-        ("allocator", Allocator),
+        ("allocator", c_void_p),
         ("cancel", c_void_p),
+        ("memory_limit", c_uint64),
     ]
 
 
@@ -97,18 +125,14 @@ class Plan(Structure):
     _fields_ = [
         ("size", c_uint32),
         ("output_count", c_int32),
-        ("outputs", POINTER(Tensor)),
+        ("outputs", c_void_p),
         ("arena_bytes", c_int64),
         ("memory_bytes", c_int64),
     ]
 
 
-class Output(Structure):
-    _fields_ = [("data", c_void_p), ("capacity", c_uint64), ("tensor", Tensor)]
-
-
 _LIBRARY = POINTER(LibraryDescriptor)
-_TENSORS = POINTER(Tensor)
+_VALUES = POINTER(Value)
 _ERROR = POINTER(Error)
 
 # ctypes releases the interpreter's lock while such a function runs.
@@ -116,17 +140,39 @@ Functions._fields_ = [
     ("size", c_uint32),
     ("reserved", c_uint32),
     ("library_info", CFUNCTYPE(None, _LIBRARY, POINTER(LibraryInfo))),
-    ("value_info", CFUNCTYPE(c_int, _LIBRARY, c_int32, c_int32, POINTER(ValueInfo))),
+    ("entry_info", CFUNCTYPE(c_int, _LIBRARY, c_int32, POINTER(EntryInfo), _ERROR)),
+    ("value_info", CFUNCTYPE(c_int, _LIBRARY, c_int32, c_int32, c_int32, POINTER(ValueInfo), _ERROR)),
     ("symbol", CFUNCTYPE(c_char_p, _LIBRARY, c_int64)),
     ("pool_create", CFUNCTYPE(c_int, c_int32, POINTER(c_void_p), _ERROR)),
     ("session_create", CFUNCTYPE(c_int, _LIBRARY, POINTER(Options), POINTER(c_void_p), _ERROR)),
     ("session_destroy", CFUNCTYPE(None, c_void_p)),
-    ("session_plan", CFUNCTYPE(c_int, c_void_p, _TENSORS, c_int32, POINTER(Plan), _ERROR)),
-    ("session_reserve", CFUNCTYPE(c_int, c_void_p, _TENSORS, c_int32, _ERROR)),
-    ("run", CFUNCTYPE(c_int, c_void_p, _TENSORS, c_int32, POINTER(Output), c_int32, _ERROR)),
+    ("session_plan", CFUNCTYPE(c_int, c_void_p, c_int32, _VALUES, c_int32, POINTER(Plan), _ERROR)),
+    ("session_reserve", CFUNCTYPE(c_int, c_void_p, c_int32, _VALUES, c_int32, _ERROR)),
+    ("run", CFUNCTYPE(c_int, c_void_p, c_int32, _VALUES, c_int32, _VALUES, c_int32, _ERROR)),
 ]
 
 
-def sized(structure):
+def sized(structure: Any) -> Any:
     """An empty structure of the type, with its size filled in."""
     return structure(size=ctypes.sizeof(structure))
+
+
+def values(count: int) -> Any:
+    """An array of empty values: as outputs, those that the session is to own."""
+    result = (Value * count)()
+    for value in result:
+        value.size = ctypes.sizeof(Value)
+    return result
+
+
+def plan_output(plan: Any, index: int) -> Any:
+    """An output of a Plan. A newer library's values may be larger, and lie that far apart."""
+    stride = c_uint32.from_address(plan.outputs).value
+    return Value.from_address(plan.outputs + index * stride)
+
+
+def check(function: Callable[..., int], *arguments: Any) -> None:
+    """Calls a function of the table that takes a hone_error last; raises what it reports."""
+    error = Error()
+    if function(*arguments, error):
+        raise HoneError(error.message.decode("utf-8", "replace"), error.code)

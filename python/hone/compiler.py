@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Runs the compiler, the program `hone`, in a child process."""
 
+from __future__ import annotations
+
 import os
 import pathlib
 import shutil
 import subprocess
+from typing import Any
 
 # In a source tree: python/hone/compiler.py and build/compiler/hone.
 _BUILT = pathlib.Path(__file__).resolve().parents[2] / "build" / "compiler" / "hone"
@@ -18,14 +21,20 @@ class CompileError(Exception):
     exit_code:   1: model or environment, 2: flags, 3: a fault of Hone, negative: killed by that signal
     """
 
-    def __init__(self, text, exit_code):
+    def __init__(self, text: str, exit_code: int) -> None:
         self.text = text
         self.exit_code = exit_code
         self.diagnostics = _split(text)
         super().__init__(text.strip() or _describe(exit_code))
 
 
-def compile(model, output=None, *, program=None, **flags):
+def compile(
+    model: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None = None,
+    *,
+    program: str | os.PathLike[str] | None = None,
+    **flags: Any,
+) -> pathlib.Path:
     """Compiles `model` and returns the path of what it wrote.
 
     output:  where to write, "MODEL.so" in the current folder by default; its suffix chooses the kind (.so .o .a …)
@@ -54,7 +63,7 @@ def compile(model, output=None, *, program=None, **flags):
     return output
 
 
-def _identity(path):
+def _identity(path: pathlib.Path) -> tuple[int, int, int] | None:
     """What tells a file from the one that was under its name before; None where there is none."""
     try:
         status = path.stat()
@@ -63,7 +72,7 @@ def _identity(path):
     return status.st_ino, status.st_mtime_ns, status.st_ctime_ns
 
 
-def find_program(program=None):
+def find_program(program: str | os.PathLike[str] | None = None) -> str:
     """The path of the `hone` program."""
     if program is not None:
         return os.fspath(program)
@@ -73,7 +82,7 @@ def find_program(program=None):
     return found
 
 
-def _arguments(flag, value):
+def _arguments(flag: str, value: Any) -> list[str]:
     if value is None or value is False:
         return []
     if value is True:
@@ -83,8 +92,8 @@ def _arguments(flag, value):
     return [f"{flag}={value}"]
 
 
-def _split(text):
-    diagnostics = []
+def _split(text: str) -> list[str]:
+    diagnostics: list[str] = []
     for line in text.splitlines():
         begins = any(word in line for word in ("error:", "warning:", "note:", "remark:")) and not line[:1].isspace()
         if begins or not diagnostics:
@@ -94,7 +103,7 @@ def _split(text):
     return diagnostics
 
 
-def _describe(exit_code):
+def _describe(exit_code: int) -> str:
     if exit_code == 0:
         return "the compiler wrote no file"
     if exit_code < 0:

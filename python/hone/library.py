@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Loads compiled libraries and runs them on NumPy arrays."""
 
+from __future__ import annotations
+
 import ctypes
 import json
-import math
 import os
 import pathlib
 import threading
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Tuple, Union
+from typing import Any, NoReturn, Union
 
 import numpy as np
 
 from . import _elf, _interface
-
-
-class Error(Exception):
-    """A library that cannot be loaded, or a run that failed; the text says what to do."""
+from ._arrays import Array, Output, numpy_dtype, quote, to_array, to_values
+from .errors import HoneError, Status
 
 
 @dataclass(frozen=True)
@@ -27,23 +27,48 @@ class Value:
     dtype: bfloat16, int4 and uint4 are those of ml_dtypes where that package is installed, else uint16
                      (the bits), int8 and uint8
     shape: per dim an int, or the symbol's name (equal names are equal sizes), or None if only a run tells
+    kind:  "tensor"; libraries of today take and give nothing else
     """
 
     name: str
-    dtype: np.dtype
-    shape: Tuple[Union[int, str, None], ...]
+    dtype: np.dtype[Any]
+    shape: tuple[Union[int, str, None], ...]
+    kind: str = "tensor"
 
 
-def load(path):
-    """Opens a compiled library. Loading runs code of the file: load only what you trust."""
+@dataclass(frozen=True)
+class Entry:
+    """What a library can be asked to run; "main" is the model's graph."""
+
+    name: str
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would give and take.
+
+    outputs:      by name; their shapes have no symbols, and None where only the run knows the dim
+    arena_bytes:  memory for intermediates
+    memory_bytes: of the whole session, with all outputs
+    """
+
+    outputs: dict[str, Value]
+    arena_bytes: int
+    memory_bytes: int
+
+
+def load(path: str | os.PathLike[str]) -> Library:
+    """Opens a compiled library. Loading runs code of the file: load only what you trust. Raises HoneError."""
     return Library(path)
 
 
 # Path -> the files (device, inode) that were opened under it, in order. Libraries are never closed.
-_opened = {}
+_opened: dict[pathlib.Path, list[tuple[int, int]]] = {}
 
 
-def _open(path):
+def _open(path: pathlib.Path) -> ctypes.CDLL:
     """Opens the library that the file holds now. The system's loader goes by the path's spelling and gives a library
     that it has open back, also when the file was compiled again since: so each further file gets a spelling of its own.
     """
@@ -58,241 +83,273 @@ def _open(path):
 class Library:
     """A compiled model. Calling it runs its default session, which takes all cores that the process may use.
 
-    inputs, outputs: tuples of Value
+    entries:         a tuple of Entry, at least one
+    inputs, outputs: tuples of Value, of the first entry
     manifest:        what the compiler recorded, a dict
+
+    Pickled, it is its path: another process loads the file.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = pathlib.Path(path).resolve()
         try:
             symbol = _elf.library_symbol(self.path)
-            entry = _open(self.path)[symbol]
+            function = _open(self.path)[symbol]
         except (OSError, ValueError) as error:
-            raise Error(str(error)) from None
-        entry.restype = ctypes.POINTER(_interface.LibraryDescriptor)
-        self._descriptor = entry()
-        if self._descriptor.contents.abi_version != _interface.ABI_VERSION:
-            raise Error(
-                f"{self.path}: has version {self._descriptor.contents.abi_version} of Hone's interface, this package "
-                f"knows version {_interface.ABI_VERSION}; compile the model again"
+            raise HoneError(str(error)) from None
+        function.restype = ctypes.POINTER(_interface.LibraryDescriptor)
+        self._descriptor: Any = function()
+        version = self._descriptor.contents.abi_version
+        if version != _interface.ABI_VERSION:
+            older = version < _interface.ABI_VERSION
+            raise HoneError(
+                f"{self.path}: has version {version} of Hone's interface, this package knows version "
+                f"{_interface.ABI_VERSION}; " + ("compile the model again" if older else "install a newer package"),
+                Status.UNSUPPORTED,
             )
-        self._functions = self._descriptor.contents.functions.contents
+        self._functions: Any = self._descriptor.contents.functions.contents
         info = _interface.sized(_interface.LibraryInfo)
         self._functions.library_info(self._descriptor, info)
-        self.name = info.name.decode()
-        self.manifest = json.loads(ctypes.string_at(info.manifest, info.manifest_bytes))
-        self.inputs = self._values(False, info.input_count)
-        self.outputs = self._values(True, info.output_count)
-        self._input_dtypes = [self._info(False, index).dtype for index in range(info.input_count)]
-        self._default = None
+        self.name: str = info.name.decode()
+        self.manifest: dict[str, Any] = json.loads(ctypes.string_at(info.manifest, info.manifest_bytes))
+        self._codes: list[list[Any]] = []  # of each entry: the inputs' _interface.Dtype
+        self.entries = tuple(self._entry(index) for index in range(info.entry_count))
+        self.inputs, self.outputs = self.entries[0].inputs, self.entries[0].outputs
+        self._default: Session | None = None
         self._lock = threading.Lock()
 
-    def session(self, threads=0):
-        """A new session with its own memory and `threads` threads (0: as many as the process may use cores)."""
-        return Session(self, threads)
+    def session(self, threads: int = 0, memory_limit: int = 0) -> Session:
+        """A new session with its own memory and `threads` threads (0: as many as the process may use cores). With a
+        `memory_limit`, in bytes, what would take more is a HoneError with Status.OUT_OF_MEMORY."""
+        return Session(self, threads, memory_limit)
 
-    def __call__(self, **inputs):
+    def __call__(self, *others: Any, **inputs: Any) -> dict[str, Array]:
+        if others:
+            _refuse("library.run", self.entries[0])
         return self.run(inputs)
 
-    def run(self, inputs):
-        """Runs the default session on a mapping from names to arrays."""
+    def run(
+        self,
+        inputs: Mapping[str, Any],
+        *others: Any,
+        out: Mapping[str, Array] | None = None,
+        entry: str | None = None,
+    ) -> dict[str, Array]:
+        """Session.run of the default session."""
+        if others or not isinstance(inputs, Mapping):
+            _refuse("library.run", self.entries[0])
         with self._lock:
             self._default = self._default or self.session()
-        return self._default.run(inputs)
+        return self._default.run(inputs, out=out, entry=entry)
 
-    def __repr__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
+        return load, (self.path,)
+
+    def __repr__(self) -> str:
         return f"<hone.Library {self.name}: {_list(self.inputs)} -> {_list(self.outputs)}>"
 
-    def _values(self, is_output, count):
-        return tuple(self._value(is_output, index) for index in range(count))
+    def _entry(self, index: int) -> Entry:
+        info = _interface.sized(_interface.EntryInfo)
+        _interface.check(self._functions.entry_info, self._descriptor, index, info)
+        inputs = [self._info(index, False, i) for i in range(info.input_count)]
+        outputs = [self._info(index, True, i) for i in range(info.output_count)]
+        self._codes.append([value.dtype for value in inputs])
+        return Entry(info.name.decode(), tuple(map(self._value, inputs)), tuple(map(self._value, outputs)))
 
-    def _info(self, is_output, index):
+    def _info(self, entry: int, is_output: bool, index: int) -> Any:
         info = _interface.sized(_interface.ValueInfo)
-        self._functions.value_info(self._descriptor, is_output, index, info)
+        _interface.check(self._functions.value_info, self._descriptor, entry, is_output, index, info)
         return info
 
-    def _value(self, is_output, index):
-        info = self._info(is_output, index)
-        return Value(info.name.decode(), _numpy_dtype(info.dtype), tuple(map(self._dim, info.dims[: info.rank])))
+    def _value(self, info: Any) -> Value:
+        kind = _interface.KINDS.get(info.kind, "?")
+        dtype = numpy_dtype(info.dtype) if info.kind == _interface.TENSOR else np.dtype(object)
+        return Value(info.name.decode(), dtype, tuple(map(self._dim, info.dims[: info.rank])), kind)
 
-    def _dim(self, dim):
+    def _dim(self, dim: int) -> int | str | None:
         if dim >= 0:
             return dim
         symbol = self._functions.symbol(self._descriptor, dim)
         return symbol.decode() if symbol else None
 
+    def _find_entry(self, name: str | None) -> int:
+        names = [entry.name for entry in self.entries]
+        if name is None:
+            return 0
+        if name not in names:
+            raise HoneError(f"there is no entry {quote(name)}; the library has {', '.join(map(quote, names))}")
+        return names.index(name)
+
 
 class Session:
-    """One run at a time; calls from several threads wait for each other."""
+    """One run at a time; calls from several threads wait for each other. Memory and threads end with close(), with the
+    `with` statement that it stands in, or with the last reference."""
 
-    def __init__(self, library, threads=0):
+    def __init__(self, library: Library, threads: int = 0, memory_limit: int = 0) -> None:
         self.library = library
         options = _interface.sized(_interface.Options)
-        options.threads = threads
+        options.threads, options.memory_limit = threads, memory_limit
         if options.threads != threads:  # ctypes wraps
-            raise Error(f"options: threads is {threads}, expected 0 to 1024")
-        handle = ctypes.c_void_p()
+            raise HoneError(f"options: threads is {threads}, expected 0 to 1024")
+        if options.memory_limit != memory_limit:
+            raise HoneError(f"options: memory_limit is {memory_limit}, expected bytes, or 0 for no limit")
+        self._cancelled = ctypes.c_int32()
+        options.cancel = ctypes.addressof(self._cancelled)
+        self._handle = ctypes.c_void_p()
         functions = library._functions
-        _check(functions.session_create, library._descriptor, options, handle)
-        self._handle = handle
+        _interface.check(functions.session_create, library._descriptor, options, self._handle)
         self._lock = threading.Lock()
+        self._destroy = weakref.finalize(self, _destroy, functions, self._handle, self._cancelled)
         # Not when the interpreter ends: a daemon thread may be in a run, and the system frees everything.
-        weakref.finalize(self, functions.session_destroy, handle).atexit = False
+        setattr(self._destroy, "atexit", False)  # a property that the type hints lack
 
-    def __call__(self, **inputs):
+    def __call__(self, *others: Any, **inputs: Any) -> dict[str, Array]:
+        if others:
+            _refuse("session.run", self.library.entries[0])
         return self.run(inputs)
 
-    def run(self, inputs):
-        """Runs the model on a mapping from input names to values; returns a dict from output names to fresh arrays.
+    def run(
+        self,
+        inputs: Mapping[str, Any],
+        *others: Any,
+        out: Mapping[str, Array] | None = None,
+        entry: str | None = None,
+    ) -> dict[str, Array]:
+        """Runs the model on a mapping from input names to values; returns a dict from output names to arrays.
 
         A value is a NumPy array, or anything with __dlpack__, of exactly the input's dtype, or a number or list, which
-        is converted. Raises hone.Error.
-        """
-        arrays = self._arrays(inputs)
-        tensors, held = _tensors(arrays, self.library._input_dtypes)
-        functions, count = self.library._functions, len(arrays)
-        values = self.library.outputs
-        with self._lock:
-            plan = _interface.sized(_interface.Plan)
-            _check(functions.session_plan, self._handle, tensors, count, plan)
-            shapes = [tuple(plan.outputs[i].shape[: plan.outputs[i].ndim]) for i in range(len(values))]
-            is_packed = [plan.outputs[i].dtype.bits == 4 for i in range(len(values))]
-            results = [
-                np.empty((math.prod(shape) + 1) // 2, np.uint8) if packed else np.empty(shape, value.dtype)
-                for value, shape, packed in zip(values, shapes, is_packed)
-            ]
-            outputs = (_interface.Output * len(results))()
-            for output, result in zip(outputs, results):
-                output.data, output.capacity = result.ctypes.data, result.nbytes
-            _check(functions.run, self._handle, tensors, count, outputs, len(results))
-        del held  # lived until here
-        return {
-            value.name: _unpack(result, shape, value.dtype) if packed else result
-            for value, result, shape, packed in zip(values, results, shapes, is_packed)
-        }
+        is converted. Arrays are fresh, except for outputs that `out`, a mapping from names to arrays, has: they are
+        written to these, which must have the output's dtype and shape and be contiguous. Where only the run knows the
+        shape, it is that of what comes back, a view of the front of the array given.
 
-    def __repr__(self):
+        entry: the name of an entry; None: the first
+
+        Raises HoneError; TypeError where the call has another form.
+        """
+        index, arrays = self._arguments("session.run", inputs, others, entry)
+        values, held = to_values(arrays, self.library._codes[index])
+        known = self.library.entries[index].outputs
+        if out is not None and not isinstance(out, Mapping):
+            raise TypeError(f"out takes a mapping from output names to arrays: out={{{known[0].name!r}: ...}}")
+        given = dict(out or {})
+        unknown = set(given) - {value.name for value in known}
+        if unknown:
+            raise HoneError(f"there is no output {quote(min(unknown))}; the model gives {_list(known)}")
+        functions, count = self.library._functions, len(arrays)
+        with self._open():
+            self._cancelled.value = 0
+            plan = _interface.sized(_interface.Plan)
+            _interface.check(functions.session_plan, self._handle, index, values, count, plan)
+            outputs = [
+                Output(value.name, value.dtype, _interface.plan_output(plan, i), given.get(value.name))
+                for i, value in enumerate(known)
+            ]
+            results = _interface.values(len(outputs))
+            for output, result in zip(outputs, results):
+                output.lend(result)
+            _interface.check(functions.run, self._handle, index, values, count, results, len(outputs))
+            arrays = [output.result(result) for output, result in zip(outputs, results)]
+        del held  # lived until here
+        return {value.name: array for value, array in zip(known, arrays)}
+
+    def plan(self, inputs: Mapping[str, Any], *others: Any, entry: str | None = None) -> Plan:
+        """Checks such inputs, and tells what a run of them would give and take. Runs nothing. Raises HoneError."""
+        index, arrays = self._arguments("session.plan", inputs, others, entry)
+        values, held = to_values(arrays, self.library._codes[index])
+        outputs = {}
+        with self._open():
+            plan = _interface.sized(_interface.Plan)
+            functions = self.library._functions
+            _interface.check(functions.session_plan, self._handle, index, values, len(arrays), plan)
+            for i, value in enumerate(self.library.entries[index].outputs):
+                tensor = _interface.plan_output(plan, i).tensor
+                shape = tuple(None if dim < 0 else dim for dim in tensor.shape[: tensor.ndim])
+                outputs[value.name] = Value(value.name, value.dtype, shape, value.kind)
+        del held
+        return Plan(outputs, plan.arena_bytes, plan.memory_bytes)
+
+    def reserve(self, inputs: Mapping[str, Any], *others: Any, entry: str | None = None) -> None:
+        """Takes the memory for such inputs, so that runs of them and of smaller ones take none. Raises HoneError."""
+        index, arrays = self._arguments("session.reserve", inputs, others, entry)
+        values, held = to_values(arrays, self.library._codes[index])
+        with self._open():
+            functions = self.library._functions
+            _interface.check(functions.session_reserve, self._handle, index, values, len(arrays))
+        del held
+
+    def cancel(self) -> None:
+        """Ends the run that is under way in another thread, if one is: it raises HoneError with Status.CANCELLED, as a
+        rule within 100 ms."""
+        self._cancelled.value = 1
+
+    def close(self) -> None:
+        """Ends the session's threads and frees its memory, once the run that is under way is over."""
+        with self._lock:
+            self._destroy()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a session is memory and threads of this process: pickle its library, and make another one")
+
+    def __repr__(self) -> str:
         return f"<hone.Session of {self.library.name}>"
 
-    def _arrays(self, inputs):
-        known = self.library.inputs
+    def _open(self) -> _Opened:
+        return _Opened(self)
+
+    def _arguments(
+        self, call: str, inputs: Mapping[str, Any], others: tuple[Any, ...], entry: str | None
+    ) -> tuple[int, list[Array]]:
+        """The entry's index, and the inputs in its order."""
+        index = self.library._find_entry(entry)
+        known = self.library.entries[index].inputs
+        if others or not isinstance(inputs, Mapping):
+            _refuse(call, self.library.entries[index])
         unknown = set(inputs) - {value.name for value in known}
         if unknown:
-            raise Error(f"there is no input {_quote(sorted(unknown)[0])}; the model takes {_list(known)}")
+            raise HoneError(f"there is no input {quote(min(unknown))}; the model takes {_list(known)}")
         missing = [value.name for value in known if value.name not in inputs]
         if missing:
-            raise Error(f"input {_quote(missing[0])} is missing; the model takes {_list(known)}")
-        dtypes = self.library._input_dtypes
-        return [_array(value, inputs[value.name], dtype.bits == 4) for value, dtype in zip(known, dtypes)]
+            raise HoneError(f"input {quote(missing[0])} is missing; the model takes {_list(known)}")
+        codes = self.library._codes[index]
+        return index, [
+            to_array(quote(value.name), value.dtype, code, inputs[value.name]) for value, code in zip(known, codes)
+        ]
 
 
-def _quote(text):
-    return f"'{text}'"
+class _Opened:
+    """A session that no other thread uses and that is not closed."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def __enter__(self) -> None:
+        self.session._lock.acquire()
+        if not self.session._destroy.alive:
+            self.session._lock.release()
+            raise HoneError("the session is closed")
+
+    def __exit__(self, *exception: object) -> None:
+        self.session._lock.release()
 
 
-def _list(values):
-    return ", ".join(_quote(value.name) for value in values) or "nothing"
+def _destroy(functions: Any, handle: ctypes.c_void_p, cancelled: ctypes.c_int32) -> None:
+    """`cancelled` is read by the session until here."""
+    functions.session_destroy(handle)
 
 
-def _numpy_dtype(dtype):
-    lacking = {  # what NumPy has no type of: the name in ml_dtypes, and what holds it where that is not installed
-        (_interface.CODE_BFLOAT, 16): ("bfloat16", np.uint16),
-        (_interface.CODE_INT, 4): ("int4", np.int8),
-        (_interface.CODE_UINT, 4): ("uint4", np.uint8),
-    }
-    if (dtype.code, dtype.bits) in lacking:
-        name, holder = lacking[dtype.code, dtype.bits]
-        try:
-            import ml_dtypes
-        except ImportError:
-            return np.dtype(holder)
-        return np.dtype(getattr(ml_dtypes, name))
-    kind = {
-        _interface.CODE_INT: "i",
-        _interface.CODE_UINT: "u",
-        _interface.CODE_FLOAT: "f",
-        _interface.CODE_BOOL: "b",
-    }[dtype.code]
-    return np.dtype(f"{kind}{dtype.bits // 8}")
+def _refuse(call: str, entry: Entry) -> NoReturn:
+    """Calls in the form of other runtimes, as run(None, feeds) or run([array]): says what ours is."""
+    names = ", ".join(f"{value.name!r}: ..." for value in entry.inputs)
+    raise TypeError(
+        f"{call} takes one mapping, from input names to arrays, and gives all outputs in a dict: {call}({{{names}}})"
+    )
 
 
-def _array(value, given, is_nibble):
-    """`given` as a contiguous, aligned array of the input's dtype, without a copy where it is one."""
-    name, dtype = _quote(value.name), value.dtype
-    if not isinstance(given, (np.ndarray, np.generic)) and hasattr(given, "__dlpack__"):
-        try:
-            given = np.from_dlpack(given)
-        except (BufferError, RuntimeError, TypeError, ValueError) as error:  # on another device, a type NumPy lacks, …
-            raise Error(f"input {name}: {error}") from None
-    if isinstance(given, (np.ndarray, np.generic)):
-        array = np.asarray(given)
-        if array.dtype != dtype:
-            raise Error(
-                f"input {name}: the array has dtype {array.dtype}, the model takes {dtype}; convert it with "
-                f".astype('{dtype}')"
-            )
-    else:
-        try:
-            array = np.asarray(given)
-        except ValueError as error:
-            raise Error(f"input {name}: {error}") from None
-        array = _convert(name, array, np.dtype(np.int64) if is_nibble else dtype)
-    if is_nibble:
-        _check_nibbles(name, array, dtype)
-    return np.require(array, requirements=["C_CONTIGUOUS", "ALIGNED"])
-
-
-def _check_nibbles(name, array, dtype):
-    """4-bit integers may come in wider ones: where ml_dtypes is not installed, and of lists."""
-    low, high = (-8, 7) if dtype.name.startswith("int") else (0, 15)
-    wide = array.astype(np.int64)
-    if wide.size and not low <= wide.min() <= wide.max() <= high:
-        raise Error(f"input {name}: has elements outside {low} to {high}, which is what 4 bits hold")
-
-
-def _convert(name, array, dtype):
-    """Numbers to `dtype`: what becomes an integer must be one, what becomes a float is rounded; both must fit."""
-    fits = False
-    if array.dtype.kind in "biuf":
-        with np.errstate(invalid="ignore", over="ignore"):
-            converted = array.astype(dtype)
-        exact = dtype.kind in "biu"
-        fits = np.array_equal(converted, array) if exact else np.array_equal(np.isinf(converted), np.isinf(array))
-    if not fits:
-        raise Error(f"input {name}: these {array.dtype} values have no {dtype} form, which the model takes")
-    return converted
-
-
-def _pack(array):
-    """4-bit integers, of which NumPy's arrays hold one a byte, two a byte: the first one is the low half."""
-    nibbles = np.zeros(array.size + array.size % 2, np.uint8)
-    nibbles[: array.size] = array.astype(np.int8).view(np.uint8).ravel() & 15
-    return nibbles[::2] | nibbles[1::2] << 4
-
-
-def _unpack(packed, shape, dtype):
-    nibbles = np.stack([packed & 15, packed >> 4], axis=1).ravel()[: math.prod(shape)]
-    if np.dtype(dtype).name.startswith("int"):
-        nibbles = (nibbles << 4).view(np.int8) >> 4
-    return nibbles.astype(dtype).reshape(shape)
-
-
-def _tensors(arrays, dtypes):
-    """The arrays as hone_tensor, and what these point to."""
-    packed = [_pack(array) if dtype.bits == 4 else array for array, dtype in zip(arrays, dtypes)]
-    tensors = (_interface.Tensor * len(arrays))()
-    shapes = [(ctypes.c_int64 * array.ndim)(*array.shape) for array in arrays]
-    for tensor, array, elements, dtype, shape in zip(tensors, arrays, packed, dtypes, shapes):
-        tensor.data = elements.ctypes.data
-        tensor.device_type = _interface.CPU
-        tensor.ndim = array.ndim
-        tensor.dtype = dtype
-        tensor.shape = ctypes.cast(shape, ctypes.POINTER(ctypes.c_int64))
-    return tensors, (shapes, packed)
-
-
-def _check(function, *arguments):
-    """Calls a function of the table that takes a hone_error last; raises what it reports."""
-    error = _interface.Error()
-    if function(*arguments, error):
-        raise Error(error.message.decode("utf-8", "replace"))
+def _list(values: tuple[Value, ...]) -> str:
+    return ", ".join(quote(value.name) for value in values) or "nothing"

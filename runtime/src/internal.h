@@ -12,6 +12,9 @@
 
 extern const hone_functions hone_rt_functions;
 
+/* What structures of version 2 had at first. Programs give at least that. */
+enum { HONE_RT_VALUE_BYTES = 88, HONE_RT_POOL_BYTES = 24 };
+
 /* Starts of arena slices and of a thread's scratch: a cache line, and the widest vector. */
 enum { HONE_RT_ALIGNMENT = 64 };
 
@@ -21,9 +24,11 @@ typedef struct hone_rt_block {
   int64_t bytes;
 } hone_rt_block;
 
+/* Tables have room for the largest entry. */
 typedef struct hone_rt_session {
   hone_session base;
   const hone_program *program;
+  const hone_program_entry *entry; /* of the call under way */
   hone_allocator allocator;
   const int32_t *cancel; /* not NULL */
   hone_launch_callback *on_launch;
@@ -32,25 +37,38 @@ typedef struct hone_rt_session {
   bool owns_pool;
   int32_t threads;
   _Atomic bool in_use;
-  hone_error *error; /* of the call under way */
-  int64_t bytes;     /* of this structure and the arrays behind it */
+  hone_error *error;    /* of the call under way */
+  int64_t bytes;        /* of this structure and the arrays behind it */
+  int64_t held;         /* bytes of all memory that the session has */
+  int64_t memory_limit; /* of `held` */
+  int32_t output_count; /* of the tables of outputs */
+  int32_t slot_count;
 
   hone_rt_block staging; /* contiguous copies of strided inputs */
   hone_rt_block arena;   /* arena, then scratch of each thread, then outputs that the session owns */
   char *scratch;
   int64_t scratch_stride;
 
-  void **inputs;          /* [input_count] */
-  int64_t **input_dims;   /* [input_count]: copies, since a caller's may be in what plan fills in */
-  const char **sources;   /* [input_count]: hone_frame.sources */
-  int64_t **steps;        /* [input_count]: hone_frame.steps */
-  void **outputs;         /* [output_count] */
-  int64_t **planned_dims; /* [output_count]: what plan fills in */
-  int64_t **result_dims;  /* [output_count]: the last run's */
-  hone_tensor *planned;   /* [output_count]: what hone_session_plan shows */
-  int64_t *symbols;       /* [symbol_count]: sizes */
-  int32_t *origins;       /* [symbol_count]: the input that set it, -1: none yet */
+  void **inputs;          /* [input] */
+  int64_t **input_dims;   /* [input]: copies, since a caller's may be in what plan fills in */
+  const char **sources;   /* [input]: hone_frame.sources */
+  int64_t **steps;        /* [input]: hone_frame.steps */
+  void **outputs;         /* [output]; NULL: the session owns it, and has no memory for it yet */
+  int64_t *capacities;    /* [output]: bytes that the caller lent; -1: none, the session owns it */
+  int64_t **planned_dims; /* [output]: what plan fills in; -1: only the run knows, and hone_rt_output fills it in */
+  int64_t **result_dims;  /* [output]: the last run's */
+  hone_value *planned;    /* [output]: what hone_session_plan shows */
+  hone_rt_block *grown;   /* [output]: those that the session owns and of which only the run knows the size */
+  void **slots;           /* [slot]: hone_frame.slots */
+  hone_rt_block *blocks;  /* [slot]: their memory */
+  int64_t *symbols;       /* [symbol]: sizes */
+  int32_t *origins;       /* [symbol]: the input that set it, -1: none yet */
 } hone_rt_session;
+
+/* An element of an array whose elements may be larger than this runtime's. */
+static inline const hone_value *hone_rt_at(const hone_value *values, int32_t index) {
+  return (const hone_value *)((const char *)values + (size_t)index * values->size);
+}
 
 static inline bool hone_rt_is_set(const int32_t *cancel) { return __atomic_load_n(cancel, __ATOMIC_RELAXED); }
 
@@ -85,36 +103,46 @@ bool hone_rt_add(int64_t a, int64_t b, int64_t *sum);
 bool hone_rt_add_aligned(int64_t a, int64_t b, int64_t *sum);
 void *hone_rt_allocate(const hone_allocator *allocator, int64_t bytes);
 void hone_rt_release(const hone_allocator *allocator, void *memory, int64_t bytes);
-/* Makes `block` hold at least `bytes`. False: no memory, and the block is empty. */
-bool hone_rt_grow(const hone_allocator *allocator, hone_rt_block *block, int64_t bytes);
+/* Makes `block` of the session hold at least `bytes`, for `what`: "the arena", or an output's name. HONE_OUT_OF_MEMORY:
+ * beyond memory_limit, and nothing has changed, or no memory, and the block is empty. */
+hone_status hone_rt_reserve(hone_rt_session *session, hone_rt_block *block, int64_t bytes, const char *what,
+                            bool is_output);
 /* Tells the system that the weights will be read soon. */
 void hone_rt_read_ahead(const hone_program *program);
 
 /* validate.c */
 
-/* Checks inputs against the program and sets the session's inputs, input_dims, sources, steps and symbols. Inputs that
+/* Whether elements of an array of inputs or outputs have sizes that this library can step by, and nothing in them that
+ * it does not know. */
+hone_status hone_rt_check_sizes(hone_rt_session *session, const hone_value *values, int32_t count, bool is_output);
+/* Checks inputs against the entry and sets the session's inputs, input_dims, sources, steps and symbols. Inputs that
  * must be copied (strided or unaligned ones) keep NULL in session->inputs. */
-hone_status hone_rt_validate(hone_rt_session *session, const hone_tensor *inputs, int32_t input_count);
-/* Checks and sets session->outputs from the caller's buffers; those that the session owns become NULL. */
-hone_status hone_rt_bind_outputs(hone_rt_session *session, const hone_output *outputs);
+hone_status hone_rt_validate(hone_rt_session *session, const hone_value *inputs, int32_t input_count);
+/* Checks and sets session->outputs and capacities from the caller's buffers. */
+hone_status hone_rt_bind_outputs(hone_rt_session *session, const hone_value *outputs);
+/* HONE_TOO_SMALL unless an output of `bytes` fits into what the caller lent. */
+hone_status hone_rt_check_capacity(hone_rt_session *session, int32_t index, int64_t bytes);
 
 /* library.c */
 
 /* Copies the start of `full` to a structure of the caller's, which begins with its size and may be of another version.
  */
 void hone_rt_fill(void *callers, const void *full, uint32_t full_size);
+hone_status hone_rt_check_entry(const hone_program *program, int32_t entry, hone_error *error);
+/* Whether `size` bytes at `callers` hold only zeros behind the first `known_size` bytes. */
+bool hone_rt_is_known(const void *callers, uint32_t size, uint32_t known_size);
 
 /* session.c and run.c: what hone.h documents */
 
 hone_status hone_rt_session_create(const hone_library *library, const hone_options *options, hone_session **session,
                                    hone_error *error);
 void hone_rt_session_destroy(hone_session *session);
-hone_status hone_rt_session_plan(hone_session *session, const hone_tensor *inputs, int32_t input_count, hone_plan *plan,
-                                 hone_error *error);
-hone_status hone_rt_session_reserve(hone_session *session, const hone_tensor *inputs, int32_t input_count,
+hone_status hone_rt_session_plan(hone_session *session, int32_t entry, const hone_value *inputs, int32_t input_count,
+                                 hone_plan *plan, hone_error *error);
+hone_status hone_rt_session_reserve(hone_session *session, int32_t entry, const hone_value *inputs, int32_t input_count,
                                     hone_error *error);
-hone_status hone_rt_run(hone_session *session, const hone_tensor *inputs, int32_t input_count, hone_output *outputs,
-                        int32_t output_count, hone_error *error);
+hone_status hone_rt_run(hone_session *session, int32_t entry, const hone_value *inputs, int32_t input_count,
+                        hone_value *outputs, int32_t output_count, hone_error *error);
 
 /* pool.c: likewise */
 

@@ -13,27 +13,58 @@ void hone_rt_fill(void *callers, const void *full, uint32_t full_size) {
     memcpy((char *)callers + sizeof(size), (const char *)full + sizeof(size), size - sizeof(size));
 }
 
+bool hone_rt_is_known(const void *callers, uint32_t size, uint32_t known_size) {
+  const char *bytes = callers;
+  for (uint32_t i = known_size; i < size; ++i)
+    if (bytes[i])
+      return false;
+  return true;
+}
+
 static void library_info(const hone_library *library, hone_library_info *info) {
   const hone_program *program = library->program;
-  hone_library_info full = {.size = sizeof(full),
-                            .input_count = program->input_count,
-                            .output_count = program->output_count,
+  hone_library_info full = {.entry_count = program->entry_count,
                             .name = program->name,
                             .manifest = program->manifest,
                             .manifest_bytes = program->manifest_bytes};
   hone_rt_fill(info, &full, sizeof(full));
 }
 
-static hone_status value_info(const hone_library *library, int32_t is_output, int32_t index, hone_value_info *info) {
-  const hone_program *program = library->program;
-  if (index < 0 || index >= (is_output ? program->output_count : program->input_count))
-    return HONE_INVALID_ARGUMENT;
-  const hone_program_value *value = &(is_output ? program->outputs : program->inputs)[index];
-  hone_value_info full = {.size = sizeof(full),
-                          .rank = value->rank,
+hone_status hone_rt_check_entry(const hone_program *program, int32_t entry, hone_error *error) {
+  if (entry >= 0 && entry < program->entry_count)
+    return HONE_OK;
+  return hone_rt_error(error, HONE_INVALID_ARGUMENT, "there is no entry %ld: the library has %ld, counted from 0",
+                       (long)entry, (long)program->entry_count);
+}
+
+static hone_status entry_info(const hone_library *library, int32_t index, hone_entry_info *info, hone_error *error) {
+  hone_status status = hone_rt_check_entry(library->program, index, error);
+  if (status)
+    return status;
+  const hone_program_entry *entry = &library->program->entries[index];
+  hone_entry_info full = {.input_count = entry->input_count, .output_count = entry->output_count, .name = entry->name};
+  hone_rt_fill(info, &full, sizeof(full));
+  return HONE_OK;
+}
+
+static hone_status value_info(const hone_library *library, int32_t entry_index, int32_t is_output, int32_t index,
+                              hone_value_info *info, hone_error *error) {
+  hone_status status = hone_rt_check_entry(library->program, entry_index, error);
+  if (status)
+    return status;
+  const hone_program_entry *entry = &library->program->entries[entry_index];
+  int32_t count = is_output ? entry->output_count : entry->input_count;
+  if (index < 0 || index >= count)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "there is no %s %ld: entry '%s' has %ld, counted from 0",
+                         is_output ? "output" : "input", (long)index, entry->name, (long)count);
+  const hone_program_value *value = &(is_output ? entry->outputs : entry->inputs)[index];
+  hone_value_info full = {.kind = value->kind,
                           .name = value->name,
+                          .rank = value->rank,
+                          .dtype = hone_rt_dtype(value->dtype),
                           .dims = value->dims,
-                          .dtype = hone_rt_dtype(value->dtype)};
+                          .items = value->items,
+                          .item_count = value->item_count};
   hone_rt_fill(info, &full, sizeof(full));
   return HONE_OK;
 }
@@ -46,6 +77,7 @@ static const char *symbol(const hone_library *library, int64_t dim) {
 const hone_functions hone_rt_functions = {
     .size = sizeof(hone_functions),
     .library_info = library_info,
+    .entry_info = entry_info,
     .value_info = value_info,
     .symbol = symbol,
     .pool_create = hone_rt_pool_create,

@@ -8,12 +8,21 @@ static hone_status out_of_memory(const hone_rt_session *session, const char *wha
   return hone_rt_error(session->error, HONE_OUT_OF_MEMORY, "no memory for %s (%ld bytes)", what, (long)bytes);
 }
 
+static hone_status too_large(const hone_rt_session *session, const hone_program_value *value) {
+  return hone_rt_error(session->error, HONE_INVALID_ARGUMENT,
+                       "output '%s': its size in bytes overflows; give smaller inputs", value->name);
+}
+
 /* A session serves one call at a time; a second one is told so instead of spoiling the first. */
-static hone_status enter(hone_rt_session *session, hone_error *error) {
+static hone_status enter(hone_rt_session *session, int32_t entry, hone_error *error) {
+  hone_status status = hone_rt_check_entry(session->program, entry, error);
+  if (status)
+    return status;
   if (atomic_exchange_explicit(&session->in_use, true, memory_order_acquire))
     return hone_rt_error(error, HONE_INVALID_ARGUMENT,
                          "the session is in use by another thread; give each thread a session of its own");
   session->error = error;
+  session->entry = &session->program->entries[entry];
   return HONE_OK;
 }
 
@@ -24,31 +33,32 @@ static hone_status leave(hone_rt_session *session, hone_status status) {
 }
 
 static int64_t input_bytes(const hone_rt_session *session, int32_t index) {
-  return hone_rt_tensor_bytes(&session->program->inputs[index], session->input_dims[index]);
+  return hone_rt_tensor_bytes(&session->entry->inputs[index], session->input_dims[index]);
 }
 
 /* The room for copies of inputs that kernels cannot read where they lie; 0: there are none. */
 static hone_status staging_bytes(const hone_rt_session *session, int64_t *bytes) {
   bool fits = true;
   *bytes = 0;
-  for (int32_t i = 0; fits && i < session->program->input_count; ++i)
+  for (int32_t i = 0; fits && i < session->entry->input_count; ++i)
     if (!session->inputs[i])
       fits = hone_rt_add_aligned(*bytes, input_bytes(session, i), bytes);
   return fits ? HONE_OK : out_of_memory(session, "copies of strided inputs", INT64_MAX);
 }
 
 /* Copies such inputs. Ends early where the run is cancelled, which its first launch will say. */
-static hone_status stage(hone_rt_session *session, const hone_tensor *inputs) {
+static hone_status stage(hone_rt_session *session, const hone_value *inputs) {
   int64_t bytes, used = 0;
   hone_status status = staging_bytes(session, &bytes);
   if (status || !bytes)
     return status;
-  if (!hone_rt_grow(&session->allocator, &session->staging, bytes))
-    return out_of_memory(session, "copies of strided inputs", bytes);
-  for (int32_t i = 0; i < session->program->input_count; ++i) {
+  status = hone_rt_reserve(session, &session->staging, bytes, "copies of strided inputs", false);
+  if (status)
+    return status;
+  for (int32_t i = 0; i < session->entry->input_count; ++i) {
     if (session->inputs[i])
       continue;
-    const hone_tensor *input = &inputs[i];
+    const hone_tensor *input = &hone_rt_at(inputs, i)->tensor;
     const int64_t *dims = session->input_dims[i]; /* the plan may have written over the caller's */
     char *copy = session->staging.data + used;
     /* One that is only not aligned is one element of all its bytes. */
@@ -63,9 +73,8 @@ static hone_status stage(hone_rt_session *session, const hone_tensor *inputs) {
 
 /* Validation and the program's plan. On success `frame` lacks only memory, and inputs that must be copied are not yet.
  */
-static hone_status prepare(hone_rt_session *session, const hone_tensor *inputs, int32_t input_count,
-                           hone_frame *frame) {
-  const hone_program *program = session->program;
+static hone_status prepare(hone_rt_session *session, const hone_value *inputs, int32_t input_count, hone_frame *frame) {
+  const hone_program_entry *entry = session->entry;
   hone_status status = hone_rt_validate(session, inputs, input_count);
   if (status)
     return status;
@@ -75,16 +84,28 @@ static hone_status prepare(hone_rt_session *session, const hone_tensor *inputs, 
                         .steps = (const int64_t *const *)session->steps,
                         .outputs = session->outputs,
                         .output_dims = session->planned_dims,
-                        .weights = program->weights,
-                        .session = &session->base};
-  status = (hone_status)program->plan(frame);
-  for (int32_t i = 0; !status && i < program->output_count; ++i) {
-    const hone_program_value *value = &program->outputs[i];
-    if (hone_rt_tensor_bytes(value, session->planned_dims[i]) < 0)
-      status = hone_rt_error(session->error, HONE_INVALID_ARGUMENT,
-                             "output '%s': its size in bytes overflows; give smaller inputs", value->name);
+                        .weights = session->program->weights,
+                        .session = &session->base,
+                        .slots = session->slots};
+  status = (hone_status)entry->plan(frame);
+  for (int32_t i = 0; !status && i < entry->output_count; ++i) {
+    const hone_program_value *value = &entry->outputs[i];
+    int64_t *dims = session->planned_dims[i];
+    bool is_open = false;
+    for (int32_t d = 0; d < value->rank; ++d)
+      if (value->dims[d] == HONE_DIM_RUN) {
+        is_open = true;
+        dims[d] = -1;
+      }
+    if (!is_open && hone_rt_tensor_bytes(value, dims) < 0)
+      status = too_large(session, value);
   }
   return status;
+}
+
+/* From here on, outputs of less than 0 bytes are those of which only the run knows the size. */
+static int64_t output_bytes(const hone_rt_session *session, int32_t index) {
+  return hone_rt_tensor_bytes(&session->entry->outputs[index], session->planned_dims[index]);
 }
 
 /* Where the parts of the memory block begin. */
@@ -97,7 +118,6 @@ typedef struct layout {
 
 /* session->outputs tells which outputs the session owns: NULL ones. */
 static hone_status lay_out(hone_rt_session *session, const hone_frame *frame, layout *l) {
-  const hone_program *program = session->program;
   int64_t scratch;
   *l = (layout){0};
   bool fits = hone_rt_add_aligned(0, frame->arena_bytes, &l->scratch) &&
@@ -105,10 +125,9 @@ static hone_status lay_out(hone_rt_session *session, const hone_frame *frame, la
               !__builtin_mul_overflow(l->scratch_stride, session->threads, &scratch) &&
               hone_rt_add(l->scratch, scratch, &l->outputs);
   l->total = l->outputs;
-  for (int32_t i = 0; fits && i < program->output_count; ++i) {
-    const hone_program_value *value = &program->outputs[i];
-    int64_t bytes = hone_rt_tensor_bytes(value, session->planned_dims[i]);
-    if (!session->outputs[i])
+  for (int32_t i = 0; fits && i < session->entry->output_count; ++i) {
+    int64_t bytes = output_bytes(session, i);
+    if (!session->outputs[i] && bytes >= 0)
       fits = hone_rt_add_aligned(l->total, bytes, &l->total);
   }
   return fits ? HONE_OK : out_of_memory(session, "the arena", INT64_MAX);
@@ -118,39 +137,84 @@ static hone_status lay_out(hone_rt_session *session, const hone_frame *frame, la
 static hone_status place(hone_rt_session *session, hone_frame *frame) {
   layout l;
   hone_status status = lay_out(session, frame, &l);
+  if (!status)
+    status = hone_rt_reserve(session, &session->arena, l.total, "the arena", false);
   if (status)
     return status;
-  if (!hone_rt_grow(&session->allocator, &session->arena, l.total))
-    return out_of_memory(session, "the arena", l.total);
   frame->arena = session->arena.data;
   session->scratch = session->arena.data + l.scratch;
   session->scratch_stride = l.scratch_stride;
   int64_t at = l.outputs;
-  for (int32_t i = 0; i < session->program->output_count; ++i) {
-    const hone_program_value *value = &session->program->outputs[i];
-    if (session->outputs[i])
+  for (int32_t i = 0; i < session->entry->output_count; ++i) {
+    int64_t bytes = output_bytes(session, i);
+    if (session->outputs[i] || bytes < 0)
       continue;
     session->outputs[i] = session->arena.data + at;
-    hone_rt_add_aligned(at, hone_rt_tensor_bytes(value, session->planned_dims[i]), &at);
+    hone_rt_add_aligned(at, bytes, &at);
   }
   return HONE_OK;
 }
 
-static hone_tensor describe(const hone_program_value *value, void *data, int64_t *dims) {
-  return hone_tensor_make(data, hone_rt_dtype(value->dtype), value->rank, dims);
+/* The session owns all outputs. */
+static void unbind(hone_rt_session *session) {
+  for (int32_t i = 0; i < session->entry->output_count; ++i) {
+    session->outputs[i] = NULL;
+    session->capacities[i] = -1;
+  }
 }
 
-hone_status hone_rt_session_plan(hone_session *base, const hone_tensor *inputs, int32_t input_count, hone_plan *plan,
-                                 hone_error *error) {
+int32_t hone_rt_output(hone_frame *frame, int32_t index, const int64_t *dims) {
+  hone_rt_session *session = (hone_rt_session *)frame->session;
+  const hone_program_value *value = &session->entry->outputs[index];
+  int64_t bytes = hone_rt_tensor_bytes(value, dims);
+  if (bytes < 0)
+    return (int32_t)too_large(session, value);
+  if (session->capacities[index] >= 0) {
+    hone_status status = hone_rt_check_capacity(session, index, bytes);
+    if (status)
+      return (int32_t)status;
+  } else {
+    hone_rt_block *block = &session->grown[index];
+    hone_status status = hone_rt_reserve(session, block, bytes, value->name, true);
+    if (status)
+      return (int32_t)status;
+    session->outputs[index] = block->data;
+  }
+  for (int32_t d = 0; d < value->rank; ++d)
+    session->planned_dims[index][d] = dims[d];
+  return HONE_OK;
+}
+
+int32_t hone_rt_grow(hone_frame *frame, int32_t slot, int64_t bytes, const char *node) {
+  hone_rt_session *session = (hone_rt_session *)frame->session;
+  hone_status status = hone_rt_reserve(session, &session->blocks[slot], bytes, node, false);
+  session->slots[slot] = session->blocks[slot].data;
+  return (int32_t)status;
+}
+
+/* What the caller sees of output `index`: as planned, or after a run. */
+static hone_value describe(hone_rt_session *session, int32_t index, void *data, int64_t *dims) {
+  const hone_program_value *value = &session->entry->outputs[index];
+  hone_value result = {.size = sizeof(result),
+                       .kind = HONE_TENSOR,
+                       .tensor = hone_tensor_make(data, hone_rt_dtype(value->dtype), value->rank, dims)};
+  if (session->capacities[index] < 0)
+    result.session = &session->base;
+  else
+    result.capacity = (uint64_t)session->capacities[index];
+  return result;
+}
+
+hone_status hone_rt_session_plan(hone_session *base, int32_t entry, const hone_value *inputs, int32_t input_count,
+                                 hone_plan *plan, hone_error *error) {
   hone_rt_session *session = (hone_rt_session *)base;
   hone_frame frame;
   layout l;
   int64_t copies;
-  hone_status status = enter(session, error);
+  hone_status status = enter(session, entry, error);
   if (status)
     return status;
-  for (int32_t i = 0; i < session->program->output_count; ++i)
-    session->outputs[i] = NULL;
+  unbind(session);
   status = prepare(session, inputs, input_count, &frame);
   if (!status)
     status = lay_out(session, &frame, &l);
@@ -158,15 +222,14 @@ hone_status hone_rt_session_plan(hone_session *base, const hone_tensor *inputs, 
     status = staging_bytes(session, &copies);
   if (status)
     return leave(session, status);
-  if (copies < session->staging.bytes)
-    copies = session->staging.bytes;
-  int64_t memory = session->bytes;
-  if (!hone_rt_add(memory, l.total, &memory) || !hone_rt_add(memory, copies, &memory))
+  /* Blocks do not shrink. */
+  int64_t memory = session->held;
+  if ((l.total > session->arena.bytes && !hone_rt_add(memory, l.total - session->arena.bytes, &memory)) ||
+      (copies > session->staging.bytes && !hone_rt_add(memory, copies - session->staging.bytes, &memory)))
     return leave(session, out_of_memory(session, "the session", INT64_MAX));
-  for (int32_t i = 0; i < session->program->output_count; ++i)
-    session->planned[i] = describe(&session->program->outputs[i], NULL, session->planned_dims[i]);
-  hone_plan full = {.size = sizeof(full),
-                    .output_count = session->program->output_count,
+  for (int32_t i = 0; i < session->entry->output_count; ++i)
+    session->planned[i] = describe(session, i, NULL, session->planned_dims[i]);
+  hone_plan full = {.output_count = session->entry->output_count,
                     .outputs = session->planned,
                     .arena_bytes = frame.arena_bytes,
                     .memory_bytes = memory};
@@ -174,15 +237,14 @@ hone_status hone_rt_session_plan(hone_session *base, const hone_tensor *inputs, 
   return leave(session, HONE_OK);
 }
 
-hone_status hone_rt_session_reserve(hone_session *base, const hone_tensor *inputs, int32_t input_count,
+hone_status hone_rt_session_reserve(hone_session *base, int32_t entry, const hone_value *inputs, int32_t input_count,
                                     hone_error *error) {
   hone_rt_session *session = (hone_rt_session *)base;
   hone_frame frame;
-  hone_status status = enter(session, error);
+  hone_status status = enter(session, entry, error);
   if (status)
     return status;
-  for (int32_t i = 0; i < session->program->output_count; ++i)
-    session->outputs[i] = NULL;
+  unbind(session);
   status = prepare(session, inputs, input_count, &frame);
   if (!status)
     status = place(session, &frame);
@@ -194,18 +256,19 @@ hone_status hone_rt_session_reserve(hone_session *base, const hone_tensor *input
   return leave(session, status);
 }
 
-hone_status hone_rt_run(hone_session *base, const hone_tensor *inputs, int32_t input_count, hone_output *outputs,
-                        int32_t output_count, hone_error *error) {
+hone_status hone_rt_run(hone_session *base, int32_t entry, const hone_value *inputs, int32_t input_count,
+                        hone_value *outputs, int32_t output_count, hone_error *error) {
   hone_rt_session *session = (hone_rt_session *)base;
-  const hone_program *program = session->program;
   hone_frame frame;
-  hone_status status = enter(session, error);
+  hone_status status = enter(session, entry, error);
   if (status)
     return status;
-  if (output_count != program->output_count || (!outputs && output_count))
+  if (output_count != session->entry->output_count || (!outputs && output_count))
     return leave(session, hone_rt_error(error, HONE_INVALID_ARGUMENT, "%ld outputs given, expected %ld",
-                                        outputs ? (long)output_count : 0L, (long)program->output_count));
-  status = prepare(session, inputs, input_count, &frame);
+                                        outputs ? (long)output_count : 0L, (long)session->entry->output_count));
+  status = hone_rt_check_sizes(session, outputs, output_count, true);
+  if (!status)
+    status = prepare(session, inputs, input_count, &frame);
   if (!status)
     status = hone_rt_bind_outputs(session, outputs);
   if (!status)
@@ -213,12 +276,17 @@ hone_status hone_rt_run(hone_session *base, const hone_tensor *inputs, int32_t i
   if (!status)
     status = stage(session, inputs);
   if (!status)
-    status = (hone_status)program->run(&frame);
+    status = (hone_status)session->entry->run(&frame);
+  for (int32_t i = 0; !status && i < output_count; ++i)
+    if (output_bytes(session, i) < 0)
+      status = hone_rt_error(error, HONE_INTERNAL, "output '%s': the run has not told its size",
+                             session->entry->outputs[i].name);
   for (int32_t i = 0; !status && i < output_count; ++i) {
-    const hone_program_value *value = &program->outputs[i];
-    if (value->rank)
-      memcpy(session->result_dims[i], session->planned_dims[i], (size_t)value->rank * sizeof(int64_t));
-    outputs[i].tensor = describe(value, session->outputs[i], session->result_dims[i]);
+    int32_t rank = session->entry->outputs[i].rank;
+    if (rank)
+      memcpy(session->result_dims[i], session->planned_dims[i], (size_t)rank * sizeof(int64_t));
+    hone_value full = describe(session, i, session->outputs[i], session->result_dims[i]);
+    hone_rt_fill((void *)hone_rt_at(outputs, i), &full, sizeof(full));
   }
   return leave(session, status);
 }

@@ -4,29 +4,44 @@
 #include "internal.h"
 #include <string.h>
 
-/* Copies what this library knows of the caller's options. Fields that the caller's header lacks keep their defaults;
- * fields that only the caller's header knows must be zero. */
-static hone_status read_options(const hone_options *options, hone_options *known, hone_error *error) {
+/* Copies what this library knows of a structure of the caller's. Fields that the caller's header lacks stay as they
+ * are; fields that only the caller's header knows must be zero. */
+static hone_status read_known(const char *what, const void *given, void *known, uint32_t known_size,
+                              const char *default_text, hone_error *error) {
+  uint32_t size;
+  memcpy(&size, given, sizeof(size));
+  if (size < sizeof(size))
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "%s: size is %ld; %s", what, (long)size, default_text);
+  if (!hone_rt_is_known(given, size, known_size))
+    return hone_rt_error(error, HONE_UNSUPPORTED,
+                         "%s: one is set that this library does not know; compile the model again", what);
+  memcpy(known, given, size < known_size ? size : known_size);
+  return HONE_OK;
+}
+
+static hone_status read_options(const hone_options *options, hone_options *known, hone_allocator *allocator,
+                                hone_error *error) {
   *known = hone_options_default();
+  *allocator = (hone_allocator){0};
   if (!options)
     return HONE_OK;
-  if (options->size < sizeof(options->size))
-    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "options: size is %ld; begin with hone_options_default()",
-                         (long)options->size);
-  const char *bytes = (const char *)options;
-  for (uint32_t i = sizeof(hone_options); i < options->size; ++i)
-    if (bytes[i])
-      return hone_rt_error(error, HONE_UNSUPPORTED,
-                           "options: one is set that this library does not know; compile the model again");
-  hone_rt_fill(known, options, options->size);
+  hone_status status =
+      read_known("options", options, known, sizeof(*known), "begin with hone_options_default()", error);
+  if (status)
+    return status;
   if (known->threads < 0 || known->threads > HONE_RT_MAX_THREADS)
     return hone_rt_error(error, HONE_INVALID_ARGUMENT, "options: threads is %ld, expected 0 to %ld",
                          (long)known->threads, (long)HONE_RT_MAX_THREADS);
-  if (!known->allocator.allocate != !known->allocator.release)
+  if (known->pool && (known->pool->size < HONE_RT_POOL_BYTES || known->pool->threads < 1 || !known->pool->parallel))
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT,
+                         "options: a pool needs its size, parallel, and at least 1 thread");
+  if (!known->allocator)
+    return HONE_OK;
+  status = read_known("options: allocator", known->allocator, allocator, sizeof(*allocator),
+                      "set it to sizeof(hone_allocator)", error);
+  if (!status && (!allocator->allocate || !allocator->release))
     return hone_rt_error(error, HONE_INVALID_ARGUMENT, "options: an allocator needs both allocate and release");
-  if (known->pool && (known->pool->threads < 1 || !known->pool->parallel))
-    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "options: a pool needs parallel and at least 1 thread");
-  return HONE_OK;
+  return status;
 }
 
 /* Hands out the arrays that stand behind the structure; with base NULL it only counts. */
@@ -41,12 +56,22 @@ static void *carve(carver *c, int64_t count, size_t element_bytes) {
   return at;
 }
 
-static void carve_dims(carver *c, int64_t **dims, const hone_program_value *values, int32_t count) {
-  for (int32_t i = 0; i < count; ++i) {
-    int64_t *at = carve(c, values[i].rank, sizeof(int64_t));
+static int64_t **carve_dims(carver *c, int64_t count, int64_t rank) {
+  int64_t **dims = carve(c, count, sizeof(*dims));
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t *at = carve(c, rank, sizeof(*at));
     if (dims)
       dims[i] = at;
   }
+  return dims;
+}
+
+/* The highest rank of the values, at least `rank`. */
+static int64_t highest_rank(const hone_program_value *values, int32_t count, int64_t rank) {
+  for (int32_t i = 0; i < count; ++i)
+    if (values[i].rank > rank)
+      rank = values[i].rank;
+  return rank;
 }
 
 /* Lays the session out at `base` and returns its bytes. */
@@ -56,20 +81,31 @@ static int64_t lay_out(char *base, const hone_program *program) {
   hone_rt_session *session = carve(&c, 1, sizeof(*session));
   if (!session)
     session = &local;
-  session->inputs = carve(&c, program->input_count, sizeof(void *));
-  session->input_dims = carve(&c, program->input_count, sizeof(void *));
-  session->sources = carve(&c, program->input_count, sizeof(void *));
-  session->steps = carve(&c, program->input_count, sizeof(void *));
-  session->outputs = carve(&c, program->output_count, sizeof(void *));
-  session->planned_dims = carve(&c, program->output_count, sizeof(void *));
-  session->result_dims = carve(&c, program->output_count, sizeof(void *));
-  session->planned = carve(&c, program->output_count, sizeof(hone_tensor));
+  int64_t inputs = 0, outputs = 0, slots = 0, rank = 0;
+  for (int32_t i = 0; i < program->entry_count; ++i) {
+    const hone_program_entry *entry = &program->entries[i];
+    inputs = entry->input_count > inputs ? entry->input_count : inputs;
+    outputs = entry->output_count > outputs ? entry->output_count : outputs;
+    slots = entry->slot_count > slots ? entry->slot_count : slots;
+    rank = highest_rank(entry->inputs, entry->input_count, rank);
+    rank = highest_rank(entry->outputs, entry->output_count, rank);
+  }
+  session->output_count = (int32_t)outputs;
+  session->slot_count = (int32_t)slots;
+  session->inputs = carve(&c, inputs, sizeof(void *));
+  session->input_dims = carve_dims(&c, inputs, rank);
+  session->sources = carve(&c, inputs, sizeof(void *));
+  session->steps = carve_dims(&c, inputs, rank);
+  session->outputs = carve(&c, outputs, sizeof(void *));
+  session->capacities = carve(&c, outputs, sizeof(int64_t));
+  session->planned_dims = carve_dims(&c, outputs, rank);
+  session->result_dims = carve_dims(&c, outputs, rank);
+  session->planned = carve(&c, outputs, sizeof(hone_value));
+  session->grown = carve(&c, outputs, sizeof(hone_rt_block));
+  session->slots = carve(&c, slots, sizeof(void *));
+  session->blocks = carve(&c, slots, sizeof(hone_rt_block));
   session->symbols = carve(&c, program->symbol_count, sizeof(int64_t));
   session->origins = carve(&c, program->symbol_count, sizeof(int64_t));
-  carve_dims(&c, session->input_dims, program->inputs, program->input_count);
-  carve_dims(&c, session->steps, program->inputs, program->input_count);
-  carve_dims(&c, session->planned_dims, program->outputs, program->output_count);
-  carve_dims(&c, session->result_dims, program->outputs, program->output_count);
   return c.used;
 }
 
@@ -95,28 +131,36 @@ static hone_status start_threads(hone_rt_session *session, const hone_options *o
 hone_status hone_rt_session_create(const hone_library *library, const hone_options *options, hone_session **result,
                                    hone_error *error) {
   hone_options known;
+  hone_allocator allocator;
   if (!result)
     return hone_rt_error(error, HONE_INVALID_ARGUMENT, "session is NULL: nowhere to put the new session");
-  hone_status status = read_options(options, &known, error);
+  hone_status status = read_options(options, &known, &allocator, error);
   const hone_program *program = library->program;
   if (!status)
     status = hone_rt_check_cpu(program->cpu_features, hone_rt_cpu_features(), error);
   if (status)
     return status;
-  int64_t bytes = lay_out(NULL, program);
-  hone_rt_session *session = hone_rt_allocate(&known.allocator, bytes);
-  if (!session)
-    return hone_rt_error(error, HONE_OUT_OF_MEMORY, "no memory for a session (%ld bytes)", (long)bytes);
-  memset(session, 0, (size_t)bytes);
-  lay_out((char *)session, program);
+  /* The session's own memory is reserved as any other, by a session that is not there yet. */
+  const uint64_t no_limit = INT64_MAX;
+  hone_rt_session first = {.allocator = allocator, .error = error, .memory_limit = INT64_MAX};
+  if (known.memory_limit && known.memory_limit < no_limit)
+    first.memory_limit = (int64_t)known.memory_limit;
+  hone_rt_block block = {0};
+  status = hone_rt_reserve(&first, &block, lay_out(NULL, program), "a session", false);
+  if (status)
+    return status;
+  hone_rt_session *session = (hone_rt_session *)block.data;
+  memset(block.data, 0, (size_t)block.bytes);
+  lay_out(block.data, program);
   session->base.library = library;
   session->program = program;
-  session->allocator = known.allocator;
+  session->allocator = allocator;
   static const int32_t never;
   session->cancel = known.cancel ? known.cancel : &never;
   session->on_launch = known.on_launch;
   session->on_launch_context = known.on_launch_context;
-  session->bytes = bytes;
+  session->bytes = session->held = block.bytes;
+  session->memory_limit = first.memory_limit;
   status = start_threads(session, &known, error);
   if (status) {
     hone_rt_session_destroy(&session->base);
@@ -127,12 +171,20 @@ hone_status hone_rt_session_create(const hone_library *library, const hone_optio
   return HONE_OK;
 }
 
+static void release_block(const hone_allocator *allocator, const hone_rt_block *block) {
+  hone_rt_release(allocator, block->data, block->bytes);
+}
+
 void hone_rt_session_destroy(hone_session *base) {
   hone_rt_session *session = (hone_rt_session *)base;
   if (session->owns_pool)
     session->pool->destroy(session->pool);
   hone_allocator allocator = session->allocator;
-  hone_rt_release(&allocator, session->staging.data, session->staging.bytes);
-  hone_rt_release(&allocator, session->arena.data, session->arena.bytes);
+  release_block(&allocator, &session->staging);
+  release_block(&allocator, &session->arena);
+  for (int32_t i = 0; i < session->output_count; ++i)
+    release_block(&allocator, &session->grown[i]);
+  for (int32_t i = 0; i < session->slot_count; ++i)
+    release_block(&allocator, &session->blocks[i]);
   hone_rt_release(&allocator, session, session->bytes);
 }

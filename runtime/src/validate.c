@@ -23,6 +23,38 @@ static const char *type_name(hone_dtype dtype, char *buffer) {
   return buffer;
 }
 
+static const char *kind_name(int32_t kind) {
+  static const char *const names[] = {"none", "tensor", "strings", "sequence", "optional", "map"};
+  return kind >= 0 && kind <= HONE_MAP ? names[kind] : "unknown";
+}
+
+static hone_status check_kind(hone_rt_session *session, const char *side, const hone_program_value *value,
+                              int32_t kind) {
+  if (kind != value->kind)
+    return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "%s '%s': its kind is %s, expected %s", side,
+                         value->name, kind_name(kind), kind_name(value->kind));
+  if (kind != HONE_TENSOR)
+    return hone_rt_error(session->error, HONE_UNSUPPORTED, "%s '%s': this library runs no values of kind %s", side,
+                         value->name, kind_name(kind));
+  return HONE_OK;
+}
+
+hone_status hone_rt_check_sizes(hone_rt_session *session, const hone_value *values, int32_t count, bool is_output) {
+  const char *side = is_output ? "outputs" : "inputs";
+  for (int32_t i = 0; i < count; ++i) {
+    const hone_value *value = hone_rt_at(values, i);
+    if (value->size < HONE_RT_VALUE_BYTES || value->size != values->size)
+      return hone_rt_error(session->error, HONE_INVALID_ARGUMENT,
+                           "%s[%ld]: size is %ld; begin with hone_value_tensor, hone_value_buffer or hone_value_make",
+                           side, (long)i, (long)value->size);
+    if (!hone_rt_is_known(value, value->size, sizeof(*value)))
+      return hone_rt_error(session->error, HONE_UNSUPPORTED,
+                           "%s[%ld]: a field is set that this library does not know; compile the model again", side,
+                           (long)i);
+  }
+  return HONE_OK;
+}
+
 static hone_status check_form(hone_rt_session *session, const hone_program_value *value, const hone_tensor *tensor) {
   hone_error *error = session->error;
   if (tensor->ndim != value->rank)
@@ -48,8 +80,8 @@ static hone_status check_form(hone_rt_session *session, const hone_program_value
 
 /* Fixed dims, and dims that other inputs have named before. */
 static hone_status check_dims(hone_rt_session *session, int32_t index, const hone_tensor *tensor) {
-  const hone_program *program = session->program;
-  const hone_program_value *value = &program->inputs[index];
+  const hone_program_entry *entry = session->entry;
+  const hone_program_value *value = &entry->inputs[index];
   int64_t elements = 1; /* zeros counted as one */
   for (int32_t i = 0; i < value->rank; ++i) {
     int64_t size = tensor->shape[i], expected = value->dims[i];
@@ -77,8 +109,8 @@ static hone_status check_dims(hone_rt_session *session, int32_t index, const hon
       return hone_rt_error(
           session->error, HONE_INVALID_ARGUMENT,
           "input '%s': dim %ld is %ld, but symbol '%s' is %ld from input '%s'; give both the same size", value->name,
-          (long)i, (long)size, program->symbols[symbol], (long)session->symbols[symbol],
-          program->inputs[session->origins[symbol]].name);
+          (long)i, (long)size, session->program->symbols[symbol], (long)session->symbols[symbol],
+          entry->inputs[session->origins[symbol]].name);
     }
   }
   return HONE_OK;
@@ -110,8 +142,16 @@ static bool overlaps(uintptr_t a, int64_t a_bytes, uintptr_t b, int64_t b_bytes)
   return a_bytes && b_bytes && a < b + (uintptr_t)b_bytes && b < a + (uintptr_t)a_bytes;
 }
 
+/* Whether the session has outputs in this memory, now or in its next run. */
+static bool owns(const hone_rt_session *session, uintptr_t at, int64_t bytes) {
+  bool found = overlaps(at, bytes, (uintptr_t)session->arena.data, session->arena.bytes);
+  for (int32_t i = 0; i < session->output_count; ++i)
+    found |= overlaps(at, bytes, (uintptr_t)session->grown[i].data, session->grown[i].bytes);
+  return found;
+}
+
 static hone_status check_memory(hone_rt_session *session, int32_t index, const hone_tensor *tensor) {
-  const hone_program_value *value = &session->program->inputs[index];
+  const hone_program_value *value = &session->entry->inputs[index];
   hone_error *error = session->error;
   int64_t element = hone_rt_element_bytes(value->dtype);
   int64_t bytes = hone_rt_tensor_bytes(value, tensor->shape);
@@ -135,7 +175,7 @@ static hone_status check_memory(hone_rt_session *session, int32_t index, const h
   if (overlaps(data + (uintptr_t)low, high - low, (uintptr_t)session, session->bytes))
     return hone_rt_error(error, HONE_INVALID_ARGUMENT,
                          "input '%s': is a shape that this session owns and will overwrite; copy it", value->name);
-  if (overlaps(data + (uintptr_t)low, high - low, (uintptr_t)session->arena.data, session->arena.bytes))
+  if (owns(session, data + (uintptr_t)low, high - low))
     return hone_rt_error(error, HONE_INVALID_ARGUMENT,
                          "input '%s': is an output that this session owns and will overwrite; copy it, or bind the "
                          "output to a buffer",
@@ -151,38 +191,41 @@ static hone_status check_memory(hone_rt_session *session, int32_t index, const h
   return HONE_OK;
 }
 
-hone_status hone_rt_validate(hone_rt_session *session, const hone_tensor *inputs, int32_t input_count) {
-  const hone_program *program = session->program;
-  if (input_count != program->input_count) {
-    if (input_count >= 0 && input_count < program->input_count)
+hone_status hone_rt_validate(hone_rt_session *session, const hone_value *inputs, int32_t input_count) {
+  const hone_program_entry *entry = session->entry;
+  if (input_count != entry->input_count) {
+    if (input_count >= 0 && input_count < entry->input_count)
       return hone_rt_error(session->error, HONE_INVALID_ARGUMENT,
                            "%ld inputs given, expected %ld; the first that is missing is '%s'", (long)input_count,
-                           (long)program->input_count, program->inputs[input_count].name);
+                           (long)entry->input_count, entry->inputs[input_count].name);
     return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "%ld inputs given, expected %ld", (long)input_count,
-                         (long)program->input_count);
+                         (long)entry->input_count);
   }
   if (!inputs && input_count)
-    return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "inputs is NULL, expected %ld tensors",
+    return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "inputs is NULL, expected %ld values",
                          (long)input_count);
-  for (int32_t i = 0; i < program->symbol_count; ++i)
+  hone_status status = hone_rt_check_sizes(session, inputs, input_count, false);
+  for (int32_t i = 0; i < session->program->symbol_count; ++i)
     session->origins[i] = -1;
-  for (int32_t i = 0; i < input_count; ++i) {
-    hone_status status = check_form(session, &program->inputs[i], &inputs[i]);
+  for (int32_t i = 0; !status && i < input_count; ++i) {
+    const hone_value *input = hone_rt_at(inputs, i);
+    const hone_tensor *tensor = &input->tensor;
+    status = check_kind(session, "input", &entry->inputs[i], input->kind);
     if (!status)
-      status = check_dims(session, i, &inputs[i]);
+      status = check_form(session, &entry->inputs[i], tensor);
     if (!status)
-      status = check_memory(session, i, &inputs[i]);
-    if (status)
-      return status;
-    if (inputs[i].ndim)
-      memcpy(session->input_dims[i], inputs[i].shape, (size_t)inputs[i].ndim * sizeof(int64_t));
+      status = check_dims(session, i, tensor);
+    if (!status)
+      status = check_memory(session, i, tensor);
+    if (!status && tensor->ndim)
+      memcpy(session->input_dims[i], tensor->shape, (size_t)tensor->ndim * sizeof(int64_t));
   }
-  return HONE_OK;
+  return status;
 }
 
 /* The bytes that input `index` reaches, from *begin on. */
 static int64_t extent(const hone_rt_session *session, int32_t index, uintptr_t *begin) {
-  const hone_program_value *value = &session->program->inputs[index];
+  const hone_program_value *value = &session->entry->inputs[index];
   const int64_t *dims = session->input_dims[index], *steps = session->steps[index];
   int64_t bytes = hone_rt_tensor_bytes(value, dims), low = 0, high = bytes ? hone_rt_element_bytes(value->dtype) : 0;
   *begin = (uintptr_t)session->sources[index];
@@ -194,45 +237,67 @@ static int64_t extent(const hone_rt_session *session, int32_t index, uintptr_t *
   return high - low;
 }
 
+/* The bytes of an output's buffer that a run may write. */
+static int64_t written_bytes(const hone_rt_session *session, int32_t index) {
+  int64_t bytes = hone_rt_tensor_bytes(&session->entry->outputs[index], session->planned_dims[index]);
+  return bytes < 0 ? session->capacities[index] : bytes;
+}
+
 /* A caller's buffer may overlap neither an input nor another one. */
 static hone_status check_apart(hone_rt_session *session, int32_t index, int64_t bytes) {
-  const hone_program *program = session->program;
+  const hone_program_entry *entry = session->entry;
   uintptr_t data = (uintptr_t)session->outputs[index];
   const char *text = "output '%s': its buffer overlaps %s '%s'; give each memory of its own";
-  const char *name = program->outputs[index].name;
-  for (int32_t i = 0; i < program->input_count; ++i) {
+  const char *name = entry->outputs[index].name;
+  for (int32_t i = 0; i < entry->input_count; ++i) {
     uintptr_t begin;
     int64_t reached = extent(session, i, &begin);
     if (overlaps(data, bytes, begin, reached))
-      return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, text, name, "input", program->inputs[i].name);
+      return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, text, name, "input", entry->inputs[i].name);
   }
   for (int32_t i = 0; i < index; ++i)
-    if (overlaps(data, bytes, (uintptr_t)session->outputs[i],
-                 hone_rt_tensor_bytes(&program->outputs[i], session->planned_dims[i])))
-      return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, text, name, "output", program->outputs[i].name);
+    if (session->outputs[i] && overlaps(data, bytes, (uintptr_t)session->outputs[i], written_bytes(session, i)))
+      return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, text, name, "output", entry->outputs[i].name);
   return HONE_OK;
 }
 
-hone_status hone_rt_bind_outputs(hone_rt_session *session, const hone_output *outputs) {
-  for (int32_t i = 0; i < session->program->output_count; ++i) {
-    const hone_program_value *value = &session->program->outputs[i];
-    int64_t bytes = hone_rt_tensor_bytes(value, session->planned_dims[i]),
-            element = hone_rt_element_bytes(value->dtype);
-    session->outputs[i] = outputs[i].data;
-    if (!outputs[i].data)
+hone_status hone_rt_check_capacity(hone_rt_session *session, int32_t index, int64_t bytes) {
+  int64_t capacity = session->capacities[index];
+  if (bytes <= capacity)
+    return HONE_OK;
+  return hone_rt_error(session->error, HONE_TOO_SMALL, "output '%s': needs %ld bytes, but its buffer has %ld",
+                       session->entry->outputs[index].name, (long)bytes, (long)capacity);
+}
+
+hone_status hone_rt_bind_outputs(hone_rt_session *session, const hone_value *outputs) {
+  for (int32_t i = 0; i < session->entry->output_count; ++i) {
+    const hone_program_value *value = &session->entry->outputs[i];
+    const hone_value *output = hone_rt_at(outputs, i);
+    int64_t element = hone_rt_element_bytes(value->dtype);
+    hone_status status = check_kind(session, "output", value, output->kind ? output->kind : value->kind);
+    if (status)
+      return status;
+    session->outputs[i] = NULL;
+    session->capacities[i] = -1;
+    /* What a session has filled in is no buffer, until the caller says how many bytes there are. */
+    if (!output->tensor.data || (output->session && !output->capacity))
       continue;
-    if ((uint64_t)bytes > outputs[i].capacity)
-      return hone_rt_error(session->error, HONE_TOO_SMALL, "output '%s': needs %ld bytes, but its buffer has %ld",
-                           value->name, (long)bytes, (long)outputs[i].capacity);
-    if ((uintptr_t)outputs[i].data % (uintptr_t)element)
+    uintptr_t data = (uintptr_t)output->tensor.data, most = UINTPTR_MAX / 2 - data;
+    session->outputs[i] = output->tensor.data;
+    session->capacities[i] = (int64_t)(output->capacity < most ? output->capacity : most);
+    int64_t bytes = written_bytes(session, i);
+    status = hone_rt_check_capacity(session, i, bytes);
+    if (status)
+      return status;
+    if (data % (uintptr_t)element)
       return hone_rt_error(session->error, HONE_INVALID_ARGUMENT,
                            "output '%s': its buffer is not aligned to elements of %ld bytes", value->name,
                            (long)element);
-    if (overlaps((uintptr_t)outputs[i].data, bytes, (uintptr_t)session->arena.data, session->arena.bytes))
+    if (owns(session, data, bytes))
       return hone_rt_error(session->error, HONE_INVALID_ARGUMENT,
                            "output '%s': its buffer is memory that this session owns; give it memory of its own",
                            value->name);
-    hone_status status = check_apart(session, i, bytes);
+    status = check_apart(session, i, bytes);
     if (status)
       return status;
   }

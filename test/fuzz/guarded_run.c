@@ -149,7 +149,7 @@ static void put64(int64_t number) { put(&number, sizeof(number)); }
 
 typedef struct job {
   int32_t flags, input_count;
-  hone_tensor inputs[MAX_TENSORS];
+  hone_value inputs[MAX_TENSORS];
   int64_t shapes[MAX_TENSORS][8], strides[MAX_TENSORS][8];
   guarded memory[MAX_TENSORS];
 } job;
@@ -179,9 +179,9 @@ static void read_job(job *j) {
     j->memory[i] = guard((size_t)bytes, (size_t)bits / 8, j->flags & AT_BEGIN);
     char *data = j->memory[i].pages + j->memory[i].offset;
     get(data, (size_t)bytes);
-    j->inputs[i] = hone_tensor_make(data, hone_dtype_make(code, bits), rank, j->shapes[i]);
+    j->inputs[i] = hone_value_tensor(data, hone_dtype_make(code, bits), rank, j->shapes[i]);
     if (j->flags & STRIDED && bytes)
-      turn(&j->inputs[i], bytes, j->strides[i]);
+      turn(&j->inputs[i].tensor, bytes, j->strides[i]);
     mprotect(j->memory[i].pages, j->memory[i].page_bytes, PROT_READ);
   }
 }
@@ -203,7 +203,7 @@ static int64_t bytes_of(const hone_tensor *tensor) {
 typedef struct result {
   int32_t status, output_count;
   hone_error error;
-  hone_output outputs[MAX_TENSORS];
+  hone_value outputs[MAX_TENSORS];
   int64_t planned[MAX_TENSORS][8];
   int32_t ranks[MAX_TENSORS];
   guarded memory[MAX_TENSORS];
@@ -215,16 +215,17 @@ static void run(hone_session *session, const job *j, result *r) {
   r->error.message[0] = 0;
   atomic_store(&cancel, 0);
   atomic_store(&started, now());
-  r->status = (int32_t)hone_session_plan(session, j->inputs, j->input_count, &plan, &r->error);
+  r->status = (int32_t)hone_session_plan(session, 0, j->inputs, j->input_count, &plan, &r->error);
   if (r->status)
     return;
   r->output_count = plan.output_count;
   bool is_large = plan.memory_bytes > MAX_BYTES;
   for (int32_t i = 0; i < plan.output_count; ++i) {
-    int64_t bytes = bytes_of(&plan.outputs[i]);
-    r->ranks[i] = plan.outputs[i].ndim;
-    memcpy(r->planned[i], plan.outputs[i].shape, (size_t)plan.outputs[i].ndim * sizeof(int64_t));
-    r->outputs[i].tensor = hone_tensor_make(NULL, plan.outputs[i].dtype, r->ranks[i], r->planned[i]);
+    const hone_tensor *planned = &hone_plan_output(&plan, i)->tensor;
+    int64_t bytes = bytes_of(planned);
+    r->ranks[i] = planned->ndim;
+    memcpy(r->planned[i], planned->shape, (size_t)planned->ndim * sizeof(int64_t));
+    r->outputs[i] = hone_value_tensor(NULL, planned->dtype, r->ranks[i], r->planned[i]);
     if (bytes < 0)
       r->status = BAD_PLAN;
     is_large |= bytes > MAX_BYTES;
@@ -236,11 +237,11 @@ static void run(hone_session *session, const job *j, result *r) {
   for (int32_t i = 0; i < r->output_count; ++i) {
     size_t element = r->outputs[i].tensor.dtype.bits / 8;
     r->memory[i] = guard((size_t)bytes_of(&r->outputs[i].tensor), element, j->flags & OUTPUTS_AT_BEGIN);
-    r->outputs[i].data = j->flags & SESSION_OWNS_OUTPUTS ? NULL : r->memory[i].pages + r->memory[i].offset;
+    r->outputs[i].tensor.data = j->flags & SESSION_OWNS_OUTPUTS ? NULL : r->memory[i].pages + r->memory[i].offset;
     r->outputs[i].capacity = r->memory[i].bytes;
   }
   wrote_outside = false;
-  r->status = (int32_t)hone_run(session, j->inputs, j->input_count, r->outputs, r->output_count, &r->error);
+  r->status = (int32_t)hone_run(session, 0, j->inputs, j->input_count, r->outputs, r->output_count, &r->error);
   for (int32_t i = 0; i < r->output_count; ++i) {
     wrote_outside |= !is_intact(&r->memory[i]);
     if (!r->status && memcmp(r->outputs[i].tensor.shape, r->planned[i], (size_t)r->ranks[i] * sizeof(int64_t)))
@@ -269,17 +270,18 @@ static void write_result(int32_t index, const result *r) {
     int64_t bytes = has_data ? bytes_of(tensor) : -1;
     put64(bytes);
     if (bytes > 0)
-      put(r->outputs[i].data ? r->outputs[i].data : tensor->data, (size_t)bytes);
+      put(tensor->data, (size_t)bytes);
   }
   fflush(stdout);
 }
 
 static hone_session *create(const hone_library *library, int32_t threads) {
+  const hone_allocator allocator = {sizeof(allocator), 0, allocate, release_block, NULL};
   hone_options options = hone_options_default();
   hone_session *session;
   hone_error error;
   options.threads = threads;
-  options.allocator = (hone_allocator){allocate, release_block, NULL};
+  options.allocator = &allocator;
   options.cancel = (const int32_t *)&cancel;
   if (hone_session_create(library, &options, &session, &error))
     die(error.message);

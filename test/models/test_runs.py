@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from building import parsed
 from hone import _interface
-from hone.library import _tensors
+from hone._arrays import to_values
 from tolerance import assert_close
 
 BOUND = 0.1  # seconds from setting the flag to the end of the run
@@ -42,30 +42,29 @@ class Session:
         self.functions.session_destroy(self.handle)
 
     def call(self, function, *arguments):
-        error = _interface.Error()
-        if function(*arguments, error):
-            raise hone.Error(error.message.decode())
+        _interface.check(function, *arguments)
 
     def plan(self, inputs):
-        """The plan, and the tensors of such inputs with what they point to."""
+        """The plan, and the values of such inputs with what they point to."""
         arrays = [inputs[value.name] for value in self.library.inputs]
-        tensors, shapes = _tensors(arrays, self.library._input_dtypes)
+        values, shapes = to_values(arrays, self.library._codes[0])
         strides = [(ctypes.c_int64 * a.ndim)(*(s // a.itemsize for s in a.strides)) for a in arrays]
-        for tensor, own in zip(tensors, strides, strict=True):
-            tensor.strides = ctypes.cast(own, ctypes.POINTER(ctypes.c_int64))
+        for value, own in zip(values, strides, strict=True):
+            value.tensor.strides = ctypes.cast(own, ctypes.POINTER(ctypes.c_int64))
         plan = _interface.sized(_interface.Plan)
-        self.call(self.functions.session_plan, self.handle, tensors, len(arrays), plan)
-        return plan, tensors, shapes, strides
+        self.call(self.functions.session_plan, self.handle, 0, values, len(arrays), plan)
+        return plan, values, shapes, strides
 
     def run(self, inputs):
-        plan, tensors, *_kept = self.plan(inputs)
-        values = self.library.outputs
-        results = [np.empty(plan.outputs[i].shape[: plan.outputs[i].ndim], v.dtype) for i, v in enumerate(values)]
-        outputs = (_interface.Output * len(results))()
+        plan, values, *_kept = self.plan(inputs)
+        known = self.library.outputs
+        planned = [_interface.plan_output(plan, i).tensor for i in range(len(known))]
+        results = [np.empty(t.shape[: t.ndim], v.dtype) for t, v in zip(planned, known, strict=True)]
+        outputs = _interface.values(len(results))
         for output, result in zip(outputs, results, strict=True):
-            output.data, output.capacity = result.ctypes.data, result.nbytes
-        self.call(self.functions.run, self.handle, tensors, len(tensors), outputs, len(results))
-        return {value.name: result for value, result in zip(values, results, strict=True)}
+            output.tensor.data, output.capacity = result.ctypes.data, result.nbytes
+        self.call(self.functions.run, self.handle, 0, values, len(values), outputs, len(results))
+        return {value.name: result for value, result in zip(known, results, strict=True)}
 
 
 @pytest.fixture(scope="module")

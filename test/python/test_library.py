@@ -228,10 +228,13 @@ def test_a_file_that_was_compiled_again(build_library, tmp_path):
         assert_close(run(library, IDS)["picked"], factor * expected(IDS))
 
 
-def test_other_abi_version(build_library, tmp_path):
-    path = build_library(tmp_path / "new.so", "-DABI_VERSION=7")
-    with pytest.raises(hone.Error, match="has version 7 of Hone's interface, this package knows version 1"):
+@pytest.mark.parametrize("version, hint", [(1, "compile the model again"), (7, "install a newer package")])
+def test_other_abi_version(build_library, tmp_path, version, hint):
+    path = build_library(tmp_path / f"version{version}.so", f"-DABI_VERSION={version}")
+    text = f"has version {version} of Hone's interface, this package knows version 2; {hint}"
+    with pytest.raises(hone.Error, match=text) as error:
         hone.load(path)
+    assert error.value.code is hone.Status.UNSUPPORTED
 
 
 def test_not_a_library(library_path, tmp_path):

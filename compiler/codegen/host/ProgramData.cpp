@@ -88,7 +88,7 @@ void ProgramData::addValues(StringRef name, ArrayRef<DictionaryAttr> attrs, Valu
       if (declaresSymbols)
         symbols.try_emplace(symbol, symbols.size());
       auto *found = symbols.find(symbol);
-      dims.push_back(found == symbols.end() ? std::numeric_limits<int64_t>::min() : -1 - found->second);
+      dims.push_back(found == symbols.end() ? HONE_DIM_PLAN : -1 - found->second);
     }
     addNumbers((name + ".dims." + Twine(i)).str(), dims);
   }
@@ -98,7 +98,8 @@ void ProgramData::addValues(StringRef name, ArrayRef<DictionaryAttr> attrs, Valu
       auto memory = cast<MemRefType>(type);
       entries.push_back(
           join(b, {address(b, names[i]), address(b, (name + ".dims." + Twine(i)).str()),
-                   number(b, i32, onnxDataType(memory.getElementType())), number(b, i32, memory.getRank())}));
+                   number(b, i32, onnxDataType(memory.getElementType())), number(b, i32, memory.getRank()),
+                   LLVM::ZeroOp::create(b, loc, pointer), number(b, i32, 0), number(b, i32, HONE_TENSOR)}));
     }
     return entries;
   });
@@ -163,11 +164,22 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
     });
   });
 
-  std::string nameText = addString(name).str(), manifestText = addString(manifest).str();
-  addConstant("program", [&](OpBuilder &b) {
-    return SmallVector<Value>{address(b, nameText),
+  std::string nameText = addString(name).str(), manifestText = addString(manifest).str(),
+              entryText = addString(main.getSymName()).str();
+  addConstant("entries", [&](OpBuilder &b) {
+    return SmallVector<Value>{address(b, entryText),
                               address(b, "inputs"),
                               address(b, "outputs"),
+                              address(b, "plan"),
+                              address(b, "run"),
+                              number(b, i32, inputs.size()),
+                              number(b, i32, outputs.size()),
+                              number(b, i32, /*slot_count=*/0),
+                              number(b, i32, 0)};
+  });
+  addConstant("program", [&](OpBuilder &b) {
+    return SmallVector<Value>{address(b, nameText),
+                              address(b, "entries"),
                               address(b, "symbols"),
                               address(b, manifestText),
                               weightBytes ? address(b, weights) : LLVM::ZeroOp::create(b, loc, pointer),
@@ -175,12 +187,10 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
                               number(b, i64, manifest.size()),
                               address(b, kLaunches),
                               number(b, i64, launches.size()),
-                              number(b, i32, inputs.size()),
-                              number(b, i32, outputs.size()),
+                              number(b, i32, /*entry_count=*/1),
                               number(b, i32, symbols.size()),
                               number(b, i32, cpuFeatures),
-                              address(b, "plan"),
-                              address(b, "run")};
+                              number(b, i32, 0)};
   });
   auto functions = LLVM::GlobalOp::create(top, loc, top.getI8Type(), /*isConstant=*/true, LLVM::Linkage::External,
                                           "hone_rt_functions", Attribute());

@@ -1,8 +1,9 @@
 /* What generated code and the runtime share. Not for users: they include hone/hone.h.
  *
- * The compiler writes one `hone_program` per library as constant data (compiler/codegen/host), its two functions `plan`
- * and `run`, and the kernels. The runtime (runtime/src) does everything around them: validation, sessions, arena,
- * threads, errors. Both sides are compiled into one object, so this layout carries no version; hone.h does.
+ * The compiler writes one `hone_program` per library as constant data (compiler/codegen/host), the two functions `plan`
+ * and `run` of each entry, and the kernels. The runtime (runtime/src) does everything around them: validation,
+ * sessions, arena, threads, errors. Both sides are compiled into one object, so this layout carries no version; hone.h
+ * does.
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 #ifndef HONE_ABI_H
@@ -95,42 +96,68 @@ typedef struct hone_frame {
   const char *const *sources;       /* 72: where each input's first element lies, maybe not aligned: host values are
                                            read there, so that nothing is copied for `plan` */
   const int64_t *const *steps;      /* 80: bytes from there to the next element along each dim */
+  void *const *slots;               /* 88: what hone_rt_grow gave; [hone_program_entry.slot_count] */
 } hone_frame;
 
-/* Called by generated code; defined by the runtime. Both return 0 or a hone_status that generated code hands on at
+/* Called by generated code; defined by the runtime. All return 0 or a hone_status that generated code hands on at
  * once. */
 int32_t hone_rt_launch(hone_frame *frame, const hone_launch *launch);
 /* A check of the host program failed. `message` may hold {0} and {1}, which stand for a and b. Returns
  * HONE_INVALID_ARGUMENT. */
 int32_t hone_rt_fail(hone_frame *frame, const char *message, int64_t a, int64_t b);
+/* To be called by `run`, once, for each output that has a HONE_DIM_RUN, before the launch that writes it: its dims, all
+ * of them. Sets frame->outputs[index] to memory of that size, aligned as its elements, and frame->output_dims[index].
+ * HONE_TOO_SMALL: the caller lent less. HONE_OUT_OF_MEMORY. */
+int32_t hone_rt_output(hone_frame *frame, int32_t index, const int64_t *dims);
+/* Sets frame->slots[slot] to at least `bytes` bytes, 64-byte aligned, for a value whose size data decide. They hold
+ * nothing in particular, and are valid until the slot grows again, or the run ends. `node` is for errors, as in
+ * hone_launch. HONE_OUT_OF_MEMORY. */
+int32_t hone_rt_grow(hone_frame *frame, int32_t slot, int64_t bytes, const char *node);
 
-/* An input or output. A dim >= 0 is fixed; a dim < 0 is the symbol number -1 - dim (hone_program.symbols); outputs may
- * also use INT64_MIN for "known only when planned". */
+/* Dims of outputs that have no symbol: `plan` knows the one, only `run` the other. */
+#define HONE_DIM_PLAN INT64_MIN
+#define HONE_DIM_RUN (INT64_MIN + 1)
+
+/* An input or output. A dim >= 0 is fixed; a dim < 0 is the symbol number -1 - dim (hone_program.symbols), or
+ * HONE_DIM_PLAN or HONE_DIM_RUN. */
 typedef struct hone_program_value {
   const char *name;
   const int64_t *dims;
   int32_t dtype;
   int32_t rank;
+  const struct hone_value_info *items; /* as in hone_value_info; NULL: a tensor */
+  int32_t item_count;
+  int32_t kind; /* HONE_TENSOR, … of hone.h */
 } hone_program_value;
 
-typedef struct hone_program {
+/* `plan` fills in output_dims (HONE_DIM_RUN: anything), arena_bytes and scratch_bytes from sources, steps and
+ * input_dims, and launches nothing. */
+typedef struct hone_program_entry {
   const char *name;
   const hone_program_value *inputs;
   const hone_program_value *outputs;
-  const char *const *symbols;
-  const char *manifest; /* JSON text */
-  const char *weights;  /* base of the weights; NULL if there are none */
-  int64_t weight_bytes;
-  int64_t manifest_bytes;
-  const hone_launch_record *launches; /* those of the program, in its order; a launch in a loop is one */
-  int64_t launch_count;
+  int32_t (*plan)(hone_frame *);
+  int32_t (*run)(hone_frame *);
   int32_t input_count;
   int32_t output_count;
+  int32_t slot_count; /* of hone_rt_grow */
+  int32_t reserved;
+} hone_program_entry;
+
+typedef struct hone_program {
+  const char *name;
+  const hone_program_entry *entries;
+  const char *const *symbols; /* of all entries */
+  const char *manifest;       /* JSON text */
+  const char *weights;        /* base of the weights; NULL if there are none */
+  int64_t weight_bytes;
+  int64_t manifest_bytes;
+  const hone_launch_record *launches; /* of all entries, in order; a launch in a loop is one */
+  int64_t launch_count;
+  int32_t entry_count;
   int32_t symbol_count;
   uint32_t cpu_features; /* HONE_CPU_*: what the kernels need */
-  int32_t (*plan)(
-      hone_frame *); /* sources, steps, input_dims -> output_dims, arena_bytes, scratch_bytes; launches nothing */
-  int32_t (*run)(hone_frame *);
+  uint32_t reserved;
 } hone_program;
 
 /* The descriptor that NAME_library() returns is `struct hone_library` of hone.h; generated data are

@@ -4,7 +4,7 @@
 //
 //   hone::Session session(MODEL_library());
 //   std::vector<float> x(128);
-//   auto outputs = session.run({hone::Tensor::of(x.data(), {1, 128})});
+//   auto outputs = session.run({hone::Value::of(x.data(), {1, 128})});
 //   const float *y = outputs[0].data<float>();
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -20,6 +20,7 @@
 #endif
 
 #include "hone/hone.h"
+#include <atomic>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -43,7 +44,7 @@ private:
 
 /// The element type of a C++ type.
 template <typename T> hone_dtype dtypeOf() {
-  static_assert(std::is_arithmetic_v<T>, "give float16 and bfloat16 tensors as hone_tensor");
+  static_assert(std::is_arithmetic_v<T>, "of float16 and bfloat16, give the hone_dtype");
   int code = std::is_same_v<T, bool>       ? HONE_CODE_BOOL
              : std::is_floating_point_v<T> ? HONE_CODE_FLOAT
              : std::is_signed_v<T>         ? HONE_CODE_INT
@@ -51,52 +52,80 @@ template <typename T> hone_dtype dtypeOf() {
   return hone_dtype_make(code, int(8 * sizeof(T)));
 }
 
-/// A view of memory that somebody else owns, with a shape of its own.
-class Tensor {
+/// An input or output: a view of memory that somebody else owns, with a shape of its own.
+class Value {
 public:
-  Tensor(void *data, hone_dtype dtype, std::vector<int64_t> shape, std::vector<int64_t> strides = {})
-      : memory(data), type(dtype), dims(std::move(shape)), steps(std::move(strides)) {}
+  /// An output that the session is to own.
+  Value() : view(hone_value_make()) {}
+  /// A tensor in memory of the caller. `strides` are in elements; without, it is contiguous and row-major.
+  Value(void *data, hone_dtype dtype, std::vector<int64_t> shape, std::vector<int64_t> strides = {})
+      : view(hone_value_tensor(data, dtype, int32_t(shape.size()), nullptr)), dims(std::move(shape)),
+        steps(std::move(strides)) {}
+  /// What a call of hone.h gave.
+  explicit Value(const hone_value &value)
+      : view(value), dims(value.tensor.shape, value.tensor.shape + value.tensor.ndim) {}
   /// A contiguous tensor. Inputs are only read, so the memory may be const.
-  template <typename T> static Tensor of(T *data, std::vector<int64_t> shape) {
+  template <typename T> static Value of(T *data, std::vector<int64_t> shape) {
     using Element = std::remove_const_t<T>;
-    return Tensor(const_cast<Element *>(data), dtypeOf<Element>(), std::move(shape));
+    return Value(const_cast<Element *>(data), dtypeOf<Element>(), std::move(shape));
+  }
+  /// An output, to be written to the caller's `bytes` bytes at `data`.
+  static Value buffer(void *data, size_t bytes) {
+    Value result;
+    result.view = hone_value_buffer(data, bytes);
+    return result;
   }
 
+  int32_t kind() const { return view.kind; } ///< HONE_TENSOR, …
   const std::vector<int64_t> &shape() const { return dims; }
-  hone_dtype dtype() const { return type; }
+  hone_dtype dtype() const { return view.tensor.dtype; }
   int64_t size() const {
     int64_t result = 1;
     for (int64_t dim : dims)
       result *= dim;
     return result;
   }
-  void *data() const { return memory; }
+  void *data() const { return view.tensor.data; }
   /// The elements; throws if they are of another type.
   template <typename T> T *data() const {
-    hone_dtype wanted = dtypeOf<std::remove_const_t<T>>();
-    if (wanted.code != type.code || wanted.bits != type.bits)
+    hone_dtype wanted = dtypeOf<std::remove_const_t<T>>(), given = dtype();
+    if (wanted.code != given.code || wanted.bits != given.bits)
       throw Error({HONE_INVALID_ARGUMENT, "the tensor's elements are of another type"});
-    return static_cast<T *>(memory);
+    return static_cast<T *>(data());
   }
   /// Points into this object, which must outlive it.
-  hone_tensor get() const {
-    hone_tensor result = hone_tensor_make(memory, type, int32_t(dims.size()), const_cast<int64_t *>(dims.data()));
-    result.strides = steps.empty() ? nullptr : const_cast<int64_t *>(steps.data());
+  hone_value get() const {
+    hone_value result = view;
+    result.tensor.shape = const_cast<int64_t *>(dims.data());
+    result.tensor.strides = steps.empty() ? nullptr : const_cast<int64_t *>(steps.data());
     return result;
   }
 
 private:
-  void *memory;
-  hone_dtype type;
+  hone_value view;
   std::vector<int64_t> dims, steps;
 };
 
-/// An input or output of a library.
-struct Value {
+/// What a library says of an input or output.
+struct ValueInfo {
   std::string name;
+  int32_t kind; ///< HONE_TENSOR, …
   hone_dtype dtype;
   std::vector<int64_t> shape;       ///< -1 where the dim is not fixed
   std::vector<std::string> symbols; ///< the name of such a dim; empty where it is fixed or has no name
+};
+
+/// What a library can be asked to run.
+struct Entry {
+  std::string name;
+  std::vector<ValueInfo> inputs, outputs;
+};
+
+/// What a run would give and take.
+struct Plan {
+  std::vector<Value> outputs; ///< data() is null; -1 where only the run knows the dim
+  int64_t arenaBytes;         ///< of intermediates
+  int64_t memoryBytes;        ///< of the whole session, with outputs that it owns
 };
 
 /// A compiled model, as NAME_library() returns it. It is never unloaded by this class, and free to copy.
@@ -109,19 +138,45 @@ public:
   }
   std::string name() const { return describe().name; }
   std::string manifest() const { return {describe().manifest, size_t(describe().manifest_bytes)}; }
-  std::vector<Value> inputs() const { return values(describe().input_count, hone_library_input); }
-  std::vector<Value> outputs() const { return values(describe().output_count, hone_library_output); }
+  /// At least one; calls count them from 0.
+  std::vector<Entry> entries() const {
+    std::vector<Entry> result;
+    for (int32_t i = 0; i < describe().entry_count; ++i)
+      result.push_back({describe(i).name, inputs(i), outputs(i)});
+    return result;
+  }
+  std::vector<ValueInfo> inputs(int32_t entry = 0) const {
+    return values(entry, describe(entry).input_count, hone_library_input);
+  }
+  std::vector<ValueInfo> outputs(int32_t entry = 0) const {
+    return values(entry, describe(entry).output_count, hone_library_output);
+  }
   const hone_library *get() const { return handle; }
 
 private:
-  hone_library_info describe() const { return hone_library_describe(handle); }
+  hone_library_info describe() const {
+    hone_library_info info;
+    hone_error error;
+    if (hone_library_describe(handle, &info, &error))
+      throw Error(error);
+    return info;
+  }
+  hone_entry_info describe(int32_t entry) const {
+    hone_entry_info info;
+    hone_error error;
+    if (hone_library_entry(handle, entry, &info, &error))
+      throw Error(error);
+    return info;
+  }
 
-  template <typename Describe> std::vector<Value> values(int32_t count, Describe describeValue) const {
-    std::vector<Value> result;
+  template <typename Describe> std::vector<ValueInfo> values(int32_t entry, int32_t count, Describe describe) const {
+    std::vector<ValueInfo> result;
     for (int32_t i = 0; i < count; ++i) {
       hone_value_info info;
-      describeValue(handle, i, &info);
-      Value value{info.name, info.dtype, {}, {}};
+      hone_error error;
+      if (describe(handle, entry, i, &info, &error))
+        throw Error(error);
+      ValueInfo value{info.name, info.kind, info.dtype, {}, {}};
       for (int32_t d = 0; d < info.rank; ++d) {
         const char *symbol = hone_library_symbol(handle, info.dims[d]);
         value.shape.push_back(info.dims[d] < 0 ? -1 : info.dims[d]);
@@ -154,80 +209,90 @@ private:
   std::unique_ptr<hone_pool, Destroy> handle;
 };
 
-/// A session; one thread at a time.
+/// A session; one thread at a time, except for cancel().
 class Session {
 public:
-  explicit Session(const Library &library, const hone_options &options = hone_options_default()) {
-    hone_error error;
-    hone_session *session = nullptr;
-    if (hone_session_create(library.get(), &options, &session, &error))
-      throw Error(error);
-    handle.reset(session);
+  explicit Session(const Library &library, hone_options options = hone_options_default())
+      : state(std::make_unique<State>()) {
+    static_assert(sizeof(state->cancelled) == sizeof(int32_t), "the flag is read as a number");
+    if (!options.cancel)
+      options.cancel = reinterpret_cast<const int32_t *>(&state->cancelled);
+    check([&](hone_error *error) { return hone_session_create(library.get(), &options, &state->handle, error); });
   }
 
-  /// Runs the model. The outputs are the session's until its next call.
-  std::vector<Tensor> run(const std::vector<Tensor> &inputs) {
-    check([&](hone_error *error) { return hone_session_check(handle.get(), error); }); // it may have been moved from
-    std::vector<hone_output> outputs(size_t(hone_library_describe(handle->library).output_count));
-    run(inputs, outputs);
-    std::vector<Tensor> result;
-    for (const hone_output &output : outputs)
-      result.push_back(view(output.tensor));
-    return result;
+  /// Runs an entry. The outputs are the session's until its next call.
+  std::vector<Value> run(const std::vector<Value> &inputs, int32_t entry = 0) {
+    check([&](hone_error *error) { return hone_session_check(get(), error); }); // it may have been moved from
+    hone_entry_info info;
+    check([&](hone_error *error) { return hone_library_entry(get()->library, entry, &info, error); });
+    std::vector<Value> outputs(size_t(info.output_count));
+    run(inputs, outputs, entry);
+    return outputs;
   }
 
-  /// Runs the model into buffers of the caller; see hone_output.
-  void run(const std::vector<Tensor> &inputs, std::vector<hone_output> &outputs) {
-    std::vector<hone_tensor> tensors = list(inputs);
+  /// The same into buffers of the caller: the outputs that are Value::buffer. They become what the run gave.
+  void run(const std::vector<Value> &inputs, std::vector<Value> &outputs, int32_t entry = 0) {
+    std::vector<hone_value> given = list(inputs), results = list(outputs);
+    if (state)
+      state->cancelled = 0;
     check([&](hone_error *error) {
-      return hone_run(handle.get(), tensors.data(), int32_t(tensors.size()), outputs.data(), int32_t(outputs.size()),
+      return hone_run(get(), entry, given.data(), int32_t(given.size()), results.data(), int32_t(results.size()),
                       error);
     });
+    for (size_t i = 0; i < outputs.size(); ++i)
+      outputs[i] = Value(results[i]);
   }
 
-  /// Shapes and types of the outputs for such inputs; data() is null.
-  std::vector<Tensor> plan(const std::vector<Tensor> &inputs) {
-    std::vector<hone_tensor> tensors = list(inputs);
+  /// Shapes and types of the outputs for such inputs, and the memory.
+  Plan plan(const std::vector<Value> &inputs, int32_t entry = 0) {
+    std::vector<hone_value> given = list(inputs);
     hone_plan plan;
     check([&](hone_error *error) {
-      return hone_session_plan(handle.get(), tensors.data(), int32_t(tensors.size()), &plan, error);
+      return hone_session_plan(get(), entry, given.data(), int32_t(given.size()), &plan, error);
     });
-    std::vector<Tensor> result;
+    Plan result{{}, plan.arena_bytes, plan.memory_bytes};
     for (int32_t i = 0; i < plan.output_count; ++i)
-      result.push_back(view(plan.outputs[i]));
+      result.outputs.emplace_back(*hone_plan_output(&plan, i));
     return result;
   }
 
   /// Takes the memory for such inputs ahead of the run.
-  void reserve(const std::vector<Tensor> &inputs) {
-    std::vector<hone_tensor> tensors = list(inputs);
+  void reserve(const std::vector<Value> &inputs, int32_t entry = 0) {
+    std::vector<hone_value> given = list(inputs);
     check([&](hone_error *error) {
-      return hone_session_reserve(handle.get(), tensors.data(), int32_t(tensors.size()), error);
+      return hone_session_reserve(get(), entry, given.data(), int32_t(given.size()), error);
     });
   }
 
-  hone_session *get() const { return handle.get(); }
+  /// Ends the run that is under way, if one is: it throws an Error with HONE_CANCELLED. From any thread. A session with
+  /// options.cancel has that flag instead.
+  void cancel() noexcept {
+    if (state)
+      state->cancelled = 1;
+  }
+
+  hone_session *get() const { return state ? state->handle : nullptr; }
 
 private:
+  struct State {
+    hone_session *handle = nullptr;
+    std::atomic<int32_t> cancelled{0};
+    ~State() { hone_session_destroy(handle); }
+  };
+
   template <typename Call> static void check(Call call) {
     hone_error error;
     if (call(&error))
       throw Error(error);
   }
-  static std::vector<hone_tensor> list(const std::vector<Tensor> &inputs) {
-    std::vector<hone_tensor> result;
-    for (const Tensor &input : inputs)
-      result.push_back(input.get());
+  static std::vector<hone_value> list(const std::vector<Value> &values) {
+    std::vector<hone_value> result;
+    for (const Value &value : values)
+      result.push_back(value.get());
     return result;
   }
-  static Tensor view(const hone_tensor &tensor) {
-    return Tensor(tensor.data, tensor.dtype, {tensor.shape, tensor.shape + tensor.ndim});
-  }
 
-  struct Destroy {
-    void operator()(hone_session *session) const { hone_session_destroy(session); }
-  };
-  std::unique_ptr<hone_session, Destroy> handle;
+  std::unique_ptr<State> state;
 };
 
 } // namespace hone

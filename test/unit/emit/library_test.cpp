@@ -503,8 +503,10 @@ static int32_t run(hone_frame *frame) {
   hone_launch launch = {&record, buffers, 0, 1, 1, 0};
   return hone_rt_launch(frame, &launch);
 }
-static const hone_program_value x = {"x", 0, HONE_FLOAT, 0}, y = {"y", 0, HONE_FLOAT, 0};
-static const hone_program program = {"scale", &x, &y, 0, "{}", scale_weights, 4, 2, 0, 0, 1, 1, 0, 0, plan, run};
+static const hone_program_value x = {"x", 0, HONE_FLOAT, 0, 0, 0, HONE_TENSOR};
+static const hone_program_value y = {"y", 0, HONE_FLOAT, 0, 0, 0, HONE_TENSOR};
+static const hone_program_entry entry = {"main", &x, &y, plan, run, 1, 1};
+static const hone_program program = {"scale", &entry, 0, "{}", scale_weights, 4, 2, 0, 0, 1};
 static const hone_library library = {sizeof(hone_library), HONE_ABI_VERSION, &hone_rt_functions, &program};
 __attribute__((visibility("default"))) const hone_library *scale_library(void) { return &library; }
 )"));
@@ -523,9 +525,9 @@ __attribute__((visibility("default"))) const hone_library *scale_library(void) {
   hone_session *session = nullptr;
   ASSERT_EQ(hone_session_create(library, nullptr, &session, &error), HONE_OK) << error.message;
   float x = 4, y = 0;
-  hone_tensor input = hone_tensor_make(&x, hone_dtype_make(HONE_CODE_FLOAT, 32), 0, nullptr);
-  hone_output output = {&y, sizeof y, {}};
-  EXPECT_EQ(hone_run(session, &input, 1, &output, 1, &error), HONE_OK) << error.message;
+  hone_value input = hone_value_tensor(&x, hone_dtype_make(HONE_CODE_FLOAT, 32), 0, nullptr);
+  hone_value output = hone_value_buffer(&y, sizeof y);
+  EXPECT_EQ(hone_run(session, 0, &input, 1, &output, 1, &error), HONE_OK) << error.message;
   EXPECT_EQ(y, 10);
   hone_session_destroy(session);
   dlclose(handle);

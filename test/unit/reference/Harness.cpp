@@ -109,14 +109,13 @@ llvm::Expected<std::vector<HostTensor>> CompiledModule::run(ArrayRef<HostTensor>
   if (hone_session_create(library.get(), &options, &session, &error))
     return llvm::createStringError(StringRef(error.message));
   SmallVector<std::string> stored = llvm::map_to_vector(inputs, storedBytes);
-  std::vector<hone_tensor> given;
+  std::vector<hone_value> given;
   for (auto [input, bytes] : llvm::zip_equal(inputs, stored))
     given.push_back(
-        hone_tensor_make(bytes.data(), typeOf(input.element), input.rank(), const_cast<int64_t *>(input.dims.data())));
-  std::vector<hone_output> got(outputs.size());
-  std::memset(got.data(), 0, got.size() * sizeof(hone_output));
+        hone_value_tensor(bytes.data(), typeOf(input.element), input.rank(), const_cast<int64_t *>(input.dims.data())));
+  std::vector<hone_value> got(outputs.size(), hone_value_make());
   std::vector<HostTensor> results;
-  hone_status status = hone_run(session, given.data(), given.size(), got.data(), got.size(), &error);
+  hone_status status = hone_run(session, 0, given.data(), given.size(), got.data(), got.size(), &error);
   if (status == HONE_OK)
     for (auto [output, type] : llvm::zip_equal(got, outputs)) {
       const hone_tensor &tensor = output.tensor;

@@ -19,6 +19,7 @@ extern "C" {
 #include "hone/abi.h"
 extern const hone_functions hone_rt_functions;
 }
+#include <cstdlib>
 #include <cstring>
 #include <initializer_list>
 #include <string>
@@ -105,38 +106,59 @@ inline int32_t run(hone_frame *frame) {
 }
 
 inline const int64_t idDims[] = {-1, -2}, tableDims[] = {8, 2}, pickedDims[] = {-1, -2, 2};
-inline const hone_program_value inputValues[] = {
-    {"ids", idDims, HONE_INT64, 2}, {"mask", idDims, HONE_INT64, 2}, {"table", tableDims, HONE_FLOAT, 2}};
-inline const hone_program_value outputValues[] = {{"picked", pickedDims, HONE_FLOAT, 3},
-                                                  {"total", nullptr, HONE_INT64, 0}};
+
+constexpr hone_program_value tensorValue(const char *name, const int64_t *dims, int32_t dtype, int32_t rank) {
+  return {name, dims, dtype, rank, nullptr, 0, HONE_TENSOR};
+}
+
+inline const hone_program_value inputValues[] = {tensorValue("ids", idDims, HONE_INT64, 2),
+                                                 tensorValue("mask", idDims, HONE_INT64, 2),
+                                                 tensorValue("table", tableDims, HONE_FLOAT, 2)};
+inline const hone_program_value outputValues[] = {tensorValue("picked", pickedDims, HONE_FLOAT, 3),
+                                                  tensorValue("total", nullptr, HONE_INT64, 0)};
 inline const char *const symbolNames[] = {"batch", "sequence"};
 inline const char manifest[] = "{\"model\": \"lookup\"}";
 
-inline hone_program makeProgram() {
-  hone_program program = {};
-  program.name = "lookup";
-  program.inputs = inputValues;
-  program.outputs = outputValues;
-  program.symbols = symbolNames;
-  program.manifest = manifest;
-  program.weights = reinterpret_cast<const char *>(weights);
-  program.weight_bytes = sizeof(weights);
-  program.manifest_bytes = sizeof(manifest) - 1;
-  program.input_count = 3;
-  program.output_count = 2;
-  program.symbol_count = 2;
-  program.launches = launchRecords;
-  program.launch_count = 3;
-  program.plan = plan;
-  program.run = run;
-  return program;
+inline hone_program_entry makeEntry() {
+  hone_program_entry entry = {};
+  entry.name = "main";
+  entry.inputs = inputValues;
+  entry.outputs = outputValues;
+  entry.plan = plan;
+  entry.run = run;
+  entry.input_count = 3;
+  entry.output_count = 2;
+  return entry;
 }
+
+/// A program of one entry.
+struct Program : hone_program {
+  hone_program_entry main;
+
+  explicit Program(const hone_program_entry &entry = makeEntry()) : hone_program(), main(entry) {
+    name = "lookup";
+    entries = &main;
+    entry_count = 1;
+    symbols = symbolNames;
+    symbol_count = 2;
+    manifest = test::manifest;
+    manifest_bytes = sizeof(test::manifest) - 1;
+    weights = reinterpret_cast<const char *>(test::weights);
+    weight_bytes = sizeof(test::weights);
+    launches = launchRecords;
+    launch_count = 3;
+  }
+  Program(const Program &other) : hone_program(other), main(other.main) {
+    if (other.entries == &other.main)
+      entries = &main;
+  }
+};
 
 inline hone_library makeLibrary(const hone_program &program) {
   return {sizeof(hone_library), HONE_ABI_VERSION, &hone_rt_functions, &program};
 }
 
-inline const hone_program program = makeProgram();
+inline const Program program;
 inline const hone_library library = makeLibrary(program);
 
 inline hone_dtype int64Type() { return hone_dtype_make(HONE_CODE_INT, 64); }
@@ -148,7 +170,7 @@ struct Inputs {
   std::vector<int64_t> ids, mask;
   std::vector<float> table;
   int64_t idShape[2], maskShape[2], tableShape[2] = {8, 2};
-  std::vector<hone_tensor> tensors;
+  std::vector<hone_value> values;
 
   Inputs(int64_t batch, int64_t sequence) : batch(batch), sequence(sequence) {
     for (int64_t i = 0; i < batch * sequence; ++i) {
@@ -159,9 +181,9 @@ struct Inputs {
       table.push_back(float(i) + 0.5f);
     idShape[0] = maskShape[0] = batch;
     idShape[1] = maskShape[1] = sequence;
-    tensors = {hone_tensor_make(ids.data(), int64Type(), 2, idShape),
-               hone_tensor_make(mask.data(), int64Type(), 2, maskShape),
-               hone_tensor_make(table.data(), floatType(), 2, tableShape)};
+    values = {hone_value_tensor(ids.data(), int64Type(), 2, idShape),
+              hone_value_tensor(mask.data(), int64Type(), 2, maskShape),
+              hone_value_tensor(table.data(), floatType(), 2, tableShape)};
   }
   Inputs(const Inputs &) = delete;
 
@@ -177,6 +199,37 @@ struct Inputs {
     for (int64_t value : mask)
       result += value;
     return result;
+  }
+};
+
+/// Counts what is taken and given back, and refuses beyond `limit` calls or `most` bytes at once.
+struct CountingAllocator {
+  int taken = 0, returned = 0, limit = 1000;
+  int64_t bytes = 0, most = INT64_MAX;
+  hone_allocator allocator = {sizeof(hone_allocator), 0, allocate, release, this};
+
+  CountingAllocator() = default;
+  CountingAllocator(const CountingAllocator &) = delete;
+
+  hone_options options() {
+    hone_options result = hone_options_default();
+    result.threads = 1;
+    result.allocator = &allocator;
+    return result;
+  }
+  static void *allocate(void *context, size_t bytes, size_t alignment) {
+    auto *self = static_cast<CountingAllocator *>(context);
+    if (self->taken == self->limit || int64_t(bytes) > self->most)
+      return nullptr;
+    ++self->taken;
+    self->bytes += int64_t(bytes);
+    return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  }
+  static void release(void *context, void *memory, size_t bytes) {
+    auto *self = static_cast<CountingAllocator *>(context);
+    ++self->returned;
+    self->bytes -= int64_t(bytes);
+    std::free(memory);
   }
 };
 
@@ -199,13 +252,19 @@ struct Session {
     hone_session_create(&of, &options, &handle, &error);
   }
 
-  hone_status run(const std::vector<hone_tensor> &inputs, hone_output *outputs) {
-    return hone_run(handle, inputs.data(), int32_t(inputs.size()), outputs, 2, &error);
+  hone_status run(const std::vector<hone_value> &inputs, hone_value *outputs, int32_t outputCount = 2) {
+    return hone_run(handle, 0, inputs.data(), int32_t(inputs.size()), outputs, outputCount, &error);
+  }
+  hone_status plan(const std::vector<hone_value> &inputs, hone_plan *plan) {
+    return hone_session_plan(handle, 0, inputs.data(), int32_t(inputs.size()), plan, &error);
+  }
+  hone_status reserve(const std::vector<hone_value> &inputs) {
+    return hone_session_reserve(handle, 0, inputs.data(), int32_t(inputs.size()), &error);
   }
   /// Runs with outputs that the session owns and compares; the text of the difference, or of the error.
   std::string check(const Inputs &inputs) {
-    hone_output outputs[2] = {};
-    if (run(inputs.tensors, outputs))
+    hone_value outputs[2] = {hone_value_make(), hone_value_make()};
+    if (run(inputs.values, outputs))
       return error.message;
     const hone_tensor &picked = outputs[0].tensor, &total = outputs[1].tensor;
     if (picked.ndim != 3 || picked.shape[0] != inputs.batch || picked.shape[1] != inputs.sequence ||

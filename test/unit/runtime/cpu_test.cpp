@@ -56,7 +56,7 @@ TEST(Cpu, NamesWhatIsMissing) {
 }
 
 TEST(Cpu, SessionsAskForIt) {
-  hone_program better = test::program;
+  test::Program better = test::program;
   better.cpu_features = uint32_t(1) << 31; // no processor's
   hone_library library = test::makeLibrary(better);
   hone_session *session = nullptr;

@@ -34,8 +34,8 @@ TEST(Error, LongTextsAreCut) {
 TEST(Error, Placeholders) {
   // {0} and {1} in any order and number; other braces are text.
   static const char *text;
-  hone_program failing = test::program;
-  failing.plan = [](hone_frame *frame) -> int32_t { return hone_rt_fail(frame, text, -4, 12); };
+  test::Program failing = test::program;
+  failing.main.plan = [](hone_frame *frame) -> int32_t { return hone_rt_fail(frame, text, -4, 12); };
   hone_library library = test::makeLibrary(failing);
   test::Session session(1, nullptr, library);
   test::Inputs inputs(1, 1);

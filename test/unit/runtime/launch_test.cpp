@@ -40,10 +40,10 @@ hone_kernel *launchKernel;
 int64_t launchCount, launchGrain;
 
 /// A program without inputs and outputs, that launches `kernel` once.
-hone_program makeLauncher(hone_kernel *kernel) {
+Program makeLauncher(hone_kernel *kernel) {
   launchKernel = kernel;
-  hone_program result = {};
-  result.name = "launcher";
+  hone_program_entry result = {};
+  result.name = "main";
   result.plan = [](hone_frame *frame) -> int32_t {
     frame->scratch_bytes = 40;
     return 0;
@@ -54,10 +54,10 @@ hone_program makeLauncher(hone_kernel *kernel) {
     hone_launch launch = {&record, nullptr, nullptr, launchCount, launchGrain, 40};
     return hone_rt_launch(frame, &launch);
   };
-  return result;
+  return Program(result);
 }
 
-hone_status launch(const hone_program &program, int32_t threads, int64_t count, int64_t grain, hone_error *error,
+hone_status launch(const Program &program, int32_t threads, int64_t count, int64_t grain, hone_error *error,
                    const int32_t *cancel = nullptr) {
   launchCount = count;
   launchGrain = grain;
@@ -66,7 +66,7 @@ hone_status launch(const hone_program &program, int32_t threads, int64_t count, 
   options.threads = threads;
   options.cancel = cancel;
   Session session(options, of);
-  return hone_run(session.handle, nullptr, 0, nullptr, 0, error);
+  return hone_run(session.handle, 0, nullptr, 0, nullptr, 0, error);
 }
 
 /// The chunks of one launch, in order; they must cover the range exactly.
@@ -190,8 +190,8 @@ TEST(Launch, Failure) {
 }
 
 TEST(Launch, ScratchThatWasNotPlanned) {
-  hone_program wrong = makeLauncher(record);
-  wrong.plan = [](hone_frame *) -> int32_t { return 0; };
+  Program wrong = makeLauncher(record);
+  wrong.main.plan = [](hone_frame *) -> int32_t { return 0; };
   hone_error error;
   EXPECT_EQ(launch(wrong, 1, 1, 1, &error), HONE_INTERNAL);
   EXPECT_STREQ(error.message, "node 'n' (N): its scratch was not planned");

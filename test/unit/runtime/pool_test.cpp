@@ -153,7 +153,7 @@ TEST(Pool, NestedBeyondTheSlots) {
 
 TEST(Pool, SharedByLibrariesAndSessions) {
   Pool pool(3);
-  hone_program other = program;
+  Program other = program;
   other.name = "other";
   hone_library libraries[] = {library, makeLibrary(other)};
   std::vector<std::thread> threads;

@@ -10,56 +10,38 @@
 
 using namespace test;
 
-namespace {
-
-/// Counts what is taken and given back, and refuses beyond `limit` calls or `most` bytes at once.
-struct CountingAllocator {
-  int taken = 0, returned = 0, limit = 1000;
-  int64_t bytes = 0, most = INT64_MAX;
-
-  hone_options options() {
-    hone_options result = hone_options_default();
-    result.threads = 1;
-    result.allocator = {allocate, release, this};
-    return result;
-  }
-  static void *allocate(void *context, size_t bytes, size_t alignment) {
-    auto *self = static_cast<CountingAllocator *>(context);
-    if (self->taken == self->limit || int64_t(bytes) > self->most)
-      return nullptr;
-    ++self->taken;
-    self->bytes += int64_t(bytes);
-    return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-  }
-  static void release(void *context, void *memory, size_t bytes) {
-    auto *self = static_cast<CountingAllocator *>(context);
-    ++self->returned;
-    self->bytes -= int64_t(bytes);
-    std::free(memory);
-  }
-};
-
-} // namespace
-
 TEST(Library, Describe) {
-  hone_library_info info = hone_library_describe(&library);
+  hone_library_info info;
+  hone_error error = {HONE_OK, ""};
+  ASSERT_EQ(hone_library_describe(&library, &info, &error), HONE_OK);
   EXPECT_STREQ(info.name, "lookup");
   EXPECT_EQ(std::string(info.manifest, size_t(info.manifest_bytes)), "{\"model\": \"lookup\"}");
-  EXPECT_EQ(info.input_count, 3);
-  EXPECT_EQ(info.output_count, 2);
+  EXPECT_EQ(info.entry_count, 1);
+  hone_entry_info entry;
+  ASSERT_EQ(hone_library_entry(&library, 0, &entry, &error), HONE_OK);
+  EXPECT_STREQ(entry.name, "main");
+  EXPECT_EQ(entry.input_count, 3);
+  EXPECT_EQ(entry.output_count, 2);
+  EXPECT_EQ(hone_library_entry(&library, 1, &entry, &error), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(error.message, "there is no entry 1: the library has 1, counted from 0");
   hone_value_info value;
-  ASSERT_EQ(hone_library_input(&library, 2, &value), HONE_OK);
+  ASSERT_EQ(hone_library_input(&library, 0, 2, &value, &error), HONE_OK);
   EXPECT_STREQ(value.name, "table");
   EXPECT_EQ(value.rank, 2);
   EXPECT_EQ(value.dims[0], 8);
   EXPECT_EQ(value.dtype.code, HONE_CODE_FLOAT);
   EXPECT_EQ(value.dtype.bits, 32);
   EXPECT_EQ(hone_library_symbol(&library, value.dims[0]), nullptr);
-  ASSERT_EQ(hone_library_output(&library, 0, &value), HONE_OK);
+  ASSERT_EQ(hone_library_output(&library, 0, 0, &value, &error), HONE_OK);
   EXPECT_STREQ(hone_library_symbol(&library, value.dims[1]), "sequence");
   EXPECT_EQ(hone_library_symbol(&library, INT64_MIN), nullptr);
-  EXPECT_EQ(hone_library_input(&library, 3, &value), HONE_INVALID_ARGUMENT);
-  EXPECT_EQ(hone_library_output(&library, -1, &value), HONE_INVALID_ARGUMENT);
+  EXPECT_EQ(value.kind, HONE_TENSOR);
+  EXPECT_EQ(value.items, nullptr);
+  EXPECT_EQ(hone_library_input(&library, 0, 3, &value, &error), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(error.message, "there is no input 3: entry 'main' has 3, counted from 0");
+  EXPECT_EQ(hone_library_output(&library, 0, -1, &value, &error), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(error.message, "there is no output -1: entry 'main' has 2, counted from 0");
+  EXPECT_EQ(hone_library_output(&library, -1, 0, &value, nullptr), HONE_INVALID_ARGUMENT);
 }
 
 TEST(Session, Runs) {
@@ -74,7 +56,7 @@ TEST(Session, EmptyTensors) {
   EXPECT_EQ(session.check(Inputs(0, 9)), "");
   EXPECT_EQ(session.check(Inputs(3, 0)), "");
   Inputs inputs(0, 5);
-  inputs.tensors[0].data = inputs.tensors[1].data = nullptr;
+  inputs.values[0].tensor.data = inputs.values[1].tensor.data = nullptr;
   EXPECT_EQ(session.check(inputs), "");
 }
 
@@ -87,17 +69,17 @@ TEST(Session, StridedInputs) {
     for (size_t j = 0; j < 6; ++j)
       transposed[j * 5 + i] = inputs.ids[i * 6 + j];
   int64_t transposedStrides[] = {1, 5}, reversedStrides[] = {-6, -1};
-  inputs.tensors[0].data = transposed.data();
-  inputs.tensors[0].strides = transposedStrides;
-  inputs.tensors[1].data = reversed.data();
-  inputs.tensors[1].byte_offset = 29 * sizeof(int64_t);
-  inputs.tensors[1].strides = reversedStrides;
+  inputs.values[0].tensor.data = transposed.data();
+  inputs.values[0].tensor.strides = transposedStrides;
+  inputs.values[1].tensor.data = reversed.data();
+  inputs.values[1].tensor.byte_offset = 29 * sizeof(int64_t);
+  inputs.values[1].tensor.strides = reversedStrides;
   EXPECT_EQ(session.check(inputs), "");
 
   float row[2] = {3, 4};
   int64_t broadcastStrides[] = {0, 1};
-  inputs.tensors[2].data = row;
-  inputs.tensors[2].strides = broadcastStrides;
+  inputs.values[2].tensor.data = row;
+  inputs.values[2].tensor.strides = broadcastStrides;
   for (size_t i = 0; i < 16; ++i)
     inputs.table[i] = row[i % 2];
   EXPECT_EQ(session.check(inputs), "");
@@ -109,7 +91,7 @@ TEST(Session, StridesOfDimsOfOne) {
   Session session(allocator.options());
   Inputs inputs(1, 6);
   int64_t strides[] = {-99, 1};
-  inputs.tensors[0].strides = inputs.tensors[1].strides = strides;
+  inputs.values[0].tensor.strides = inputs.values[1].tensor.strides = strides;
   EXPECT_EQ(session.check(inputs), "");
   EXPECT_EQ(allocator.taken, 2); // session and arena, no copies
 }
@@ -119,7 +101,7 @@ TEST(Session, UnalignedInputIsCopied) {
   Inputs inputs(2, 3);
   std::vector<char> bytes(1 + 6 * sizeof(int64_t));
   std::memcpy(bytes.data() + 1, inputs.ids.data(), 6 * sizeof(int64_t));
-  inputs.tensors[0].data = bytes.data() + 1;
+  inputs.values[0].tensor.data = bytes.data() + 1;
   EXPECT_EQ(session.check(inputs), "");
 }
 
@@ -128,12 +110,12 @@ TEST(Session, OutputsOfTheCaller) {
   Inputs inputs(2, 3);
   std::vector<float> picked(12);
   int64_t total = -1;
-  hone_output outputs[2] = {};
-  outputs[0].data = picked.data();
+  hone_value outputs[2] = {hone_value_make(), hone_value_make()};
+  outputs[0].tensor.data = picked.data();
   outputs[0].capacity = picked.size() * sizeof(float);
-  outputs[1].data = &total;
+  outputs[1].tensor.data = &total;
   outputs[1].capacity = sizeof(total);
-  ASSERT_EQ(session.run(inputs.tensors, outputs), HONE_OK);
+  ASSERT_EQ(session.run(inputs.values, outputs), HONE_OK);
   EXPECT_EQ(picked, inputs.picked());
   EXPECT_EQ(total, inputs.total());
   EXPECT_EQ(outputs[0].tensor.data, picked.data());
@@ -143,20 +125,20 @@ TEST(Session, OutputsOfTheCaller) {
 TEST(Session, Plan) {
   Session session;
   Inputs inputs(3, 7);
-  hone_output outputs[2] = {};
-  ASSERT_EQ(session.run(Inputs(1, 2).tensors, outputs), HONE_OK);
+  hone_value outputs[2] = {hone_value_make(), hone_value_make()};
+  ASSERT_EQ(session.run(Inputs(1, 2).values, outputs), HONE_OK);
   hone_plan plan;
-  ASSERT_EQ(hone_session_plan(session.handle, inputs.tensors.data(), 3, &plan, &session.error), HONE_OK);
+  ASSERT_EQ(session.plan(inputs.values, &plan), HONE_OK);
   EXPECT_EQ(plan.output_count, 2);
-  EXPECT_EQ(plan.outputs[0].ndim, 3);
-  EXPECT_EQ(plan.outputs[0].shape[1], 7);
-  EXPECT_EQ(plan.outputs[0].data, nullptr);
-  EXPECT_EQ(plan.outputs[1].ndim, 0);
+  EXPECT_EQ(hone_plan_output(&plan, 0)->tensor.ndim, 3);
+  EXPECT_EQ(hone_plan_output(&plan, 0)->tensor.shape[1], 7);
+  EXPECT_EQ(hone_plan_output(&plan, 0)->tensor.data, nullptr);
+  EXPECT_EQ(hone_plan_output(&plan, 1)->tensor.ndim, 0);
   EXPECT_EQ(plan.arena_bytes, 3 * 7 * 4);
   EXPECT_GT(plan.memory_bytes, plan.arena_bytes + 3 * 7 * 8);
   EXPECT_EQ(outputs[0].tensor.shape[1], 2) << "a plan must leave the last outputs alone";
   inputs.maskShape[0] = 2;
-  EXPECT_EQ(hone_session_plan(session.handle, inputs.tensors.data(), 3, &plan, &session.error), HONE_INVALID_ARGUMENT);
+  EXPECT_EQ(session.plan(inputs.values, &plan), HONE_INVALID_ARGUMENT);
 }
 
 TEST(Session, PlanCopiesNothing) {
@@ -166,15 +148,15 @@ TEST(Session, PlanCopiesNothing) {
   int64_t zero[] = {0, 0};
   inputs.idShape[1] = inputs.maskShape[1] = maxSequence;
   inputs.idShape[0] = inputs.maskShape[0] = int64_t(1) << 20; // 32 GiB, if they were copied
-  inputs.tensors[0].strides = inputs.tensors[1].strides = zero;
+  inputs.values[0].tensor.strides = inputs.values[1].tensor.strides = zero;
   int taken = allocator.taken;
   hone_plan plan;
-  ASSERT_EQ(hone_session_plan(session.handle, inputs.tensors.data(), 3, &plan, &session.error), HONE_OK);
+  ASSERT_EQ(session.plan(inputs.values, &plan), HONE_OK);
   EXPECT_EQ(allocator.taken, taken);
   EXPECT_GE(plan.memory_bytes, plan.arena_bytes + (int64_t(1) << 32) * (2 * 8 + 8)) << "a run does copy";
   inputs.idShape[1] = inputs.maskShape[1] = maxSequence + 1; // a run that the plan refuses copies nothing either
-  hone_output outputs[2] = {};
-  EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_INVALID_ARGUMENT);
+  hone_value outputs[2] = {hone_value_make(), hone_value_make()};
+  EXPECT_EQ(session.run(inputs.values, outputs), HONE_INVALID_ARGUMENT);
   EXPECT_EQ(allocator.taken, taken);
 }
 
@@ -188,12 +170,12 @@ TEST(Session, HostValuesAreReadWhereTheyLie) {
                sizeof(int64_t));
     return ids;
   };
-  hone_program reading = program;
-  reading.plan = [](hone_frame *frame) -> int32_t {
+  Program reading = program;
+  reading.main.plan = [](hone_frame *frame) -> int32_t {
     planned = read(frame);
     return plan(frame);
   };
-  reading.run = [](hone_frame *frame) -> int32_t {
+  reading.main.run = [](hone_frame *frame) -> int32_t {
     memset(frame->outputs[0], -1, size_t(frame->output_dims[0][0] * frame->output_dims[0][1]) * 2 * sizeof(float));
     ran = read(frame);
     return run(frame);
@@ -209,23 +191,23 @@ TEST(Session, HostValuesAreReadWhereTheyLie) {
     for (int64_t i = 0; i < 2 * length; ++i)
       memcpy(last - i * int64_t(sizeof(int64_t)), &inputs.ids[size_t(i)], sizeof(int64_t));
     int64_t strides[] = {-length, -1};
-    inputs.tensors[0].data = last;
-    inputs.tensors[0].strides = strides;
+    inputs.values[0].tensor.data = last;
+    inputs.values[0].tensor.strides = strides;
     int taken = allocator.taken;
     hone_plan plan;
-    ASSERT_EQ(hone_session_plan(session.handle, inputs.tensors.data(), 3, &plan, &session.error), HONE_OK);
+    ASSERT_EQ(session.plan(inputs.values, &plan), HONE_OK);
     EXPECT_EQ(planned, inputs.ids);
     EXPECT_EQ(allocator.taken, taken);
-    hone_output outputs[2] = {};
-    EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_OK) << session.error.message;
+    hone_value outputs[2] = {hone_value_make(), hone_value_make()};
+    EXPECT_EQ(session.run(inputs.values, outputs), HONE_OK) << session.error.message;
     EXPECT_EQ(ran, inputs.ids);
     // Where all of them lie, no output may be written to: `run` reads them again.
     std::vector<char> over(memory.size() + size_t(length) * 2 * 2 * sizeof(float));
     std::copy(memory.begin(), memory.end(), over.end() - std::ptrdiff_t(memory.size()));
-    inputs.tensors[0].data = over.data() + over.size() - sizeof(int64_t);
-    outputs[0].data = over.data() + 64 - reinterpret_cast<uintptr_t>(over.data()) % 64;
+    inputs.values[0].tensor.data = over.data() + over.size() - sizeof(int64_t);
+    outputs[0].tensor.data = over.data() + 64 - reinterpret_cast<uintptr_t>(over.data()) % 64;
     outputs[0].capacity = over.size() - 64;
-    EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_INVALID_ARGUMENT);
+    EXPECT_EQ(session.run(inputs.values, outputs), HONE_INVALID_ARGUMENT);
     EXPECT_STREQ(session.error.message,
                  "output 'picked': its buffer overlaps input 'ids'; give each memory of its own");
   }
@@ -236,23 +218,23 @@ TEST(Session, PlannedShapeAsDataOfAnInput) {
   Session session;
   Inputs inputs(1, 3);
   hone_plan plan;
-  ASSERT_EQ(hone_session_plan(session.handle, inputs.tensors.data(), 3, &plan, nullptr), HONE_OK);
-  inputs.tensors[0].data = plan.outputs[0].shape;
-  hone_output outputs[2] = {};
-  EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_INVALID_ARGUMENT);
+  ASSERT_EQ(session.plan(inputs.values, &plan), HONE_OK);
+  inputs.values[0].tensor.data = hone_plan_output(&plan, 0)->tensor.shape;
+  hone_value outputs[2] = {hone_value_make(), hone_value_make()};
+  EXPECT_EQ(session.run(inputs.values, outputs), HONE_INVALID_ARGUMENT);
   EXPECT_STREQ(session.error.message, "input 'ids': is a shape that this session owns and will overwrite; copy it");
 }
 
 TEST(Session, PlannedShapeAsTheShapeOfAnInput) {
   // The plan of the run, which turns the dims around here, overwrites what the input's shape points to.
   static int64_t seen[2];
-  hone_program turned = program;
-  turned.plan = [](hone_frame *frame) -> int32_t {
+  Program turned = program;
+  turned.main.plan = [](hone_frame *frame) -> int32_t {
     int32_t status = plan(frame);
     std::swap(frame->output_dims[0][0], frame->output_dims[0][1]);
     return status;
   };
-  turned.run = [](hone_frame *frame) -> int32_t {
+  turned.main.run = [](hone_frame *frame) -> int32_t {
     std::copy_n(frame->input_dims[0], 2, seen);
     return run(frame);
   };
@@ -260,12 +242,12 @@ TEST(Session, PlannedShapeAsTheShapeOfAnInput) {
   Session session(1, nullptr, of);
   Inputs first(2, 9), second(9, 2);
   hone_plan plan;
-  ASSERT_EQ(hone_session_plan(session.handle, first.tensors.data(), 3, &plan, nullptr), HONE_OK);
-  second.tensors[0].shape = plan.outputs[0].shape;
+  ASSERT_EQ(session.plan(first.values, &plan), HONE_OK);
+  second.values[0].tensor.shape = hone_plan_output(&plan, 0)->tensor.shape;
   int64_t strides[] = {1, 9}; // copied after the plan
-  second.tensors[0].strides = strides;
-  hone_output outputs[2] = {};
-  ASSERT_EQ(session.run(second.tensors, outputs), HONE_OK) << session.error.message;
+  second.values[0].tensor.strides = strides;
+  hone_value outputs[2] = {hone_value_make(), hone_value_make()};
+  ASSERT_EQ(session.run(second.values, outputs), HONE_OK) << session.error.message;
   EXPECT_EQ(seen[0], 9);
   EXPECT_EQ(seen[1], 2);
 }
@@ -277,11 +259,11 @@ TEST(Session, ReserveThenRunAllocatesNothing) {
     Inputs inputs(4, 50);
     std::vector<int64_t> wide(400);
     int64_t strides[] = {100, 2};
-    inputs.tensors[1].data = wide.data();
-    inputs.tensors[1].strides = strides;
+    inputs.values[1].tensor.data = wide.data();
+    inputs.values[1].tensor.strides = strides;
     for (size_t i = 0; i < 200; ++i)
       wide[2 * i] = inputs.mask[i];
-    ASSERT_EQ(hone_session_reserve(session.handle, inputs.tensors.data(), 3, &session.error), HONE_OK);
+    ASSERT_EQ(session.reserve(inputs.values), HONE_OK);
     int taken = allocator.taken;
     EXPECT_EQ(taken, 3); // session, arena, copies of strided inputs
     EXPECT_EQ(session.check(inputs), "");
@@ -360,8 +342,8 @@ TEST(Session, EveryAllocationMayFail) {
         Inputs inputs(2, length);
         std::vector<int64_t> reversed(inputs.mask.rbegin(), inputs.mask.rend());
         int64_t strides[] = {-length, -1};
-        inputs.tensors[1].data = &reversed.back();
-        inputs.tensors[1].strides = strides;
+        inputs.values[1].tensor.data = &reversed.back();
+        inputs.values[1].tensor.strides = strides;
         std::string message = session.check(inputs);
         if (message.empty())
           continue;
@@ -384,12 +366,13 @@ TEST(Session, WrongOptions) {
   options.threads = 1025;
   EXPECT_STREQ(Session(options).error.message, "options: threads is 1025, expected 0 to 1024");
   options = hone_options_default();
-  options.allocator.allocate = CountingAllocator::allocate;
+  hone_allocator half = {sizeof(hone_allocator), 0, CountingAllocator::allocate, nullptr, nullptr};
+  options.allocator = &half;
   EXPECT_STREQ(Session(options).error.message, "options: an allocator needs both allocate and release");
   hone_pool pool = {};
   options = hone_options_default();
   options.pool = &pool;
-  EXPECT_STREQ(Session(options).error.message, "options: a pool needs parallel and at least 1 thread");
+  EXPECT_STREQ(Session(options).error.message, "options: a pool needs its size, parallel, and at least 1 thread");
   options = {};
   EXPECT_STREQ(Session(options).error.message, "options: size is 0; begin with hone_options_default()");
 }
@@ -407,12 +390,12 @@ TEST(Session, NullArguments) {
          "library is NULL; pass what the model's NAME_library() returns");
   expect(hone_session_create(&library, nullptr, nullptr, &error), "session is NULL: nowhere to put the new session");
   const char *noSession = "session is NULL; make one with hone_session_create, and look at what it returns";
-  expect(hone_run(none, nullptr, 0, nullptr, 0, &error), noSession);
-  expect(hone_session_plan(none, nullptr, 0, &plan, &error), noSession);
-  expect(hone_session_reserve(none, nullptr, 0, &error), noSession);
+  expect(hone_run(none, 0, nullptr, 0, nullptr, 0, &error), noSession);
+  expect(hone_session_plan(none, 0, nullptr, 0, &plan, &error), noSession);
+  expect(hone_session_reserve(none, 0, nullptr, 0, &error), noSession);
   Session session;
-  expect(hone_session_plan(session.handle, nullptr, 0, nullptr, &error), "plan is NULL: nowhere to put the plan");
-  EXPECT_EQ(hone_run(nullptr, nullptr, 0, nullptr, 0, nullptr), HONE_INVALID_ARGUMENT);
+  expect(hone_session_plan(session.handle, 0, nullptr, 0, nullptr, &error), "plan is NULL: nowhere to put the plan");
+  EXPECT_EQ(hone_run(nullptr, 0, nullptr, 0, nullptr, 0, nullptr), HONE_INVALID_ARGUMENT);
 }
 
 TEST(Session, WithoutOptions) {
@@ -427,8 +410,8 @@ TEST(Session, InUse) {
   // The second run starts inside the first, from its kernel.
   static Session *busy;
   static std::string message;
-  hone_program reentrant = program;
-  reentrant.run = [](hone_frame *frame) -> int32_t {
+  Program reentrant = program;
+  reentrant.main.run = [](hone_frame *frame) -> int32_t {
     Inputs inputs(1, 1);
     message = busy->check(inputs);
     return run(frame);
@@ -467,10 +450,10 @@ TEST(Version, OlderHeaderIsServed) {
   hone_value_info value;
   std::memset(&value, 0xee, sizeof(value));
   value.size = offsetof(hone_value_info, dims);
-  ASSERT_EQ(library.functions->value_info(&library, 0, 0, &value), HONE_OK);
+  ASSERT_EQ(library.functions->value_info(&library, 0, 0, 0, &value, nullptr), HONE_OK);
   EXPECT_STREQ(value.name, "ids");
   EXPECT_EQ(value.size, offsetof(hone_value_info, dims));
-  EXPECT_EQ(value.dtype.bits, 0xee) << "written behind the older structure's end";
+  EXPECT_EQ(value.item_count, int32_t(0xeeeeeeee)) << "written behind the older structure's end";
 }
 
 TEST(Version, NewerHeader) {
@@ -487,17 +470,32 @@ TEST(Version, NewerHeader) {
   EXPECT_STREQ(session.error.message, "options: one is set that this library does not know; compile the model again");
 }
 
+// Every call that takes a library says so, and calls nothing of it.
 TEST(Version, OtherAbi) {
   hone_library other = library;
-  other.abi_version = HONE_ABI_VERSION + 1;
+  other.functions = nullptr;
   hone_error error = {HONE_OK, ""};
   hone_session *session = nullptr;
   hone_pool *pool = nullptr;
-  EXPECT_EQ(hone_session_create(&other, nullptr, &session, &error), HONE_UNSUPPORTED);
-  EXPECT_EQ(error.code, HONE_UNSUPPORTED);
-  EXPECT_STREQ(error.message, "the library and this program were built for different versions of Hone's interface: "
-                              "compile the model and the program with the same release");
-  EXPECT_EQ(hone_pool_create(&other, 2, &pool, nullptr), HONE_UNSUPPORTED);
+  hone_library_info info;
+  hone_entry_info entry;
+  hone_value_info value;
+  const char *texts[] = {"the library has an older version of Hone's interface than this program: compile the model "
+                         "again, with the release that the program was built with",
+                         "the library has a newer version of Hone's interface than this program: build the program "
+                         "again, with the hone.h of the release that compiled the model"};
+  for (uint32_t version : {1u, HONE_ABI_VERSION + 1}) {
+    other.abi_version = version;
+    EXPECT_EQ(hone_session_create(&other, nullptr, &session, &error), HONE_UNSUPPORTED);
+    EXPECT_EQ(error.code, HONE_UNSUPPORTED);
+    EXPECT_STREQ(error.message, texts[version > HONE_ABI_VERSION]);
+    EXPECT_EQ(hone_pool_create(&other, 2, &pool, nullptr), HONE_UNSUPPORTED);
+    EXPECT_EQ(hone_library_describe(&other, &info, nullptr), HONE_UNSUPPORTED);
+    EXPECT_EQ(hone_library_entry(&other, 0, &entry, nullptr), HONE_UNSUPPORTED);
+    EXPECT_EQ(hone_library_input(&other, 0, 0, &value, nullptr), HONE_UNSUPPORTED);
+    EXPECT_EQ(hone_library_output(&other, 0, 0, &value, nullptr), HONE_UNSUPPORTED);
+    EXPECT_EQ(hone_library_symbol(&other, -1), nullptr);
+  }
 }
 
 TEST(Version, TensorIsDlpack) {

@@ -16,8 +16,8 @@ void expectError(const char *text, const std::function<void(Inputs &)> &spoil) {
   Session session;
   Inputs inputs(2, 9);
   spoil(inputs);
-  hone_output outputs[2] = {};
-  EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_INVALID_ARGUMENT);
+  hone_value outputs[2] = {hone_value_make(), hone_value_make()};
+  EXPECT_EQ(session.run(inputs.values, outputs), HONE_INVALID_ARGUMENT);
   EXPECT_STREQ(session.error.message, text);
   EXPECT_EQ(session.error.code, HONE_INVALID_ARGUMENT);
   EXPECT_EQ(outputs[0].tensor.data, nullptr);
@@ -29,46 +29,46 @@ void expectError(const char *text, const std::function<void(Inputs &)> &spoil) {
 
 TEST(Validate, InputCount) {
   expectError("2 inputs given, expected 3; the first that is missing is 'table'",
-              [](Inputs &i) { i.tensors.pop_back(); });
-  expectError("4 inputs given, expected 3", [](Inputs &i) { i.tensors.push_back(i.tensors[0]); });
+              [](Inputs &i) { i.values.pop_back(); });
+  expectError("4 inputs given, expected 3", [](Inputs &i) { i.values.push_back(i.values[0]); });
   Session session;
-  hone_output outputs[2] = {};
-  EXPECT_EQ(hone_run(session.handle, nullptr, 3, outputs, 2, &session.error), HONE_INVALID_ARGUMENT);
-  EXPECT_STREQ(session.error.message, "inputs is NULL, expected 3 tensors");
-  EXPECT_EQ(hone_run(session.handle, nullptr, -1, outputs, 2, &session.error), HONE_INVALID_ARGUMENT);
+  hone_value outputs[2] = {hone_value_make(), hone_value_make()};
+  EXPECT_EQ(hone_run(session.handle, 0, nullptr, 3, outputs, 2, &session.error), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(session.error.message, "inputs is NULL, expected 3 values");
+  EXPECT_EQ(hone_run(session.handle, 0, nullptr, -1, outputs, 2, &session.error), HONE_INVALID_ARGUMENT);
   EXPECT_STREQ(session.error.message, "-1 inputs given, expected 3");
 }
 
 TEST(Validate, OutputCount) {
   Session session;
   Inputs inputs(1, 1);
-  hone_output outputs[2] = {};
-  EXPECT_EQ(hone_run(session.handle, inputs.tensors.data(), 3, outputs, 1, &session.error), HONE_INVALID_ARGUMENT);
+  hone_value outputs[2] = {hone_value_make(), hone_value_make()};
+  EXPECT_EQ(hone_run(session.handle, 0, inputs.values.data(), 3, outputs, 1, &session.error), HONE_INVALID_ARGUMENT);
   EXPECT_STREQ(session.error.message, "1 outputs given, expected 2");
-  EXPECT_EQ(hone_run(session.handle, inputs.tensors.data(), 3, nullptr, 2, &session.error), HONE_INVALID_ARGUMENT);
+  EXPECT_EQ(hone_run(session.handle, 0, inputs.values.data(), 3, nullptr, 2, &session.error), HONE_INVALID_ARGUMENT);
   EXPECT_STREQ(session.error.message, "0 outputs given, expected 2");
 }
 
 TEST(Validate, Rank) {
-  expectError("input 'mask': rank is 1, expected 2", [](Inputs &i) { i.tensors[1].ndim = 1; });
-  expectError("input 'mask': shape is NULL, expected 2 dims", [](Inputs &i) { i.tensors[1].shape = nullptr; });
+  expectError("input 'mask': rank is 1, expected 2", [](Inputs &i) { i.values[1].tensor.ndim = 1; });
+  expectError("input 'mask': shape is NULL, expected 2 dims", [](Inputs &i) { i.values[1].tensor.shape = nullptr; });
 }
 
 TEST(Validate, Type) {
   expectError("input 'table': type is float64, expected float32; convert it before the run",
-              [](Inputs &i) { i.tensors[2].dtype.bits = 64; });
+              [](Inputs &i) { i.values[2].tensor.dtype.bits = 64; });
   expectError("input 'ids': type is bool, expected int64; convert it before the run",
-              [](Inputs &i) { i.tensors[0].dtype = hone_dtype_make(HONE_CODE_BOOL, 8); });
+              [](Inputs &i) { i.values[0].tensor.dtype = hone_dtype_make(HONE_CODE_BOOL, 8); });
   expectError("input 'ids': type is bfloat16, expected int64; convert it before the run",
-              [](Inputs &i) { i.tensors[0].dtype = hone_dtype_make(HONE_CODE_BFLOAT, 16); });
+              [](Inputs &i) { i.values[0].tensor.dtype = hone_dtype_make(HONE_CODE_BFLOAT, 16); });
   expectError("input 'ids': type is type128, expected int64; convert it before the run",
-              [](Inputs &i) { i.tensors[0].dtype = hone_dtype_make(99, 128); });
-  expectError("input 'ids': type has 4 lanes, expected 1", [](Inputs &i) { i.tensors[0].dtype.lanes = 4; });
+              [](Inputs &i) { i.values[0].tensor.dtype = hone_dtype_make(99, 128); });
+  expectError("input 'ids': type has 4 lanes, expected 1", [](Inputs &i) { i.values[0].tensor.dtype.lanes = 4; });
 }
 
 TEST(Validate, Device) {
   expectError("input 'ids': is on device type 2, expected 1 (CPU); copy it to host memory first",
-              [](Inputs &i) { i.tensors[0].device.type = 2; });
+              [](Inputs &i) { i.values[0].tensor.device.type = 2; });
 }
 
 TEST(Validate, Dims) {
@@ -93,7 +93,7 @@ TEST(Validate, LargestDim) {
   auto empty = [](Inputs &i, int64_t batch) {
     i.idShape[0] = i.maskShape[0] = batch;
     i.idShape[1] = i.maskShape[1] = 0;
-    i.tensors[0].data = i.tensors[1].data = nullptr;
+    i.values[0].tensor.data = i.values[1].tensor.data = nullptr;
   };
   expectError("input 'ids': dim 0 is 140737488355329, expected at most 140737488355328",
               [&](Inputs &i) { empty(i, HONE_MAX_DIM + 1); });
@@ -108,7 +108,7 @@ TEST(Validate, LargestDim) {
 }
 
 TEST(Validate, Data) {
-  expectError("input 'mask': data is NULL, expected 144 bytes", [](Inputs &i) { i.tensors[1].data = nullptr; });
+  expectError("input 'mask': data is NULL, expected 144 bytes", [](Inputs &i) { i.values[1].tensor.data = nullptr; });
 }
 
 TEST(Validate, Strides) {
@@ -122,18 +122,18 @@ TEST(Validate, Strides) {
                                                           {-(int64_t(1) << 45), 1}}) {
     strides[0] = first;
     strides[1] = second;
-    expectError(text, [](Inputs &i) { i.tensors[0].strides = strides; });
+    expectError(text, [](Inputs &i) { i.values[0].tensor.strides = strides; });
   }
-  expectError(text, [](Inputs &i) { i.tensors[0].byte_offset = UINT64_MAX - uintptr_t(i.ids.data()) - 8; });
+  expectError(text, [](Inputs &i) { i.values[0].tensor.byte_offset = UINT64_MAX - uintptr_t(i.ids.data()) - 8; });
 }
 
 TEST(Validate, OwnedOutputAsInput) {
   Session session;
   Inputs inputs(1, 8);
-  hone_output outputs[2] = {};
-  ASSERT_EQ(session.run(inputs.tensors, outputs), HONE_OK);
-  inputs.tensors[2].data = outputs[0].tensor.data;
-  EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_INVALID_ARGUMENT);
+  hone_value outputs[2] = {hone_value_make(), hone_value_make()};
+  ASSERT_EQ(session.run(inputs.values, outputs), HONE_OK);
+  inputs.values[2].tensor.data = outputs[0].tensor.data;
+  EXPECT_EQ(session.run(inputs.values, outputs), HONE_INVALID_ARGUMENT);
   EXPECT_STREQ(session.error.message, "input 'table': is an output that this session owns and will overwrite; copy it, "
                                       "or bind the output to a buffer");
 }
@@ -142,41 +142,41 @@ TEST(Validate, OutputBuffers) {
   Session session;
   Inputs inputs(2, 3);
   std::vector<float> buffer(13);
-  hone_output outputs[2] = {};
-  outputs[0].data = buffer.data();
+  hone_value outputs[2] = {hone_value_make(), hone_value_make()};
+  outputs[0].tensor.data = buffer.data();
   outputs[0].capacity = 47;
-  EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_TOO_SMALL);
+  EXPECT_EQ(session.run(inputs.values, outputs), HONE_TOO_SMALL);
   EXPECT_STREQ(session.error.message, "output 'picked': needs 48 bytes, but its buffer has 47");
   EXPECT_EQ(buffer, std::vector<float>(13));
 
   outputs[0].capacity = 48;
-  outputs[0].data = reinterpret_cast<char *>(buffer.data()) + 1;
-  EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_INVALID_ARGUMENT);
+  outputs[0].tensor.data = reinterpret_cast<char *>(buffer.data()) + 1;
+  EXPECT_EQ(session.run(inputs.values, outputs), HONE_INVALID_ARGUMENT);
   EXPECT_STREQ(session.error.message, "output 'picked': its buffer is not aligned to elements of 4 bytes");
 
-  outputs[0].data = inputs.mask.data();
-  EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_INVALID_ARGUMENT);
+  outputs[0].tensor.data = inputs.mask.data();
+  EXPECT_EQ(session.run(inputs.values, outputs), HONE_INVALID_ARGUMENT);
   EXPECT_STREQ(session.error.message, "output 'picked': its buffer overlaps input 'mask'; give each memory of its own");
 
   alignas(8) char shared[56];
-  outputs[0].data = shared;
-  outputs[1].data = shared + 40;
+  outputs[0].tensor.data = shared;
+  outputs[1].tensor.data = shared + 40;
   outputs[1].capacity = 8;
-  EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_INVALID_ARGUMENT);
+  EXPECT_EQ(session.run(inputs.values, outputs), HONE_INVALID_ARGUMENT);
   EXPECT_STREQ(session.error.message,
                "output 'total': its buffer overlaps output 'picked'; give each memory of its own");
-  outputs[1].data = shared + 48;
-  EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_OK);
+  outputs[1].tensor.data = shared + 48;
+  EXPECT_EQ(session.run(inputs.values, outputs), HONE_OK);
 }
 
 TEST(Validate, OwnedOutputAsBuffer) {
   Session session;
   Inputs inputs(2, 3);
-  hone_output outputs[2] = {};
-  ASSERT_EQ(session.run(inputs.tensors, outputs), HONE_OK);
-  outputs[0].data = outputs[0].tensor.data;
+  hone_value outputs[2] = {hone_value_make(), hone_value_make()};
+  ASSERT_EQ(session.run(inputs.values, outputs), HONE_OK);
+  outputs[0].tensor.data = outputs[0].tensor.data;
   outputs[0].capacity = 48;
-  EXPECT_EQ(session.run(inputs.tensors, outputs), HONE_INVALID_ARGUMENT);
+  EXPECT_EQ(session.run(inputs.values, outputs), HONE_INVALID_ARGUMENT);
   EXPECT_STREQ(session.error.message,
                "output 'picked': its buffer is memory that this session owns; give it memory of its own");
 }
@@ -185,7 +185,7 @@ TEST(Validate, PlanFails) {
   expectError("sequence is 5000, the model takes at most 4096", [](Inputs &i) {
     static std::vector<int64_t> large(2 * 5000);
     i.idShape[1] = i.maskShape[1] = 5000;
-    i.tensors[0].data = i.tensors[1].data = large.data();
+    i.values[0].tensor.data = i.values[1].tensor.data = large.data();
   });
 }
 
@@ -201,33 +201,33 @@ int32_t copyNibbles(hone_frame *frame) {
   return 0;
 }
 const int64_t nibbleDims[] = {-1};
-const hone_program_value nibbleInputs[] = {{"x", nibbleDims, HONE_INT4, 1}};
-const hone_program_value nibbleOutputs[] = {{"y", nibbleDims, HONE_INT4, 1}};
+const hone_program_value nibbleInputs[] = {tensorValue("x", nibbleDims, HONE_INT4, 1)};
+const hone_program_value nibbleOutputs[] = {tensorValue("y", nibbleDims, HONE_INT4, 1)};
 
-hone_program makeNibbleProgram() {
-  hone_program program = makeProgram();
-  program.inputs = nibbleInputs;
-  program.outputs = nibbleOutputs;
-  program.input_count = program.output_count = program.symbol_count = 1;
-  program.plan = planNibbles;
-  program.run = copyNibbles;
-  return program;
+Program makeNibbleProgram() {
+  hone_program_entry entry = makeEntry();
+  entry.inputs = nibbleInputs;
+  entry.outputs = nibbleOutputs;
+  entry.input_count = entry.output_count = 1;
+  entry.plan = planNibbles;
+  entry.run = copyNibbles;
+  return Program(entry);
 }
 
 } // namespace
 
 // Two elements a byte: sizes are rounded up, and strides have no meaning.
 TEST(Validate, FourBits) {
-  const hone_program nibbles = makeNibbleProgram();
+  const Program nibbles = makeNibbleProgram();
   const hone_library library = makeLibrary(nibbles);
   Session session(1, nullptr, library);
   ASSERT_NE(session.handle, nullptr) << session.error.message;
   alignas(8) unsigned char memory[8] = {0x21, 0x43, 0x05}, result[8] = {};
   int64_t shape[] = {5};
-  hone_tensor input = hone_tensor_make(memory, hone_dtype_make(HONE_CODE_INT, 4), 1, shape);
-  hone_output output = {};
-  auto run = [&] { return hone_run(session.handle, &input, 1, &output, 1, &session.error); };
-  output.data = result;
+  hone_value input = hone_value_tensor(memory, hone_dtype_make(HONE_CODE_INT, 4), 1, shape);
+  hone_value output = hone_value_make();
+  auto run = [&] { return hone_run(session.handle, 0, &input, 1, &output, 1, &session.error); };
+  output.tensor.data = result;
   output.capacity = 2;
   EXPECT_EQ(run(), HONE_TOO_SMALL);
   EXPECT_STREQ(session.error.message, "output 'y': needs 3 bytes, but its buffer has 2");
@@ -238,14 +238,14 @@ TEST(Validate, FourBits) {
   EXPECT_EQ(output.tensor.shape[0], 5);
 
   // Five elements reach into the third byte, and no further.
-  output.data = memory + 2;
+  output.tensor.data = memory + 2;
   EXPECT_EQ(run(), HONE_INVALID_ARGUMENT);
   EXPECT_STREQ(session.error.message, "output 'y': its buffer overlaps input 'x'; give each memory of its own");
-  output.data = memory + 3;
+  output.tensor.data = memory + 3;
   EXPECT_EQ(run(), HONE_OK) << session.error.message;
 
   int64_t strides[] = {1};
-  input.strides = strides;
+  input.tensor.strides = strides;
   EXPECT_EQ(run(), HONE_OK) << session.error.message;
   strides[0] = 2;
   EXPECT_EQ(run(), HONE_INVALID_ARGUMENT);
@@ -253,13 +253,13 @@ TEST(Validate, FourBits) {
                "input 'x': has strides, but elements of 4 bits lie one behind the other; copy it");
   shape[0] = 1; // one element has no neighbour that a stride could put elsewhere
   EXPECT_EQ(run(), HONE_OK) << session.error.message;
-  input.strides = nullptr;
-  input.dtype.bits = 8;
+  input.tensor.strides = nullptr;
+  input.tensor.dtype.bits = 8;
   EXPECT_EQ(run(), HONE_INVALID_ARGUMENT);
   EXPECT_STREQ(session.error.message, "input 'x': type is int8, expected int4; convert it before the run");
-  input.dtype.bits = 4;
+  input.tensor.dtype.bits = 4;
   shape[0] = 0;
-  input.data = nullptr;
+  input.tensor.data = nullptr;
   EXPECT_EQ(run(), HONE_OK) << session.error.message;
 }
 
@@ -267,17 +267,17 @@ TEST(Validate, WithoutErrorText) {
   Session session;
   Inputs inputs(2, 9);
   inputs.maskShape[1] = 7;
-  hone_output outputs[2] = {};
-  EXPECT_EQ(hone_run(session.handle, inputs.tensors.data(), 3, outputs, 2, nullptr), HONE_INVALID_ARGUMENT);
+  hone_value outputs[2] = {hone_value_make(), hone_value_make()};
+  EXPECT_EQ(hone_run(session.handle, 0, inputs.values.data(), 3, outputs, 2, nullptr), HONE_INVALID_ARGUMENT);
 }
 
 TEST(Validate, WrongInputsLeaveOwnedOutputsAlone) {
   Session session;
   Inputs inputs(2, 4), wrong(3, 5);
-  hone_output outputs[2] = {}, others[2] = {};
-  ASSERT_EQ(session.run(inputs.tensors, outputs), HONE_OK);
+  hone_value outputs[2] = {hone_value_make(), hone_value_make()}, others[2] = {hone_value_make(), hone_value_make()};
+  ASSERT_EQ(session.run(inputs.values, outputs), HONE_OK);
   wrong.maskShape[0] = 4;
-  EXPECT_EQ(session.run(wrong.tensors, others), HONE_INVALID_ARGUMENT);
+  EXPECT_EQ(session.run(wrong.values, others), HONE_INVALID_ARGUMENT);
   std::vector<float> expected = inputs.picked();
   EXPECT_EQ(outputs[0].tensor.shape[0], 2);
   EXPECT_EQ(outputs[0].tensor.shape[1], 4);
