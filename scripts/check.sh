@@ -56,7 +56,7 @@ complain "no licence header" "$(pick '(\.(c|cpp|h|hpp|td|py|sh)|^\.ci/run)$' '/p
 
 complain "a file starts with a line on what it is, without a frame" \
   "$(pick '\.(c|cpp|h|hpp)$' | xargs grep -nE '^//===-+( \S+\.|=)')"
-complain "a header's guard is HONE_ and its path" "$(pick '\.h$' '^(runtime/include|cmake)/' | while read -r file; do
+complain "a header's guard is HONE_ and its path" "$(pick '\.h$' '^(runtime/include|cmake|test/abi)/' | while read -r file; do
   guard=$(tr -c 'A-Za-z0-9\n' _ <<<"HONE_$file" | tr a-z A-Z)
   grep -qx "#ifndef $guard" "$file" || echo "$file: $guard"
 done)"
@@ -78,6 +78,7 @@ complain "not formatted (scripts/format.sh)" \
 if [[ -x .venv/bin/ruff ]]; then
   complain "Python" "$(.venv/bin/ruff check --quiet --output-format=concise .)"
   complain "not formatted (scripts/format.sh)" "$(.venv/bin/ruff format --check --quiet .)"
+  complain "types" "$(.venv/bin/mypy --strict --no-error-summary --cache-dir="$HONE_BUILD/mypy" python/hone)"
 fi
 ((found)) || echo "nothing found in ${#files[@]} files"
 exit $found
