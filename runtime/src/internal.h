@@ -43,6 +43,7 @@ typedef struct hone_rt_session {
   int64_t memory_limit; /* of `held` */
   int32_t output_count; /* of the tables of outputs */
   int32_t slot_count;
+  bool has_grown; /* some of `grown` hold memory */
 
   hone_rt_block staging; /* contiguous copies of strided inputs */
   hone_rt_block arena;   /* arena, then scratch of each thread, then outputs that the session owns */
@@ -55,6 +56,7 @@ typedef struct hone_rt_session {
   int64_t **steps;        /* [input]: hone_frame.steps */
   void **outputs;         /* [output]; NULL: the session owns it, and has no memory for it yet */
   int64_t *capacities;    /* [output]: bytes that the caller lent; -1: none, the session owns it */
+  int64_t *output_bytes;  /* [output]: -1 until the run has told its size, where plan does not know it */
   int64_t **planned_dims; /* [output]: what plan fills in; -1: only the run knows, and hone_rt_output fills it in */
   int64_t **result_dims;  /* [output]: the last run's */
   hone_value *planned;    /* [output]: what hone_session_plan shows */

@@ -2,7 +2,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 #include "internal.h"
-#include <string.h>
 
 static hone_status out_of_memory(const hone_rt_session *session, const char *what, int64_t bytes) {
   return hone_rt_error(session->error, HONE_OUT_OF_MEMORY, "no memory for %s (%ld bytes)", what, (long)bytes);
@@ -97,15 +96,11 @@ static hone_status prepare(hone_rt_session *session, const hone_value *inputs, i
         is_open = true;
         dims[d] = -1;
       }
-    if (!is_open && hone_rt_tensor_bytes(value, dims) < 0)
+    session->output_bytes[i] = hone_rt_tensor_bytes(value, dims);
+    if (!is_open && session->output_bytes[i] < 0)
       status = too_large(session, value);
   }
   return status;
-}
-
-/* From here on, outputs of less than 0 bytes are those of which only the run knows the size. */
-static int64_t output_bytes(const hone_rt_session *session, int32_t index) {
-  return hone_rt_tensor_bytes(&session->entry->outputs[index], session->planned_dims[index]);
 }
 
 /* Where the parts of the memory block begin. */
@@ -126,7 +121,7 @@ static hone_status lay_out(hone_rt_session *session, const hone_frame *frame, la
               hone_rt_add(l->scratch, scratch, &l->outputs);
   l->total = l->outputs;
   for (int32_t i = 0; fits && i < session->entry->output_count; ++i) {
-    int64_t bytes = output_bytes(session, i);
+    int64_t bytes = session->output_bytes[i];
     if (!session->outputs[i] && bytes >= 0)
       fits = hone_rt_add_aligned(l->total, bytes, &l->total);
   }
@@ -146,7 +141,7 @@ static hone_status place(hone_rt_session *session, hone_frame *frame) {
   session->scratch_stride = l.scratch_stride;
   int64_t at = l.outputs;
   for (int32_t i = 0; i < session->entry->output_count; ++i) {
-    int64_t bytes = output_bytes(session, i);
+    int64_t bytes = session->output_bytes[i];
     if (session->outputs[i] || bytes < 0)
       continue;
     session->outputs[i] = session->arena.data + at;
@@ -179,9 +174,11 @@ int32_t hone_rt_output(hone_frame *frame, int32_t index, const int64_t *dims) {
     if (status)
       return (int32_t)status;
     session->outputs[index] = block->data;
+    session->has_grown = true;
   }
   for (int32_t d = 0; d < value->rank; ++d)
     session->planned_dims[index][d] = dims[d];
+  session->output_bytes[index] = bytes;
   return HONE_OK;
 }
 
@@ -192,17 +189,16 @@ int32_t hone_rt_grow(hone_frame *frame, int32_t slot, int64_t bytes, const char 
   return (int32_t)status;
 }
 
-/* What the caller sees of output `index`: as planned, or after a run. */
-static hone_value describe(hone_rt_session *session, int32_t index, void *data, int64_t *dims) {
+/* Writes what the caller sees of output `index`, as planned or after a run. These fields are in values of any size. */
+static void describe(hone_rt_session *session, int32_t index, hone_value *output, void *data, int64_t *dims) {
   const hone_program_value *value = &session->entry->outputs[index];
-  hone_value result = {.size = sizeof(result),
-                       .kind = HONE_TENSOR,
-                       .tensor = hone_tensor_make(data, hone_rt_dtype(value->dtype), value->rank, dims)};
-  if (session->capacities[index] < 0)
-    result.session = &session->base;
-  else
-    result.capacity = (uint64_t)session->capacities[index];
-  return result;
+  bool is_owned = session->capacities[index] < 0;
+  output->kind = HONE_TENSOR;
+  output->tensor = hone_tensor_make(data, hone_rt_dtype(value->dtype), value->rank, dims);
+  output->capacity = is_owned ? 0 : (uint64_t)session->capacities[index];
+  output->items = NULL;
+  output->item_count = 0;
+  output->session = is_owned ? &session->base : NULL;
 }
 
 hone_status hone_rt_session_plan(hone_session *base, int32_t entry, const hone_value *inputs, int32_t input_count,
@@ -227,8 +223,10 @@ hone_status hone_rt_session_plan(hone_session *base, int32_t entry, const hone_v
   if ((l.total > session->arena.bytes && !hone_rt_add(memory, l.total - session->arena.bytes, &memory)) ||
       (copies > session->staging.bytes && !hone_rt_add(memory, copies - session->staging.bytes, &memory)))
     return leave(session, out_of_memory(session, "the session", INT64_MAX));
-  for (int32_t i = 0; i < session->entry->output_count; ++i)
-    session->planned[i] = describe(session, i, NULL, session->planned_dims[i]);
+  for (int32_t i = 0; i < session->entry->output_count; ++i) {
+    session->planned[i].size = sizeof(hone_value);
+    describe(session, i, &session->planned[i], NULL, session->planned_dims[i]);
+  }
   hone_plan full = {.output_count = session->entry->output_count,
                     .outputs = session->planned,
                     .arena_bytes = frame.arena_bytes,
@@ -278,15 +276,14 @@ hone_status hone_rt_run(hone_session *base, int32_t entry, const hone_value *inp
   if (!status)
     status = (hone_status)session->entry->run(&frame);
   for (int32_t i = 0; !status && i < output_count; ++i)
-    if (output_bytes(session, i) < 0)
+    if (session->output_bytes[i] < 0)
       status = hone_rt_error(error, HONE_INTERNAL, "output '%s': the run has not told its size",
                              session->entry->outputs[i].name);
   for (int32_t i = 0; !status && i < output_count; ++i) {
-    int32_t rank = session->entry->outputs[i].rank;
-    if (rank)
-      memcpy(session->result_dims[i], session->planned_dims[i], (size_t)rank * sizeof(int64_t));
-    hone_value full = describe(session, i, session->outputs[i], session->result_dims[i]);
-    hone_rt_fill((void *)hone_rt_at(outputs, i), &full, sizeof(full));
+    int64_t *dims = session->planned_dims[i]; /* those of the last run are of no use to anybody */
+    session->planned_dims[i] = session->result_dims[i];
+    session->result_dims[i] = dims;
+    describe(session, i, (hone_value *)hone_rt_at(outputs, i), session->outputs[i], dims);
   }
   return leave(session, status);
 }

@@ -98,6 +98,7 @@ static int64_t lay_out(char *base, const hone_program *program) {
   session->steps = carve_dims(&c, inputs, rank);
   session->outputs = carve(&c, outputs, sizeof(void *));
   session->capacities = carve(&c, outputs, sizeof(int64_t));
+  session->output_bytes = carve(&c, outputs, sizeof(int64_t));
   session->planned_dims = carve_dims(&c, outputs, rank);
   session->result_dims = carve_dims(&c, outputs, rank);
   session->planned = carve(&c, outputs, sizeof(hone_value));

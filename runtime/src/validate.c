@@ -3,7 +3,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 #include "internal.h"
-#include <string.h>
 
 /* "float32", into a buffer of 16. */
 static const char *type_name(hone_dtype dtype, char *buffer) {
@@ -47,7 +46,7 @@ hone_status hone_rt_check_sizes(hone_rt_session *session, const hone_value *valu
       return hone_rt_error(session->error, HONE_INVALID_ARGUMENT,
                            "%s[%ld]: size is %ld; begin with hone_value_tensor, hone_value_buffer or hone_value_make",
                            side, (long)i, (long)value->size);
-    if (!hone_rt_is_known(value, value->size, sizeof(*value)))
+    if (value->size > sizeof(*value) && !hone_rt_is_known(value, value->size, sizeof(*value)))
       return hone_rt_error(session->error, HONE_UNSUPPORTED,
                            "%s[%ld]: a field is set that this library does not know; compile the model again", side,
                            (long)i);
@@ -78,13 +77,14 @@ static hone_status check_form(hone_rt_session *session, const hone_program_value
   return HONE_OK;
 }
 
-/* Fixed dims, and dims that other inputs have named before. */
+/* Fixed dims, and dims that other inputs have named before. Sets input_dims. */
 static hone_status check_dims(hone_rt_session *session, int32_t index, const hone_tensor *tensor) {
   const hone_program_entry *entry = session->entry;
   const hone_program_value *value = &entry->inputs[index];
   int64_t elements = 1; /* zeros counted as one */
   for (int32_t i = 0; i < value->rank; ++i) {
     int64_t size = tensor->shape[i], expected = value->dims[i];
+    session->input_dims[index][i] = size;
     if (size < 0)
       return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "input '%s': dim %ld is %ld, expected 0 or more",
                            value->name, (long)i, (long)size);
@@ -145,7 +145,7 @@ static bool overlaps(uintptr_t a, int64_t a_bytes, uintptr_t b, int64_t b_bytes)
 /* Whether the session has outputs in this memory, now or in its next run. */
 static bool owns(const hone_rt_session *session, uintptr_t at, int64_t bytes) {
   bool found = overlaps(at, bytes, (uintptr_t)session->arena.data, session->arena.bytes);
-  for (int32_t i = 0; i < session->output_count; ++i)
+  for (int32_t i = 0; session->has_grown && i < session->output_count; ++i)
     found |= overlaps(at, bytes, (uintptr_t)session->grown[i].data, session->grown[i].bytes);
   return found;
 }
@@ -217,8 +217,6 @@ hone_status hone_rt_validate(hone_rt_session *session, const hone_value *inputs,
       status = check_dims(session, i, tensor);
     if (!status)
       status = check_memory(session, i, tensor);
-    if (!status && tensor->ndim)
-      memcpy(session->input_dims[i], tensor->shape, (size_t)tensor->ndim * sizeof(int64_t));
   }
   return status;
 }
@@ -239,7 +237,7 @@ static int64_t extent(const hone_rt_session *session, int32_t index, uintptr_t *
 
 /* The bytes of an output's buffer that a run may write. */
 static int64_t written_bytes(const hone_rt_session *session, int32_t index) {
-  int64_t bytes = hone_rt_tensor_bytes(&session->entry->outputs[index], session->planned_dims[index]);
+  int64_t bytes = session->output_bytes[index];
   return bytes < 0 ? session->capacities[index] : bytes;
 }
 
@@ -273,7 +271,6 @@ hone_status hone_rt_bind_outputs(hone_rt_session *session, const hone_value *out
   for (int32_t i = 0; i < session->entry->output_count; ++i) {
     const hone_program_value *value = &session->entry->outputs[i];
     const hone_value *output = hone_rt_at(outputs, i);
-    int64_t element = hone_rt_element_bytes(value->dtype);
     hone_status status = check_kind(session, "output", value, output->kind ? output->kind : value->kind);
     if (status)
       return status;
@@ -289,6 +286,7 @@ hone_status hone_rt_bind_outputs(hone_rt_session *session, const hone_value *out
     status = hone_rt_check_capacity(session, i, bytes);
     if (status)
       return status;
+    int64_t element = hone_rt_element_bytes(value->dtype);
     if (data % (uintptr_t)element)
       return hone_rt_error(session->error, HONE_INVALID_ARGUMENT,
                            "output '%s': its buffer is not aligned to elements of %ld bytes", value->name,
