@@ -175,6 +175,22 @@ typedef struct hone_allocator {
   void *context;
 } hone_allocator;
 
+/* A launch of a kernel that has ended. */
+typedef struct hone_launch_event {
+  uint32_t size;
+  int32_t threads;          /* that may have worked on it */
+  int64_t index;            /* its number in the program: the same in each run */
+  const char *kernel;       /* symbol of the kernel's code */
+  const char *family;       /* the kernel family: "matmul" */
+  const char *nodes;        /* what it computes of the model: "encoder/MatMul_3 (MatMul), encoder/Add_4 (Add)" */
+  hone_device device;       /* where it ran */
+  int64_t operations;       /* one for an addition or multiplication, twenty for a division or polynomial */
+  int64_t bytes;            /* that it reads and writes, each counted once */
+  int64_t predicted_ns;     /* what the compiler expected on one core, with 128 in the place of each open dim */
+  int64_t begin_ns, end_ns; /* of the system's monotonic clock */
+} hone_launch_event;
+typedef void hone_launch_callback(void *context, const hone_launch_event *event);
+
 typedef struct hone_options {
   uint32_t size;                   /* sizeof(hone_options); hone_options_default sets it */
   int32_t threads;                 /* 0: all of the pool, or as many as the cores that the process may use */
@@ -186,6 +202,10 @@ typedef struct hone_options {
   /* The most bytes that the session may have at a time, of all that it takes from the allocator; 0: no limit. Under a
    * limit memory grows to what is needed, without one by half at least. */
   uint64_t memory_limit;
+  /* Called on the running thread behind each launch; it may not use the session. The event is its only until it
+   * returns; the texts live as long as the library is loaded. NULL, the default: nothing is measured. */
+  hone_launch_callback *on_launch;
+  void *on_launch_context;
 } hone_options;
 
 typedef struct hone_plan {
@@ -323,7 +343,7 @@ static inline void hone_pool_destroy(hone_pool *pool) {
 }
 
 static inline hone_options hone_options_default(void) {
-  hone_options options = {0, 0, NULL, NULL, NULL, 0};
+  hone_options options = {0, 0, NULL, NULL, NULL, 0, NULL, NULL};
   options.size = (uint32_t)sizeof(options);
   return options;
 }
