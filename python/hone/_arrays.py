@@ -56,7 +56,7 @@ def to_array(name: str, dtype: np.dtype[Any], code: Any, given: Any) -> Array:
     is_nibble = code.bits == 4
     if isinstance(given, (np.ndarray, np.generic)):
         array = np.asarray(given)
-        if code.code == _interface.CODE_BFLOAT and array.dtype == np.uint16:
+        if array.dtype != dtype and array.dtype == np.uint16 and code.code == _interface.CODE_BFLOAT:
             array = array.view(dtype)
         if array.dtype != dtype:
             raise HoneError(
@@ -71,6 +71,9 @@ def to_array(name: str, dtype: np.dtype[Any], code: Any, given: Any) -> Array:
         array = _convert(name, array, np.dtype(np.int64) if is_nibble else dtype)
     if is_nibble:
         _check_nibbles(name, array, dtype)
+    flags = array.flags
+    if flags.c_contiguous and flags.aligned:
+        return array
     return np.require(array, requirements=["C_CONTIGUOUS", "ALIGNED"])
 
 
@@ -119,24 +122,25 @@ def to_values(arrays: Sequence[Array], codes: Sequence[Any]) -> tuple[Any, Any]:
         value.kind = _interface.TENSOR
         tensor = value.tensor
         tensor.data = elements.ctypes.data
-        tensor.device_type = _interface.CPU
         tensor.ndim = array.ndim
         tensor.dtype = code
-        tensor.shape = ctypes.cast(shape, ctypes.POINTER(ctypes.c_int64))
+        tensor.shape = shape
     return values, (shapes, packed)
 
 
 class Output:
     """An output of one run: memory for it, and the array that comes out."""
 
+    __slots__ = ("name", "shape", "dtype", "given", "is_packed", "is_open", "memory")
+
     def __init__(self, name: str, dtype: np.dtype[Any], planned: Any, given: Array | None) -> None:
-        """planned: the _interface.Value that the plan shows; given: the caller's array, or None."""
-        tensor = planned.tensor
-        self.shape = tuple(tensor.shape[: tensor.ndim])
-        self.name, self.dtype, self.given, self.is_packed = quote(name), dtype, given, tensor.dtype.bits == 4
+        """planned: the _interface.Tensor that the plan shows; given: the caller's array, or None."""
+        self.name, self.dtype, self.given = name, dtype, given
+        self.shape: tuple[int, ...] = tuple(planned.shape[: planned.ndim])
+        self.is_packed: bool = planned.dtype.bits == 4
         self.is_open = -1 in self.shape  # only the run knows the shape
         if given is not None:
-            self._check(name, given)
+            self._check(given)
         self.memory: Array | None
         if self.is_packed and not self.is_open:
             self.memory = np.empty((math.prod(self.shape) + 1) // 2, np.uint8)
@@ -171,12 +175,13 @@ class Output:
         if self.given is None:
             return unpacked
         if unpacked.size > self.given.size:
-            raise HoneError(f"output {self.name}: needs {unpacked.size} elements", Status.TOO_SMALL)
+            raise HoneError(f"output {quote(self.name)}: needs {unpacked.size} elements", Status.TOO_SMALL)
         result = self.given.reshape(-1)[: unpacked.size].reshape(self.shape)
         result[...] = unpacked
         return result
 
-    def _check(self, name: str, given: Array) -> None:
+    def _check(self, given: Array) -> None:
+        name = self.name
         if not isinstance(given, np.ndarray) or given.dtype != self.dtype:
             what = f"dtype {given.dtype}" if isinstance(given, np.ndarray) else f"a {type(given).__name__}"
             raise HoneError(f"out[{quote(name)}]: is {what}, expected an array of dtype {self.dtype}")

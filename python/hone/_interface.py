@@ -157,18 +157,19 @@ def sized(structure: Any) -> Any:
     return structure(size=ctypes.sizeof(structure))
 
 
+_EMPTY = bytes(Value(size=ctypes.sizeof(Value), tensor=Tensor(device_type=CPU)))
+
+
 def values(count: int) -> Any:
     """An array of empty values: as outputs, those that the session is to own."""
-    result = (Value * count)()
-    for value in result:
-        value.size = ctypes.sizeof(Value)
-    return result
+    return (Value * count).from_buffer_copy(_EMPTY * count)
 
 
-def plan_output(plan: Any, index: int) -> Any:
-    """An output of a Plan. A newer library's values may be larger, and lie that far apart."""
-    stride = c_uint32.from_address(plan.outputs).value
-    return Value.from_address(plan.outputs + index * stride)
+def plan_outputs(plan: Any) -> Any:
+    """The tensors of a Plan. A newer library's values may be larger, and lie that far apart."""
+    at, count = plan.outputs, plan.output_count
+    stride = c_uint32.from_address(at).value if count else 0
+    return [Value.from_address(at + index * stride).tensor for index in range(count)]
 
 
 def check(function: Callable[..., int], *arguments: Any) -> None:

@@ -229,20 +229,16 @@ class Session:
         index, arrays = self._arguments("session.run", inputs, others, entry)
         values, held = to_values(arrays, self.library._codes[index])
         known = self.library.entries[index].outputs
-        if out is not None and not isinstance(out, Mapping):
-            raise TypeError(f"out takes a mapping from output names to arrays: out={{{known[0].name!r}: ...}}")
-        given = dict(out or {})
-        unknown = set(given) - {value.name for value in known}
-        if unknown:
-            raise HoneError(f"there is no output {quote(min(unknown))}; the model gives {_list(known)}")
+        given = {} if out is None else _checked_out(out, known)
         functions, count = self.library._functions, len(arrays)
-        with self._open():
+        with self._lock:
+            self._check_open()
             self._cancelled.value = 0
             plan = _interface.sized(_interface.Plan)
             _interface.check(functions.session_plan, self._handle, index, values, count, plan)
             outputs = [
-                Output(value.name, value.dtype, _interface.plan_output(plan, i), given.get(value.name))
-                for i, value in enumerate(known)
+                Output(value.name, value.dtype, planned, given.get(value.name))
+                for value, planned in zip(known, _interface.plan_outputs(plan))
             ]
             results = _interface.values(len(outputs))
             for output, result in zip(outputs, results):
@@ -257,12 +253,13 @@ class Session:
         index, arrays = self._arguments("session.plan", inputs, others, entry)
         values, held = to_values(arrays, self.library._codes[index])
         outputs = {}
-        with self._open():
+        with self._lock:
+            self._check_open()
             plan = _interface.sized(_interface.Plan)
             functions = self.library._functions
             _interface.check(functions.session_plan, self._handle, index, values, len(arrays), plan)
-            for i, value in enumerate(self.library.entries[index].outputs):
-                tensor = _interface.plan_output(plan, i).tensor
+            known = self.library.entries[index].outputs
+            for value, tensor in zip(known, _interface.plan_outputs(plan)):
                 shape = tuple(None if dim < 0 else dim for dim in tensor.shape[: tensor.ndim])
                 outputs[value.name] = Value(value.name, value.dtype, shape, value.kind)
         del held
@@ -272,7 +269,8 @@ class Session:
         """Takes the memory for such inputs, so that runs of them and of smaller ones take none. Raises HoneError."""
         index, arrays = self._arguments("session.reserve", inputs, others, entry)
         values, held = to_values(arrays, self.library._codes[index])
-        with self._open():
+        with self._lock:
+            self._check_open()
             functions = self.library._functions
             _interface.check(functions.session_reserve, self._handle, index, values, len(arrays))
         del held
@@ -299,8 +297,9 @@ class Session:
     def __repr__(self) -> str:
         return f"<hone.Session of {self.library.name}>"
 
-    def _open(self) -> _Opened:
-        return _Opened(self)
+    def _check_open(self) -> None:
+        if not self._destroy.alive:
+            raise HoneError("the session is closed")
 
     def _arguments(
         self, call: str, inputs: Mapping[str, Any], others: tuple[Any, ...], entry: str | None
@@ -322,20 +321,13 @@ class Session:
         ]
 
 
-class _Opened:
-    """A session that no other thread uses and that is not closed."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    def __enter__(self) -> None:
-        self.session._lock.acquire()
-        if not self.session._destroy.alive:
-            self.session._lock.release()
-            raise HoneError("the session is closed")
-
-    def __exit__(self, *exception: object) -> None:
-        self.session._lock.release()
+def _checked_out(out: Mapping[str, Array], known: tuple[Value, ...]) -> dict[str, Array]:
+    if not isinstance(out, Mapping):
+        raise TypeError(f"out takes a mapping from output names to arrays: out={{{known[0].name!r}: ...}}")
+    unknown = set(out) - {value.name for value in known}
+    if unknown:
+        raise HoneError(f"there is no output {quote(min(unknown))}; the model gives {_list(known)}")
+    return dict(out)
 
 
 def _destroy(functions: Any, handle: ctypes.c_void_p, cancelled: ctypes.c_int32) -> None:

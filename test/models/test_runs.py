@@ -58,7 +58,7 @@ class Session:
     def run(self, inputs):
         plan, values, *_kept = self.plan(inputs)
         known = self.library.outputs
-        planned = [_interface.plan_output(plan, i).tensor for i in range(len(known))]
+        planned = _interface.plan_outputs(plan)
         results = [np.empty(t.shape[: t.ndim], v.dtype) for t, v in zip(planned, known, strict=True)]
         outputs = _interface.values(len(results))
         for output, result in zip(outputs, results, strict=True):
