@@ -35,29 +35,32 @@ hone_status hone_rt_reserve(hone_rt_session *session, hone_rt_block *block, int6
   if (bytes < HONE_RT_ALIGNMENT)
     bytes = HONE_RT_ALIGNMENT; /* empty tensors point at something too */
   const char *open = is_output ? "output '" : "", *close = is_output ? "'" : "";
-  int64_t others = session->held - block->bytes, room = session->memory_limit - others;
-  if (bytes > room)
+  const int64_t limit = session->memory_limit, others = session->held - block->bytes, room = limit - others;
+  if (bytes > room && limit < INT64_MAX)
     return hone_rt_error(session->error, HONE_OUT_OF_MEMORY,
                          "no memory for %s%s%s: with its %ld bytes the session would have %ld, and its memory_limit is "
                          "%ld; raise it, or give smaller inputs",
                          open, what, close, (long)bytes,
-                         bytes > INT64_MAX - others ? INT64_MAX : (long)(others + bytes), (long)session->memory_limit);
-  /* Half as much again as before, so that a sequence that grows by one each run does not map memory each run; what is
-   * needed, where there is no more, or under a limit, which has to suffice for the blocks that come after. */
-  int64_t generous = session->memory_limit == INT64_MAX ? block->bytes + block->bytes / 2 : 0;
-  hone_rt_release(&session->allocator, block->data, block->bytes);
-  block->bytes = bytes > generous ? bytes : generous;
-  block->data = hone_rt_allocate(&session->allocator, block->bytes);
-  if (!block->data && bytes < block->bytes) {
-    block->bytes = bytes;
-    block->data = hone_rt_allocate(&session->allocator, bytes);
+                         bytes > INT64_MAX - others ? INT64_MAX : (long)(others + bytes), (long)limit);
+  if (bytes <= room) {
+    /* Half as much again as before, so that a sequence that grows by one each run does not map memory each run; what is
+     * needed, where there is no more, or under a limit, which has to suffice for the blocks that come after. */
+    int64_t generous = limit == INT64_MAX ? block->bytes + block->bytes / 2 : 0;
+    hone_rt_release(&session->allocator, block->data, block->bytes);
+    block->bytes = bytes > generous ? bytes : generous;
+    block->data = hone_rt_allocate(&session->allocator, block->bytes);
+    if (!block->data && bytes < block->bytes) {
+      block->bytes = bytes;
+      block->data = hone_rt_allocate(&session->allocator, bytes);
+    }
+    if (!block->data)
+      block->bytes = 0;
+    session->held = others + block->bytes;
+    if (block->data)
+      return HONE_OK;
   }
-  if (!block->data)
-    block->bytes = 0;
-  session->held = others + block->bytes;
-  return block->data ? HONE_OK
-                     : hone_rt_error(session->error, HONE_OUT_OF_MEMORY, "no memory for %s%s%s (%ld bytes)", open, what,
-                                     close, (long)bytes);
+  return hone_rt_error(session->error, HONE_OUT_OF_MEMORY, "no memory for %s%s%s (%ld bytes)", open, what, close,
+                       (long)bytes);
 }
 
 void hone_rt_read_ahead(const hone_program *program) {

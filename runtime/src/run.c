@@ -184,6 +184,9 @@ int32_t hone_rt_output(hone_frame *frame, int32_t index, const int64_t *dims) {
 
 int32_t hone_rt_grow(hone_frame *frame, int32_t slot, int64_t bytes, const char *node) {
   hone_rt_session *session = (hone_rt_session *)frame->session;
+  if (bytes < 0)
+    return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "%s: its size in bytes overflows; give smaller inputs",
+                         node);
   hone_status status = hone_rt_reserve(session, &session->blocks[slot], bytes, node, false);
   session->slots[slot] = session->blocks[slot].data;
   return (int32_t)status;

@@ -111,7 +111,7 @@ int32_t hone_rt_fail(hone_frame *frame, const char *message, int64_t a, int64_t 
 int32_t hone_rt_output(hone_frame *frame, int32_t index, const int64_t *dims);
 /* Sets frame->slots[slot] to at least `bytes` bytes, 64-byte aligned, for a value whose size data decide. They hold
  * nothing in particular, and are valid until the slot grows again, or the run ends. `node` is for errors, as in
- * hone_launch. HONE_OUT_OF_MEMORY. */
+ * hone_launch. HONE_OUT_OF_MEMORY; HONE_INVALID_ARGUMENT: `bytes` has wrapped below 0. */
 int32_t hone_rt_grow(hone_frame *frame, int32_t slot, int64_t bytes, const char *node);
 
 /* Dims of outputs that have no symbol: `plan` knows the one, only `run` the other. */

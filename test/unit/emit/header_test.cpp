@@ -36,6 +36,7 @@ TEST(HeaderTest, NamesInputsAndOutputs) {
   EXPECT_NE(header.find("const hone_library *bert_library(void);"), std::string::npos);
   EXPECT_NE(header.find("'input_ids': int64_t [batch, sequence]"), std::string::npos) << header;
   EXPECT_TRUE(compiles(header, "bert_input_input_ids == 0 && bert_input_mask == 1 && bert_inputs == 2 && "
+                               "bert_entry_main == 0 && bert_entries == 1 && "
                                "bert_output_last_hidden_state == 0 && bert_outputs == 1"));
 }
 

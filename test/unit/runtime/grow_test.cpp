@@ -225,6 +225,14 @@ TEST(Grow, SizeThatDataDriveBeyondMemory) {
     EXPECT_EQ(session.run({rows.value}, outputs), HONE_INVALID_ARGUMENT);
     EXPECT_STREQ(session.error.message, "output 'rows': its size in bytes overflows; give smaller inputs");
   }
+  wild.main.run = [](hone_frame *frame) -> int32_t { return hone_rt_grow(frame, 0, told[0], "node 'n' (N)"); };
+  told[0] = INT64_MIN;
+  EXPECT_EQ(session.run({rows.value}, outputs), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(session.error.message, "node 'n' (N): its size in bytes overflows; give smaller inputs");
+  told[0] = INT64_MAX;
+  EXPECT_EQ(session.run({rows.value}, outputs), HONE_OUT_OF_MEMORY);
+  EXPECT_STREQ(session.error.message, "no memory for node 'n' (N) (9223372036854775807 bytes)");
+  wild.main.run = entry.run;
   told[0] = int64_t(1) << 47;
   EXPECT_EQ(session.run({rows.value}, outputs), HONE_OUT_OF_MEMORY);
   EXPECT_STREQ(session.error.message, "no memory for output 'rows' (2251799813685248 bytes)");
