@@ -54,6 +54,8 @@ typedef struct hone_rt_session {
   int64_t **input_dims;   /* [input]: copies, since a caller's may be in what plan fills in */
   const char **sources;   /* [input]: hone_frame.sources */
   int64_t **steps;        /* [input]: hone_frame.steps */
+  uintptr_t *begins;      /* [input]: the first byte that its elements reach */
+  int64_t *extents;       /* [input]: bytes from there */
   void **outputs;         /* [output]; NULL: the session owns it, and has no memory for it yet */
   int64_t *capacities;    /* [output]: bytes that the caller lent; -1: none, the session owns it */
   int64_t *output_bytes;  /* [output]: -1 until the run has told its size, where plan does not know it */

@@ -96,6 +96,8 @@ static int64_t lay_out(char *base, const hone_program *program) {
   session->input_dims = carve_dims(&c, inputs, rank);
   session->sources = carve(&c, inputs, sizeof(void *));
   session->steps = carve_dims(&c, inputs, rank);
+  session->begins = carve(&c, inputs, sizeof(uintptr_t));
+  session->extents = carve(&c, inputs, sizeof(int64_t));
   session->outputs = carve(&c, outputs, sizeof(void *));
   session->capacities = carve(&c, outputs, sizeof(int64_t));
   session->output_bytes = carve(&c, outputs, sizeof(int64_t));

@@ -172,10 +172,12 @@ static hone_status check_memory(hone_rt_session *session, int32_t index, const h
     return hone_rt_error(error, HONE_INVALID_ARGUMENT,
                          "input '%s': its elements would lie outside the address space; check strides and byte_offset",
                          value->name);
-  if (overlaps(data + (uintptr_t)low, high - low, (uintptr_t)session, session->bytes))
+  session->begins[index] = data + (uintptr_t)low;
+  session->extents[index] = high - low;
+  if (overlaps(session->begins[index], high - low, (uintptr_t)session, session->bytes))
     return hone_rt_error(error, HONE_INVALID_ARGUMENT,
                          "input '%s': is a shape that this session owns and will overwrite; copy it", value->name);
-  if (owns(session, data + (uintptr_t)low, high - low))
+  if (owns(session, session->begins[index], high - low))
     return hone_rt_error(error, HONE_INVALID_ARGUMENT,
                          "input '%s': is an output that this session owns and will overwrite; copy it, or bind the "
                          "output to a buffer",
@@ -221,20 +223,6 @@ hone_status hone_rt_validate(hone_rt_session *session, const hone_value *inputs,
   return status;
 }
 
-/* The bytes that input `index` reaches, from *begin on. */
-static int64_t extent(const hone_rt_session *session, int32_t index, uintptr_t *begin) {
-  const hone_program_value *value = &session->entry->inputs[index];
-  const int64_t *dims = session->input_dims[index], *steps = session->steps[index];
-  int64_t bytes = hone_rt_tensor_bytes(value, dims), low = 0, high = bytes ? hone_rt_element_bytes(value->dtype) : 0;
-  *begin = (uintptr_t)session->sources[index];
-  if (hone_rt_dtype(value->dtype).bits < 8)
-    return bytes;
-  for (int32_t i = 0; high && i < value->rank; ++i)
-    *(steps[i] < 0 ? &low : &high) += (dims[i] - 1) * steps[i];
-  *begin += (uintptr_t)low;
-  return high - low;
-}
-
 /* The bytes of an output's buffer that a run may write. */
 static int64_t written_bytes(const hone_rt_session *session, int32_t index) {
   int64_t bytes = session->output_bytes[index];
@@ -247,12 +235,9 @@ static hone_status check_apart(hone_rt_session *session, int32_t index, int64_t 
   uintptr_t data = (uintptr_t)session->outputs[index];
   const char *text = "output '%s': its buffer overlaps %s '%s'; give each memory of its own";
   const char *name = entry->outputs[index].name;
-  for (int32_t i = 0; i < entry->input_count; ++i) {
-    uintptr_t begin;
-    int64_t reached = extent(session, i, &begin);
-    if (overlaps(data, bytes, begin, reached))
+  for (int32_t i = 0; i < entry->input_count; ++i)
+    if (overlaps(data, bytes, session->begins[i], session->extents[i]))
       return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, text, name, "input", entry->inputs[i].name);
-  }
   for (int32_t i = 0; i < index; ++i)
     if (session->outputs[i] && overlaps(data, bytes, (uintptr_t)session->outputs[i], written_bytes(session, i)))
       return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, text, name, "output", entry->outputs[i].name);
