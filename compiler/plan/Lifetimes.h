@@ -11,17 +11,33 @@
 
 namespace hone {
 
-/// The launch result, weight or argument whose memory `value` shows.
+/// The result of a launch or of branches, the weight or the argument whose memory `value` shows.
 mlir::Value rootOf(mlir::Value value);
 
-/// Launches' results that are no results of the program, each from its launch to the last one that reads it. Points are
-/// launches, numbered in program order: of two that may run instead of each other, the later one has the greater number
-/// and they never meet; what a loop reads is needed until its last launch.
+/// Whose memory each value of the program is written to: what a branch gives lies in the memory of its operation's
+/// result from the beginning on, and results of the program lie in its outputs.
+class Destinations {
+public:
+  explicit Destinations(mlir::func::FuncOp main);
+
+  /// The outermost result of branches that `value`, the result of a launch or of branches, becomes; or itself.
+  mlir::Value of(mlir::Value value) const {
+    auto found = becomes.find(value);
+    return found == becomes.end() ? value : found->second;
+  }
+
+private:
+  llvm::DenseMap<mlir::Value, mlir::Value> becomes;
+};
+
+/// Destinations that are no results of the program, each from the first launch that may write to it to the last one
+/// that reads it. Points are launches, numbered in program order: of two that may run instead of each other, the later
+/// one has the greater number and they never meet; what a loop reads is needed until its last launch.
 ///
 /// Who would compute in place lets a result and the operand whose memory it takes be one value here.
 class Lifetimes {
 public:
-  explicit Lifetimes(mlir::func::FuncOp main);
+  Lifetimes(mlir::func::FuncOp main, const Destinations &destinations);
 
   llvm::ArrayRef<mlir::Value> values() const { return ordered; }
   llvm::ArrayRef<Interval> intervals() const { return needed; }

@@ -12,7 +12,11 @@
 #include "compiler/plan/SymbolicHeights.h"
 #include "dialects/hone/Hone.h"
 #include "dialects/hone/TargetModel.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace hone {
 #define GEN_PASS_DEF_PLANMEMORY
@@ -56,28 +60,81 @@ static LogicalResult placeWeights(ModuleOp module, func::FuncOp main) {
   return failure(result.wasInterrupted());
 }
 
-/// What is planned are launches, views and weights, and arithmetic on what the arguments hold; each result of the
-/// program is that of a launch, and no other result's.
-static LogicalResult checkIsDispatched(func::FuncOp main) {
+/// Whether an op of the program has its place in memory, or needs none.
+static LogicalResult checkOp(Operation *op) {
   auto isTensor = llvm::IsaPred<RankedTensorType>;
-  for (Operation &op : main.getBody().front().without_terminator()) {
-    if (auto dim = dyn_cast<tensor::DimOp>(op))
-      if (auto index = dim.getConstantIndex();
-          !index || *index < 0 || *index >= cast<RankedTensorType>(dim.getSource().getType()).getRank())
-        return op.emitOpError("asks for a dim that ") << dim.getSource().getType() << " does not have";
-    bool asksArgument = isa<tensor::DimOp, tensor::ExtractOp>(op) && isa<BlockArgument>(op.getOperand(0));
-    bool touchesTensors = llvm::any_of(op.getOperandTypes(), isTensor) || llvm::any_of(op.getResultTypes(), isTensor);
-    if (touchesTensors && !asksArgument && !isView(&op) && !isa<LaunchOp, UseWeightOp>(op))
-      return op.emitOpError("has no place in memory: hone-dispatch comes before hone-plan-memory");
-  }
-  llvm::SmallDenseSet<Value> returned;
-  for (Value result : main.getBody().front().getTerminator()->getOperands()) {
-    Value root = rootOf(result);
-    if (!root.getDefiningOp<LaunchOp>() || !returned.insert(root).second)
-      return emitError(main.getLoc(),
-                       "wants a launch of its own behind each result: hone-dispatch comes before hone-plan-memory");
-  }
+  if (auto dim = dyn_cast<tensor::DimOp>(op))
+    if (auto index = dim.getConstantIndex();
+        !index || *index < 0 || *index >= cast<RankedTensorType>(dim.getSource().getType()).getRank())
+      return op->emitOpError("asks for a dim that ") << dim.getSource().getType() << " does not have";
+  bool asksArgument = isa<tensor::DimOp>(op) && isa<BlockArgument>(op->getOperand(0));
+  bool touchesTensors = llvm::any_of(op->getOperandTypes(), isTensor) || llvm::any_of(op->getResultTypes(), isTensor);
+  if (touchesTensors && !asksArgument && !isView(op) &&
+      !isa<LaunchOp, UseWeightOp, tensor::ExtractOp, scf::IfOp, scf::YieldOp, func::ReturnOp>(op))
+    return op->emitOpError("has no place in memory: hone-dispatch comes before hone-plan-memory");
+  if (auto extract = dyn_cast<tensor::ExtractOp>(op); extract && !isa<BlockArgument>(extract.getTensor()))
+    if (auto type = cast<RankedTensorType>(extract.getTensor().getType());
+        !type.hasStaticShape() || (rootOf(extract.getTensor()) != extract.getTensor() && type.getNumElements() != 1))
+      return op->emitOpError("reads an element of ")
+             << type << ", which is no tensor of fixed dims that a kernel writes";
   return success();
+}
+
+/// What is planned are launches, views and weights, branches around them, and arithmetic; each result of the program,
+/// or of a branch, is that of a launch or of branches in the same block, and no other result's.
+static LogicalResult checkIsDispatched(func::FuncOp main) {
+  WalkResult result = main.getBody().walk([&](Operation *op) {
+    if (failed(checkOp(op)))
+      return WalkResult::interrupt();
+    if (!op->hasTrait<OpTrait::IsTerminator>())
+      return WalkResult::advance();
+    llvm::SmallDenseSet<Value> given;
+    for (Value result : op->getOperands()) {
+      if (!isa<RankedTensorType>(result.getType()))
+        continue;
+      Operation *writer = rootOf(result).getDefiningOp();
+      if (isa_and_nonnull<LaunchOp, scf::IfOp>(writer) && writer->getBlock() == op->getBlock() &&
+          given.insert(rootOf(result)).second)
+        continue;
+      emitError(isa<func::ReturnOp>(op) ? main.getLoc() : op->getLoc(),
+                "wants a launch of its own behind each result: hone-dispatch comes before "
+                "hone-plan-memory");
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
+/// Arithmetic of branches that both would allow to be done before them is: sizes are known before the first launch.
+static void hoistArithmetic(func::FuncOp main) {
+  main.walk<WalkOrder::PreOrder>([](scf::IfOp branches) { // the outer ones first, so that what is moved moves on
+    branches.getOperation()->walk<WalkOrder::PreOrder>([&](Operation *op) {
+      auto isKnownBefore = [&](Value operand) {
+        return !branches->isProperAncestor(operand.getParentBlock()->getParentOp()) &&
+               operand.getParentBlock()->getParentOp() != branches;
+      };
+      if (op != branches && op->getNumRegions() == 0 && isPure(op) && llvm::all_of(op->getOperands(), isKnownBefore))
+        op->moveBefore(branches);
+    });
+  });
+}
+
+/// What only a run knows, or does: launches, branches around them, elements of what they write, and what asks for it.
+static llvm::SetVector<Operation *> findLate(Block &block) {
+  llvm::SetVector<Operation *> late;
+  for (Operation &op : block.without_terminator()) {
+    bool isLate = op.walk([&](Operation *inner) {
+                      auto extract = dyn_cast<tensor::ExtractOp>(inner);
+                      bool reads = extract && !isa<BlockArgument>(extract.getTensor());
+                      auto isOfLate = [&](Value operand) { return late.contains(operand.getDefiningOp()); };
+                      bool asks = !isView(inner) && llvm::any_of(inner->getOperands(), isOfLate);
+                      return isa<LaunchOp>(inner) || reads || asks ? WalkResult::interrupt() : WalkResult::advance();
+                    }).wasInterrupted();
+    if (isLate)
+      late.insert(&op);
+  }
+  return late;
 }
 
 namespace {
@@ -85,18 +142,29 @@ namespace {
 class Planner {
 public:
   Planner(const TargetedProgram &program, ShapeBuilder &shapes)
-      : main(program.main), shapes(shapes), model(*program.model), target(program.target), lifetimes(program.main) {}
+      : main(program.main), shapes(shapes), model(*program.model), target(program.target), destinations(program.main),
+        lifetimes(program.main, destinations) {}
   LogicalResult run();
 
 private:
   LogicalResult checkSizes();
   OpFoldResult placeInArena();
   Value memoryOf(Value value);
+  void declareDims(Block &block);
+  LogicalResult checkSizesAreKnown(const llvm::SetVector<Operation *> &late);
+  /// A view of the arena stands before the first op that needs it, and outside of branches, for later ones.
+  void startViewsBefore(Operation *op) {
+    shapes.builder.setInsertionPoint(main.getBody().front().findAncestorOpInBlock(*op));
+  }
+  void replaceLaunch(LaunchOp launch, ArrayRef<Value> parameters);
+  void replaceBranches(scf::IfOp branches);
+  void replaceExtract(tensor::ExtractOp extract);
 
   func::FuncOp main;
   ShapeBuilder &shapes;
   const TargetModel &model;
   TargetAttr target;
+  Destinations destinations;
   Lifetimes lifetimes;
   SmallVector<OpFoldResult> offsets;   // of the values that have lifetimes
   llvm::DenseMap<Value, Value> memory; // root -> memref
@@ -113,7 +181,9 @@ LogicalResult Planner::checkSizes() {
   Value zero = shapes.materialize(shapes.constant(0)), total;
   llvm::SmallDenseSet<Value> checked;
   double fixed = 0; // bytes of values whose dims are all known
-  for (LaunchOp launch : main.getOps<LaunchOp>())
+  SmallVector<LaunchOp> launches;
+  main.walk([&](LaunchOp launch) { launches.push_back(launch); });
+  for (LaunchOp launch : launches)
     for (Value result : launch.getOutputs()) {
       double known = storageBits(result.getType()) / 8.0;
       Value bytes;
@@ -171,7 +241,7 @@ OpFoldResult Planner::placeInArena() {
 }
 
 Value Planner::memoryOf(Value value) {
-  Value from = rootOf(value);
+  Value from = destinations.of(rootOf(value));
   if (auto argument = dyn_cast<BlockArgument>(from))
     return argument;
   if (Value known = memory.lookup(from))
@@ -187,14 +257,13 @@ Value Planner::memoryOf(Value value) {
   return memory[from] = memref::ViewOp::create(shapes.builder, from.getLoc(), type, arena, offset, sizes);
 }
 
-LogicalResult Planner::run() {
-  Block &block = main.getBody().front();
-  OpBuilder &builder = shapes.builder;
-  ShapeBuilder::DeferredPlacement placement(shapes, block);
-  auto terminator = cast<func::ReturnOp>(block.getTerminator());
-  // All sizes are functions of entry dims and host values: computed ahead of the first launch, in program order.
+/// Tells the dims of launches' results, in program order.
+void Planner::declareDims(Block &block) {
   for (Operation &op : llvm::make_early_inc_range(block)) {
-    builder.setInsertionPointAfter(&op);
+    for (Region &region : op.getRegions())
+      for (Block &inner : region)
+        declareDims(inner);
+    shapes.builder.setInsertionPointAfter(&op);
     if (auto launch = dyn_cast<LaunchOp>(op)) {
       ValueRange sizes = launch.getResultSizes();
       for (Value result : launch.getOutputs()) {
@@ -209,11 +278,93 @@ LogicalResult Planner::run() {
             dim = shapes.constant(*known);
         shapes.setDims(result, dims);
       }
-    } else if (isa<ShapeOpInterface>(op)) {
+    } else if (isa<ShapeOpInterface, scf::IfOp>(op)) {
       for (Value result : op.getResults())
-        (void)shapes.dims(result); // built here, for whoever asks later
+        if (isa<RankedTensorType>(result.getType()))
+          (void)shapes.dims(result); // built here, for whoever asks later
     }
   }
+}
+
+/// Whether all sizes are known before the first launch.
+LogicalResult Planner::checkSizesAreKnown(const llvm::SetVector<Operation *> &late) {
+  auto isKnown = [&](Value size) {
+    Operation *definition = size.getDefiningOp();
+    return !definition || (definition->getParentOp() == main && !late.contains(definition));
+  };
+  WalkResult result = main.walk([&](Operation *op) {
+    auto launch = dyn_cast<LaunchOp>(op);
+    if (launch && llvm::all_of(launch.getSizes(), isKnown) && llvm::all_of(launch.getResultSizes(), isKnown))
+      return WalkResult::advance();
+    if (auto dim = dyn_cast<tensor::DimOp>(op); launch || (dim && !isa<BlockArgument>(dim.getSource()))) {
+      emitError(op->getLoc(), "has a size that data decide, which is not supported");
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
+/// The launch in buffer form; `parameters` are count, grain and scratch.
+void Planner::replaceLaunch(LaunchOp launch, ArrayRef<Value> parameters) {
+  startViewsBefore(launch);
+  SmallVector<Value> buffers;
+  for (Value buffer : launch.getBuffers())
+    buffers.push_back(memoryOf(buffer));
+  for (Value result : launch.getOutputs())
+    buffers.push_back(memoryOf(result));
+  OpBuilder here(launch);
+  LaunchOp::create(here, launch.getLoc(), TypeRange(), launch.getKernelAttr(), buffers, launch.getSizes(), ValueRange(),
+                   parameters[0], parameters[1], parameters[2]);
+}
+
+/// Branches give numbers only: their tensors lie where the results do.
+void Planner::replaceBranches(scf::IfOp branches) {
+  SmallVector<unsigned> kept;
+  SmallVector<Type> types;
+  for (OpResult result : branches->getResults())
+    if (!isa<RankedTensorType>(result.getType())) {
+      kept.push_back(result.getResultNumber());
+      types.push_back(result.getType());
+    }
+  OpBuilder here(branches);
+  auto replacement = scf::IfOp::create(here, branches.getLoc(), types, branches.getCondition());
+  for (auto [from, to] : llvm::zip_equal(branches->getRegions(), replacement->getRegions())) {
+    to.takeBody(from);
+    if (to.empty())
+      continue;
+    Operation *yield = to.front().getTerminator();
+    SmallVector<Value> given;
+    for (unsigned number : kept)
+      given.push_back(yield->getOperand(number));
+    yield->setOperands(given);
+  }
+  for (auto [number, result] : llvm::zip_equal(kept, replacement.getResults()))
+    branches.getResult(number).replaceAllUsesWith(result);
+}
+
+void Planner::replaceExtract(tensor::ExtractOp extract) {
+  startViewsBefore(extract);
+  Value tensor = extract->getOperand(0); // an input is a memref already
+  Value memory = memoryOf(tensor);
+  SmallVector<Value> indices(extract->getOperands().drop_front());
+  if (rootOf(tensor) != tensor) // of a view: its only element
+    indices.assign(cast<MemRefType>(memory.getType()).getRank(), shapes.materialize(shapes.constant(0)));
+  OpBuilder here(extract);
+  Value element = memref::LoadOp::create(here, extract.getLoc(), memory, indices);
+  extract.replaceAllUsesWith(element);
+}
+
+LogicalResult Planner::run() {
+  Block &block = main.getBody().front();
+  OpBuilder &builder = shapes.builder;
+  ShapeBuilder::DeferredPlacement placement(shapes, block);
+  auto terminator = cast<func::ReturnOp>(block.getTerminator());
+  // All sizes are functions of entry dims and host values: computed ahead of the first launch, in program order.
+  declareDims(block);
+  llvm::SetVector<Operation *> late = findLate(block);
+  if (failed(checkSizesAreKnown(late)))
+    return failure();
   builder.setInsertionPoint(terminator);
   if (failed(checkSizes()))
     return failure();
@@ -227,24 +378,26 @@ LogicalResult Planner::run() {
     llvm::append_range(known, shapes.dims(result));
     outputTypes.push_back(memoryType(result.getType()));
   }
-  SmallVector<Value> launchParameters;
+  llvm::MapVector<LaunchOp, std::array<Value, 3>> launches;
   SymbolTable symbols(main->getParentOfType<ModuleOp>());
-  for (LaunchOp launch : main.getOps<LaunchOp>()) {
+  WalkResult result = main.walk([&](LaunchOp launch) {
     auto kernel = symbols.lookup<KernelOp>(launch.getKernel());
     TargetAttr own = kernel.getTarget().value_or(target);
     FailureOr<LaunchParameters> parameters = model.launchParameters(builder, own, kernel, launch.getSizes());
     if (failed(parameters))
-      return failure();
-    launchParameters.append({parameters->count, parameters->grain, parameters->scratch});
+      return WalkResult::interrupt();
+    launches[launch] = {parameters->count, parameters->grain, parameters->scratch};
     kernel->setAttr(kPlannedAttr, kernel.getDecision());
     OpFoldResult scratch = parameters->scratch;
     if (auto constant = ShapeBuilder::getConstant(scratch))
       scratch = shapes.constant(*constant);
     scratchBytes = shapes.max(scratchBytes, scratch);
-  }
+    return WalkResult::advance();
+  });
+  if (result.wasInterrupted())
+    return failure();
 
-  // Launches move behind all size arithmetic, so that offsets dominate them.
-  SmallVector<LaunchOp> launches(block.getOps<LaunchOp>());
+  // What a run does moves behind all size arithmetic, so that offsets dominate it.
   SmallVector<Value> outputs;
   for (Value result : terminator.getOperands())
     outputs.push_back(rootOf(result));
@@ -269,37 +422,44 @@ LogicalResult Planner::run() {
   arena = block.addArgument(MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()), main.getLoc());
   argumentAttrs.push_back(builder.getDictionaryAttr({}));
 
-  for (auto [i, launch] : llvm::enumerate(launches)) {
-    SmallVector<Value> buffers;
-    for (Value buffer : launch.getBuffers())
-      buffers.push_back(memoryOf(buffer));
-    for (Value result : launch.getOutputs())
-      buffers.push_back(memoryOf(result));
-    LaunchOp::create(builder, launch.getLoc(), TypeRange(), launch.getKernelAttr(), buffers, launch.getSizes(),
-                     ValueRange(), launchParameters[3 * i], launchParameters[3 * i + 1], launchParameters[3 * i + 2]);
+  for (Operation *op : late)
+    op->moveBefore(terminator);
+  SmallVector<Operation *> replaced;
+  for (const auto &[launch, parameters] : launches) {
+    replaceLaunch(launch, parameters);
+    replaced.push_back(launch);
   }
+  main.walk([&](tensor::ExtractOp extract) {
+    replaceExtract(extract);
+    replaced.push_back(extract);
+  });
+  SmallVector<scf::IfOp> branches;
+  main.walk([&](scf::IfOp each) { branches.push_back(each); });
+  for (scf::IfOp each : branches) {
+    replaceBranches(each);
+    replaced.push_back(each);
+  }
+  builder.setInsertionPoint(terminator);
   func::ReturnOp::create(builder, terminator.getLoc(), results);
   terminator.erase();
-  llvm::SmallPtrSet<Operation *, 16> replaced(launches.begin(), launches.end());
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (isView(&op) || replaced.contains(&op))
-      op.erase();
+  llvm::SmallPtrSet<Operation *, 16> dead(replaced.begin(), replaced.end());
+  main.walk([&](Operation *op) {
+    if (isView(op))
+      dead.insert(op);
+  });
+  for (Operation *op : dead)
+    op->dropAllUses();
+  for (Operation *op : dead)
+    op->erase();
 
   // Last, because the shape builder holds these values until here.
-  for (tensor::DimOp dim : llvm::make_early_inc_range(main.getOps<tensor::DimOp>())) {
+  main.walk([](tensor::DimOp dim) {
     OpBuilder here(dim);
     // The operand has become a memref: the tensor accessors no longer hold.
     dim.replaceAllUsesWith(
         memref::DimOp::create(here, dim.getLoc(), dim->getOperand(0), dim->getOperand(1)).getResult());
     dim.erase();
-  }
-  for (tensor::ExtractOp extract : llvm::make_early_inc_range(main.getOps<tensor::ExtractOp>())) {
-    OpBuilder here(extract);
-    extract.replaceAllUsesWith(
-        memref::LoadOp::create(here, extract.getLoc(), extract->getOperand(0), extract->getOperands().drop_front())
-            .getResult());
-    extract.erase();
-  }
+  });
 
   for (BlockArgument argument : block.getArguments())
     argumentTypes.push_back(argument.getType());
@@ -320,6 +480,7 @@ struct PlanMemory : hone::impl::PlanMemoryBase<PlanMemory> {
       return signalPassFailure();
     if (failed(placeWeights(module, program->main)))
       return signalPassFailure();
+    hoistArithmetic(program->main);
     OpBuilder builder(&getContext());
     ShapeBuilder shapes(builder);
     if (failed(Planner(*program, shapes).run()))

@@ -187,7 +187,10 @@ LogicalResult hone::checkHostProgram(func::FuncOp main) {
       return main.emitOpError("has no elements of ") << shaped.getElementType() << ": there are " << kElementTypes;
   WalkResult result = main.getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {
     StringRef dialect = op->getName().getDialectNamespace();
-    bool isNested = op->getParentOp() != main;
+    Operation *around = op->getParentOp();
+    while (isa<scf::IfOp>(around))
+      around = around->getParentOp();
+    bool isNested = around != main;
     if (auto extract = dyn_cast<tensor::ExtractOp>(op); extract && isNibble(extract.getTensor().getType())) {
       op->emitOpError("reads an element of ")
           << extract.getTensor().getType() << ", which lie two in a byte; cast them in the program";
@@ -197,7 +200,8 @@ LogicalResult hone::checkHostProgram(func::FuncOp main) {
         dialect == "hone" || dialect == "tensor" || dialect == "memref" || isa<func::ReturnOp>(op) || isSignCast(op);
     if (isHostArithmetic(op) || (isKnown && !isNested))
       return WalkResult::advance();
-    op->emitOpError(isNested && isKnown ? "stands in a region, where only arithmetic may (arith, math, scf)"
+    op->emitOpError(isNested && isKnown ? "stands in a region of another operation than scf.if, where only arithmetic "
+                                          "may (arith, math, scf)"
                                         : "is no operation of a host program: arithmetic (arith, math, scf), elements "
                                           "and dims of inputs, and operations of hone are");
     return WalkResult::interrupt();

@@ -3,6 +3,7 @@
 #include "dialects/hone/ShapeBuilder.h"
 #include "dialects/hone/Hone.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -288,6 +289,25 @@ Value ShapeBuilder::argumentDim(BlockArgument argument, int64_t index) {
   return dim;
 }
 
+/// Whether `value` is known where `op` begins.
+static bool isKnownBefore(OpFoldResult value, Operation *op) {
+  auto dynamic = dyn_cast<Value>(value);
+  Operation *around = dynamic ? dynamic.getParentBlock()->getParentOp() : nullptr; // none yet: its place is further up
+  return !around || !op->isAncestor(around);
+}
+
+std::optional<SmallVector<OpFoldResult>> ShapeBuilder::dimsOfBranches(OpResult result) {
+  auto branches = dyn_cast<scf::IfOp>(result.getOwner());
+  if (!branches)
+    return std::nullopt;
+  unsigned number = result.getResultNumber();
+  SmallVector<OpFoldResult> onTrue(dims(branches.thenYield().getOperand(number)));
+  SmallVector<OpFoldResult> onFalse(dims(branches.elseYield().getOperand(number)));
+  bool areKnown =
+      onTrue == onFalse && llvm::all_of(onTrue, [&](OpFoldResult dim) { return isKnownBefore(dim, branches); });
+  return areKnown ? std::optional(onTrue) : std::nullopt;
+}
+
 ArrayRef<OpFoldResult> ShapeBuilder::dims(Value tensor) {
   if (auto found = known.find(tensor); found != known.end())
     return found->second;
@@ -303,6 +323,8 @@ ArrayRef<OpFoldResult> ShapeBuilder::dims(Value tensor) {
     auto result = cast<OpResult>(tensor);
     if (auto op = dyn_cast<ShapeOpInterface>(result.getOwner())) {
       op.reifyShape(*this, result.getResultNumber(), dims);
+    } else if (auto common = dimsOfBranches(result)) {
+      dims = std::move(*common);
     } else { // of another dialect, or a launch whose dims nobody has set
       OpBuilder::InsertionGuard guard(builder);
       builder.setInsertionPointAfter(result.getOwner());
@@ -404,12 +426,19 @@ ShapeBuilder::Key ShapeBuilder::keyOf(Kind kind, Value a, Value b) {
   return commutes(kind) && rhs < lhs ? Key(kind, rhs, lhs) : Key(kind, lhs, rhs);
 }
 
-void ShapeBuilder::deferIn(Block &block) {
-  assert(!placeLaterIn && "one at a time");
-  placeLaterIn = &block;
+ShapeBuilder::DeferredPlacement::DeferredPlacement(ShapeBuilder &shapes, Block &block)
+    : shapes(shapes), block(block), around(std::exchange(shapes.placement, this)) {
   for (Operation &op : block)
     if (auto kind = kindOf(&op))
       standing[keyOf(*kind, op.getOperand(0), op.getOperand(1))].push_back(&op);
+}
+
+ShapeBuilder::DeferredPlacement::~DeferredPlacement() {
+  place();
+  shapes.placement = around;
+  if (around) // what is built in a branch is not known behind it
+    for (const Key &key : remembered)
+      shapes.memo.erase(key);
 }
 
 Value ShapeBuilder::find(Kind kind, Value a, Value b) const {
@@ -417,8 +446,8 @@ Value ShapeBuilder::find(Kind kind, Value a, Value b) const {
   auto precedes = [&](Operation *op) {
     return builder.getInsertionPoint() == block->end() || op->isBeforeInBlock(&*builder.getInsertionPoint());
   };
-  if (block == placeLaterIn && !standing.empty()) {
-    for (Operation *op : standing.lookup(keyOf(kind, a, b)))
+  if (placement && block == &placement->block && !placement->standing.empty()) {
+    for (Operation *op : placement->standing.lookup(keyOf(kind, a, b)))
       if (precedes(op))
         return op->getResult(0);
     return {};
@@ -436,33 +465,35 @@ Value ShapeBuilder::find(Kind kind, Value a, Value b) const {
 OpFoldResult ShapeBuilder::memoized(Kind kind, OpFoldResult a, OpFoldResult b) {
   Value lhs = materialize(a), rhs = materialize(b);
   Value &entry = memo[keyOf(kind, lhs, rhs)];
-  if (entry || (entry = find(kind, lhs, rhs)))
+  if (entry)
+    return entry;
+  if (placement)
+    placement->remembered.push_back(keyOf(kind, lhs, rhs));
+  if ((entry = find(kind, lhs, rhs)))
     return entry;
   // As early as the operands allow: who asks next for the same value may stand further up.
   SmallVector<Value> operands{lhs, rhs};
   if (kind == Broadcast || kind == Div)
     operands.append({materialize(constant(0)), materialize(constant(1))}); // what build() compares with
   OpBuilder::InsertionGuard guard(builder);
-  if (builder.getInsertionBlock() == placeLaterIn)
-    builder.setInsertionPointToEnd(&deferred);
+  if (placement && builder.getInsertionBlock() == &placement->block)
+    builder.setInsertionPointToEnd(&placement->built);
   else
     setInsertionPointAfterAll(builder, operands);
   return entry = build(kind, lhs, rhs);
 }
 
-void ShapeBuilder::placeDeferred() {
-  Block *block = std::exchange(placeLaterIn, nullptr);
-  standing.clear();
-  if (deferred.empty())
+void ShapeBuilder::DeferredPlacement::place() {
+  if (built.empty())
     return;
   SmallVector<Operation *> placed{nullptr};
   llvm::DenseMap<Operation *, size_t> place; // of `placed`, and behind which of them the others go
-  for (Operation &op : *block) {
+  for (Operation &op : block) {
     place[&op] = placed.size();
     placed.push_back(&op);
   }
   SmallVector<SmallVector<Operation *, 1>> behind(placed.size());
-  for (Operation &op : deferred) {
+  for (Operation &op : built) {
     size_t last = 0;
     for (Value operand : op.getOperands())
       last = std::max(last, place.lookup(operand.getDefiningOp()));
@@ -470,9 +501,9 @@ void ShapeBuilder::placeDeferred() {
     behind[last].push_back(&op);
   }
   for (auto [before, ops] : llvm::zip_equal(placed, behind)) {
-    Block::iterator next = before ? std::next(before->getIterator()) : block->begin();
+    Block::iterator next = before ? std::next(before->getIterator()) : block.begin();
     for (Operation *op : ops)
-      op->moveBefore(block, next);
+      op->moveBefore(&block, next);
   }
 }
 

@@ -32,7 +32,8 @@ struct IndexRange {
 
 /// Builds and remembers dims. Two dims that are provably equal come out as the same attribute or SSA value, because
 /// entry dims with one symbol are one value, results' dims are derived from operands' dims (ShapeOpInterface), and
-/// equal arithmetic is built once. Use one builder along one straight-line block, in program order.
+/// equal arithmetic is built once. Use one builder along one block, in program order, and along the blocks of branches
+/// where they stand in it, each with a DeferredPlacement of its own.
 class ShapeBuilder {
 public:
   explicit ShapeBuilder(mlir::OpBuilder &builder) : builder(builder) {}
@@ -41,6 +42,9 @@ public:
   llvm::ArrayRef<mlir::OpFoldResult> dims(mlir::Value tensor);
   /// Declares the dims of a value that no op explains (a launch's result).
   void setDims(mlir::Value tensor, llvm::ArrayRef<mlir::OpFoldResult> dims);
+  /// The dims that both branches of an scf.if give its result, if they are known before them. Nothing for other
+  /// results.
+  std::optional<llvm::SmallVector<mlir::OpFoldResult>> dimsOfBranches(mlir::OpResult result);
   mlir::OpFoldResult elementCount(mlir::Value tensor) { return product(dims(tensor)); }
   /// Bytes that a tensor takes in memory.
   mlir::OpFoldResult storageBytes(mlir::Value tensor);
@@ -85,15 +89,26 @@ public:
   llvm::SmallVector<mlir::Value> materialize(llvm::ArrayRef<mlir::OpFoldResult> values);
 
   /// While one lives, arithmetic for `block` is built apart and gets its places at the end, in one walk: asking for
-  /// each value which of its operands is the last one would number the ops of the block again and again.
+  /// each value which of its operands is the last one would number the ops of the block again and again. The block of a
+  /// branch has one while that of the block around it lives; what is built in it is forgotten at its end.
   class DeferredPlacement {
   public:
-    DeferredPlacement(ShapeBuilder &shapes, mlir::Block &block) : shapes(shapes) { shapes.deferIn(block); }
-    ~DeferredPlacement() { shapes.placeDeferred(); }
+    DeferredPlacement(ShapeBuilder &shapes, mlir::Block &block);
+    ~DeferredPlacement();
     DeferredPlacement(const DeferredPlacement &) = delete;
 
   private:
+    friend class ShapeBuilder;
+    using Key = std::tuple<unsigned, void *, void *>;
+    /// Puts each op that was built behind the last of its operands.
+    void place();
+
     ShapeBuilder &shapes;
+    mlir::Block &block;
+    DeferredPlacement *around;
+    llvm::DenseMap<Key, llvm::SmallVector<mlir::Operation *, 1>> standing; // arithmetic that the block had before
+    mlir::Block built;                                                     // in the order in which it was
+    llvm::SmallVector<Key> remembered;                                     // keys in `memo`
   };
 
   mlir::OpBuilder &builder;
@@ -107,9 +122,6 @@ private:
   static bool commutes(Kind kind) { return kind == Add || kind == Mul || kind == Min || kind == Max; }
   mlir::OpFoldResult memoized(Kind kind, mlir::OpFoldResult a, mlir::OpFoldResult b);
   mlir::Value build(Kind kind, mlir::Value a, mlir::Value b);
-  void deferIn(mlir::Block &block);
-  /// Puts each deferred op behind the last of its operands.
-  void placeDeferred();
   /// The same arithmetic where it stands already, before the builder's place; null if there is none.
   mlir::Value find(Kind kind, mlir::Value a, mlir::Value b) const;
   mlir::Value argumentDim(mlir::BlockArgument argument, int64_t index);
@@ -132,9 +144,7 @@ private:
   llvm::StringMap<llvm::SmallVector<unsigned>> entriesOf; // which of `entries` have a symbol
   /// Dims of the entry's arguments that stood there before, by symbol.
   std::optional<llvm::StringMap<llvm::SmallVector<mlir::Value>>> standingDims;
-  mlir::Block *placeLaterIn = nullptr;
-  llvm::DenseMap<Key, llvm::SmallVector<mlir::Operation *, 1>> standing; // arithmetic that it had before
-  mlir::Block deferred;                                                  // in the order in which they were built
+  DeferredPlacement *placement = nullptr; // the innermost one
 };
 
 /// Sets the static dims of a freshly built op's results from its shape function (they were built all-dynamic).

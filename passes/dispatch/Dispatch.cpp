@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "passes/Passes.h"
@@ -30,19 +31,19 @@ static bool isInlineConstant(Operation *constant, DenseElementsAttr value, const
 /// Constants that kernels do not hold become weights.
 static void moveConstantsToWeights(ModuleOp module, func::FuncOp main, const TargetModel &model, TargetAttr target) {
   SymbolTable symbols(module);
-  for (Operation &constant : llvm::make_early_inc_range(main.getBody().front())) {
+  main.walk([&](Operation *constant) {
     DenseElementsAttr value;
-    if (!matchPattern(&constant, m_Constant(&value)) || isInlineConstant(&constant, value, model, target))
-      continue;
+    if (!matchPattern(constant, m_Constant(&value)) || isInlineConstant(constant, value, model, target))
+      return;
     OpBuilder builder(main);
-    auto weight = WeightOp::create(builder, constant.getLoc(), builder.getStringAttr("constant"),
+    auto weight = WeightOp::create(builder, constant->getLoc(), builder.getStringAttr("constant"),
                                    TypeAttr::get(value.getType()), value);
     symbols.insert(weight);
-    builder.setInsertionPoint(&constant);
-    auto use = UseWeightOp::create(builder, constant.getLoc(), value.getType(), weight.getSymName());
-    constant.replaceAllUsesWith(use);
-    constant.erase();
-  }
+    builder.setInsertionPoint(constant);
+    auto use = UseWeightOp::create(builder, constant->getLoc(), value.getType(), weight.getSymName());
+    constant->replaceAllUsesWith(use);
+    constant->erase();
+  });
 }
 
 /// Values that are tapped become results, under the tap's name.
@@ -70,16 +71,19 @@ static Value bufferOf(Value value) {
   return value;
 }
 
-/// Every result of the program is computed by a kernel of its own: inputs, weights and values returned twice are
-/// copied.
-static void isolateResults(func::FuncOp main, ShapeBuilder &shapes) {
-  Operation *terminator = main.getBody().front().getTerminator();
+/// Every result of the program, or of a branch, has memory of its own, which a kernel or a branch of the same block
+/// writes: inputs, weights, values from around a branch and those returned twice are copied.
+static void isolateResults(Block &block, ShapeBuilder &shapes) {
+  Operation *terminator = block.getTerminator();
   shapes.builder.setInsertionPoint(terminator);
   llvm::SmallDenseSet<Value> seen;
   for (OpOperand &operand : terminator->getOpOperands()) {
+    if (!isa<RankedTensorType>(operand.get().getType()))
+      continue;
     Value buffer = bufferOf(operand.get());
     Operation *definition = buffer.getDefiningOp();
-    if (definition && runsInKernel(definition) && seen.insert(buffer).second)
+    if (definition && definition->getBlock() == &block && (runsInKernel(definition) || isa<scf::IfOp>(definition)) &&
+        seen.insert(buffer).second)
       continue;
     SmallVector<Value> sizes = shapes.materialize(SmallVector<OpFoldResult>(shapes.dims(operand.get())));
     auto copy = ExpandOp::create(shapes.builder, operand.get().getLoc(), operand.get().getType(), operand.get(), sizes);
@@ -109,19 +113,42 @@ static void eraseDeadWeights(ModuleOp module) {
       weight.erase();
 }
 
-static void eraseDead(ModuleOp module, func::FuncOp main) {
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(main.getBody().front())))
+/// The last operations first, those in regions before the ones around them.
+static void eraseDead(Block &block) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block))) {
+    for (Region &region : op.getRegions())
+      llvm::for_each(region, [](Block &inner) { eraseDead(inner); });
     if (isOpTriviallyDead(&op))
       op.erase();
+  }
+}
+
+static void eraseDead(ModuleOp module, func::FuncOp main) {
+  eraseDead(main.getBody().front());
   eraseDeadWeights(module);
 }
 
 /// Whether each tensor is computed by an op that a kernel can hold.
 static LogicalResult checkIsNotDispatched(func::FuncOp main) {
-  for (Operation &op : main.getBody().front())
-    if (llvm::any_of(op.getResultTypes(), llvm::IsaPred<RankedTensorType>) && !isa<ShapeOpInterface>(op))
-      return op.emitOpError("computes a tensor in no way that a kernel can: hone-dispatch wants operations of the "
-                            "dialect hone, before any launch");
+  WalkResult result = main.walk([](Operation *op) {
+    bool givesTensors = llvm::any_of(op->getResultTypes(), llvm::IsaPred<RankedTensorType>);
+    if (!givesTensors || isa<ShapeOpInterface, scf::IfOp>(op))
+      return WalkResult::advance();
+    op->emitOpError(
+        "computes a tensor in no way that a kernel can: hone-dispatch wants operations of the dialect hone, "
+        "before any launch");
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
+}
+
+/// Whether the dims of what branches give are known before them.
+static LogicalResult checkDims(scf::IfOp branches, ShapeBuilder &shapes) {
+  for (OpResult result : branches->getResults())
+    if (isa<RankedTensorType>(result.getType()) && !shapes.dimsOfBranches(result))
+      return branches.emitOpError("gives a tensor (result ")
+             << result.getResultNumber() << ") whose dims differ between its branches, or are not known before them, "
+             << "which is not supported";
   return success();
 }
 
@@ -136,33 +163,44 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
       return signalPassFailure();
     auto [main, target, model] = *program;
     returnTaps(main);
-    // Dims of all values, each built ahead of its value, so that the launch which computes it can use them.
     OpBuilder builder(&getContext());
     ShapeBuilder shapes(builder);
-    Block &block = main.getBody().front();
+    Outliner outliner(module, shapes);
     eraseDead(module, main);
     moveConstantsToWeights(module, main, *model, target);
     layOutWeights(module, main, *model, target);
     eraseDead(module, main);
-    {
-      ShapeBuilder::DeferredPlacement placement(shapes, block);
-      for (Operation &op : llvm::make_early_inc_range(block)) {
-        if (!isa<ShapeOpInterface>(op))
-          continue;
-        builder.setInsertionPoint(&op);
-        for (Value result : op.getResults())
-          (void)shapes.dims(result); // built here, for whoever asks later
-      }
-      isolateResults(main, shapes);
-
-      Outliner outliner(module, shapes);
-      for (KernelGroup &group : groupOps(block, shapes, *model, target))
-        outliner.outline(group);
-    }
+    if (failed(dispatch(main.getBody().front(), shapes, outliner, *model, target)))
+      return signalPassFailure();
     for (KernelOp kernel : module.getOps<KernelOp>())
       if (failed(model->decide(target, kernel)))
         return signalPassFailure();
     eraseDead(module, main);
+  }
+
+  static LogicalResult dispatch(Block &block, ShapeBuilder &shapes, Outliner &outliner, const TargetModel &model,
+                                TargetAttr target) {
+    // Dims of all values, each built ahead of its value, so that the launch which computes it can use them.
+    ShapeBuilder::DeferredPlacement placement(shapes, block);
+    for (Operation &op : llvm::make_early_inc_range(block)) {
+      if (auto branches = dyn_cast<scf::IfOp>(op)) {
+        for (Region &region : branches->getRegions())
+          if (!region.empty() && failed(dispatch(region.front(), shapes, outliner, model, target)))
+            return failure();
+        if (failed(checkDims(branches, shapes)))
+          return failure();
+      }
+      if (!isa<ShapeOpInterface, scf::IfOp>(op))
+        continue;
+      shapes.builder.setInsertionPoint(&op);
+      for (Value result : op.getResults())
+        if (isa<RankedTensorType>(result.getType()))
+          (void)shapes.dims(result); // built here, for whoever asks later
+    }
+    isolateResults(block, shapes);
+    for (KernelGroup &group : groupOps(block, shapes, model, target))
+      outliner.outline(group);
+    return success();
   }
 };
 } // namespace

@@ -396,4 +396,4 @@ def test_narrow_types_of_hone_run(compile_model, narrow_library, run_hone, tmp_p
     assert run_hone("run", library, "--random", "--dim", "n=2").returncode == 0
     result = run_hone("run", narrow_library.path, "--random")
     assert result.returncode == 2
-    assert "input 'nibble' has elements of type i4, which hone run does not take" in result.stderr
+    assert "input 'nibble' has elements of type i4, which the command line does not take" in result.stderr

@@ -17,6 +17,7 @@
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Pass/PassManager.h"
 #include "support/Identifier.h"
 
@@ -66,9 +67,16 @@ private:
   void storeField(Value base, int64_t byteOffset, Value value) {
     LLVM::StoreOp::create(builder, loc, value, at(base, byteOffset));
   }
-  /// The ops of @main that the function computes: what acts in it, and what that asks for.
-  llvm::DenseSet<Operation *> findNeeded();
+  /// Finds the ops of @main that the function computes: what acts in it, and what that asks for.
+  void findNeeded();
+  /// Whether some op that the function computes asks for results of `op`.
+  bool isAskedFor(Operation *op) {
+    return llvm::any_of(op->getUsers(), [&](Operation *user) { return needed.contains(user); });
+  }
   void lower(Operation *op);
+  void lowerBranches(scf::IfOp op);
+  /// Reads an element of an input, or of what a launch has written.
+  void lowerLoad(memref::LoadOp op);
   /// Where a launch finds `buffer`: computed at the launch, so that nothing is kept on the stack from one to the next.
   Value addressOf(Value buffer);
   void lowerLaunch(LaunchOp launch);
@@ -102,7 +110,38 @@ private:
   Block *exit = nullptr; // returns what `status` holds: one for all that fails, for LLVM merges returns one by one
   Value status;          // in memory: a block's argument would be looked up among those of all who go there, for each
   Value frame, weights, arena, launchRecord, bufferTable, sizeTable;
+  llvm::DenseSet<Operation *> needed;
   IRMapping mapping;
+};
+
+/// Whether `op` only computes scalars, in its regions as well.
+bool isArithmetic(Operation *op) {
+  return !op->walk([](Operation *inner) {
+              return isa<LaunchOp, CheckOp, memref::LoadOp>(inner) ? WalkResult::interrupt() : WalkResult::advance();
+            }).wasInterrupted();
+}
+
+/// Whether only a run can know what `op` gives: it reads what a launch has written, or asks for what does.
+class LateOps {
+public:
+  LateOps(func::FuncOp main, int64_t inputCount) {
+    main.walk([&](Operation *op) { // those in regions before the ones around them
+      auto load = dyn_cast<memref::LoadOp>(op);
+      auto input = load ? dyn_cast<BlockArgument>(load.getMemRef()) : BlockArgument();
+      bool isLate = load && !(input && int64_t(input.getArgNumber()) < inputCount);
+      op->walk([&](Operation *inner) {
+        isLate |= late.contains(inner) || llvm::any_of(inner->getOperands(), [&](Value operand) {
+                    return operand.getDefiningOp() && late.contains(operand.getDefiningOp());
+                  });
+      });
+      if (isLate)
+        late.insert(op);
+    });
+  }
+  bool contains(Operation *op) const { return late.contains(op); }
+
+private:
+  llvm::DenseSet<Operation *> late;
 };
 
 void ProgramLowering::declareRuntime() {
@@ -116,13 +155,13 @@ void ProgramLowering::declareRuntime() {
   auto kernelType = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(main.getContext()), {pointer, i64, i64});
   auto workType = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(main.getContext()), {pointer, pointer});
   llvm::SmallDenseSet<Attribute> declared;
-  for (LaunchOp launch : main.getOps<LaunchOp>()) {
+  main.walk([&](LaunchOp launch) {
     if (!declared.insert(launch.getKernelAttr()).second)
-      continue;
+      return;
     StringRef symbol = kernelOf(launch)->getAttrOfType<StringAttr>(kSymbolAttr).getValue();
     declare(symbol, kernelType);
     declare(workSymbol(symbol), workType);
-  }
+  });
 }
 
 void ProgramLowering::write(StringRef name, bool plan) {
@@ -141,10 +180,10 @@ void ProgramLowering::write(StringRef name, bool plan) {
   };
   status = stack(1);
   size_t buffers = 1, sizes = 1;
-  for (LaunchOp launch : main.getOps<LaunchOp>()) {
+  main.walk([&](LaunchOp launch) {
     buffers = std::max<size_t>(buffers, launch.getBuffers().size());
     sizes = std::max<size_t>(sizes, launch.getSizes().size());
-  }
+  });
   if (!isPlan) {
     // One launch at a time: they share the record and its tables.
     launchRecord = stack(sizeof(hone_launch) / 8);
@@ -155,7 +194,7 @@ void ProgramLowering::write(StringRef name, bool plan) {
     weights = loadField(frame, offsetof(hone_frame, weights), pointer);
     arena = loadField(frame, offsetof(hone_frame, arena), pointer);
   }
-  llvm::DenseSet<Operation *> needed = findNeeded();
+  findNeeded();
   for (Operation &op : main.getBody().front())
     if (needed.contains(&op))
       lower(&op);
@@ -164,16 +203,33 @@ void ProgramLowering::write(StringRef name, bool plan) {
   LLVM::ReturnOp::create(builder, loc, LLVM::LoadOp::create(builder, loc, i32, status));
 }
 
-llvm::DenseSet<Operation *> ProgramLowering::findNeeded() {
-  Block &block = main.getBody().front();
-  llvm::DenseSet<Operation *> needed;
-  for (Operation &op : llvm::reverse(block)) {
-    bool acts = isPlan ? isa<CheckOp, func::ReturnOp>(op) : isa<LaunchOp>(op);
-    auto isNeeded = [&](Operation *user) { return needed.contains(block.findAncestorOpInBlock(*user)); };
-    if (acts || llvm::any_of(op.getUsers(), isNeeded))
-      needed.insert(&op);
+void ProgramLowering::findNeeded() {
+  needed.clear();
+  LateOps late(main, inputCount);
+  SmallVector<Operation *> ops; // each before its users and before those in its regions
+  // The outermost operation around each, or itself, that has regions of arithmetic: it is computed as a whole.
+  llvm::DenseMap<Operation *, Operation *> unitOf;
+  main.getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {
+    ops.push_back(op);
+    if (Operation *unit = unitOf.lookup(op->getParentOp()))
+      unitOf[op] = unit;
+    else if (op->getNumRegions() && isArithmetic(op))
+      unitOf[op] = op;
+  });
+  for (Operation *op : llvm::reverse(ops)) {
+    bool isPlanned = op->getParentOp() == main && !late.contains(op); // a check in a branch stands where it stands
+    bool acts = isPlan ? isa<func::ReturnOp>(op) || (isa<CheckOp>(op) && isPlanned)
+                       : isa<LaunchOp>(op) || (isa<CheckOp>(op) && !isPlanned);
+    Operation *unit = unitOf.lookup(op);
+    bool isYield = op->hasTrait<OpTrait::IsTerminator>() && op->getParentOp() != main;
+    auto holdsNeeded = [&] {
+      return op->getNumRegions() && op->walk([&](Operation *inner) {
+                                        return needed.contains(inner) ? WalkResult::interrupt() : WalkResult::advance();
+                                      }).wasInterrupted();
+    };
+    if (acts || (unit ? isAskedFor(unit) : isYield ? isAskedFor(op->getParentOp()) : isAskedFor(op) || holdsNeeded()))
+      needed.insert(op);
   }
-  return needed;
 }
 
 void ProgramLowering::lower(Operation *op) {
@@ -192,27 +248,72 @@ void ProgramLowering::lower(Operation *op) {
                 loadField(ofInput(offsetof(hone_frame, input_dims), input), 8 * *dim.getConstantIndex(), i64));
     return;
   }
-  if (auto load = dyn_cast<memref::LoadOp>(op)) {
-    // A host value: an element of an input.
-    int64_t input = cast<BlockArgument>(load.getMemRef()).getArgNumber();
-    Value address = ofInput(offsetof(hone_frame, sources), input);
-    Value steps = load.getIndices().empty() ? Value() : ofInput(offsetof(hone_frame, steps), input);
-    for (auto [i, index] : llvm::enumerate(load.getIndices()))
-      address =
-          at(address, LLVM::MulOp::create(builder, loc, mapping.lookup(index), loadField(steps, 8 * int64_t(i), i64)));
-    Type element = isHalf(load.getType()) ? load.getType() : scalarType(load.getType());
-    Type memory = element.isInteger(1) ? Type(builder.getI8Type()) : element;
-    Value scalar = LLVM::LoadOp::create(builder, loc, memory, address, /*alignment=*/1);
-    if (element.isInteger(1))
-      scalar = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, scalar, number(memory, 0));
-    mapping.map(load.getResult(), scalar);
-    return;
-  }
+  if (auto load = dyn_cast<memref::LoadOp>(op))
+    return lowerLoad(load);
+  if (auto branch = dyn_cast<scf::IfOp>(op); branch && !isArithmetic(op))
+    return lowerBranches(branch);
   if (auto sign = dyn_cast<UnrealizedConversionCastOp>(op)) { // an unsigned host value, in LLVM's types as any other
     mapping.map(sign.getResult(0), mapping.lookup(sign.getOperand(0)));
     return;
   }
   copyConverted(op);
+}
+
+void ProgramLowering::lowerLoad(memref::LoadOp op) {
+  auto argument = dyn_cast<BlockArgument>(op.getMemRef());
+  Value address;
+  if (argument && isInput(argument.getArgNumber())) {
+    int64_t input = argument.getArgNumber();
+    address = ofInput(offsetof(hone_frame, sources), input);
+    Value steps = op.getIndices().empty() ? Value() : ofInput(offsetof(hone_frame, steps), input);
+    for (auto [i, index] : llvm::enumerate(op.getIndices()))
+      address =
+          at(address, LLVM::MulOp::create(builder, loc, mapping.lookup(index), loadField(steps, 8 * int64_t(i), i64)));
+  } else {
+    // Row-major, of the dims that the type tells; dispatch reads single elements only.
+    auto type = op.getMemRefType();
+    Value position = number(i64, 0);
+    for (auto [index, size] : llvm::zip_equal(op.getIndices(), type.getShape()))
+      position = LLVM::AddOp::create(builder, loc, LLVM::MulOp::create(builder, loc, position, number(i64, size)),
+                                     mapping.lookup(index));
+    int64_t bytes = elementBytes(type.getElementType());
+    address = at(addressOf(op.getMemRef()), LLVM::MulOp::create(builder, loc, position, number(i64, bytes)));
+  }
+  Type element = isHalf(op.getType()) ? op.getType() : scalarType(op.getType());
+  Type memory = element.isInteger(1) ? Type(builder.getI8Type()) : element;
+  Value scalar = LLVM::LoadOp::create(builder, loc, memory, address, /*alignment=*/1);
+  if (element.isInteger(1))
+    scalar = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, scalar, number(memory, 0));
+  mapping.map(op.getResult(), scalar);
+}
+
+void ProgramLowering::lowerBranches(scf::IfOp op) {
+  auto add = [&] {
+    Block *block = new Block;
+    function.getBody().push_back(block);
+    return block;
+  };
+  Block *onTrue = add(), *onFalse = add(), *next = add();
+  LLVM::CondBrOp::create(builder, loc, mapping.lookup(op.getCondition()), onTrue, ValueRange(), onFalse, ValueRange());
+  SmallVector<OpResult> results;
+  for (OpResult result : op->getResults())
+    if (llvm::any_of(result.getUsers(), [&](Operation *user) { return needed.contains(user); }))
+      results.push_back(result);
+  for (auto [region, block] : {std::pair(&op.getThenRegion(), onTrue), std::pair(&op.getElseRegion(), onFalse)}) {
+    builder.setInsertionPointToEnd(block);
+    SmallVector<Value> values;
+    if (!region->empty()) {
+      for (Operation &inner : region->front().without_terminator())
+        if (needed.contains(&inner))
+          lower(&inner);
+      for (OpResult result : results)
+        values.push_back(mapping.lookup(region->front().getTerminator()->getOperand(result.getResultNumber())));
+    }
+    LLVM::BrOp::create(builder, loc, values, next);
+  }
+  for (OpResult result : results)
+    mapping.map(result, next->addArgument(result.getType().isIndex() ? i64 : result.getType(), result.getLoc()));
+  builder.setInsertionPointToEnd(next);
 }
 
 /// Copies arithmetic and structured control flow with index as i64.
@@ -331,6 +432,42 @@ void ProgramLowering::lowerReturn(func::ReturnOp op) {
 
 bool hasCode(ModuleOp kernel) { return kernel && kernel->getAttrOfType<StringAttr>(kSymbolAttr); }
 
+/// One op of a planned program; `argumentOf` tells which argument's memory a value shows, or -1.
+LogicalResult checkOp(Operation *op, SymbolTable &symbols, int64_t inputs, int64_t arguments,
+                      function_ref<int64_t(Value)> argumentOf) {
+  if (auto use = dyn_cast<UseWeightOp>(op)) {
+    auto weight = symbols.lookup<WeightOp>(use.getWeight());
+    if (!weight->getAttrOfType<IntegerAttr>(kOffsetAttr))
+      return weight.emitOpError("has no hone.offset, its place among the weights, which hone-plan-memory gives it");
+  } else if (auto dim = dyn_cast<memref::DimOp>(op)) { // upstream's verifier takes any index
+    auto index = dim.getConstantIndex();
+    if (!index || *index < 0 || *index >= cast<MemRefType>(dim.getSource().getType()).getRank())
+      return dim.emitOpError("asks for a dim that ") << dim.getSource().getType() << " does not have";
+  }
+  bool isOfInput =
+      op->getNumOperands() && isa<BlockArgument>(op->getOperand(0)) && argumentOf(op->getOperand(0)) < inputs;
+  if (isa<memref::DimOp>(op) && !isOfInput)
+    return op->emitOpError("asks for a dim of what is no input: the plan has told all others");
+  if (auto load = dyn_cast<memref::LoadOp>(op); load && !isOfInput && !load.getMemRefType().hasStaticShape())
+    return op->emitOpError("reads an element of ") << load.getMemRefType() << ", whose dims are open";
+  if (isa<memref::ViewOp>(op) && argumentOf(op->getOperand(0)) != arguments - 1)
+    return op->emitOpError("views what is not the arena, the last argument of @main");
+  bool isPlace = isa<memref::ViewOp, memref::CastOp, UseWeightOp, LaunchOp>(op);
+  bool touchesMemory = isa<memref::MemRefDialect>(op->getDialect()) ||
+                       llvm::any_of(op->getOperandTypes(), llvm::IsaPred<BaseMemRefType>);
+  if (touchesMemory && !isa<memref::LoadOp, memref::DimOp>(op) && !isPlace)
+    return op->emitOpError("touches memory, which only launches do in a planned program");
+  auto launch = dyn_cast<LaunchOp>(op);
+  if (launch && !hasCode(symbols.lookup<ModuleOp>(launch.getKernel())))
+    return launch.emitOpError("launches a kernel without code, which hone-generate-kernels makes: ")
+           << launch.getKernelAttr();
+  if (launch)
+    for (Value buffer : launch.getBuffers())
+      if (argumentOf(buffer) == arguments - 1)
+        return op->emitOpError("takes the whole arena: memref.view gives a buffer its place in it");
+  return success();
+}
+
 /// What hone-plan-memory gives and a stage file may have lost. The verifiers of other dialects have seen the rest.
 LogicalResult checkIsPlanned(ModuleOp module, func::FuncOp main) {
   if (failed(checkHostProgram(main)))
@@ -355,36 +492,15 @@ LogicalResult checkIsPlanned(ModuleOp module, func::FuncOp main) {
     auto argument = dyn_cast<BlockArgument>(memory);
     return argument ? int64_t(argument.getArgNumber()) : -1;
   };
-  for (Operation &op : main.getBody().front()) {
-    if (auto use = dyn_cast<UseWeightOp>(op)) {
-      auto weight = symbols.lookup<WeightOp>(use.getWeight());
-      if (!weight->getAttrOfType<IntegerAttr>(kOffsetAttr))
-        return weight.emitOpError("has no hone.offset, its place among the weights, which hone-plan-memory gives it");
-    } else if (auto dim = dyn_cast<memref::DimOp>(op)) { // upstream's verifier takes any index
-      auto index = dim.getConstantIndex();
-      if (!index || *index < 0 || *index >= cast<MemRefType>(dim.getSource().getType()).getRank())
-        return dim.emitOpError("asks for a dim that ") << dim.getSource().getType() << " does not have";
-    }
-    bool readsInput = isa<memref::LoadOp, memref::DimOp>(op);
-    if (readsInput && (!isa<BlockArgument>(op.getOperand(0)) || argumentOf(op.getOperand(0)) >= inputs))
-      return op.emitOpError("reads what is no input: before the first launch there is nothing else");
-    if (isa<memref::ViewOp>(op) && argumentOf(op.getOperand(0)) != arguments - 1)
-      return op.emitOpError("views what is not the arena, the last argument of @main");
-    bool isPlace = isa<memref::ViewOp, memref::CastOp, UseWeightOp, LaunchOp>(op);
-    bool touchesMemory = isa<memref::MemRefDialect>(op.getDialect()) ||
-                         llvm::any_of(op.getOperandTypes(), llvm::IsaPred<BaseMemRefType>);
-    if (touchesMemory && !readsInput && !isPlace)
-      return op.emitOpError("touches memory, which only launches do in a planned program");
-    auto launch = dyn_cast<LaunchOp>(op);
-    if (launch && !hasCode(symbols.lookup<ModuleOp>(launch.getKernel())))
-      return launch.emitOpError("launches a kernel without code, which hone-generate-kernels makes: ")
-             << launch.getKernelAttr();
-    if (launch)
-      for (Value buffer : launch.getBuffers())
-        if (argumentOf(buffer) == arguments - 1)
-          return op.emitOpError("takes the whole arena: memref.view gives a buffer its place in it");
-  }
-  return success();
+  LateOps late(main, inputs);
+  for (auto [i, value] : llvm::enumerate(main.getBody().front().getTerminator()->getOperands()))
+    if (value.getDefiningOp() && late.contains(value.getDefiningOp()))
+      return main.emitOpError("returns a size (number ") << i << ") that only a run knows";
+  WalkResult result = main.getBody().walk([&](Operation *op) {
+    return succeeded(checkOp(op, symbols, inputs, arguments, argumentOf)) ? WalkResult::advance()
+                                                                          : WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
 }
 
 struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {

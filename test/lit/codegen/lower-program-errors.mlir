@@ -3,9 +3,9 @@
 // Planned programs that hands have changed.
 
 module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  // expected-error@+1 {{returns a size (number 2) that only a run knows}}
   func.func @main(%x: memref<?xi64> {hone.dims = ["n"], hone.name = "x"}, %y: memref<?xi64> {hone.name = "y", hone.output}, %arena: memref<?xi8>) -> (index, index, index) {
     %c0 = arith.constant 0 : index
-    // expected-error@+1 {{reads what is no input: before the first launch there is nothing else}}
     %0 = memref.load %y[%c0] : memref<?xi64>
     %n = arith.index_cast %0 : i64 to index
     return %c0, %c0, %n : index, index, index
@@ -15,10 +15,10 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
 // -----
 
 module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  // expected-error@+1 {{returns a size (number 2) that only a run knows}}
   func.func @main(%x: memref<?xi64> {hone.dims = ["n"], hone.name = "x"}, %y: memref<?xi64> {hone.name = "y", hone.output}, %arena: memref<?xi8>) -> (index, index, index) {
     %c0 = arith.constant 0 : index
     %cast = memref.cast %x : memref<?xi64> to memref<4xi64>
-    // expected-error@+1 {{reads what is no input: before the first launch there is nothing else}}
     %0 = memref.load %cast[%c0] : memref<4xi64>
     %n = arith.index_cast %0 : i64 to index
     return %c0, %c0, %n : index, index, index
@@ -30,7 +30,7 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
 module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
   func.func @main(%x: memref<?xi64> {hone.dims = ["n"], hone.name = "x"}, %y: memref<?xi64> {hone.name = "y", hone.output}, %arena: memref<?xi8>) -> (index, index, index) {
     %c0 = arith.constant 0 : index
-    // expected-error@+1 {{reads what is no input: before the first launch there is nothing else}}
+    // expected-error@+1 {{asks for a dim of what is no input: the plan has told all others}}
     %n = memref.dim %y, %c0 : memref<?xi64>
     return %c0, %c0, %n : index, index, index
   }
@@ -86,5 +86,17 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
   func.func @main(%x: tensor<?xi64>, %arena: memref<?xi8>) -> (index, index) {
     %c0 = arith.constant 0 : index
     return %c0, %c0 : index, index
+  }
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  func.func @main(%x: memref<?xi64> {hone.dims = ["n"], hone.name = "x"}, %y: memref<?xi64> {hone.name = "y", hone.output}, %arena: memref<?xi8>) -> (index, index, index) {
+    %c0 = arith.constant 0 : index
+    %n = memref.dim %x, %c0 : memref<?xi64>
+    // expected-error@+1 {{reads an element of 'memref<?xi64>', whose dims are open}}
+    %0 = memref.load %y[%c0] : memref<?xi64>
+    return %c0, %c0, %n : index, index, index
   }
 }
