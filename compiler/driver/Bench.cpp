@@ -20,7 +20,7 @@ namespace json = llvm::json;
 using Clock = std::chrono::steady_clock;
 
 static constexpr double kWarmUpShare = 0.1; // of --seconds
-static constexpr size_t kLeastRuns = 5, kMostRuns = 1000000;
+static constexpr size_t kLeastRuns = 5, kMostRuns = 1000000, kMostLaunches = 200000;
 
 namespace {
 /// A session and what its runs need. The library and the pool outlive it.
@@ -72,7 +72,7 @@ static hone_status measure(BenchSession &session, const LibraryInputs &inputs, d
   return status;
 }
 
-/// Runs with measured launches: once, or for a profile a tenth of the time.
+/// Runs with measured launches: once, or for so many seconds, until there are more launches than a profile needs.
 static hone_status profileRuns(BenchSession &session, const LibraryInputs &inputs, double seconds, Profile &profile,
                                hone_error &error) {
   profile.beginRun();
@@ -80,12 +80,15 @@ static hone_status profileRuns(BenchSession &session, const LibraryInputs &input
   profile.endRun();
   profile.clear();
   Clock::time_point begin = Clock::now();
+  size_t launches = 0;
   do {
     profile.beginRun();
     if (!status)
       status = session.run(inputs, error);
     profile.endRun();
-  } while (!status && std::chrono::duration<double>(Clock::now() - begin).count() < seconds);
+    launches += profile.lastLaunchCount();
+  } while (!status && launches < kMostLaunches &&
+           std::chrono::duration<double>(Clock::now() - begin).count() < seconds);
   return status;
 }
 

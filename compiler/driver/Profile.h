@@ -42,7 +42,8 @@ public:
   double share() const;
   /// The share of what `roofline` allows that a run of `nanoseconds` reaches.
   double rooflineShare(const Roofline &roofline, double nanoseconds) const;
-  size_t runCount() const { return runs.size(); }
+  /// Launches of the last run, which counts as one itself.
+  size_t lastLaunchCount() const { return runs.back().launches.size() + 1; }
 
   /// The events of the first runs in the Trace Event Format, which chrome://tracing and ui.perfetto.dev show.
   llvm::json::Object trace() const;

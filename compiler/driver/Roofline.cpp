@@ -130,8 +130,8 @@ Roofline Roofline::measure(unsigned threads) {
   constexpr int64_t steps = 4096;
   roofline.flopsPerSecond =
       rate(threads, [&](unsigned) { result = level.multiplyAdd(steps, 0.5f); }) * 2 * kChains * level.lanes * steps;
-  constexpr int64_t most = 128 << 20; // beyond the caches that one program gets
-  for (int64_t bytes = 16 << 10; bytes <= most; bytes *= 8) {
+  constexpr int64_t most = 256 << 20; // beyond the caches that one program gets
+  for (int64_t bytes = 16 << 10; bytes <= most; bytes *= 4) {
     constexpr int64_t unit = kChains * 64; // readAll() takes as much at once
     int64_t share = std::max<int64_t>(bytes / threads / unit, 1) * unit;
     std::vector<char> memory(share * threads + 64);

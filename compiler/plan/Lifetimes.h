@@ -32,9 +32,7 @@ private:
 
 /// Destinations that are no results of the program, each from the first launch that may write to it to the last one
 /// that reads it. Points are launches, numbered in program order: of two that may run instead of each other, the later
-/// one has the greater number and they never meet; what a loop reads is needed until its last launch.
-///
-/// Who would compute in place lets a result and the operand whose memory it takes be one value here.
+/// one has the greater number and they never meet.
 class Lifetimes {
 public:
   Lifetimes(mlir::func::FuncOp main, const Destinations &destinations);

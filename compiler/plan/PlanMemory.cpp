@@ -1,4 +1,4 @@
-// Memory planning over the straight-line host program: tensors become views of one arena, weights get their places.
+// Memory planning over the host program: tensors become views of one arena, weights get their places.
 //
 // An order in which the values are stacked is chosen by guessed dims (Stacking, Guesses); their offsets under that
 // order are index arithmetic on the dims (SymbolicHeights).
@@ -14,6 +14,7 @@
 #include "dialects/hone/TargetModel.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
@@ -72,11 +73,14 @@ static LogicalResult checkOp(Operation *op) {
   if (touchesTensors && !asksArgument && !isView(op) &&
       !isa<LaunchOp, UseWeightOp, tensor::ExtractOp, scf::IfOp, scf::YieldOp, func::ReturnOp>(op))
     return op->emitOpError("has no place in memory: hone-dispatch comes before hone-plan-memory");
-  if (auto extract = dyn_cast<tensor::ExtractOp>(op); extract && !isa<BlockArgument>(extract.getTensor()))
-    if (auto type = cast<RankedTensorType>(extract.getTensor().getType());
-        !type.hasStaticShape() || (rootOf(extract.getTensor()) != extract.getTensor() && type.getNumElements() != 1))
-      return op->emitOpError("reads an element of ")
-             << type << ", which is no tensor of fixed dims that a kernel writes";
+  auto extract = dyn_cast<tensor::ExtractOp>(op);
+  if (!extract || isa<BlockArgument>(extract.getTensor()))
+    return success();
+  auto type = cast<RankedTensorType>(extract.getTensor().getType());
+  Value root = rootOf(extract.getTensor());
+  bool isOfKernel = isa_and_nonnull<LaunchOp, scf::IfOp>(root.getDefiningOp()) && type.hasStaticShape();
+  if (!isOfKernel || (root != extract.getTensor() && type.getNumElements() != 1))
+    return op->emitOpError("reads an element of ") << type << ", which is no tensor of fixed dims that a kernel writes";
   return success();
 }
 
@@ -106,6 +110,21 @@ static LogicalResult checkIsDispatched(func::FuncOp main) {
   return failure(result.wasInterrupted());
 }
 
+/// Whether `op` may be computed where it would not have been: arithmetic that cannot fault, dims and weights.
+static bool isSafeAnywhere(Operation *op) {
+  if (isa<tensor::DimOp, UseWeightOp>(op))
+    return true;
+  if (!isa<arith::ArithDialect>(op->getDialect()) || op->getNumRegions() || !isPure(op))
+    return false;
+  if (!isa<arith::DivUIOp, arith::DivSIOp, arith::RemUIOp, arith::RemSIOp, arith::CeilDivUIOp, arith::CeilDivSIOp,
+           arith::FloorDivSIOp>(op))
+    return true;
+  // A divisor that is at least 1: a number, or one that was made so.
+  auto isPositive = [](Value value) { return getConstantIntValue(value).value_or(0) > 0; };
+  auto atLeast = op->getOperand(1).getDefiningOp<arith::MaxSIOp>();
+  return isPositive(op->getOperand(1)) || (atLeast && (isPositive(atLeast.getLhs()) || isPositive(atLeast.getRhs())));
+}
+
 /// Arithmetic of branches that both would allow to be done before them is: sizes are known before the first launch.
 static void hoistArithmetic(func::FuncOp main) {
   main.walk<WalkOrder::PreOrder>([](scf::IfOp branches) { // the outer ones first, so that what is moved moves on
@@ -114,7 +133,7 @@ static void hoistArithmetic(func::FuncOp main) {
         return !branches->isProperAncestor(operand.getParentBlock()->getParentOp()) &&
                operand.getParentBlock()->getParentOp() != branches;
       };
-      if (op != branches && op->getNumRegions() == 0 && isPure(op) && llvm::all_of(op->getOperands(), isKnownBefore))
+      if (op != branches && isSafeAnywhere(op) && llvm::all_of(op->getOperands(), isKnownBefore))
         op->moveBefore(branches);
     });
   });
@@ -158,7 +177,7 @@ private:
   }
   void replaceLaunch(LaunchOp launch, ArrayRef<Value> parameters);
   void replaceBranches(scf::IfOp branches);
-  void replaceExtract(tensor::ExtractOp extract);
+  LogicalResult replaceExtract(tensor::ExtractOp extract);
 
   func::FuncOp main;
   ShapeBuilder &shapes;
@@ -343,16 +362,20 @@ void Planner::replaceBranches(scf::IfOp branches) {
     branches.getResult(number).replaceAllUsesWith(result);
 }
 
-void Planner::replaceExtract(tensor::ExtractOp extract) {
+LogicalResult Planner::replaceExtract(tensor::ExtractOp extract) {
   startViewsBefore(extract);
   Value tensor = extract->getOperand(0); // an input is a memref already
   Value memory = memoryOf(tensor);
   SmallVector<Value> indices(extract->getOperands().drop_front());
+  if (rootOf(tensor) == tensor &&
+      cast<MemRefType>(memory.getType()).getShape() != cast<ShapedType>(tensor.getType()).getShape())
+    return extract.emitOpError("reads a tensor that lies in memory of other dims, ") << memory.getType();
   if (rootOf(tensor) != tensor) // of a view: its only element
     indices.assign(cast<MemRefType>(memory.getType()).getRank(), shapes.materialize(shapes.constant(0)));
   OpBuilder here(extract);
   Value element = memref::LoadOp::create(here, extract.getLoc(), memory, indices);
   extract.replaceAllUsesWith(element);
+  return success();
 }
 
 LogicalResult Planner::run() {
@@ -429,10 +452,12 @@ LogicalResult Planner::run() {
     replaceLaunch(launch, parameters);
     replaced.push_back(launch);
   }
-  main.walk([&](tensor::ExtractOp extract) {
-    replaceExtract(extract);
+  WalkResult extracted = main.walk([&](tensor::ExtractOp extract) {
     replaced.push_back(extract);
+    return succeeded(replaceExtract(extract)) ? WalkResult::advance() : WalkResult::interrupt();
   });
+  if (extracted.wasInterrupted())
+    return failure();
   SmallVector<scf::IfOp> branches;
   main.walk([&](scf::IfOp each) { branches.push_back(each); });
   for (scf::IfOp each : branches) {

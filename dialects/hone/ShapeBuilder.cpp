@@ -263,8 +263,12 @@ Value ShapeBuilder::findDim(FunctionOpInterface function, Block &entry, StringRe
           (*standingDims)[symbolOf(function, argument, *dim.getConstantIndex())].push_back(dim);
   }
   for (Value dim : standingDims->lookup(symbol)) {
-    bool precedes = builder.getInsertionBlock() != &entry || builder.getInsertionPoint() == entry.end() ||
-                    dim.getDefiningOp()->isBeforeInBlock(&*builder.getInsertionPoint());
+    Block *block = builder.getInsertionBlock();
+    Operation *next = block == &entry
+                          ? (builder.getInsertionPoint() == entry.end() ? nullptr : &*builder.getInsertionPoint())
+                      : block->getParentOp() ? entry.findAncestorOpInBlock(*block->getParentOp())
+                                             : nullptr;
+    bool precedes = !next || dim.getDefiningOp()->isBeforeInBlock(next);
     if (precedes)
       return dim;
   }
@@ -300,9 +304,16 @@ std::optional<SmallVector<OpFoldResult>> ShapeBuilder::dimsOfBranches(OpResult r
   auto branches = dyn_cast<scf::IfOp>(result.getOwner());
   if (!branches)
     return std::nullopt;
-  unsigned number = result.getResultNumber();
-  SmallVector<OpFoldResult> onTrue(dims(branches.thenYield().getOperand(number)));
-  SmallVector<OpFoldResult> onFalse(dims(branches.elseYield().getOperand(number)));
+  auto dimsIn = [&](scf::YieldOp yield) {
+    Value given = yield.getOperand(result.getResultNumber());
+    if (known.contains(given) || given.getParentBlock() != yield->getBlock())
+      return SmallVector<OpFoldResult>(dims(given));
+    // Nobody has been in this branch yet. What is built there is for nobody else.
+    OpBuilder inside(yield);
+    ShapeBuilder ownShapes(inside);
+    return SmallVector<OpFoldResult>(ownShapes.dims(given));
+  };
+  SmallVector<OpFoldResult> onTrue = dimsIn(branches.thenYield()), onFalse = dimsIn(branches.elseYield());
   bool areKnown =
       onTrue == onFalse && llvm::all_of(onTrue, [&](OpFoldResult dim) { return isKnownBefore(dim, branches); });
   return areKnown ? std::optional(onTrue) : std::nullopt;

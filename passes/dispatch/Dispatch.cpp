@@ -5,6 +5,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "passes/Passes.h"
@@ -82,8 +83,10 @@ static void isolateResults(Block &block, ShapeBuilder &shapes) {
       continue;
     Value buffer = bufferOf(operand.get());
     Operation *definition = buffer.getDefiningOp();
-    if (definition && definition->getBlock() == &block && (runsInKernel(definition) || isa<scf::IfOp>(definition)) &&
-        seen.insert(buffer).second)
+    // Who reads elements of it by its own dims finds those of the view in memory.
+    bool isReadOtherwise = buffer != operand.get() && llvm::any_of(buffer.getUsers(), llvm::IsaPred<tensor::ExtractOp>);
+    if (!isReadOtherwise && definition && definition->getBlock() == &block &&
+        (runsInKernel(definition) || isa<scf::IfOp>(definition)) && seen.insert(buffer).second)
       continue;
     SmallVector<Value> sizes = shapes.materialize(SmallVector<OpFoldResult>(shapes.dims(operand.get())));
     auto copy = ExpandOp::create(shapes.builder, operand.get().getLoc(), operand.get().getType(), operand.get(), sizes);
@@ -132,6 +135,10 @@ static void eraseDead(ModuleOp module, func::FuncOp main) {
 static LogicalResult checkIsNotDispatched(func::FuncOp main) {
   WalkResult result = main.walk([](Operation *op) {
     bool givesTensors = llvm::any_of(op->getResultTypes(), llvm::IsaPred<RankedTensorType>);
+    if (isa<TapOp>(op) && isa<scf::IfOp>(op->getParentOp())) {
+      op->emitOpError("stands in a branch, which only some runs take: there is not always a value to give");
+      return WalkResult::interrupt();
+    }
     if (!givesTensors || isa<ShapeOpInterface, scf::IfOp>(op))
       return WalkResult::advance();
     op->emitOpError(
@@ -140,6 +147,23 @@ static LogicalResult checkIsNotDispatched(func::FuncOp main) {
     return WalkResult::interrupt();
   });
   return failure(result.wasInterrupted());
+}
+
+/// Canonicalization makes a choice between two tensors of branches that compute nothing: they are branches again.
+static void restoreBranches(func::FuncOp main) {
+  main.walk([](arith::SelectOp choice) {
+    if (!isa<RankedTensorType>(choice.getType()) || !choice.getCondition().getType().isInteger(1))
+      return;
+    OpBuilder builder(choice);
+    Location loc = choice.getLoc();
+    auto give = [&](Value value) {
+      return [&, value](OpBuilder &inside, Location) { scf::YieldOp::create(inside, loc, value); };
+    };
+    auto branches = scf::IfOp::create(builder, loc, choice.getCondition(), give(choice.getTrueValue()),
+                                      give(choice.getFalseValue()));
+    choice.replaceAllUsesWith(branches.getResult(0));
+    choice.erase();
+  });
 }
 
 /// Whether the dims of what branches give are known before them.
@@ -159,7 +183,10 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     FailureOr<TargetedProgram> program = TargetedProgram::find(module);
-    if (failed(program) || failed(checkIsNotDispatched(program->main)))
+    if (failed(program))
+      return signalPassFailure();
+    restoreBranches(program->main);
+    if (failed(checkIsNotDispatched(program->main)))
       return signalPassFailure();
     auto [main, target, model] = *program;
     returnTaps(main);

@@ -117,7 +117,8 @@ private:
 /// Whether `op` only computes scalars, in its regions as well.
 bool isArithmetic(Operation *op) {
   return !op->walk([](Operation *inner) {
-              return isa<LaunchOp, CheckOp, memref::LoadOp>(inner) ? WalkResult::interrupt() : WalkResult::advance();
+              bool computes = isa<arith::ArithDialect, math::MathDialect, scf::SCFDialect>(inner->getDialect());
+              return computes ? WalkResult::advance() : WalkResult::interrupt();
             }).wasInterrupted();
 }
 
@@ -311,8 +312,9 @@ void ProgramLowering::lowerBranches(scf::IfOp op) {
     }
     LLVM::BrOp::create(builder, loc, values, next);
   }
+  auto converted = [&](Type type) { return type.isIndex() ? i64 : isHalf(type) ? type : scalarType(type); };
   for (OpResult result : results)
-    mapping.map(result, next->addArgument(result.getType().isIndex() ? i64 : result.getType(), result.getLoc()));
+    mapping.map(result, next->addArgument(converted(result.getType()), result.getLoc()));
   builder.setInsertionPointToEnd(next);
 }
 
@@ -448,6 +450,10 @@ LogicalResult checkOp(Operation *op, SymbolTable &symbols, int64_t inputs, int64
       op->getNumOperands() && isa<BlockArgument>(op->getOperand(0)) && argumentOf(op->getOperand(0)) < inputs;
   if (isa<memref::DimOp>(op) && !isOfInput)
     return op->emitOpError("asks for a dim of what is no input: the plan has told all others");
+  if (auto load = dyn_cast<memref::LoadOp>(op);
+      load && (!isElementType(load.getType()) || isNibble(load.getMemRefType()) ||
+               argumentOf(load.getMemRef()) == arguments - 1))
+    return op->emitOpError("reads no element that a kernel could have written: ") << load.getMemRefType();
   if (auto load = dyn_cast<memref::LoadOp>(op); load && !isOfInput && !load.getMemRefType().hasStaticShape())
     return op->emitOpError("reads an element of ") << load.getMemRefType() << ", whose dims are open";
   if (isa<memref::ViewOp>(op) && argumentOf(op->getOperand(0)) != arguments - 1)

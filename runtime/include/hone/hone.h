@@ -215,8 +215,8 @@ typedef struct hone_plan {
    * knows is -1. The session's until its next plan, reserve or run. */
   const void *outputs;
   int64_t arena_bytes; /* of intermediates */
-  /* Of the whole session after a run, with outputs that it owns. What only the run knows is in it with what earlier
-   * runs took for it. */
+  /* What a run needs of the whole session, with outputs that it owns; memory that grows takes up to half as much more
+   * where there is no memory_limit. What only the run knows is in it with what earlier runs took for it. */
   int64_t memory_bytes;
 } hone_plan;
 
@@ -391,8 +391,8 @@ static inline hone_status hone_session_reserve(hone_session *session, int32_t en
 /* Runs an entry; 0 is the model's graph. Inputs are only read: they may be strided, may be shared between threads, may
  * not overlap outputs, and nobody may write to them until the call is over. Everything that can be wrong with an input
  * is found before anything runs; the session is usable after every error. After an error in the run itself (a bad index
- * in the data, cancellation, an output whose size only the run knows that is too large) what outputs hold is
- * unspecified. */
+ * in the data, a check behind a branch on data, cancellation, an output whose size only the run knows that is too
+ * large) what outputs hold is unspecified. */
 static inline hone_status hone_run(hone_session *session, int32_t entry, const hone_value *inputs, int32_t input_count,
                                    hone_value *outputs, int32_t output_count, hone_error *error) {
   hone_status status = hone_session_check(session, error);

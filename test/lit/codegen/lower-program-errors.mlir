@@ -100,3 +100,28 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
     return %c0, %c0, %n : index, index, index
   }
 }
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  func.func @main(%x: memref<?xi64> {hone.dims = ["n"], hone.name = "x"}, %y: memref<?xi64> {hone.name = "y", hone.output}, %arena: memref<?xi8>) -> (index, index, index) {
+    %c0 = arith.constant 0 : index
+    %n = memref.dim %x, %c0 : memref<?xi64>
+    %view = memref.view %arena[%c0][] : memref<?xi8> to memref<4xindex>
+    // expected-error@+1 {{reads no element that a kernel could have written: 'memref<4xindex>'}}
+    %0 = memref.load %view[%c0] : memref<4xindex>
+    return %c0, %c0, %n : index, index, index
+  }
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  func.func @main(%x: memref<?xi64> {hone.dims = ["n"], hone.name = "x"}, %y: memref<?xi64> {hone.name = "y", hone.output}, %arena: memref<64xi8>) -> (index, index, index) {
+    %c0 = arith.constant 0 : index
+    %n = memref.dim %x, %c0 : memref<?xi64>
+    // expected-error@+1 {{reads no element that a kernel could have written: 'memref<64xi8>'}}
+    %0 = memref.load %arena[%c0] : memref<64xi8>
+    return %c0, %c0, %n : index, index, index
+  }
+}

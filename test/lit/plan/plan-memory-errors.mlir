@@ -95,3 +95,22 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
     return %0 : tensor<8xf32>
   }
 }
+
+// -----
+
+// An element of a weight, which the host does not read.
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  hone.weight @w : tensor<4xf32> = #hone.file<"model.bin", offset = 0, length = 16>
+  hone.kernel @k(%x: tensor<8xf32>) -> tensor<8xf32> {
+    %0 = hone.neg %x : tensor<8xf32> -> tensor<8xf32>
+    hone.return %0 : tensor<8xf32>
+  }
+  func.func @main(%x: tensor<8xf32>) -> tensor<8xf32> {
+    %c0 = arith.constant 0 : index
+    %w = hone.use_weight @w : tensor<4xf32>
+    // expected-error@+1 {{reads an element of 'tensor<4xf32>', which is no tensor of fixed dims that a kernel writes}}
+    %e = tensor.extract %w[%c0] : tensor<4xf32>
+    %0 = hone.launch @k(%x) sizes() : (tensor<8xf32>) -> tensor<8xf32>
+    return %0 : tensor<8xf32>
+  }
+}
