@@ -9,6 +9,7 @@
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
 #include <cstdlib>
 #include <cstring>
@@ -140,6 +141,8 @@ static ExitCode makeInputs(const Options &options, const LoadedLibrary &library,
 
 ExitCode hone::readLibraryInputs(const Options &options, const LoadedLibrary &library, bool makesUp,
                                  LibraryInputs &inputs, Console &console) {
+  if (!options.trace.empty() && llvm::sys::fs::equivalent(options.input, options.trace))
+    return usage(console, "--profile=" + options.trace + ": this is the library itself");
   std::vector<hone_value_info> infos = library.values(/*outputs=*/false);
   std::vector<std::optional<HostTensor>> tensors(infos.size());
   if (ExitCode code = readInputs(options, infos, tensors, console))

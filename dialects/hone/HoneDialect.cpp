@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -196,6 +197,14 @@ LogicalResult hone::checkHostProgram(func::FuncOp main) {
           << extract.getTensor().getType() << ", which lie two in a byte; cast them in the program";
       return WalkResult::interrupt();
     }
+    if (auto extract = dyn_cast<tensor::ExtractOp>(op))
+      for (auto [index, size] :
+           llvm::zip_equal(extract.getIndices(), cast<ShapedType>(extract->getOperand(0).getType()).getShape()))
+        if (auto position = getConstantIntValue(index);
+            position && (*position < 0 || (!ShapedType::isDynamic(size) && *position >= size))) {
+          op->emitOpError("reads the element at ") << *position << " of " << extract->getOperand(0).getType();
+          return WalkResult::interrupt();
+        }
     bool isKnown =
         dialect == "hone" || dialect == "tensor" || dialect == "memref" || isa<func::ReturnOp>(op) || isSignCast(op);
     if (isHostArithmetic(op) || (isKnown && !isNested))

@@ -254,6 +254,11 @@ void ShapeBuilder::setDims(Value tensor, ArrayRef<OpFoldResult> dims) {
   known[tensor] = SmallVector<OpFoldResult, 4>(dims);
 }
 
+void ShapeBuilder::forget(Operation *op) {
+  for (Value result : op->getResults())
+    known.erase(result);
+}
+
 Value ShapeBuilder::findDim(FunctionOpInterface function, Block &entry, StringRef symbol) {
   if (!standingDims) {
     standingDims.emplace();

@@ -45,6 +45,8 @@ public:
   /// The dims that both branches of an scf.if give its result, if they are known before them. Nothing for other
   /// results.
   std::optional<llvm::SmallVector<mlir::OpFoldResult>> dimsOfBranches(mlir::OpResult result);
+  /// To be called before `op` is erased: values that are made later may lie where its results did.
+  void forget(mlir::Operation *op);
   mlir::OpFoldResult elementCount(mlir::Value tensor) { return product(dims(tensor)); }
   /// Bytes that a tensor takes in memory.
   mlir::OpFoldResult storageBytes(mlir::Value tensor);

@@ -186,6 +186,8 @@ void Outliner::outline(KernelGroup &group) {
   for (auto [result, dims] : llvm::zip_equal(launch.getOutputs(), resultDims))
     shapes.setDims(result, dims);
   root->replaceAllUsesWith(launch.getOutputs());
-  for (Operation *op : llvm::reverse(group.ops))
+  for (Operation *op : llvm::reverse(group.ops)) {
+    shapes.forget(op);
     op->erase();
+  }
 }

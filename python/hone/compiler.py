@@ -27,6 +27,9 @@ class CompileError(Exception):
         self.diagnostics = _split(text)
         super().__init__(text.strip() or _describe(exit_code))
 
+    def __reduce__(self) -> tuple[type[CompileError], tuple[str, int]]:
+        return CompileError, (self.text, self.exit_code)
+
 
 def compile(
     model: str | os.PathLike[str],
