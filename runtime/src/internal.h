@@ -155,6 +155,11 @@ enum { HONE_RT_MAX_THREADS = 1024 };
 
 hone_status hone_rt_pool_create(int32_t threads, hone_pool **pool, hone_error *error);
 
+/* clock.c */
+
+/* Nanoseconds of the system's monotonic clock. */
+int64_t hone_rt_now(void);
+
 /* cpu.c */
 
 /* What this processor has: a set of HONE_CPU_*. */

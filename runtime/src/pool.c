@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Tasks at the same time in one pool; a caller that finds no slot works alone. */
@@ -68,12 +67,6 @@ static void pause_core(void) {
 #endif
 }
 
-static int64_t now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
-}
-
 static void futex_wait(_Atomic uint32_t *word, uint32_t value) {
   syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
 }
@@ -116,7 +109,7 @@ static void join(pool *p, int32_t index) {
 /* Returns the slots worth looking at; 0 when the pool ends. */
 static uint32_t wait_for_work(pool *p) {
   uint32_t open = 0;
-  for (int64_t end = p->spins ? now() + SPIN_NANOSECONDS : 0; end && now() < end; sched_yield())
+  for (int64_t end = p->spins ? hone_rt_now() + SPIN_NANOSECONDS : 0; end && hone_rt_now() < end; sched_yield())
     for (int32_t i = 0; i < SPIN_ROUNDS; ++i) {
       if ((open = atomic_load_explicit(&p->open, memory_order_relaxed)))
         return open;
@@ -143,14 +136,14 @@ static void *run_worker(void *argument) {
 }
 
 static void wait_for_workers(slot *s) {
-  for (int64_t end = 0; !end || now() < end; sched_yield()) {
+  for (int64_t end = 0; !end || hone_rt_now() < end; sched_yield()) {
     for (int32_t i = 0; i < SPIN_ROUNDS; ++i) {
       if (!ACTIVE_OF(atomic_load_explicit(&s->state, memory_order_acquire)))
         return;
       pause_core();
     }
     if (!end)
-      end = now() + SPIN_NANOSECONDS;
+      end = hone_rt_now() + SPIN_NANOSECONDS;
   }
   for (;;) {
     atomic_store(&s->waiting, 1);
