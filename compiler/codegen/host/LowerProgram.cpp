@@ -39,12 +39,43 @@ int64_t countInputs(func::FuncOp main) {
   return count;
 }
 
+/// Whether `op` only computes scalars, in its regions as well.
+bool isArithmetic(Operation *op) {
+  return !op->walk([](Operation *inner) {
+              bool computes = isa<arith::ArithDialect, math::MathDialect, scf::SCFDialect>(inner->getDialect());
+              return computes ? WalkResult::advance() : WalkResult::interrupt();
+            }).wasInterrupted();
+}
+
+/// Whether only a run can know what `op` gives: it reads what a launch has written, or asks for what does.
+class LateOps {
+public:
+  LateOps(func::FuncOp main, int64_t inputCount) {
+    main.walk([&](Operation *op) { // those in regions before the ones around them
+      auto load = dyn_cast<memref::LoadOp>(op);
+      auto input = load ? dyn_cast<BlockArgument>(load.getMemRef()) : BlockArgument();
+      bool isLate = load && !(input && int64_t(input.getArgNumber()) < inputCount);
+      op->walk([&](Operation *inner) {
+        isLate |= late.contains(inner) || llvm::any_of(inner->getOperands(), [&](Value operand) {
+                    return operand.getDefiningOp() && late.contains(operand.getDefiningOp());
+                  });
+      });
+      if (isLate)
+        late.insert(op);
+    });
+  }
+  bool contains(Operation *op) const { return late.contains(op); }
+
+private:
+  llvm::DenseSet<Operation *> late;
+};
+
 class ProgramLowering {
 public:
   ProgramLowering(ModuleOp top, ModuleOp program, func::FuncOp main, ProgramData &data)
       : symbols(top), program(program), main(main), data(data), inputCount(countInputs(main)),
         builder(main.getContext()), loc(main.getLoc()), pointer(LLVM::LLVMPointerType::get(main.getContext())),
-        i32(builder.getI32Type()), i64(builder.getI64Type()) {}
+        i32(builder.getI32Type()), i64(builder.getI64Type()), late(main, inputCount) {}
 
   void declareRuntime();
   /// Writes one of the two functions.
@@ -94,6 +125,8 @@ private:
   Value ofInput(int64_t table, int64_t input) {
     return loadField(loadField(frame, table, pointer), input * 8, pointer);
   }
+  /// What a host scalar of `type` is in LLVM's dialect: without a sign, index as i64.
+  Type scalarTypeOf(Type type) { return type.isIndex() ? i64 : isHalf(type) ? type : scalarType(type); }
   ModuleOp kernelOf(LaunchOp launch) { return symbols.lookup<ModuleOp>(launch.getKernel()); }
   bool isInput(int64_t argument) { return argument < inputCount; }
 
@@ -110,39 +143,9 @@ private:
   Block *exit = nullptr; // returns what `status` holds: one for all that fails, for LLVM merges returns one by one
   Value status;          // in memory: a block's argument would be looked up among those of all who go there, for each
   Value frame, weights, arena, launchRecord, bufferTable, sizeTable;
+  LateOps late; // of @main
   llvm::DenseSet<Operation *> needed;
   IRMapping mapping;
-};
-
-/// Whether `op` only computes scalars, in its regions as well.
-bool isArithmetic(Operation *op) {
-  return !op->walk([](Operation *inner) {
-              bool computes = isa<arith::ArithDialect, math::MathDialect, scf::SCFDialect>(inner->getDialect());
-              return computes ? WalkResult::advance() : WalkResult::interrupt();
-            }).wasInterrupted();
-}
-
-/// Whether only a run can know what `op` gives: it reads what a launch has written, or asks for what does.
-class LateOps {
-public:
-  LateOps(func::FuncOp main, int64_t inputCount) {
-    main.walk([&](Operation *op) { // those in regions before the ones around them
-      auto load = dyn_cast<memref::LoadOp>(op);
-      auto input = load ? dyn_cast<BlockArgument>(load.getMemRef()) : BlockArgument();
-      bool isLate = load && !(input && int64_t(input.getArgNumber()) < inputCount);
-      op->walk([&](Operation *inner) {
-        isLate |= late.contains(inner) || llvm::any_of(inner->getOperands(), [&](Value operand) {
-                    return operand.getDefiningOp() && late.contains(operand.getDefiningOp());
-                  });
-      });
-      if (isLate)
-        late.insert(op);
-    });
-  }
-  bool contains(Operation *op) const { return late.contains(op); }
-
-private:
-  llvm::DenseSet<Operation *> late;
 };
 
 void ProgramLowering::declareRuntime() {
@@ -206,7 +209,6 @@ void ProgramLowering::write(StringRef name, bool plan) {
 
 void ProgramLowering::findNeeded() {
   needed.clear();
-  LateOps late(main, inputCount);
   SmallVector<Operation *> ops; // each before its users and before those in its regions
   // The outermost operation around each, or itself, that has regions of arithmetic: it is computed as a whole.
   llvm::DenseMap<Operation *, Operation *> unitOf;
@@ -280,7 +282,7 @@ void ProgramLowering::lowerLoad(memref::LoadOp op) {
     int64_t bytes = elementBytes(type.getElementType());
     address = at(addressOf(op.getMemRef()), LLVM::MulOp::create(builder, loc, position, number(i64, bytes)));
   }
-  Type element = isHalf(op.getType()) ? op.getType() : scalarType(op.getType());
+  Type element = scalarTypeOf(op.getType());
   Type memory = element.isInteger(1) ? Type(builder.getI8Type()) : element;
   Value scalar = LLVM::LoadOp::create(builder, loc, memory, address, /*alignment=*/1);
   if (element.isInteger(1))
@@ -312,9 +314,8 @@ void ProgramLowering::lowerBranches(scf::IfOp op) {
     }
     LLVM::BrOp::create(builder, loc, values, next);
   }
-  auto converted = [&](Type type) { return type.isIndex() ? i64 : isHalf(type) ? type : scalarType(type); };
   for (OpResult result : results)
-    mapping.map(result, next->addArgument(converted(result.getType()), result.getLoc()));
+    mapping.map(result, next->addArgument(scalarTypeOf(result.getType()), result.getLoc()));
   builder.setInsertionPointToEnd(next);
 }
 
