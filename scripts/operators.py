@@ -32,8 +32,8 @@ TEMPLATES = 6  # node tests of an operator to try before it counts as not taken
 def table_versions():
     """The first version of each operator that the importer has a row for."""
     versions = {}
-    for file in (ROOT / "frontends/onnx/ops").glob("*.cpp"):
-        for name, version in re.findall(r'\{"(\w+)", (\d+), import', file.read_text()):
+    for file in [ROOT / "frontends/onnx/ControlFlow.cpp", *(ROOT / "frontends/onnx/ops").glob("*.cpp")]:
+        for name, version in re.findall(r'\{"(\w+)", (\d+), (?:&GraphImporter::)?import', file.read_text()):
             versions[name] = min(int(version), versions.get(name, 1000))
     return versions
 

@@ -2,11 +2,12 @@
 
 #include "compiler/plan/Lifetimes.h"
 #include "dialects/hone/Hone.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 using namespace hone;
+
+static bool isTensor(Value value) { return isa<RankedTensorType>(value.getType()); }
 
 Value hone::rootOf(Value value) {
   while (value.getDefiningOp() && isView(value.getDefiningOp()))
@@ -14,50 +15,189 @@ Value hone::rootOf(Value value) {
   return value;
 }
 
-Destinations::Destinations(func::FuncOp main) {
-  main.walk<WalkOrder::PreOrder>([&](scf::IfOp branches) { // the outer ones first
-    for (Region &region : branches->getRegions())
-      for (OpOperand &given :
-           region.empty() ? MutableArrayRef<OpOperand>() : region.front().getTerminator()->getOpOperands())
-        if (isa<RankedTensorType>(given.get().getType()))
-          becomes[rootOf(given.get())] = of(branches.getResult(given.getOperandNumber()));
+/// All that reads the memory of `root`, views of it left out.
+static SmallVector<OpOperand *> readersOf(Value root) {
+  SmallVector<OpOperand *> readers;
+  SmallVector<Value> pending{root};
+  while (!pending.empty())
+    for (OpOperand &use : pending.pop_back_val().getUses())
+      if (isView(use.getOwner()))
+        pending.push_back(use.getOwner()->getResult(0));
+      else
+        readers.push_back(&use);
+  return readers;
+}
+
+/// Whether nobody but the loop reads its first value, which a launch or branches in front of it write.
+static bool isFirstItsOwn(const Loop &loop, unsigned i) {
+  Value root = rootOf(loop.inits[i].get());
+  Operation *writer = root.getDefiningOp();
+  return isa_and_nonnull<LaunchOp, scf::IfOp>(writer) && writer->getBlock() == loop.op->getBlock() &&
+         llvm::hasSingleElement(readersOf(root));
+}
+
+/// Whether a step has read the value for the last time before it writes the next one.
+static bool isDeadBeforeNext(const Loop &loop, unsigned i) {
+  Operation *writer = rootOf(loop.yielded[i].get()).getDefiningOp();
+  return llvm::all_of(readersOf(loop.arguments[i]), [&](OpOperand *use) {
+    Operation *reader = loop.body->findAncestorOpInBlock(*use->getOwner());
+    return reader && reader->isBeforeInBlock(writer);
   });
 }
 
-Lifetimes::Lifetimes(func::FuncOp main, const Destinations &destinations) {
-  llvm::SmallDenseSet<Value> outputs;
+void Destinations::visit(scf::IfOp branches, ShapeBuilder &shapes) {
+  for (OpResult result : branches->getResults()) {
+    if (!isTensor(result))
+      continue;
+    bool isPlaced = isOutput(of(result)) || shapes.dimsOfBranches(result);
+    if (!isPlaced)
+      putByBranches.insert(result);
+    for (Region &region : branches->getRegions())
+      if (isPlaced)
+        becomes[rootOf(region.front().getTerminator()->getOperand(result.getResultNumber()))] = of(result);
+  }
+}
+
+void Destinations::visit(const Loop &loop, ShapeBuilder &shapes) {
+  for (auto [i, result] : llvm::enumerate(loop.results)) {
+    if (!isTensor(result))
+      continue;
+    Value root = rootOf(loop.inits[i].get());
+    bool isOwn = isFirstItsOwn(loop, i);
+    if (isOwn)
+      overwritable.insert(result);
+    Carried::Kind &kind = kinds[result];
+    kind = !keepsDims(loop, i, shapes)                                    ? Carried::Growing
+           : isOwn && !isPutByBranches(root) && isDeadBeforeNext(loop, i) ? Carried::InPlace
+                                                                          : Carried::Fixed;
+    if (kind != Carried::InPlace)
+      continue;
+    Value place = of(result);
+    for (Value value : {root, Value(loop.arguments[i]), rootOf(loop.yielded[i].get())})
+      becomes[value] = place;
+    if (auto conditional = dyn_cast<scf::WhileOp>(loop.op))
+      becomes[conditional.getBeforeArguments()[i]] = place;
+  }
+}
+
+Destinations::Destinations(func::FuncOp main, ShapeBuilder &shapes) {
   for (Value result : main.getBody().front().getTerminator()->getOperands())
     outputs.insert(rootOf(result));
-  int64_t point = 0;
-  auto write = [&](Value value) {
-    if (outputs.contains(value))
-      return;
-    auto [number, isNew] = numbers.try_emplace(value, ordered.size());
-    if (!isNew) {
-      needed[number->second].last = point;
-      return;
-    }
-    ordered.push_back(value);
-    needed.push_back({point, point});
-  };
-  auto read = [&](Value value) {
-    if (auto found = numbers.find(destinations.of(rootOf(value))); found != numbers.end())
-      needed[found->second].last = std::max(needed[found->second].last, point);
-  };
-  main.walk<WalkOrder::PreOrder>([&](Operation *op) {
+  main.walk<WalkOrder::PreOrder>([&](Operation *op) { // the outer ones first
+    if (auto branches = dyn_cast<scf::IfOp>(op))
+      visit(branches, shapes);
+    else if (auto loop = Loop::get(op))
+      visit(*loop, shapes);
+  });
+}
+
+Lifetimes::Lifetimes(func::FuncOp main, const Destinations &destinations) : destinations(destinations) {
+  visit(main.getBody().front());
+}
+
+unsigned Lifetimes::add(Value value) {
+  ordered.push_back(value);
+  needed.push_back({point, point});
+  touched.push_back(ordered.size() - 1);
+  return ordered.size() - 1;
+}
+
+void Lifetimes::touch(unsigned place) {
+  needed[place].last = std::max(needed[place].last, point);
+  touched.push_back(place);
+}
+
+void Lifetimes::write(Value root) {
+  Value destination = destinations.of(root);
+  if (destinations.isOutput(destination))
+    return;
+  auto [found, isNew] = places.try_emplace(destination);
+  if (isNew) {
+    unsigned place = add(destination);
+    places[destination] = {place};
+  } else {
+    llvm::for_each(found->second, [&](unsigned place) { touch(place); });
+  }
+}
+
+void Lifetimes::read(Value value) {
+  if (auto found = places.find(destinations.of(rootOf(value))); found != places.end())
+    llvm::for_each(found->second, [&](unsigned place) { touch(place); });
+}
+
+void Lifetimes::visit(const Loop &loop) {
+  int64_t start = point;
+  size_t outside = touched.size();
+  llvm::SmallVector<unsigned> own; // needed from the first step to the last
+  for (auto [i, init] : llvm::enumerate(loop.inits)) {
+    if (!isTensor(init.get()))
+      continue;
+    Carried &carried = loops[loop.results[i]];
+    carried.kind = destinations.kindOf(loop, i);
+    read(init.get());
+    if (carried.kind == Carried::InPlace)
+      continue;
+    SmallVector<unsigned, 1> &of = places[loop.arguments[i]];
+    if (auto first = places.find(destinations.of(rootOf(init.get()))); first != places.end())
+      of = SmallVector<unsigned, 1>(first->second);
+    carried.next = add(init.get());
+    of.push_back(*carried.next);
+    bool isTwice = !isDeadBeforeNext(loop, i);
+    bool isSpare = isTwice && carried.kind == Carried::Fixed && destinations.isOverwritable(loop, i);
+    if (!isTwice)
+      carried.spare = carried.next;
+    else if (!isSpare)
+      carried.spare = add(init.get());
+    if (carried.kind == Carried::Growing)
+      growing.insert_range(ArrayRef{*carried.next, *carried.spare});
+    if (isTwice && !isSpare)
+      of.push_back(*carried.spare);
+    SmallVector<unsigned, 1> all(of);
+    own.append(all.begin(), all.end());
+    places[loop.results[i]] = all;
+    places[rootOf(loop.yielded[i].get())] = all;
+    if (auto conditional = dyn_cast<scf::WhileOp>(loop.op))
+      places[conditional.getBeforeArguments()[i]] = all;
+  }
+  ++point;
+  if (auto conditional = dyn_cast<scf::WhileOp>(loop.op))
+    visit(*conditional.getBeforeBody());
+  visit(*loop.body);
+  for (size_t i = outside; i < touched.size(); ++i)
+    if (Interval &interval = needed[touched[i]]; interval.first <= start)
+      interval.last = point;
+  for (unsigned place : own)
+    needed[place].last = point;
+  ++point;
+}
+
+void Lifetimes::visit(Block &block) {
+  for (Operation &op : block) {
     if (auto launch = dyn_cast<LaunchOp>(op)) {
-      llvm::for_each(launch.getBuffers(), read);
+      llvm::for_each(launch.getBuffers(), [&](Value buffer) { read(buffer); });
       for (Value result : launch.getOutputs())
-        write(destinations.of(result));
+        write(result);
       ++point;
-    } else if (isa<scf::IfOp>(op)) {
-      for (Value result : op->getResults()) // no branch may use this memory before for anything else
-        if (isa<RankedTensorType>(result.getType()))
-          write(destinations.of(result));
+    } else if (auto branches = dyn_cast<scf::IfOp>(op)) {
+      for (OpResult result : op.getResults()) // no branch may use this memory before for anything else
+        if (isTensor(result) && !destinations.isPutByBranches(result))
+          write(result);
+      for (Region &region : op.getRegions())
+        llvm::for_each(region, [&](Block &inner) { visit(inner); });
+      for (OpResult result : op.getResults())
+        if (isTensor(result) && destinations.isPutByBranches(result)) {
+          SmallVector<unsigned, 1> either;
+          for (Region &region : op.getRegions())
+            llvm::append_range(
+                either, places.lookup(rootOf(region.front().getTerminator()->getOperand(result.getResultNumber()))));
+          places[result] = either;
+        }
+    } else if (auto loop = Loop::get(&op)) {
+      visit(*loop);
     } else if (isa<tensor::ExtractOp>(op)) {
       --point; // behind the launch before it
-      read(op->getOperand(0));
+      read(op.getOperand(0));
       ++point;
     }
-  });
+  }
 }

@@ -73,6 +73,10 @@ inline constexpr llvm::StringLiteral kStageAttr = "hone.stage";
 inline constexpr llvm::StringLiteral kManifestAttr = "hone.manifest";
 inline constexpr llvm::StringLiteral kOffsetAttr = "hone.offset";
 inline constexpr llvm::StringLiteral kOutputAttr = "hone.output";
+/// On an output of a planned @main: numbers of the dims that only the run knows.
+inline constexpr llvm::StringLiteral kLateDimsAttr = "hone.late_dims";
+/// On a planned @main: how many memories grow in a run.
+inline constexpr llvm::StringLiteral kSlotsAttr = "hone.slots";
 /// Large weights begin at a page of this many bytes: they can be mapped and dropped one by one.
 inline constexpr int64_t kWeightPage = 4096;
 inline constexpr llvm::StringLiteral kWeightBytesAttr = "hone.weight_bytes";

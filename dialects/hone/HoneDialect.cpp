@@ -189,9 +189,11 @@ LogicalResult hone::checkHostProgram(func::FuncOp main) {
   WalkResult result = main.getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {
     StringRef dialect = op->getName().getDialectNamespace();
     Operation *around = op->getParentOp();
-    while (isa<scf::IfOp>(around))
-      around = around->getParentOp();
-    bool isNested = around != main;
+    bool isCondition = false; // of a loop
+    for (Operation *at = op; isa<scf::IfOp, scf::ForOp, scf::WhileOp>(around); at = around, around = at->getParentOp())
+      if (auto loop = dyn_cast<scf::WhileOp>(around))
+        isCondition |= at->getParentRegion() == &loop.getBefore();
+    bool isNested = around != main || (isCondition && dialect != "tensor" && dialect != "memref");
     if (auto extract = dyn_cast<tensor::ExtractOp>(op); extract && isNibble(extract.getTensor().getType())) {
       op->emitOpError("reads an element of ")
           << extract.getTensor().getType() << ", which lie two in a byte; cast them in the program";
@@ -209,8 +211,8 @@ LogicalResult hone::checkHostProgram(func::FuncOp main) {
         dialect == "hone" || dialect == "tensor" || dialect == "memref" || isa<func::ReturnOp>(op) || isSignCast(op);
     if (isHostArithmetic(op) || (isKnown && !isNested))
       return WalkResult::advance();
-    op->emitOpError(isNested && isKnown ? "stands in a region of another operation than scf.if, where only arithmetic "
-                                          "may (arith, math, scf)"
+    op->emitOpError(isNested && isKnown ? "stands in the condition of a loop, or in a region of another operation than "
+                                          "scf.if, scf.for and scf.while, where only arithmetic may (arith, math, scf)"
                                         : "is no operation of a host program: arithmetic (arith, math, scf), elements "
                                           "and dims of inputs, and operations of hone are");
     return WalkResult::interrupt();

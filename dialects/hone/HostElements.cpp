@@ -165,8 +165,8 @@ Value HostElements::element(Value tensor, int64_t position) {
 }
 
 Value HostElements::elementOf(Key key) {
-  if (auto found = known.find(key); found != known.end())
-    return found->second;
+  if (known.count(key))
+    return known.lookup(key);
   constexpr unsigned maxDepth = 128; // a level is a few stack frames
   if (depth == maxDepth && !pending)
     pending = key;
@@ -180,7 +180,8 @@ Value HostElements::elementOf(Key key) {
     return {}; // it may succeed another time
   if (result)
     result = normalize(result, elementTypeOf(key.first).isUnsignedInteger());
-  return known[key] = result;
+  known.insert(key, result);
+  return result;
 }
 
 Value HostElements::evaluate(Value tensor, int64_t position) {
@@ -208,10 +209,11 @@ Value HostElements::evaluate(Value tensor, int64_t position) {
   if (auto loops = dyn_cast<LoopOpInterface>(tensor.getDefiningOp()))
     return evaluateLoops(loops) ? known.lookup({tensor, position}) : Value();
   if (auto rows = dyn_cast<DecomposeOpInterface>(tensor.getDefiningOp())) {
-    Value &formula = formulas[tensor];
+    Value formula = formulas.lookup(tensor);
     if (!formula) {
       OpBuilder before(rows);
       formula = rows.decompose(before);
+      formulas.insert(tensor, formula);
     }
     return elementOf({formula, position});
   }
@@ -240,7 +242,7 @@ bool HostElements::evaluateLoops(LoopOpInterface op) {
     return false;
   for (auto &[place, scalar] : elements.stored) {
     Value result = op->getResult(place.first);
-    known[{result, place.second}] = normalize(scalar, elementTypeOf(result).isUnsignedInteger());
+    known.insert({result, place.second}, normalize(scalar, elementTypeOf(result).isUnsignedInteger()));
   }
   return true;
 }
@@ -341,10 +343,12 @@ OpFoldResult HostElements::compare(CmpIPredicate predicate, OpFoldResult a, OpFo
   if (predicate == CmpIPredicate::eq || predicate == CmpIPredicate::ne)
     if (Value swapped = comparisons.lookup({unsigned(predicate), rhs.getAsOpaquePointer(), lhs.getAsOpaquePointer()}))
       return swapped;
-  Value &entry = comparisons[{unsigned(predicate), lhs.getAsOpaquePointer(), rhs.getAsOpaquePointer()}];
-  if (!entry)
-    entry = arith::CmpIOp::create(shapes.builder, shapes.builder.getUnknownLoc(), predicate, lhs, rhs);
-  return entry;
+  std::tuple key(unsigned(predicate), lhs.getAsOpaquePointer(), rhs.getAsOpaquePointer());
+  if (Value known = comparisons.lookup(key))
+    return known;
+  Value result = arith::CmpIOp::create(shapes.builder, shapes.builder.getUnknownLoc(), predicate, lhs, rhs);
+  comparisons.insert(key, result);
+  return result;
 }
 
 OpFoldResult HostElements::select(OpFoldResult condition, OpFoldResult a, OpFoldResult b) {
@@ -353,10 +357,12 @@ OpFoldResult HostElements::select(OpFoldResult condition, OpFoldResult a, OpFold
   if (a == b)
     return a;
   Value which = cast<Value>(condition), lhs = shapes.materialize(a), rhs = shapes.materialize(b);
-  Value &entry = selections[{which.getAsOpaquePointer(), lhs.getAsOpaquePointer(), rhs.getAsOpaquePointer()}];
-  if (!entry)
-    entry = arith::SelectOp::create(shapes.builder, shapes.builder.getUnknownLoc(), which, lhs, rhs);
-  return entry;
+  std::tuple key(which.getAsOpaquePointer(), lhs.getAsOpaquePointer(), rhs.getAsOpaquePointer());
+  if (Value known = selections.lookup(key))
+    return known;
+  Value result = arith::SelectOp::create(shapes.builder, shapes.builder.getUnknownLoc(), which, lhs, rhs);
+  selections.insert(key, result);
+  return result;
 }
 
 /// Op(a, b), where Op(x, neutral) is x and Op(x, !neutral) is !neutral.
@@ -388,12 +394,13 @@ OpFoldResult HostElements::simplifyCondition(Value value) {
   if (auto other = dyn_cast<Value>(simple))
     if (OpFoldResult known = conditions.lookup(other))
       simple = known;
-  return conditions[value] = simple;
+  conditions.insert(value, simple);
+  return simple;
 }
 
 void HostElements::assumeNot(OpFoldResult refuted) {
   if (auto value = dyn_cast<Value>(refuted))
-    conditions[value] = condition(false);
+    conditions.insert(value, condition(false));
 }
 
 OpFoldResult HostElements::simplerCondition(Value value) {
@@ -421,7 +428,8 @@ OpFoldResult HostElements::toIndex(Value scalar, bool isUnsigned) {
   if (OpFoldResult known = indexForms.lookup({scalar, isUnsigned}))
     return known;
   OpFoldResult index = simplerIndex(scalar, isUnsigned);
-  return indexForms[{scalar, isUnsigned}] = index;
+  indexForms.insert({scalar, isUnsigned}, index);
+  return index;
 }
 
 OpFoldResult HostElements::simplerIndex(Value scalar, bool isUnsigned) {
@@ -457,11 +465,12 @@ OpFoldResult HostElements::simplerIndex(Value scalar, bool isUnsigned) {
   }
   if (type.isIndex())
     return scalar;
-  Value &index = casts[scalar];
-  if (!index)
-    index = isUnsigned
-                ? arith::IndexCastUIOp::create(builder, scalar.getLoc(), builder.getIndexType(), scalar).getResult()
-                : arith::IndexCastOp::create(builder, scalar.getLoc(), builder.getIndexType(), scalar).getResult();
+  if (Value known = casts.lookup(scalar))
+    return known;
+  Value index = isUnsigned
+                    ? arith::IndexCastUIOp::create(builder, scalar.getLoc(), builder.getIndexType(), scalar).getResult()
+                    : arith::IndexCastOp::create(builder, scalar.getLoc(), builder.getIndexType(), scalar).getResult();
+  casts.insert(scalar, index);
   return index;
 }
 
@@ -483,9 +492,10 @@ Value HostElements::normalize(Value scalar, bool isUnsigned) {
   OpFoldResult index = toIndex(scalar);
   if (auto number = getConstantIntValue(index))
     return arith::ConstantOp::create(builder, scalar.getLoc(), builder.getI64IntegerAttr(*number));
-  Value &wide = casts[cast<Value>(index)];
-  if (!wide)
-    wide = arith::IndexCastOp::create(builder, scalar.getLoc(), type, cast<Value>(index));
+  if (Value known = casts.lookup(cast<Value>(index)))
+    return known;
+  Value wide = arith::IndexCastOp::create(builder, scalar.getLoc(), type, cast<Value>(index));
+  casts.insert(cast<Value>(index), wide);
   return wide;
 }
 

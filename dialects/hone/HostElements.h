@@ -15,7 +15,7 @@ namespace hone {
 /// Evaluates tensors where the host program stands, by asking the ops that define them for single elements
 /// (ElementOpInterface) down to constants, dims and entry arguments. What a model computes with Shape, Gather, Concat …
 /// comes out as the index values of `shapes`, so that equal dims stay one value. Remembers what it built: use one along
-/// one straight-line block, in program order.
+/// one block, in program order, and with a Scope of its own along each block in its regions.
 class HostElements {
 public:
   /// Tensors of more elements are data, not shapes.
@@ -62,8 +62,37 @@ public:
   ShapeBuilder &shapes;
 
 private:
-  friend class HostElementBuilder;
   using Key = std::pair<mlir::Value, int64_t>;
+  ScopedTable<Key, mlir::Value> known;            // null: the host cannot compute it
+  ScopedTable<mlir::Value, mlir::Value> formulas; // what row ops are made of
+  ScopedTable<mlir::Value, mlir::Value> casts;
+  // Simplest forms. They are remembered because scalars share operands: x·x of x·x of … is a short program and a large
+  // tree.
+  ScopedTable<mlir::Value, mlir::OpFoldResult> conditions;
+  ScopedTable<std::pair<mlir::Value, unsigned>, mlir::OpFoldResult> indexForms;
+  ScopedTable<std::tuple<unsigned, void *, void *>, mlir::Value> comparisons;
+  ScopedTable<std::tuple<void *, void *, void *>, mlir::Value> selections;
+
+public:
+  /// While one lives, what is built is remembered for its time only.
+  class Scope {
+  public:
+    explicit Scope(HostElements &host)
+        : known(host.known), formulas(host.formulas), casts(host.casts), conditions(host.conditions),
+          indexForms(host.indexForms), comparisons(host.comparisons), selections(host.selections) {}
+
+  private:
+    decltype(HostElements::known)::ScopeTy known;
+    decltype(HostElements::formulas)::ScopeTy formulas;
+    decltype(HostElements::casts)::ScopeTy casts;
+    decltype(HostElements::conditions)::ScopeTy conditions;
+    decltype(HostElements::indexForms)::ScopeTy indexForms;
+    decltype(HostElements::comparisons)::ScopeTy comparisons;
+    decltype(HostElements::selections)::ScopeTy selections;
+  };
+
+private:
+  friend class HostElementBuilder;
   mlir::Value elementOf(Key key);
   mlir::Value evaluate(mlir::Value tensor, int64_t position);
   /// All elements of all results of an op that writes loops of its own; false if the host cannot compute them.
@@ -84,16 +113,7 @@ private:
   unsigned depth = 0;
   /// What lies too deep for the stack: it is evaluated by itself, then what needs it anew.
   std::optional<Key> pending;
-  llvm::DenseMap<Key, mlir::Value> known;
-  /// What row ops are made of.
-  llvm::DenseMap<mlir::Value, mlir::Value> formulas;
-  llvm::DenseMap<mlir::Value, mlir::Value> casts;
-  // Simplest forms. They are remembered because scalars share operands: x·x of x·x of … is a short program and a large
-  // tree.
-  llvm::DenseMap<mlir::Value, mlir::OpFoldResult> conditions;
-  llvm::DenseMap<std::pair<mlir::Value, unsigned>, mlir::OpFoldResult> indexForms;
-  llvm::DenseMap<std::tuple<unsigned, void *, void *>, mlir::Value> comparisons;
-  llvm::DenseMap<std::tuple<void *, void *, void *>, mlir::Value> selections;
+  Scope scope{*this};
 };
 
 /// The value of an op with ElementOpInterface on constants (hone.constant), if its result is static and of at most 1

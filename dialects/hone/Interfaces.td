@@ -13,9 +13,13 @@ def Hone_ShapeOpInterface : OpInterface<"ShapeOpInterface"> {
     The dims of results as functions of operands' dims and index operands. One definition serves type inference (static dims
     fold to attributes), the proof that two dynamic dims are equal (they become the same SSA value), arena formulas and kernels.
   }];
-  let methods = [InterfaceMethod<
-    "Appends the dims of result `result`: attributes where static, index values otherwise.", "void", "reifyShape",
-    (ins "::hone::ShapeBuilder &":$shapes, "unsigned":$result, "::llvm::SmallVectorImpl<::mlir::OpFoldResult> &":$dims)>];
+  let methods = [
+    InterfaceMethod<
+      "Appends the dims of result `result`: attributes where static, index values otherwise.", "void", "reifyShape",
+      (ins "::hone::ShapeBuilder &":$shapes, "unsigned":$result, "::llvm::SmallVectorImpl<::mlir::OpFoldResult> &":$dims)>,
+    InterfaceMethod<"The operands that decide on dims.", "::mlir::ValueRange", "getShapeOperands", (ins), [{}],
+      [{ return $_op->getOperands(); }]>
+  ];
   // After the op's own verifier, which makes sure that there are dims to speak of.
   let verify = [{ return ::hone::verifyResultDims($_op); }];
   let verifyWithRegions = 1;

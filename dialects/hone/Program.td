@@ -81,6 +81,44 @@ def Hone_CheckOp : Hone_Op<"check", []> {
   let assemblyFormat = "$condition `,` $message `(` $first `,` $second `)` attr-dict";
 }
 
+def Hone_GrowOp : Hone_Op<"grow", []> {
+  let summary = "Memory for a value whose size data decide";
+  let description = [{
+    Makes memory number `slot` of the session at least `bytes` large. It holds nothing in particular, and is another one
+    once the slot grows again.
+    ```mlir
+    %memory = hone.grow %slot to %bytes : memref<?xi8>
+    ```
+  }];
+  let arguments = (ins Index:$slot, Index:$bytes);
+  let results = (outs AnyMemRef:$memory);
+  let assemblyFormat = "$slot `to` $bytes attr-dict `:` type($memory)";
+}
+
+def Hone_SizeOutputOp : Hone_Op<"size_output", []> {
+  let summary = "Tells the dims of an output that only the run knows, before it is written";
+  let description = [{
+    `output` is an argument of the planned @main; `dims` are all its dims.
+    ```mlir
+    hone.size_output %y [%n, %c8] : memref<?x8xf32>
+    ```
+  }];
+  let arguments = (ins AnyMemRef:$output, Variadic<Index>:$dims);
+  let assemblyFormat = "$output `[` $dims `]` attr-dict `:` type($output)";
+}
+
+def Hone_SameMemoryOp : Hone_Op<"same_memory", [Pure]> {
+  let summary = "Memory under the type of another value that lies there";
+  let description = [{
+    ```mlir
+    %flat = hone.same_memory %x : memref<4x8xf32> to memref<32xf32>
+    ```
+  }];
+  let arguments = (ins AnyType:$input); // of a weight: hone.use_weight
+  let results = (outs AnyMemRef:$output);
+  let assemblyFormat = "$input attr-dict `:` type($input) `to` type($output)";
+}
+
 def Hone_KernelOp : Hone_Op<"kernel", [IsolatedFromAbove, FunctionOpInterface, Symbol]> {
   let summary = "A kernel: one launch's computation, in tensor form";
   let description = [{

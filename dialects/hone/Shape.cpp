@@ -144,6 +144,23 @@ Value ReshapeOp::emitElement(ElementBuilder &e, ValueRange indices) {
   return e.load(getInput(), e.delinearize(linear, e.dims(getInput())));
 }
 
+LogicalResult WithDimsOp::verify() {
+  auto from = cast<RankedTensorType>(getInput().getType()), to = cast<RankedTensorType>(getOutput().getType());
+  bool fits = from.getRank() == to.getRank() && llvm::all_of_zip(from.getShape(), to.getShape(), mayBeEqual);
+  if (!fits)
+    return emitOpError("cannot make ") << to << " of " << from;
+  return verifyCount(*this, "sizes", getSizes().size(), rankOf(getOutput()));
+}
+OpFoldResult WithDimsOp::fold(FoldAdaptor) {
+  auto type = cast<RankedTensorType>(getInput().getType());
+  return type == getOutput().getType() && type.hasStaticShape() ? OpFoldResult(getInput()) : OpFoldResult();
+}
+void WithDimsOp::reifyShape(ShapeBuilder &, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  appendFolded(dims, getSizes());
+}
+Structure WithDimsOp::getStructure(ShapeBuilder &shapes) { return broadcastStructure(*this, shapes); }
+Value WithDimsOp::emitElement(ElementBuilder &e, ValueRange indices) { return e.load(getInput(), indices); }
+
 LogicalResult ExpandOp::verify() {
   if (failed(verifyBroadcast(*this, getInput(), getOutput())))
     return failure();

@@ -51,7 +51,29 @@ def Hone_ReshapeOp : Hone_MoveOneOp<"reshape", [Hone_Recipe, ViewLikeOpInterface
   let assemblyFormat = "$input `[` $sizes `]` attr-dict `:` type($input) `->` type($output)";
   let hasVerifier = 1;
   let hasFolder = 1;
-  let extraClassDeclaration = "::mlir::Value getViewSource() { return getInput(); }";
+  let extraClassDeclaration = [{
+    ::mlir::Value getViewSource() { return getInput(); }
+    ::mlir::ValueRange getShapeOperands() { return getSizes(); }
+  }];
+}
+
+def Hone_WithDimsOp : Hone_MoveOneOp<"with_dims", [ViewLikeOpInterface], Hone_Structured> {
+  let summary = "The same tensor, whose dims are said to be `sizes`";
+  let description = [{
+    For values whose dims no op explains: they are carried around a loop or given by branches, as index values beside them.
+    The sizes are all dims, and must be those that the tensor has. The result's type may say more or less than the input's.
+    ```mlir
+    %y = hone.with_dims %x [%n, %c8] : tensor<?x8xf32> -> tensor<?x?xf32>
+    ```
+  }];
+  let arguments = (ins Hone_Tensor:$input, Variadic<Index>:$sizes);
+  let assemblyFormat = "$input `[` $sizes `]` attr-dict `:` type($input) `->` type($output)";
+  let hasVerifier = 1;
+  let hasFolder = 1;
+  let extraClassDeclaration = [{
+    ::mlir::Value getViewSource() { return getInput(); }
+    ::mlir::ValueRange getShapeOperands() { return getSizes(); }
+  }];
 }
 
 def Hone_ExpandOp : Hone_MoveOneOp<"expand", [], Hone_Structured> {
@@ -65,6 +87,7 @@ def Hone_ExpandOp : Hone_MoveOneOp<"expand", [], Hone_Structured> {
   let assemblyFormat = "$input `[` $sizes `]` attr-dict `:` type($input) `->` type($output)";
   let hasVerifier = 1;
   let hasFolder = 1;
+  let extraClassDeclaration = "::mlir::ValueRange getShapeOperands() { return getSizes(); }";
 }
 
 def Hone_TransposeOp : Hone_MoveOneOp<"transpose", [Hone_Recipe], Hone_StructuredByDims> {
@@ -113,6 +136,7 @@ def Hone_SliceOp : Hone_MoveOneOp<"slice", [SameVariadicOperandSize, Hone_Recipe
   }];
   let hasVerifier = 1;
   let hasFolder = 1;
+  let extraClassDeclaration = "::mlir::ValueRange getShapeOperands() { return getSizes(); }";
 }
 
 def Hone_ConcatOp : Hone_MoveOp<"concat", [Hone_Branching, SameOperandsAndResultElementType, Hone_Recipe],

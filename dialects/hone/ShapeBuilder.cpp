@@ -2,6 +2,7 @@
 
 #include "dialects/hone/ShapeBuilder.h"
 #include "dialects/hone/Hone.h"
+#include "dialects/hone/Regions.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -207,15 +208,16 @@ IndexRange ShapeBuilder::rangeOfOp(Operation *op, unsigned depth) {
 IndexRange ShapeBuilder::rangeOf(Value value, unsigned depth) {
   if (auto number = getConstantIntValue(value))
     return {*number, *number};
-  if (auto known = ranges.find(value); known != ranges.end())
-    return known->second;
+  if (auto known = ranges.begin(value); known != ranges.end())
+    return *known;
   Operation *op = value.getDefiningOp();
   if (isa_and_nonnull<tensor::DimOp>(op))
     return {0, kMaxDim};
   if (!op || depth == 0 || op->getNumResults() != 1)
     return {};
   IndexRange range = rangeOfOp(op, depth - 1);
-  return ranges[value] = range;
+  ranges.insert(value, range);
+  return range;
 }
 
 IndexRange ShapeBuilder::range(OpFoldResult value) {
@@ -228,7 +230,7 @@ void ShapeBuilder::assume(OpFoldResult value, IndexRange range) {
   if (getConstant(value))
     return;
   IndexRange known = this->range(value);
-  ranges[cast<Value>(value)] = {std::max(known.least, range.least), std::min(known.greatest, range.greatest)};
+  ranges.insert(cast<Value>(value), {std::max(known.least, range.least), std::min(known.greatest, range.greatest)});
 }
 
 bool ShapeBuilder::vanishesWith(OpFoldResult b, OpFoldResult a) {
@@ -251,12 +253,13 @@ OpFoldResult ShapeBuilder::constant(MLIRContext *context, int64_t value) {
 std::optional<int64_t> ShapeBuilder::getConstant(OpFoldResult value) { return getConstantIntValue(value); }
 
 void ShapeBuilder::setDims(Value tensor, ArrayRef<OpFoldResult> dims) {
-  known[tensor] = SmallVector<OpFoldResult, 4>(dims);
+  known.insert(tensor, SmallVector<OpFoldResult, 4>(dims));
 }
 
 void ShapeBuilder::forget(Operation *op) {
   for (Value result : op->getResults())
-    known.erase(result);
+    if (known.count(result))
+      known.insert(result, {});
 }
 
 Value ShapeBuilder::findDim(FunctionOpInterface function, Block &entry, StringRef symbol) {
@@ -298,63 +301,101 @@ Value ShapeBuilder::argumentDim(BlockArgument argument, int64_t index) {
   return dim;
 }
 
-/// Whether `value` is known where `op` begins.
-static bool isKnownBefore(OpFoldResult value, Operation *op) {
-  auto dynamic = dyn_cast<Value>(value);
-  Operation *around = dynamic ? dynamic.getParentBlock()->getParentOp() : nullptr; // none yet: its place is further up
-  return !around || !op->isAncestor(around);
+bool ShapeBuilder::areKnownBefore(Value value, Operation *op) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (isKnownBefore(value, op) || (type && type.hasStaticShape()))
+    return true;
+  auto found = type ? known.begin(value) : known.end();
+  return found != known.end() && !found->empty() && llvm::all_of(*found, [&](OpFoldResult dim) {
+           auto dynamic = dyn_cast<Value>(dim);
+           return !dynamic || isKnownBefore(dynamic, op);
+         });
+}
+
+void ShapeBuilder::learnAhead(Block &block, Operation *op) {
+  auto learn = [&](Value tensor, ValueRange from) {
+    if (isa<RankedTensorType>(tensor.getType()) &&
+        llvm::all_of(from, [&](Value value) { return value && areKnownBefore(value, op); }))
+      (void)dims(tensor);
+  };
+  for (BlockArgument argument : block.getArguments())
+    learn(argument, initOf(argument));
+  for (Operation &inner : block) {
+    for (Region &region : inner.getRegions())
+      llvm::for_each(region, [&](Block &each) { learnAhead(each, op); });
+    for (OpResult result : inner.getResults())
+      if (auto shaped = dyn_cast<ShapeOpInterface>(inner))
+        learn(result, shaped.getShapeOperands());
+      else if (isa<scf::IfOp>(inner))
+        (void)dimsOfBranches(result);
+      else
+        learn(result, initOf(result));
+  }
+}
+
+void ShapeBuilder::learnAhead(Operation *op) {
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(op);
+  for (Region &region : op->getRegions())
+    llvm::for_each(region, [&](Block &block) { learnAhead(block, op); });
 }
 
 std::optional<SmallVector<OpFoldResult>> ShapeBuilder::dimsOfBranches(OpResult result) {
   auto branches = dyn_cast<scf::IfOp>(result.getOwner());
-  if (!branches)
+  if (!branches || !isa<RankedTensorType>(result.getType()))
     return std::nullopt;
-  auto dimsIn = [&](scf::YieldOp yield) {
-    Value given = yield.getOperand(result.getResultNumber());
-    if (known.contains(given) || given.getParentBlock() != yield->getBlock())
-      return SmallVector<OpFoldResult>(dims(given));
-    // Nobody has been in this branch yet. What is built there is for nobody else.
-    OpBuilder inside(yield);
-    ShapeBuilder ownShapes(inside);
-    return SmallVector<OpFoldResult>(ownShapes.dims(given));
-  };
-  SmallVector<OpFoldResult> onTrue = dimsIn(branches.thenYield()), onFalse = dimsIn(branches.elseYield());
-  bool areKnown =
-      onTrue == onFalse && llvm::all_of(onTrue, [&](OpFoldResult dim) { return isKnownBefore(dim, branches); });
-  return areKnown ? std::optional(onTrue) : std::nullopt;
+  Value onTrue = branches.thenYield().getOperand(result.getResultNumber());
+  Value onFalse = branches.elseYield().getOperand(result.getResultNumber());
+  auto areLearnt = [&] { return areKnownBefore(onTrue, branches) && areKnownBefore(onFalse, branches); };
+  if (!areLearnt())
+    learnAhead(branches);
+  if (!areLearnt())
+    return std::nullopt;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(branches);
+  SmallVector<OpFoldResult> chosen(dims(onTrue)), others(dims(onFalse));
+  for (auto [dim, other] : llvm::zip_equal(chosen, others))
+    if (!areEqual(dim, other))
+      dim = select(branches.getCondition(), dim, other);
+  setDims(result, chosen);
+  return chosen;
 }
 
 ArrayRef<OpFoldResult> ShapeBuilder::dims(Value tensor) {
-  if (auto found = known.find(tensor); found != known.end())
-    return found->second;
   auto type = cast<RankedTensorType>(tensor.getType());
+  if (type.getRank() == 0)
+    return {};
+  if (auto found = known.begin(tensor); found != known.end() && !found->empty())
+    return *found;
   SmallVector<OpFoldResult> dims;
   if (type.hasStaticShape()) {
     for (int64_t size : type.getShape())
       dims.push_back(constant(size));
-  } else if (auto argument = dyn_cast<BlockArgument>(tensor)) {
+  } else if (Value init = initOf(tensor)) {
+    llvm::append_range(dims, SmallVector<OpFoldResult>(this->dims(init)));
+  } else if (auto argument = dyn_cast<BlockArgument>(tensor);
+             argument && isa_and_nonnull<FunctionOpInterface>(argument.getOwner()->getParentOp())) {
     for (int64_t i = 0; i < type.getRank(); ++i)
       dims.push_back(type.isDynamicDim(i) ? OpFoldResult(argumentDim(argument, i)) : constant(type.getDimSize(i)));
   } else {
-    auto result = cast<OpResult>(tensor);
-    if (auto op = dyn_cast<ShapeOpInterface>(result.getOwner())) {
+    auto result = dyn_cast<OpResult>(tensor);
+    if (auto op = dyn_cast_or_null<ShapeOpInterface>(tensor.getDefiningOp())) {
       op.reifyShape(*this, result.getResultNumber(), dims);
-    } else if (auto common = dimsOfBranches(result)) {
-      dims = std::move(*common);
+    } else if (auto chosen = result ? dimsOfBranches(result) : std::nullopt) {
+      dims = std::move(*chosen);
     } else { // of another dialect, or a launch whose dims nobody has set
       OpBuilder::InsertionGuard guard(builder);
-      builder.setInsertionPointAfter(result.getOwner());
+      builder.setInsertionPointAfterValue(tensor);
       for (int64_t i = 0; i < type.getRank(); ++i)
-        dims.push_back(tensor::DimOp::create(builder, result.getLoc(), result, i).getResult());
+        dims.push_back(tensor::DimOp::create(builder, tensor.getLoc(), tensor, i).getResult());
     }
     // The type may know more than the shape function.
     for (int64_t i = 0; i < type.getRank(); ++i)
       if (!type.isDynamicDim(i))
         dims[i] = constant(type.getDimSize(i));
   }
-  auto &entry = known[tensor];
-  entry.assign(dims.begin(), dims.end());
-  return entry;
+  setDims(tensor, dims);
+  return *known.begin(tensor);
 }
 
 Value ShapeBuilder::materialize(OpFoldResult value) {
@@ -443,7 +484,7 @@ ShapeBuilder::Key ShapeBuilder::keyOf(Kind kind, Value a, Value b) {
 }
 
 ShapeBuilder::DeferredPlacement::DeferredPlacement(ShapeBuilder &shapes, Block &block)
-    : shapes(shapes), block(block), around(std::exchange(shapes.placement, this)) {
+    : shapes(shapes), block(block), around(std::exchange(shapes.placement, this)), scope(shapes) {
   for (Operation &op : block)
     if (auto kind = kindOf(&op))
       standing[keyOf(*kind, op.getOperand(0), op.getOperand(1))].push_back(&op);
@@ -452,9 +493,6 @@ ShapeBuilder::DeferredPlacement::DeferredPlacement(ShapeBuilder &shapes, Block &
 ShapeBuilder::DeferredPlacement::~DeferredPlacement() {
   place();
   shapes.placement = around;
-  if (around) // what is built in a branch is not known behind it
-    for (const Key &key : remembered)
-      shapes.memo.erase(key);
 }
 
 Value ShapeBuilder::find(Kind kind, Value a, Value b) const {
@@ -480,23 +518,41 @@ Value ShapeBuilder::find(Kind kind, Value a, Value b) const {
 
 OpFoldResult ShapeBuilder::memoized(Kind kind, OpFoldResult a, OpFoldResult b) {
   Value lhs = materialize(a), rhs = materialize(b);
-  Value &entry = memo[keyOf(kind, lhs, rhs)];
-  if (entry)
-    return entry;
-  if (placement)
-    placement->remembered.push_back(keyOf(kind, lhs, rhs));
-  if ((entry = find(kind, lhs, rhs)))
-    return entry;
-  // As early as the operands allow: who asks next for the same value may stand further up.
+  Key key = keyOf(kind, lhs, rhs);
+  if (Value known = memo.lookup(key))
+    return known;
+  auto remember = [&](Value value) { return memo.insert(key, value), value; };
+  if (Value standing = find(kind, lhs, rhs))
+    return remember(standing);
+  // Who asks next for the same value may stand further up.
   SmallVector<Value> operands{lhs, rhs};
   if (kind == Broadcast || kind == Div)
     operands.append({materialize(constant(0)), materialize(constant(1))}); // what build() compares with
   OpBuilder::InsertionGuard guard(builder);
+  goBehind(operands);
+  return remember(build(kind, lhs, rhs));
+}
+
+void ShapeBuilder::goBehind(ArrayRef<Value> operands) {
   if (placement && builder.getInsertionBlock() == &placement->block)
     builder.setInsertionPointToEnd(&placement->built);
   else
     setInsertionPointAfterAll(builder, operands);
-  return entry = build(kind, lhs, rhs);
+}
+
+OpFoldResult ShapeBuilder::select(Value condition, OpFoldResult a, OpFoldResult b) {
+  Value lhs = materialize(a), rhs = materialize(b);
+  for (Operation *user : condition.getUsers())
+    if (auto known = dyn_cast<arith::SelectOp>(user);
+        known && known.getTrueValue() == lhs && known.getFalseValue() == rhs &&
+        (!user->getBlock()->getParentOp() || user->getBlock() == builder.getInsertionBlock()) &&
+        (user->getBlock() != builder.getInsertionBlock() ||
+         builder.getInsertionPoint() == builder.getInsertionBlock()->end() ||
+         user->isBeforeInBlock(&*builder.getInsertionPoint())))
+      return known.getResult();
+  OpBuilder::InsertionGuard guard(builder);
+  goBehind({condition, lhs, rhs});
+  return arith::SelectOp::create(builder, builder.getUnknownLoc(), condition, lhs, rhs).getResult();
 }
 
 void ShapeBuilder::DeferredPlacement::place() {
@@ -700,6 +756,14 @@ SmallVector<OpFoldResult> ShapeBuilder::broadcastShapes(ValueRange tensors) {
       result[lead + i] = broadcast(result[lead + i], dim);
   }
   return result;
+}
+
+bool hone::keepsDims(const Loop &loop, unsigned i, ShapeBuilder &shapes) {
+  Value yielded = loop.yielded[i].get();
+  if (!shapes.areKnownBefore(yielded, loop.op))
+    return false;
+  SmallVector<OpFoldResult> first(shapes.dims(loop.inits[i].get())), next(shapes.dims(yielded));
+  return llvm::all_of_zip(first, next, [&](OpFoldResult a, OpFoldResult b) { return shapes.areEqual(a, b); });
 }
 
 void hone::refineResultTypes(ShapeBuilder &shapes, Operation *op) {

@@ -10,11 +10,14 @@
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/ScopedHashTable.h"
 #include "llvm/ADT/StringMap.h"
 #include <limits>
 #include <map>
 
 namespace hone {
+
+struct Loop;
 
 /// The greatest dim of any tensor, empty ones included: the runtime validates inputs by it, importers check what they
 /// compute. What is proven from it is true of every run.
@@ -30,9 +33,13 @@ struct IndexRange {
   bool isWithin(IndexRange other) const { return least >= other.least && greatest <= other.greatest; }
 };
 
+/// What is remembered along a block, and forgotten at its end with what stands in it.
+template <typename Key, typename Value>
+using ScopedTable = llvm::ScopedHashTable<Key, Value, llvm::DenseMapInfo<Key>, llvm::BumpPtrAllocator>;
+
 /// Builds and remembers dims. Two dims that are provably equal come out as the same attribute or SSA value, because
 /// entry dims with one symbol are one value, results' dims are derived from operands' dims (ShapeOpInterface), and
-/// equal arithmetic is built once. Use one builder along one block, in program order, and along the blocks of branches
+/// equal arithmetic is built once. Use one builder along one block, in program order, and along the blocks of regions
 /// where they stand in it, each with a DeferredPlacement of its own.
 class ShapeBuilder {
 public:
@@ -42,8 +49,11 @@ public:
   llvm::ArrayRef<mlir::OpFoldResult> dims(mlir::Value tensor);
   /// Declares the dims of a value that no op explains (a launch's result).
   void setDims(mlir::Value tensor, llvm::ArrayRef<mlir::OpFoldResult> dims);
-  /// The dims that both branches of an scf.if give its result, if they are known before them. Nothing for other
-  /// results.
+  /// Builds dims of the values in the regions of `op` ahead of it, as far as they are known there.
+  void learnAhead(mlir::Operation *op);
+  /// Whether the dims of a tensor, or another value, are known where `op` begins.
+  bool areKnownBefore(mlir::Value value, mlir::Operation *op);
+  /// The dims that an scf.if gives its result, if they are known before it. Nothing for other results.
   std::optional<llvm::SmallVector<mlir::OpFoldResult>> dimsOfBranches(mlir::OpResult result);
   /// To be called before `op` is erased: values that are made later may lie where its results did.
   void forget(mlir::Operation *op);
@@ -90,9 +100,20 @@ public:
   mlir::Value materialize(mlir::OpFoldResult value);
   llvm::SmallVector<mlir::Value> materialize(llvm::ArrayRef<mlir::OpFoldResult> values);
 
+  /// While one lives, what is learnt is for its time only.
+  class Scope {
+  public:
+    explicit Scope(ShapeBuilder &shapes) : known(shapes.known), memo(shapes.memo), ranges(shapes.ranges) {}
+
+  private:
+    ScopedTable<mlir::Value, llvm::SmallVector<mlir::OpFoldResult, 4>>::ScopeTy known;
+    ScopedTable<std::tuple<unsigned, void *, void *>, mlir::Value>::ScopeTy memo;
+    ScopedTable<mlir::Value, IndexRange>::ScopeTy ranges;
+  };
+
   /// While one lives, arithmetic for `block` is built apart and gets its places at the end, in one walk: asking for
   /// each value which of its operands is the last one would number the ops of the block again and again. The block of a
-  /// branch has one while that of the block around it lives; what is built in it is forgotten at its end.
+  /// region has one while that of the block around it lives. What was learnt while it lived is forgotten at its end.
   class DeferredPlacement {
   public:
     DeferredPlacement(ShapeBuilder &shapes, mlir::Block &block);
@@ -108,9 +129,9 @@ public:
     ShapeBuilder &shapes;
     mlir::Block &block;
     DeferredPlacement *around;
+    Scope scope;
     llvm::DenseMap<Key, llvm::SmallVector<mlir::Operation *, 1>> standing; // arithmetic that the block had before
     mlir::Block built;                                                     // in the order in which it was
-    llvm::SmallVector<Key> remembered;                                     // keys in `memo`
   };
 
   mlir::OpBuilder &builder;
@@ -127,6 +148,10 @@ private:
   /// The same arithmetic where it stands already, before the builder's place; null if there is none.
   mlir::Value find(Kind kind, mlir::Value a, mlir::Value b) const;
   mlir::Value argumentDim(mlir::BlockArgument argument, int64_t index);
+  void learnAhead(mlir::Block &block, mlir::Operation *op);
+  mlir::OpFoldResult select(mlir::Value condition, mlir::OpFoldResult a, mlir::OpFoldResult b);
+  /// Goes to where arithmetic on `operands` is built: as early as they allow, or where it waits for its place.
+  void goBehind(llvm::ArrayRef<mlir::Value> operands);
   IndexRange rangeOf(mlir::Value value, unsigned depth);
   IndexRange rangeOfOp(mlir::Operation *op, unsigned depth);
   /// The greatest value of a product, none of whose factors is negative; nothing where it may wrap.
@@ -136,18 +161,22 @@ private:
   /// The dim of this symbol that an earlier builder made: equal to it by being it.
   mlir::Value findDim(mlir::FunctionOpInterface function, mlir::Block &entry, llvm::StringRef symbol);
 
-  llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::OpFoldResult, 4>> known;
-  llvm::DenseMap<Key, mlir::Value> memo;
+  ScopedTable<mlir::Value, llvm::SmallVector<mlir::OpFoldResult, 4>> known; // nothing for a value that was erased
+  ScopedTable<Key, mlir::Value> memo;
+  ScopedTable<mlir::Value, IndexRange> ranges;
+  Scope scope{*this};
   std::map<int64_t, mlir::Value> constants; // any number may be a key, which DenseMap does not allow
   llvm::StringMap<mlir::Value> symbols;
   llvm::DenseMap<mlir::Value, unsigned> factorOrder;
-  llvm::DenseMap<mlir::Value, IndexRange> ranges;
   std::optional<llvm::SmallVector<llvm::StringMap<unsigned>>> entries;
   llvm::StringMap<llvm::SmallVector<unsigned>> entriesOf; // which of `entries` have a symbol
   /// Dims of the entry's arguments that stood there before, by symbol.
   std::optional<llvm::StringMap<llvm::SmallVector<mlir::Value>>> standingDims;
   DeferredPlacement *placement = nullptr; // the innermost one
 };
+
+/// Whether what `loop` carries as number `i`, a tensor, has the same dims in each step, known before the loop.
+bool keepsDims(const Loop &loop, unsigned i, ShapeBuilder &shapes);
 
 /// Sets the static dims of a freshly built op's results from its shape function (they were built all-dynamic).
 void refineResultTypes(ShapeBuilder &shapes, mlir::Operation *op);

@@ -33,6 +33,12 @@ static llvm::Expected<Results> reshape(const Call &call) {
   return one(std::move(result));
 }
 
+static llvm::Expected<Results> withDims(const Call &call) {
+  if (ArrayRef<int64_t>(call.tensors[0].dims) != call.indices)
+    return call.error("a tensor of " + dimsText(call.tensors[0].dims) + " is said to be of " + dimsText(call.indices));
+  return one(HostTensor(call.tensors[0]));
+}
+
 static llvm::Expected<Results> expand(const Call &call) {
   const HostTensor &input = call.tensors[0];
   auto dims = broadcastDims(call, input.dims, call.indices);
@@ -211,6 +217,7 @@ Evaluation hone::evaluateShape(const Call &call) {
       .Case([&](ConstantOp op) { return constant(call, op); })
       .Case([&](FromElementsOp op) { return fromElements(call, op); })
       .Case([&](ReshapeOp) { return reshape(call); })
+      .Case([&](WithDimsOp) { return withDims(call); })
       .Case([&](ExpandOp) { return expand(call); })
       .Case([&](TransposeOp op) { return transpose(call, op.getPermutation()); })
       .Case([&](SliceOp) { return slice(call); })

@@ -2,137 +2,17 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "frontends/onnx/Import.h"
+#include "frontends/onnx/GraphImporter.h"
 #include "frontends/onnx/OnnxLibrary.h"
-#include "frontends/onnx/Problems.h"
 #include "frontends/onnx/WaysOut.h"
-#include "frontends/onnx/ops/Ops.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Verifier.h"
 #include "support/Identifier.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
 using namespace hone;
-
-namespace {
-
-class GraphImporter {
-public:
-  using PositiveSymbols = llvm::StringMap<std::pair<Location, std::string>>;
-  /// `positive`: symbols of dims that no run may have 0 of.
-  GraphImporter(const OnnxModel &model, ModuleOp module, const PositiveSymbols &positive, KeepOutput keep)
-      : model(model), module(module), positive(positive), keep(keep), builder(module.getContext()),
-        importer(
-            builder, [this](const OnnxTensor &tensor, StringRef name) { return importTensor(tensor, name); },
-            [this](const Twine &text, StringRef wayOut) { report(text, wayOut); }) {}
-
-  LogicalResult run();
-  PositiveSymbols latePositive() const { return importer.latePositive(); }
-
-private:
-  const OnnxModel &model;
-  ModuleOp module;
-  const PositiveSymbols &positive;
-  KeepOutput keep;
-  OpBuilder builder;
-  Importer importer;
-  ProblemList problems;
-  func::FuncOp function;
-
-  llvm::StringMap<SmallVector<const OperatorRow *>> operators;
-  /// What names stand for: in the graph, in a function's body, or in one of control flow.
-  struct Scope {
-    Scope *outer = nullptr; ///< whose names a body of control flow sees, too
-    llvm::StringMap<const OnnxTensor *> initializers;
-    llvm::StringMap<const OnnxValueType *> declared;
-    /// Null where an error was reported and nothing can be assumed.
-    llvm::StringMap<Value> values;
-  };
-  Scope scope;
-  /// Names of dims that are taken.
-  llvm::StringSet<> symbols;
-  unsigned weightCount = 0;
-  /// Weights by their tensor's data and type: a function's constant is one, however often the function is called. The
-  /// data are held, so that no others come to lie there.
-  std::map<std::pair<const void *, const void *>, std::pair<SharedBytes, FlatSymbolRefAttr>> weights;
-  /// Weights that shapes may be computed from, and their elements once somebody has asked.
-  llvm::DenseMap<Attribute, OnnxTensor> smallWeights;
-  llvm::DenseMap<Attribute, DenseElementsAttr> readWeights;
-  DenseElementsAttr readWeight(UseWeightOp use);
-  /// Keeps the elements of a tensor that the file holds in no form that could be mapped; null after an error.
-  FileAttr storeBytes(const OnnxTensor &tensor);
-  /// Nodes imported, those of functions' bodies included.
-  uint64_t nodeCount = 0;
-  struct Kept {
-    std::string label;
-    Value value;
-    Location loc;
-  };
-  std::vector<Kept> kept;
-  /// Before the names of nodes: the control flow that they are in, "loop::body::".
-  std::string path;
-
-  /// What is being imported, for reports: a node or, if null, a value of `subjectKind`.
-  const OnnxNode *subjectNode = nullptr;
-  StringRef subjectKind;
-  std::string subjectName;
-  /// A node whose operator the standard defines by others, while those are imported, and what they lack: users know the
-  /// operator, not its definition.
-  std::optional<ProblemPlace> definedPlace;
-  std::vector<std::string> lacking;
-
-  Location named(const Twine &name, StringRef kind) {
-    return NameLoc::get(builder.getStringAttr(name + " (" + kind + ")"));
-  }
-  void begin(const OnnxNode &node) {
-    importer.loc = named(path + node.name, node.op);
-    subjectNode = &node;
-  }
-  void begin(StringRef name, StringRef kind) {
-    importer.loc = named(name, kind);
-    subjectNode = nullptr;
-    subjectKind = kind;
-    subjectName = name;
-  }
-  void report(const Twine &text, StringRef wayOut);
-  ProblemPlace placeOf(const OnnxNode &node);
-  void collectTables();
-  void importInputs();
-  /// Imports `node`; what it could not build is assumed.
-  void visit(const OnnxNode &node, unsigned depth);
-  void importNode(const OnnxNode &node, unsigned depth);
-  void importOperator(const OnnxNode &node, unsigned depth);
-  LogicalResult importHalves(const OperatorRow &row, Node &node);
-  void importCall(const OnnxFunction &body, const OnnxNode &call, unsigned depth);
-  void keepOutputs(const OnnxNode &node);
-  void tapKept(ArrayRef<Value> results);
-  void refuse(const OnnxNode &node, unsigned depth);
-  /// Looks for problems in the bodies of an operator of control flow.
-  void checkBodies(const OnnxNode &node, unsigned depth);
-  void checkOutputs();
-  void finish();
-
-  Value lookUp(StringRef name);
-  Value importTensor(const OnnxTensor &tensor, StringRef name);
-  const OperatorRow *rowFor(const OnnxNode &node) const;
-  std::string wayOutOf(const OnnxNode &node) const;
-  OnnxValueType declaredType(StringRef name) const;
-  OnnxValueType typeOf(StringRef name);
-  std::string typeText(StringRef name);
-  /// A stand-in for a value that could not be built; null if too little is known of its type.
-  Value assume(StringRef name);
-  ArrayAttr dimNames(StringRef name, const OnnxValueType &type, Value value);
-  DictionaryAttr entryAttrs(const OnnxValueInfo &info, Value value) {
-    return builder.getDictionaryAttr({builder.getNamedAttr(kNameAttr, builder.getStringAttr(info.name)),
-                                      builder.getNamedAttr(kDimsAttr, dimNames(info.name, info.type, value))});
-  }
-};
-
-} // namespace
 
 //===-- Problems ------------------------------------------------------------------------------------------------===//
 
@@ -236,6 +116,9 @@ Value GraphImporter::lookUp(StringRef name) {
     Location loc = importer.loc;
     auto subject = std::make_tuple(subjectNode, subjectKind, subjectName);
     begin(name, "initializer");
+    OpBuilder::InsertionGuard guard(builder);
+    if (Block *inner = builder.getInsertionBlock(); inner != at->block) // for all who see its name
+      builder.setInsertionPoint(at->block->findAncestorOpInBlock(*inner->getParentOp()));
     Value value = importTensor(*initializer->second, name);
     importer.loc = loc;
     std::tie(subjectNode, subjectKind, subjectName) = subject;
@@ -260,8 +143,10 @@ OnnxValueType GraphImporter::declaredType(StringRef name) const {
 
 OnnxValueType GraphImporter::typeOf(StringRef name) {
   Value value = name.empty() ? Value() : lookUp(name);
-  if (!value)
-    return declaredType(name);
+  return value ? typeOf(value) : declaredType(name);
+}
+
+OnnxValueType GraphImporter::typeOf(Value value) {
   OnnxValueType result;
   result.kind = OnnxValueType::Tensor;
   result.hasShape = true;
@@ -296,7 +181,7 @@ Value GraphImporter::assume(StringRef name) {
   if (!sizes.empty())
     value = importer.create<ExpandOp>(elementType, sizes.size(), value, sizes);
   if (value)
-    importer.assumed.insert(value);
+    importer.assumed.insert(value, true);
   return value;
 }
 
@@ -382,6 +267,7 @@ void GraphImporter::importInputs() {
   builder.setInsertionPointToEnd(module.getBody());
   function = func::FuncOp::create(builder, module.getLoc(), "main", builder.getFunctionType(types, {}));
   Block *entry = function.addEntryBlock();
+  scope.block = entry;
   builder.setInsertionPointToEnd(entry);
   SmallVector<DictionaryAttr> attrs;
   for (auto [input, argument] : llvm::zip_equal(inputs, entry->getArguments()))
@@ -428,6 +314,7 @@ static bool hasSeveralOutputs(const OnnxNode &node) {
 /// `body` is what `call` stands for.
 void GraphImporter::importCall(const OnnxFunction &body, const OnnxNode &call, unsigned depth) {
   Scope inner;
+  inner.block = scope.block;
   for (auto [i, name] : llvm::enumerate(body.inputs))
     if (call.hasInput(i))
       inner.values[name] = lookUp(call.inputs[i]);
@@ -479,32 +366,6 @@ void GraphImporter::refuse(const OnnxNode &node, unsigned depth) {
   checkBodies(node, depth);
 }
 
-void GraphImporter::checkBodies(const OnnxNode &node, unsigned depth) {
-  constexpr size_t maxPath = 500; // every name in a body repeats it
-  std::string around = path;
-  for (const OnnxAttribute &attribute : node.attributes)
-    for (auto [i, body] : llvm::enumerate(attribute.graphs)) {
-      path = around + node.name + "::" + attribute.name +
-             (attribute.kind == OnnxAttribute::Graphs ? "[" + std::to_string(i) + "]" : "") + "::";
-      if (path.size() > maxPath)
-        path.replace(0, path.size() - maxPath, "...");
-      Scope inner;
-      std::swap(scope, inner);
-      scope.outer = &inner;
-      for (const OnnxTensor &tensor : body.initializers)
-        scope.initializers[tensor.name] = &tensor;
-      for (const auto *list : {&body.inputs, &body.values, &body.outputs})
-        for (const OnnxValueInfo &value : *list)
-          scope.declared[value.name] = &value.type;
-      for (const OnnxValueInfo &input : body.inputs)
-        scope.values[input.name] = assume(input.name);
-      for (const OnnxNode &each : body.nodes)
-        visit(each, depth);
-      std::swap(scope, inner);
-    }
-  path = around;
-}
-
 void GraphImporter::visit(const OnnxNode &node, unsigned depth) {
   for (const std::string &output : node.outputs)
     if (!output.empty())
@@ -528,11 +389,15 @@ void GraphImporter::importNode(const OnnxNode &onnx, unsigned depth) {
     importCall(model.functions[onnx.function], onnx, depth);
   else
     importOperator(onnx, depth);
-  if (keep)
+  if (keep && bodyDepth == 0) // only some runs come to what is in a body, and some more than once
     keepOutputs(onnx);
 }
 
 void GraphImporter::importOperator(const OnnxNode &onnx, unsigned depth) {
+  if (onnx.domain.empty())
+    for (const ControlFlowRow &row : controlFlowOperators())
+      if (row.name == onnx.op && onnx.sinceVersion >= row.sinceVersion)
+        return (this->*row.import)(onnx, depth);
   const OperatorRow *row = rowFor(onnx);
   std::vector<OnnxValueType> types;
   for (const std::string &input : onnx.inputs)
@@ -571,7 +436,7 @@ void GraphImporter::importOperator(const OnnxNode &onnx, unsigned depth) {
     node.inputs.push_back(input.empty() ? Value() : lookUp(input));
     if (!input.empty() && !node.inputs.back())
       return; // what it comes from was reported
-    isAssumed |= importer.assumed.contains(node.inputs.back());
+    isAssumed |= importer.assumed.lookup(node.inputs.back());
   }
   node.outputs.resize(onnx.outputs.size());
   size_t before = importer.reportCount();
@@ -589,7 +454,7 @@ void GraphImporter::importOperator(const OnnxNode &onnx, unsigned depth) {
         definition->setLoc(
             NameLoc::get(cast<NameLoc>(importer.loc).getName(), NameLoc::get(builder.getStringAttr(Twine(i)))));
       if (isAssumed && value)
-        importer.assumed.insert(value);
+        importer.assumed.insert(value, true);
       if (!value && importer.reportCount() == before)
         importer.report("output '" + Twine(name) + "' of operator " + onnx.op + " is not supported",
                         "export the model for inference, without this output");
@@ -602,7 +467,7 @@ LogicalResult GraphImporter::importHalves(const OperatorRow &row, Node &node) {
   SmallVector<Value> given = node.inputs;
   bool isWide =
       row.halves == Halves::Computes ||
-      (row.halves == Halves::Moves && llvm::any_of(given, [&](Value input) { return importer.wide.contains(input); }));
+      (row.halves == Halves::Moves && llvm::any_of(given, [&](Value input) { return importer.wide.count(input); }));
   if (!isWide || llvm::none_of(given, isHalfValue))
     return row.import(node, importer);
   for (Value &input : node.inputs)
@@ -655,7 +520,7 @@ void GraphImporter::checkOutputs() {
     Value value = lookUp(output.name);
     if (!value && isComplete)
       importer.report("nothing computes this output");
-    if (!value || importer.assumed.contains(value))
+    if (!value || importer.assumed.lookup(value))
       continue;
     Type elementType = elementTypeFor(builder.getContext(), output.type.elementType);
     if (output.type.kind == OnnxValueType::Tensor && elementType && elementType != elementTypeOf(value))

@@ -51,6 +51,14 @@ void ProblemList::add(ProblemPlace place, std::string text, StringRef wayOut) {
   entry->second.names.push_back(std::move(place.name));
 }
 
+void ProblemList::add(ProblemList other) {
+  for (auto &[key, problem] : other.problems) {
+    auto [entry, isNew] = problems.try_emplace(key, problem);
+    if (!isNew)
+      llvm::append_range(entry->second.names, problem.names);
+  }
+}
+
 void ProblemList::emit() const {
   for (const auto &[key, problem] : problems) {
     const ProblemPlace &place = problem.place;

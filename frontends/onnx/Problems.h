@@ -31,6 +31,8 @@ struct ProblemPlace {
 class ProblemList {
 public:
   void add(ProblemPlace place, std::string text, llvm::StringRef wayOut);
+  /// Adds all of another list.
+  void add(ProblemList other);
   bool empty() const { return problems.empty(); }
   /// Emits every problem as an error; see importOnnx().
   void emit() const;

@@ -44,12 +44,6 @@ static constexpr OperatorRow kOperatorRows[] = {
     {"", "ConvInteger", kUnquantized},
     {"", "QLinearMatMul", kUnquantized},
     {"", "QLinearConv", kUnquantized},
-    {"", "If",
-     "if its condition is constant, let ONNX Runtime fold it: InferenceSession with "
-     "SessionOptions.optimized_model_filepath and graph_optimization_level ORT_ENABLE_BASIC; else compute both "
-     "branches "
-     "and choose with Where"},
-    {"", "Loop", kNoLoop},
     {"", "Scan", kNoLoop},
     {"", "SequenceMap", kOneTensor},
     {"", "SequenceConstruct", kOneTensor},

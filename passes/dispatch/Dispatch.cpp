@@ -3,6 +3,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "dialects/hone/Regions.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -72,10 +73,18 @@ static Value bufferOf(Value value) {
   return value;
 }
 
-/// Every result of the program, or of a branch, has memory of its own, which a kernel or a branch of the same block
-/// writes: inputs, weights, values from around a branch and those returned twice are copied.
+/// Whether what `definition` writes can lie where a result of its block does. `dimsChange`: from one step of the loop
+/// whose body this is to the next.
+static bool canWriteResult(Operation *definition, Block &block, bool dimsChange) {
+  return definition && definition->getBlock() == &block &&
+         (runsInKernel(definition) || (isa<scf::IfOp>(definition) && !dimsChange));
+}
+
+/// Every result of the program, of a branch, or of a step of a loop has memory of its own, which a kernel or a branch
+/// of the same block writes: inputs, weights, values from around the block and those given twice are copied.
 static void isolateResults(Block &block, ShapeBuilder &shapes) {
   Operation *terminator = block.getTerminator();
+  auto loop = Loop::get(block.getParentOp());
   shapes.builder.setInsertionPoint(terminator);
   llvm::SmallDenseSet<Value> seen;
   for (OpOperand &operand : terminator->getOpOperands()) {
@@ -85,8 +94,8 @@ static void isolateResults(Block &block, ShapeBuilder &shapes) {
     Operation *definition = buffer.getDefiningOp();
     // Who reads elements of it by its own dims finds those of the view in memory.
     bool isReadOtherwise = buffer != operand.get() && llvm::any_of(buffer.getUsers(), llvm::IsaPred<tensor::ExtractOp>);
-    if (!isReadOtherwise && definition && definition->getBlock() == &block &&
-        (runsInKernel(definition) || isa<scf::IfOp>(definition)) && seen.insert(buffer).second)
+    bool dimsChange = loop && !keepsDims(*loop, operand.getOperandNumber(), shapes);
+    if (!isReadOtherwise && canWriteResult(definition, block, dimsChange) && seen.insert(buffer).second)
       continue;
     SmallVector<Value> sizes = shapes.materialize(SmallVector<OpFoldResult>(shapes.dims(operand.get())));
     auto copy = ExpandOp::create(shapes.builder, operand.get().getLoc(), operand.get().getType(), operand.get(), sizes);
@@ -135,11 +144,12 @@ static void eraseDead(ModuleOp module, func::FuncOp main) {
 static LogicalResult checkIsNotDispatched(func::FuncOp main) {
   WalkResult result = main.walk([](Operation *op) {
     bool givesTensors = llvm::any_of(op->getResultTypes(), llvm::IsaPred<RankedTensorType>);
-    if (isa<TapOp>(op) && isa<scf::IfOp>(op->getParentOp())) {
-      op->emitOpError("stands in a branch, which only some runs take: there is not always a value to give");
+    if (isa<TapOp>(op) && !isa<func::FuncOp>(op->getParentOp())) {
+      op->emitOpError(
+          "stands in a branch, which only some runs take, or in a loop: there is not always one value to give");
       return WalkResult::interrupt();
     }
-    if (!givesTensors || isa<ShapeOpInterface, scf::IfOp>(op))
+    if (!givesTensors || isa<ShapeOpInterface, scf::IfOp, scf::ForOp, scf::WhileOp>(op))
       return WalkResult::advance();
     op->emitOpError(
         "computes a tensor in no way that a kernel can: hone-dispatch wants operations of the dialect hone, "
@@ -166,13 +176,24 @@ static void restoreBranches(func::FuncOp main) {
   });
 }
 
-/// Whether the dims of what branches give are known before them.
-static LogicalResult checkDims(scf::IfOp branches, ShapeBuilder &shapes) {
-  for (OpResult result : branches->getResults())
-    if (isa<RankedTensorType>(result.getType()) && !shapes.dimsOfBranches(result))
-      return branches.emitOpError("gives a tensor (result ")
-             << result.getResultNumber() << ") whose dims differ between its branches, or are not known before them, "
-             << "which is not supported";
+/// Whether nobody asks for the dims of `tensor` but an op that tells them.
+static bool hasDimsTold(Value tensor) { return llvm::all_of(tensor.getUsers(), llvm::IsaPred<WithDimsOp>); }
+
+/// Whether the dims of what branches give are known before them, and those of what a loop carries stay what they are,
+/// unless they are told.
+static LogicalResult checkDims(Operation *op, ShapeBuilder &shapes) {
+  shapes.learnAhead(op);
+  for (OpResult result : op->getResults())
+    if (isa<scf::IfOp>(op) && isa<RankedTensorType>(result.getType()) && !hasDimsTold(result) &&
+        !shapes.dimsOfBranches(result))
+      return op->emitOpError("gives a tensor (result ")
+             << result.getResultNumber() << ") whose dims are not known before it; hone.with_dims tells them behind it";
+  auto loop = Loop::get(op);
+  for (unsigned i = 0; loop && i < loop->results.size(); ++i)
+    if (isa<RankedTensorType>(loop->results[i].getType()) && !keepsDims(*loop, i, shapes) &&
+        !(hasDimsTold(loop->results[i]) && hasDimsTold(loop->arguments[i])))
+      return op->emitOpError("carries a tensor (number ")
+             << i << ") whose dims change from step to step; hone.with_dims tells them in the body and behind the loop";
   return success();
 }
 
@@ -186,7 +207,7 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
     if (failed(program))
       return signalPassFailure();
     restoreBranches(program->main);
-    if (failed(checkIsNotDispatched(program->main)))
+    if (failed(restoreLoops(program->main)) || failed(checkIsNotDispatched(program->main)))
       return signalPassFailure();
     auto [main, target, model] = *program;
     returnTaps(main);
@@ -210,14 +231,17 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
     // Dims of all values, each built ahead of its value, so that the launch which computes it can use them.
     ShapeBuilder::DeferredPlacement placement(shapes, block);
     for (Operation &op : llvm::make_early_inc_range(block)) {
-      if (auto branches = dyn_cast<scf::IfOp>(op)) {
-        for (Region &region : branches->getRegions())
-          if (!region.empty() && failed(dispatch(region.front(), shapes, outliner, model, target)))
-            return failure();
-        if (failed(checkDims(branches, shapes)))
+      if (isa<scf::IfOp, scf::ForOp, scf::WhileOp>(op)) {
+        hoistArithmetic(&op);
+        if (failed(checkDims(&op, shapes)))
           return failure();
+        auto conditional = dyn_cast<scf::WhileOp>(op);
+        for (Region &region : op.getRegions())
+          if (!region.empty() && !(conditional && &region == &conditional.getBefore()) &&
+              failed(dispatch(region.front(), shapes, outliner, model, target)))
+            return failure();
       }
-      if (!isa<ShapeOpInterface, scf::IfOp>(op))
+      if (!isa<ShapeOpInterface>(op))
         continue;
       shapes.builder.setInsertionPoint(&op);
       for (Value result : op.getResults())

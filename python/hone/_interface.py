@@ -118,6 +118,9 @@ class Options(Structure):
         ("allocator", c_void_p),
         ("cancel", c_void_p),
         ("memory_limit", c_uint64),
+        ("on_launch", c_void_p),
+        ("on_launch_context", c_void_p),
+        ("step_limit", c_uint64),
     ]
 
 

@@ -118,10 +118,11 @@ class Library:
         self._default: Session | None = None
         self._lock = threading.Lock()
 
-    def session(self, threads: int = 0, memory_limit: int = 0) -> Session:
+    def session(self, threads: int = 0, memory_limit: int = 0, step_limit: int = 0) -> Session:
         """A new session with its own memory and `threads` threads (0: as many as the process may use cores). With a
-        `memory_limit`, in bytes, what would take more is a HoneError with Status.OUT_OF_MEMORY."""
-        return Session(self, threads, memory_limit)
+        `memory_limit`, in bytes, what would take more is a HoneError with Status.OUT_OF_MEMORY; with a `step_limit`, a
+        loop of the model that makes more steps is one with Status.CANCELLED."""
+        return Session(self, threads, memory_limit, step_limit)
 
     def __call__(self, *others: Any, **inputs: Any) -> dict[str, Array]:
         if others:
@@ -185,14 +186,16 @@ class Session:
     """One run at a time; calls from several threads wait for each other. Memory and threads end with close(), with the
     `with` statement that it stands in, or with the last reference."""
 
-    def __init__(self, library: Library, threads: int = 0, memory_limit: int = 0) -> None:
+    def __init__(self, library: Library, threads: int = 0, memory_limit: int = 0, step_limit: int = 0) -> None:
         self.library = library
         options = _interface.sized(_interface.Options)
-        options.threads, options.memory_limit = threads, memory_limit
+        options.threads, options.memory_limit, options.step_limit = threads, memory_limit, step_limit
         if options.threads != threads:  # ctypes wraps
             raise HoneError(f"options: threads is {threads}, expected 0 to 1024")
         if options.memory_limit != memory_limit:
             raise HoneError(f"options: memory_limit is {memory_limit}, expected bytes, or 0 for no limit")
+        if options.step_limit != step_limit:
+            raise HoneError(f"options: step_limit is {step_limit}, expected a number of steps, or 0 for no limit")
         self._cancelled = ctypes.c_int32()
         options.cancel = ctypes.addressof(self._cancelled)
         self._handle = ctypes.c_void_p()

@@ -41,12 +41,14 @@ typedef struct hone_rt_session {
   int64_t bytes;        /* of this structure and the arrays behind it */
   int64_t held;         /* bytes of all memory that the session has */
   int64_t memory_limit; /* of `held` */
+  int64_t step_limit;   /* of each loop */
   int32_t output_count; /* of the tables of outputs */
   int32_t slot_count;
   bool has_grown; /* some of `grown` hold memory */
 
-  hone_rt_block staging; /* contiguous copies of strided inputs */
-  hone_rt_block arena;   /* arena, then scratch of each thread, then outputs that the session owns */
+  hone_rt_block staging;       /* contiguous copies of strided inputs */
+  hone_rt_block scratch_block; /* scratch of launches that need more than was planned: sizes that data decide */
+  hone_rt_block arena;         /* arena, then scratch of each thread, then outputs that the session owns */
   char *scratch;
   int64_t scratch_stride;
 

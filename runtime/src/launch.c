@@ -59,10 +59,28 @@ __attribute__((noinline, cold)) static void report(const hone_rt_session *sessio
   session->on_launch(session->on_launch_context, &event);
 }
 
+/* A launch whose sizes data decide may need more scratch than was planned. */
+__attribute__((noinline, cold)) static hone_status grow_scratch(hone_rt_session *session, const hone_launch *launch) {
+  int64_t stride, bytes;
+  if (launch->scratch < 0 || !hone_rt_add_aligned(0, launch->scratch, &stride) ||
+      __builtin_mul_overflow(stride, session->threads, &bytes))
+    bytes = INT64_MAX;
+  hone_status status =
+      hone_rt_reserve(session, &session->scratch_block, bytes, launch->record->node, /*is_output=*/false);
+  if (!status) {
+    session->scratch = session->scratch_block.data;
+    session->scratch_stride = stride;
+  }
+  return status;
+}
+
 int32_t hone_rt_launch(hone_frame *frame, const hone_launch *launch) {
   hone_rt_session *session = (hone_rt_session *)frame->session;
-  if (launch->scratch > session->scratch_stride)
-    return hone_rt_error(session->error, HONE_INTERNAL, "%s: its scratch was not planned", launch->record->node);
+  if (launch->scratch > session->scratch_stride) {
+    hone_status status = grow_scratch(session, launch);
+    if (status)
+      return status;
+  }
   int64_t begin = session->on_launch ? hone_rt_now() : 0;
   job j = {.session = session, .launch = launch};
   int64_t units = launch->count ? (launch->count - 1) / launch->grain + 1 : 0;

@@ -192,6 +192,18 @@ int32_t hone_rt_grow(hone_frame *frame, int32_t slot, int64_t bytes, const char 
   return (int32_t)status;
 }
 
+int32_t hone_rt_iterate(hone_frame *frame, int64_t step, const char *node) {
+  hone_rt_session *session = (hone_rt_session *)frame->session;
+  if (hone_rt_is_set(session->cancel))
+    return hone_rt_error(session->error, HONE_CANCELLED, "%s: cancelled", node);
+  if (step < session->step_limit)
+    return HONE_OK;
+  return hone_rt_error(session->error, HONE_CANCELLED,
+                       "%s: the loop goes on after %ld steps, which is the session's step_limit; raise it if this is "
+                       "how long the loop should be",
+                       node, (long)step);
+}
+
 /* Writes what the caller sees of output `index`, as planned or after a run. These fields are in values of any size. */
 static void describe(hone_rt_session *session, int32_t index, hone_value *output, void *data, int64_t *dims) {
   const hone_program_value *value = &session->entry->outputs[index];

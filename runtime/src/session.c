@@ -162,6 +162,7 @@ hone_status hone_rt_session_create(const hone_library *library, const hone_optio
   session->cancel = known.cancel ? known.cancel : &never;
   session->on_launch = known.on_launch;
   session->on_launch_context = known.on_launch_context;
+  session->step_limit = known.step_limit && known.step_limit < no_limit ? (int64_t)known.step_limit : INT64_MAX;
   session->bytes = session->held = block.bytes;
   session->memory_limit = first.memory_limit;
   status = start_threads(session, &known, error);
@@ -185,6 +186,7 @@ void hone_rt_session_destroy(hone_session *base) {
   hone_allocator allocator = session->allocator;
   release_block(&allocator, &session->staging);
   release_block(&allocator, &session->arena);
+  release_block(&allocator, &session->scratch_block);
   for (int32_t i = 0; i < session->output_count; ++i)
     release_block(&allocator, &session->grown[i]);
   for (int32_t i = 0; i < session->slot_count; ++i)

@@ -206,6 +206,9 @@ typedef struct hone_options {
    * returns; the texts live as long as the library is loaded. NULL, the default: nothing is measured. */
   hone_launch_callback *on_launch;
   void *on_launch_context;
+  /* The most steps that a loop of the model may make; 0: no limit. A run with a loop that goes on ends with
+   * HONE_CANCELLED. */
+  uint64_t step_limit;
 } hone_options;
 
 typedef struct hone_plan {
@@ -343,7 +346,7 @@ static inline void hone_pool_destroy(hone_pool *pool) {
 }
 
 static inline hone_options hone_options_default(void) {
-  hone_options options = {0, 0, NULL, NULL, NULL, 0, NULL, NULL};
+  hone_options options = {0, 0, NULL, NULL, NULL, 0, NULL, NULL, 0};
   options.size = (uint32_t)sizeof(options);
   return options;
 }

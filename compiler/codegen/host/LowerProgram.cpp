@@ -12,6 +12,7 @@
 #include "compiler/codegen/cpu/Object.h"
 #include "compiler/codegen/host/ProgramData.h"
 #include "dialects/hone/Hone.h"
+#include "dialects/hone/Regions.h"
 #include "dialects/hone/TargetModel.h"
 #include "hone/abi.h"
 #include "mlir/Conversion/Passes.h"
@@ -47,35 +48,23 @@ bool isArithmetic(Operation *op) {
             }).wasInterrupted();
 }
 
-/// Whether only a run can know what `op` gives: it reads what a launch has written, or asks for what does.
-class LateOps {
-public:
-  LateOps(func::FuncOp main, int64_t inputCount) {
-    main.walk([&](Operation *op) { // those in regions before the ones around them
-      auto load = dyn_cast<memref::LoadOp>(op);
-      auto input = load ? dyn_cast<BlockArgument>(load.getMemRef()) : BlockArgument();
-      bool isLate = load && !(input && int64_t(input.getArgNumber()) < inputCount);
-      op->walk([&](Operation *inner) {
-        isLate |= late.contains(inner) || llvm::any_of(inner->getOperands(), [&](Value operand) {
-                    return operand.getDefiningOp() && late.contains(operand.getDefiningOp());
-                  });
-      });
-      if (isLate)
-        late.insert(op);
-    });
-  }
-  bool contains(Operation *op) const { return late.contains(op); }
-
-private:
-  llvm::DenseSet<Operation *> late;
-};
+/// What only a run can know or do: it reads what a launch has written, or asks for what does.
+llvm::SetVector<Operation *> findLate(func::FuncOp main, int64_t inputCount) {
+  Block &block = main.getBody().front();
+  return hone::findLate(block, [&](Operation *op) {
+    auto load = dyn_cast<memref::LoadOp>(op);
+    auto source = load ? dyn_cast<BlockArgument>(load.getMemRef()) : BlockArgument();
+    bool isOfInput = source && source.getOwner() == &block && int64_t(source.getArgNumber()) < inputCount;
+    return load && !isOfInput;
+  });
+}
 
 class ProgramLowering {
 public:
   ProgramLowering(ModuleOp top, ModuleOp program, func::FuncOp main, ProgramData &data)
       : symbols(top), program(program), main(main), data(data), inputCount(countInputs(main)),
         builder(main.getContext()), loc(main.getLoc()), pointer(LLVM::LLVMPointerType::get(main.getContext())),
-        i32(builder.getI32Type()), i64(builder.getI64Type()), late(main, inputCount) {}
+        i32(builder.getI32Type()), i64(builder.getI64Type()), late(findLate(main, inputCount)) {}
 
   void declareRuntime();
   /// Writes one of the two functions.
@@ -106,6 +95,29 @@ private:
   }
   void lower(Operation *op);
   void lowerBranches(scf::IfOp op);
+  void lowerLoop(scf::ForOp op);
+  void lowerLoop(scf::WhileOp op);
+  /// The blocks of a loop, and what goes around in it.
+  struct LoopBlocks {
+    Block *header, *body, *next;
+    SmallVector<Value> carried; // the header's arguments, behind the number of the step
+  };
+  LoopBlocks beginLoop(ValueRange inits);
+  /// At the beginning of a step: goes on in `body` if `condition` holds.
+  void beginStep(LoopBlocks &loop, Value condition);
+  /// Lowers `body`; what goes around begins with `counters`, of the lowered program.
+  void endStep(LoopBlocks &loop, Block &body, ValueRange counters, ValueRange yielded);
+  void lowerGrow(GrowOp op);
+  void lowerSizeOutput(SizeOutputOp op);
+  /// Leaves with the status that a function of the runtime has returned, unless that is 0.
+  void callRuntime(StringRef name, ValueRange arguments);
+  Block *addBlock() {
+    Block *block = new Block;
+    function.getBody().push_back(block);
+    return block;
+  }
+  /// A scalar, or where a buffer lies.
+  Value valueOf(Value value) { return isa<MemRefType>(value.getType()) ? addressOf(value) : mapping.lookup(value); }
   /// Reads an element of an input, or of what a launch has written.
   void lowerLoad(memref::LoadOp op);
   /// Where a launch finds `buffer`: computed at the launch, so that nothing is kept on the stack from one to the next.
@@ -114,6 +126,7 @@ private:
   void lowerCheck(CheckOp check);
   void lowerReturn(func::ReturnOp op);
   void copyConverted(Operation *op);
+  Value textOf(Location location) { return data.address(builder, data.addString(nodeText(location))); }
   /// Goes on in a new block, and in `otherwise` unless `condition` holds.
   void goOnIf(Value condition, Block *otherwise);
   /// Returns `code` from the function.
@@ -126,9 +139,12 @@ private:
     return loadField(loadField(frame, table, pointer), input * 8, pointer);
   }
   /// What a host scalar of `type` is in LLVM's dialect: without a sign, index as i64.
-  Type scalarTypeOf(Type type) { return type.isIndex() ? i64 : isHalf(type) ? type : scalarType(type); }
+  Type scalarTypeOf(Type type) {
+    return isa<MemRefType>(type) ? pointer : type.isIndex() ? i64 : isHalf(type) ? type : scalarType(type);
+  }
   ModuleOp kernelOf(LaunchOp launch) { return symbols.lookup<ModuleOp>(launch.getKernel()); }
   bool isInput(int64_t argument) { return argument < inputCount; }
+  bool isOfMain(Value value) { return isa<BlockArgument>(value) && value.getParentBlock() == &main.getBody().front(); }
 
   SymbolTable symbols; // of the module
   ModuleOp program;
@@ -142,8 +158,8 @@ private:
   LLVM::LLVMFuncOp function;
   Block *exit = nullptr; // returns what `status` holds: one for all that fails, for LLVM merges returns one by one
   Value status;          // in memory: a block's argument would be looked up among those of all who go there, for each
-  Value frame, weights, arena, launchRecord, bufferTable, sizeTable;
-  LateOps late; // of @main
+  Value frame, weights, arena, launchRecord, bufferTable, sizeTable, dimTable;
+  llvm::SetVector<Operation *> late; // of @main
   llvm::DenseSet<Operation *> needed;
   IRMapping mapping;
 };
@@ -156,6 +172,9 @@ void ProgramLowering::declareRuntime() {
   };
   declare("hone_rt_launch", LLVM::LLVMFunctionType::get(i32, {pointer, pointer}));
   declare("hone_rt_fail", LLVM::LLVMFunctionType::get(i32, {pointer, pointer, i64, i64}));
+  declare("hone_rt_iterate", LLVM::LLVMFunctionType::get(i32, {pointer, i64, pointer}));
+  declare("hone_rt_grow", LLVM::LLVMFunctionType::get(i32, {pointer, i32, i64, pointer}));
+  declare("hone_rt_output", LLVM::LLVMFunctionType::get(i32, {pointer, i32, pointer}));
   auto kernelType = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(main.getContext()), {pointer, i64, i64});
   auto workType = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(main.getContext()), {pointer, pointer});
   llvm::SmallDenseSet<Attribute> declared;
@@ -183,16 +202,18 @@ void ProgramLowering::write(StringRef name, bool plan) {
     return LLVM::AllocaOp::create(builder, loc, pointer, i64, number(i64, words), /*alignment=*/8).getResult();
   };
   status = stack(1);
-  size_t buffers = 1, sizes = 1;
+  size_t buffers = 1, sizes = 1, dims = 0;
   main.walk([&](LaunchOp launch) {
     buffers = std::max<size_t>(buffers, launch.getBuffers().size());
     sizes = std::max<size_t>(sizes, launch.getSizes().size());
   });
+  main.walk([&](SizeOutputOp op) { dims = std::max<size_t>(dims, op.getDims().size() + 1); });
   if (!isPlan) {
     // One launch at a time: they share the record and its tables.
     launchRecord = stack(sizeof(hone_launch) / 8);
     bufferTable = stack(buffers);
     sizeTable = stack(sizes);
+    dimTable = dims ? stack(dims) : Value();
     storeField(launchRecord, offsetof(hone_launch, buffers), bufferTable);
     storeField(launchRecord, offsetof(hone_launch, sizes), sizeTable);
     weights = loadField(frame, offsetof(hone_frame, weights), pointer);
@@ -222,9 +243,12 @@ void ProgramLowering::findNeeded() {
   for (Operation *op : llvm::reverse(ops)) {
     bool isPlanned = op->getParentOp() == main && !late.contains(op); // a check in a branch stands where it stands
     bool acts = isPlan ? isa<func::ReturnOp>(op) || (isa<CheckOp>(op) && isPlanned)
-                       : isa<LaunchOp>(op) || (isa<CheckOp>(op) && !isPlanned);
+                       : isa<LaunchOp, SizeOutputOp>(op) || (isa<CheckOp>(op) && !isPlanned);
     Operation *unit = unitOf.lookup(op);
     bool isYield = op->hasTrait<OpTrait::IsTerminator>() && op->getParentOp() != main;
+    // What a step hands on may be needed in the next one.
+    acts |= !isPlan && isYield && isa<scf::ForOp, scf::WhileOp>(op->getParentOp()) &&
+            late.contains(main.getBody().front().findAncestorOpInBlock(*op));
     auto holdsNeeded = [&] {
       return op->getNumRegions() && op->walk([&](Operation *inner) {
                                         return needed.contains(inner) ? WalkResult::interrupt() : WalkResult::advance();
@@ -243,8 +267,12 @@ void ProgramLowering::lower(Operation *op) {
     return lowerCheck(check);
   if (auto result = dyn_cast<func::ReturnOp>(op))
     return lowerReturn(result);
-  if (isa<memref::ViewOp, memref::CastOp, UseWeightOp>(op))
+  if (isa<memref::ViewOp, memref::CastOp, SameMemoryOp, UseWeightOp>(op))
     return; // addressOf
+  if (auto grow = dyn_cast<GrowOp>(op))
+    return lowerGrow(grow);
+  if (auto output = dyn_cast<SizeOutputOp>(op))
+    return lowerSizeOutput(output);
   if (auto dim = dyn_cast<memref::DimOp>(op)) {
     int64_t input = cast<BlockArgument>(dim.getSource()).getArgNumber();
     mapping.map(dim.getResult(),
@@ -253,8 +281,13 @@ void ProgramLowering::lower(Operation *op) {
   }
   if (auto load = dyn_cast<memref::LoadOp>(op))
     return lowerLoad(load);
-  if (auto branch = dyn_cast<scf::IfOp>(op); branch && !isArithmetic(op))
+  bool isWhole = isArithmetic(op);
+  if (auto branch = dyn_cast<scf::IfOp>(op); branch && !isWhole)
     return lowerBranches(branch);
+  if (auto loop = dyn_cast<scf::ForOp>(op); loop && !isWhole)
+    return lowerLoop(loop);
+  if (auto loop = dyn_cast<scf::WhileOp>(op); loop && !isWhole)
+    return lowerLoop(loop);
   if (auto sign = dyn_cast<UnrealizedConversionCastOp>(op)) { // an unsigned host value, in LLVM's types as any other
     mapping.map(sign.getResult(0), mapping.lookup(sign.getOperand(0)));
     return;
@@ -265,7 +298,7 @@ void ProgramLowering::lower(Operation *op) {
 void ProgramLowering::lowerLoad(memref::LoadOp op) {
   auto argument = dyn_cast<BlockArgument>(op.getMemRef());
   Value address;
-  if (argument && isInput(argument.getArgNumber())) {
+  if (argument && isOfMain(argument) && isInput(argument.getArgNumber())) {
     int64_t input = argument.getArgNumber();
     address = ofInput(offsetof(hone_frame, sources), input);
     Value steps = op.getIndices().empty() ? Value() : ofInput(offsetof(hone_frame, steps), input);
@@ -291,12 +324,7 @@ void ProgramLowering::lowerLoad(memref::LoadOp op) {
 }
 
 void ProgramLowering::lowerBranches(scf::IfOp op) {
-  auto add = [&] {
-    Block *block = new Block;
-    function.getBody().push_back(block);
-    return block;
-  };
-  Block *onTrue = add(), *onFalse = add(), *next = add();
+  Block *onTrue = addBlock(), *onFalse = addBlock(), *next = addBlock();
   LLVM::CondBrOp::create(builder, loc, mapping.lookup(op.getCondition()), onTrue, ValueRange(), onFalse, ValueRange());
   SmallVector<OpResult> results;
   for (OpResult result : op->getResults())
@@ -310,13 +338,104 @@ void ProgramLowering::lowerBranches(scf::IfOp op) {
         if (needed.contains(&inner))
           lower(&inner);
       for (OpResult result : results)
-        values.push_back(mapping.lookup(region->front().getTerminator()->getOperand(result.getResultNumber())));
+        values.push_back(valueOf(region->front().getTerminator()->getOperand(result.getResultNumber())));
     }
     LLVM::BrOp::create(builder, loc, values, next);
   }
   for (OpResult result : results)
     mapping.map(result, next->addArgument(scalarTypeOf(result.getType()), result.getLoc()));
   builder.setInsertionPointToEnd(next);
+}
+
+ProgramLowering::LoopBlocks ProgramLowering::beginLoop(ValueRange inits) {
+  LoopBlocks loop{addBlock(), addBlock(), addBlock(), {}};
+  SmallVector<Value> values{number(i64, 0)};
+  loop.header->addArgument(i64, loc);
+  for (Value init : inits) {
+    values.push_back(valueOf(init));
+    loop.carried.push_back(loop.header->addArgument(scalarTypeOf(init.getType()), loc));
+  }
+  LLVM::BrOp::create(builder, loc, values, loop.header);
+  builder.setInsertionPointToEnd(loop.header);
+  return loop;
+}
+
+void ProgramLowering::beginStep(LoopBlocks &loop, Value condition) {
+  LLVM::CondBrOp::create(builder, loc, condition, loop.body, ValueRange(), loop.next, ValueRange());
+  builder.setInsertionPointToEnd(loop.body);
+  callRuntime("hone_rt_iterate", {frame, loop.header->getArgument(0), textOf(loc)});
+}
+
+void ProgramLowering::endStep(LoopBlocks &loop, Block &body, ValueRange counters, ValueRange yielded) {
+  Location own = loc;
+  for (Operation &inner : body.without_terminator())
+    if (needed.contains(&inner))
+      lower(&inner);
+  loc = own;
+  SmallVector<Value> values{LLVM::AddOp::create(builder, loc, loop.header->getArgument(0), number(i64, 1))};
+  llvm::append_range(values, counters);
+  for (Value value : yielded)
+    values.push_back(valueOf(value));
+  LLVM::BrOp::create(builder, loc, values, loop.header);
+  builder.setInsertionPointToEnd(loop.next);
+}
+
+void ProgramLowering::lowerLoop(scf::ForOp op) {
+  SmallVector<Value> inits{op.getLowerBound()};
+  llvm::append_range(inits, op.getInitArgs());
+  LoopBlocks loop = beginLoop(inits);
+  for (auto [argument, carried] : llvm::zip_equal(op.getBody()->getArguments(), loop.carried))
+    mapping.map(argument, carried);
+  for (auto [result, carried] : llvm::zip_equal(op.getResults(), ArrayRef(loop.carried).drop_front()))
+    mapping.map(result, carried);
+  Value counter = loop.carried.front();
+  beginStep(loop,
+            LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::slt, counter, mapping.lookup(op.getUpperBound())));
+  Value next = LLVM::AddOp::create(builder, loc, counter, mapping.lookup(op.getStep()));
+  endStep(loop, *op.getBody(), next, op.getBody()->getTerminator()->getOperands());
+}
+
+void ProgramLowering::lowerLoop(scf::WhileOp op) {
+  LoopBlocks loop = beginLoop(op.getInits());
+  for (auto [argument, carried] : llvm::zip_equal(op.getBeforeArguments(), loop.carried))
+    mapping.map(argument, carried);
+  Location own = loc;
+  for (Operation &inner : op.getBeforeBody()->without_terminator())
+    if (needed.contains(&inner))
+      lower(&inner);
+  loc = own;
+  scf::ConditionOp condition = op.getConditionOp();
+  for (auto [argument, result, handedOn] :
+       llvm::zip_equal(op.getAfterArguments(), op.getResults(), condition.getArgs())) {
+    Value value = valueOf(handedOn);
+    mapping.map(argument, value);
+    mapping.map(result, value);
+  }
+  beginStep(loop, mapping.lookup(condition.getCondition()));
+  endStep(loop, *op.getAfterBody(), {}, op.getYieldOp().getResults());
+}
+
+void ProgramLowering::callRuntime(StringRef name, ValueRange arguments) {
+  auto call = LLVM::CallOp::create(builder, loc, TypeRange{i32}, name, arguments);
+  Value isOk = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::eq, call.getResult(), number(i32, 0));
+  LLVM::StoreOp::create(builder, loc, call.getResult(), status);
+  goOnIf(isOk, exit);
+}
+
+void ProgramLowering::lowerGrow(GrowOp op) {
+  Value slot = mapping.lookup(op.getSlot());
+  callRuntime("hone_rt_grow",
+              {frame, LLVM::TruncOp::create(builder, loc, i32, slot), mapping.lookup(op.getBytes()), textOf(loc)});
+  Value table = loadField(frame, offsetof(hone_frame, slots), pointer);
+  Value address = at(table, LLVM::MulOp::create(builder, loc, slot, number(i64, 8)));
+  mapping.map(op.getMemory(), LLVM::LoadOp::create(builder, loc, pointer, address));
+}
+
+void ProgramLowering::lowerSizeOutput(SizeOutputOp op) {
+  for (auto [i, dim] : llvm::enumerate(op.getDims()))
+    storeField(dimTable, 8 * i, mapping.lookup(dim));
+  int64_t index = int64_t(cast<BlockArgument>(op.getOutput()).getArgNumber()) - inputCount;
+  callRuntime("hone_rt_output", {frame, number(i32, index), dimTable});
 }
 
 /// Copies arithmetic and structured control flow with index as i64.
@@ -372,15 +491,19 @@ void ProgramLowering::goOnIf(Value condition, Block *otherwise) {
 }
 
 Value ProgramLowering::addressOf(Value buffer) {
-  while (auto cast = buffer.getDefiningOp<memref::CastOp>()) // of a view whose dims have become known
-    buffer = cast.getSource();
+  while (isa_and_nonnull<memref::CastOp, SameMemoryOp>(buffer.getDefiningOp()))
+    buffer = buffer.getDefiningOp()->getOperand(0);
+  if (Value known = mapping.lookupOrNull(buffer)) // it grew, or goes around in a loop
+    return known;
   if (auto view = buffer.getDefiningOp<memref::ViewOp>())
-    return at(arena, mapping.lookup(view.getByteShift()));
+    return at(addressOf(view.getSource()), mapping.lookup(view.getByteShift()));
   if (auto use = buffer.getDefiningOp<UseWeightOp>()) {
     auto weight = symbols.lookup<WeightOp>(use.getWeight());
     return at(weights, number(i64, weight->getAttrOfType<IntegerAttr>(kOffsetAttr).getInt()));
   }
   int64_t argument = cast<BlockArgument>(buffer).getArgNumber();
+  if (argument + 1 == main.getNumArguments())
+    return arena;
   return isInput(argument) ? ofInput(offsetof(hone_frame, inputs), argument)
                            : loadField(loadField(frame, offsetof(hone_frame, outputs), pointer),
                                        8 * (argument - inputCount), pointer);
@@ -395,10 +518,7 @@ void ProgramLowering::lowerLaunch(LaunchOp launch) {
   storeField(launchRecord, offsetof(hone_launch, count), mapping.lookup(launch.getCount()));
   storeField(launchRecord, offsetof(hone_launch, grain), mapping.lookup(launch.getGrain()));
   storeField(launchRecord, offsetof(hone_launch, scratch), mapping.lookup(launch.getScratch()));
-  auto call = LLVM::CallOp::create(builder, loc, TypeRange{i32}, "hone_rt_launch", ValueRange{frame, launchRecord});
-  Value isOk = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::eq, call.getResult(), number(i32, 0));
-  LLVM::StoreOp::create(builder, loc, call.getResult(), status);
-  goOnIf(isOk, exit);
+  callRuntime("hone_rt_launch", {frame, launchRecord});
 }
 
 void ProgramLowering::lowerCheck(CheckOp check) {
@@ -447,8 +567,8 @@ LogicalResult checkOp(Operation *op, SymbolTable &symbols, int64_t inputs, int64
     if (!index || *index < 0 || *index >= cast<MemRefType>(dim.getSource().getType()).getRank())
       return dim.emitOpError("asks for a dim that ") << dim.getSource().getType() << " does not have";
   }
-  bool isOfInput =
-      op->getNumOperands() && isa<BlockArgument>(op->getOperand(0)) && argumentOf(op->getOperand(0)) < inputs;
+  int64_t first = op->getNumOperands() ? argumentOf(op->getOperand(0)) : -1;
+  bool isOfInput = first >= 0 && first < inputs && isa<BlockArgument>(op->getOperand(0));
   if (isa<memref::DimOp>(op) && !isOfInput)
     return op->emitOpError("asks for a dim of what is no input: the plan has told all others");
   if (auto load = dyn_cast<memref::LoadOp>(op);
@@ -457,9 +577,14 @@ LogicalResult checkOp(Operation *op, SymbolTable &symbols, int64_t inputs, int64
     return op->emitOpError("reads no element that a kernel could have written: ") << load.getMemRefType();
   if (auto load = dyn_cast<memref::LoadOp>(op); load && !isOfInput && !load.getMemRefType().hasStaticShape())
     return op->emitOpError("reads an element of ") << load.getMemRefType() << ", whose dims are open";
-  if (isa<memref::ViewOp>(op) && argumentOf(op->getOperand(0)) != arguments - 1)
-    return op->emitOpError("views what is not the arena, the last argument of @main");
-  bool isPlace = isa<memref::ViewOp, memref::CastOp, UseWeightOp, LaunchOp>(op);
+  if (isa<memref::ViewOp>(op) && first != arguments - 1 && !op->getOperand(0).getDefiningOp<GrowOp>())
+    return op->emitOpError("views what is neither the arena, the last argument of @main, nor what hone.grow gives");
+  if (isa<SizeOutputOp>(op) &&
+      (first < inputs || first == arguments - 1 || !isa<BlockArgument>(op->getOperand(0)) ||
+       int64_t(op->getNumOperands()) - 1 != cast<MemRefType>(op->getOperand(0).getType()).getRank()))
+    return op->emitOpError("wants an output of @main and all its dims");
+  bool isPlace = isa<memref::ViewOp, memref::CastOp, SameMemoryOp, GrowOp, SizeOutputOp, UseWeightOp, LaunchOp,
+                     scf::IfOp, scf::ForOp, scf::WhileOp, scf::YieldOp, scf::ConditionOp>(op);
   bool touchesMemory = isa<memref::MemRefDialect>(op->getDialect()) ||
                        llvm::any_of(op->getOperandTypes(), llvm::IsaPred<BaseMemRefType>);
   if (touchesMemory && !isa<memref::LoadOp, memref::DimOp>(op) && !isPlace)
@@ -493,13 +618,13 @@ LogicalResult checkIsPlanned(ModuleOp module, func::FuncOp main) {
   if (int64_t(main.getNumResults()) != sizes || !llvm::all_of(main.getResultTypes(), llvm::IsaPred<IndexType>))
     return main.emitOpError("wants to return ")
            << sizes << " index values: bytes of arena and scratch, dims of outputs";
-  auto argumentOf = [](Value memory) {
-    while (auto cast = memory.getDefiningOp<memref::CastOp>())
-      memory = cast.getSource();
+  auto argumentOf = [&](Value memory) {
+    while (isa_and_nonnull<memref::CastOp, SameMemoryOp>(memory.getDefiningOp()))
+      memory = memory.getDefiningOp()->getOperand(0);
     auto argument = dyn_cast<BlockArgument>(memory);
-    return argument ? int64_t(argument.getArgNumber()) : -1;
+    return argument && argument.getOwner() == &main.getBody().front() ? int64_t(argument.getArgNumber()) : -1;
   };
-  LateOps late(main, inputs);
+  llvm::SetVector<Operation *> late = findLate(main, inputs);
   for (auto [i, value] : llvm::enumerate(main.getBody().front().getTerminator()->getOperands()))
     if (value.getDefiningOp() && late.contains(value.getDefiningOp()))
       return main.emitOpError("returns a size (number ") << i << ") that only a run knows";

@@ -76,10 +76,15 @@ void ProgramData::addValues(StringRef name, ArrayRef<DictionaryAttr> attrs, Valu
     auto nameAttr = attrs[i].getAs<StringAttr>(kNameAttr);
     names.push_back(addString(nameAttr ? nameAttr.getValue() : "").str());
     auto dimNames = attrs[i].getAs<ArrayAttr>(kDimsAttr);
+    auto lateDims = attrs[i].getAs<DenseI64ArrayAttr>(kLateDimsAttr);
     SmallVector<int64_t> dims;
     for (auto [d, size] : llvm::enumerate(cast<MemRefType>(type).getShape())) {
       if (!ShapedType::isDynamic(size)) {
         dims.push_back(size);
+        continue;
+      }
+      if (lateDims && llvm::is_contained(lateDims.asArrayRef(), int64_t(d))) {
+        dims.push_back(HONE_DIM_RUN);
         continue;
       }
       auto symbol = dimNames && d < dimNames.size() ? cast<StringAttr>(dimNames[d]) : top.getStringAttr("");
@@ -166,6 +171,7 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
 
   std::string nameText = addString(name).str(), manifestText = addString(manifest).str(),
               entryText = addString(main.getSymName()).str();
+  auto slots = main->getAttrOfType<IntegerAttr>(kSlotsAttr);
   addConstant("entries", [&](OpBuilder &b) {
     return SmallVector<Value>{address(b, entryText),
                               address(b, "inputs"),
@@ -174,7 +180,7 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
                               address(b, "run"),
                               number(b, i32, inputs.size()),
                               number(b, i32, outputs.size()),
-                              number(b, i32, /*slot_count=*/0),
+                              number(b, i32, slots ? slots.getInt() : 0),
                               number(b, i32, 0)};
   });
   addConstant("program", [&](OpBuilder &b) {

@@ -66,7 +66,7 @@ public:
   void reportType(const llvm::Twine &what, OnnxDataType type);
   /// The same where `value` would have to be known more exactly: not if it is assumed, and may be so in the end.
   void reportUnknown(mlir::Value value, const llvm::Twine &text, llvm::StringRef wayOut = {}) {
-    if (!assumed.contains(value))
+    if (!assumed.lookup(value))
       report(text, wayOut);
   }
   /// How often something was reported.
@@ -74,11 +74,11 @@ public:
 
   /// Stand-ins for values that could not be built, and values computed from them: of the type that the model says, with
   /// all dims open, so that what is wrong behind a problem is found, too. No module with any is handed out.
-  llvm::DenseSet<mlir::Value> assumed;
+  ScopedTable<mlir::Value, bool> assumed;
 
   /// f16 and bf16 values that operators computed, and what they are before they are rounded. Between operators nothing
   /// is rounded that is not stored: what a model means by its types is precision enough, not less.
-  llvm::DenseMap<mlir::Value, mlir::Value> wide;
+  ScopedTable<mlir::Value, mlir::Value> wide;
   /// A value of f16 or bf16 in f32; any other value as it is.
   mlir::Value widen(mlir::Value x);
   /// `x`, which is f32, as a value of `half`.
@@ -185,16 +185,44 @@ public:
   HostVector dropDims(llvm::ArrayRef<mlir::OpFoldResult> dims, llvm::ArrayRef<mlir::OpFoldResult> isNamed,
                       size_t count);
 
+  /// While one lives, the program is built in a block of a region: what is learnt in it is forgotten at its end, for
+  /// only some runs come there.
+  class Body {
+  public:
+    Body(Importer &importer, mlir::Block &block)
+        : importer(importer), placement(importer.shapes, block), host(importer.host), assumed(importer.assumed),
+          wide(importer.wide), pairs(importer.checkedPairs), products(importer.checkedProducts) {
+      ++importer.bodies;
+    }
+    ~Body() { --importer.bodies; }
+    Body(const Body &) = delete;
+
+  private:
+    Importer &importer;
+    ShapeBuilder::DeferredPlacement placement;
+    HostElements::Scope host;
+    ScopedTable<mlir::Value, bool>::ScopeTy assumed;
+    ScopedTable<mlir::Value, mlir::Value>::ScopeTy wide;
+    ScopedTable<std::pair<void *, void *>, bool>::ScopeTy pairs;
+    ScopedTable<llvm::ArrayRef<void *>, double>::ScopeTy products;
+  };
+
 private:
   Reporter reporter;
   size_t reports = 0;
+  unsigned bodies = 0; ///< that are being built, one in the other
   /// Pairs of dims that a check was built for.
-  llvm::DenseSet<std::pair<void *, void *>> checkedPairs;
+  ScopedTable<std::pair<void *, void *>, bool> checkedPairs;
   /// Symbols of dims that checkPositive and hidePositive were told of.
   llvm::StringMap<std::pair<mlir::Location, std::string>> positive;
   llvm::StringSet<> hidden;
   /// Factors of products that a check was built for, and the least limit.
-  std::map<std::vector<void *>, double> checkedProducts;
+  ScopedTable<llvm::ArrayRef<void *>, double> checkedProducts;
+  llvm::BumpPtrAllocator keys; ///< of products
+  ScopedTable<mlir::Value, bool>::ScopeTy assumedScope{assumed};
+  ScopedTable<mlir::Value, mlir::Value>::ScopeTy wideScope{wide};
+  ScopedTable<std::pair<void *, void *>, bool>::ScopeTy pairs{checkedPairs};
+  ScopedTable<llvm::ArrayRef<void *>, double>::ScopeTy products{checkedProducts};
 };
 
 /// What an operator does with f16 and bf16, which Hone stores but does not compute in.

@@ -41,7 +41,7 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
 module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
   func.func @main(%x: memref<?xi8> {hone.dims = ["n"], hone.name = "x"}, %y: memref<?xi64> {hone.name = "y", hone.output}, %arena: memref<?xi8>) -> (index, index, index) {
     %c0 = arith.constant 0 : index
-    // expected-error@+1 {{views what is not the arena, the last argument of @main}}
+    // expected-error@+1 {{views what is neither the arena, the last argument of @main, nor what hone.grow gives}}
     %view = memref.view %x[%c0][%c0] : memref<?xi8> to memref<?xi64>
     return %c0, %c0, %c0 : index, index, index
   }

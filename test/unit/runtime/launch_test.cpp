@@ -5,6 +5,7 @@
 #include "TestModel.h"
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <gtest/gtest.h>
 #include <mutex>
 
@@ -189,12 +190,99 @@ TEST(Launch, Failure) {
   }
 }
 
-TEST(Launch, ScratchThatWasNotPlanned) {
-  Program wrong = makeLauncher(record);
-  wrong.main.plan = [](hone_frame *) -> int32_t { return 0; };
+/// Records a chunk, and uses the scratch.
+void recordAndWrite(const hone_kernel_context *context, int64_t begin, int64_t end) {
+  std::memset(context->scratch, 1, 40);
+  record(context, begin, end);
+}
+
+/// A program that tells of no scratch before the run, for kernels whose sizes data decide.
+Program makeLateLauncher() {
+  Program late = makeLauncher(recordAndWrite);
+  late.main.plan = [](hone_frame *) -> int32_t { return 0; };
+  return late;
+}
+
+TEST(Launch, ScratchThatDataDecide) {
+  Trace local;
+  trace = &local;
+  EXPECT_EQ(launch(makeLateLauncher(), 3, 100000, 1, nullptr), HONE_OK);
+  std::vector<char *> slots;
+  for (auto &chunk : local.chunks)
+    if (std::find(slots.begin(), slots.end(), chunk.scratch) == slots.end())
+      slots.push_back(chunk.scratch);
+  EXPECT_LE(slots.size(), 3u);
+  for (char *slot : slots)
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(slot) % 64, 0u);
+}
+
+TEST(Launch, ScratchBeyondTheLimit) {
+  Program late = makeLateLauncher();
+  late.main.run = [](hone_frame *frame) -> int32_t {
+    hone_kernel_record kernel = {launchKernel, nullptr, "n", "generic", 0};
+    hone_launch_record record = {&kernel, "node 'n' (N)", "n (N)"};
+    for (int64_t scratch : {int64_t(1) << 40, INT64_MAX, int64_t(-1)}) {
+      hone_launch launch = {&record, nullptr, nullptr, 1, 1, scratch};
+      int32_t status = hone_rt_launch(frame, &launch);
+      if (scratch > 0 && status != HONE_OUT_OF_MEMORY)
+        return HONE_INTERNAL;
+    }
+    hone_launch launch = {&record, nullptr, nullptr, 1, 1, int64_t(1) << 40};
+    return hone_rt_launch(frame, &launch);
+  };
+  hone_library library = makeLibrary(late);
+  hone_options options = hone_options_default();
+  options.threads = 1;
+  options.memory_limit = 1 << 20;
+  Session session(options, library);
+  Trace local;
+  trace = &local;
   hone_error error;
-  EXPECT_EQ(launch(wrong, 1, 1, 1, &error), HONE_INTERNAL);
-  EXPECT_STREQ(error.message, "node 'n' (N): its scratch was not planned");
+  EXPECT_EQ(hone_run(session.handle, 0, nullptr, 0, nullptr, 0, &error), HONE_OUT_OF_MEMORY);
+  EXPECT_NE(std::string(error.message).find("no memory for node 'n' (N)"), std::string::npos) << error.message;
+}
+
+/// A program whose loop makes `launchCount` steps.
+Program makeLooper() {
+  Program looper = makeLauncher(record);
+  looper.main.run = [](hone_frame *frame) -> int32_t {
+    for (int64_t step = 0; step < launchCount; ++step) {
+      done = step + 1;
+      if (int32_t status = hone_rt_iterate(frame, step, "node 'l' (Loop)"))
+        return status;
+    }
+    return 0;
+  };
+  return looper;
+}
+
+TEST(Launch, StepsOfALoop) {
+  Program looper = makeLooper();
+  hone_library library = makeLibrary(looper);
+  hone_error error;
+  for (uint64_t limit : {uint64_t(0), uint64_t(5), uint64_t(4), UINT64_MAX}) {
+    launchCount = 5;
+    hone_options options = hone_options_default();
+    options.threads = 1;
+    options.step_limit = limit;
+    Session session(options, library);
+    hone_status status = hone_run(session.handle, 0, nullptr, 0, nullptr, 0, &error);
+    EXPECT_EQ(status, limit == 4 ? HONE_CANCELLED : HONE_OK);
+    if (limit == 4) {
+      EXPECT_STREQ(error.message, "node 'l' (Loop): the loop goes on after 4 steps, which is the session's step_limit; "
+                                  "raise it if this is how long the loop should be");
+    }
+    launchCount = 3; // the session stays usable
+    EXPECT_EQ(hone_run(session.handle, 0, nullptr, 0, nullptr, 0, &error), HONE_OK);
+  }
+  cancelFlag = 1;
+  hone_options options = hone_options_default();
+  options.threads = 1;
+  options.cancel = &cancelFlag;
+  Session session(options, library);
+  EXPECT_EQ(hone_run(session.handle, 0, nullptr, 0, nullptr, 0, &error), HONE_CANCELLED);
+  EXPECT_STREQ(error.message, "node 'l' (Loop): cancelled");
+  EXPECT_EQ(done, 1);
 }
 
 TEST(Launch, Cancel) {

@@ -1,0 +1,634 @@
+// Bodies: graphs in attributes of nodes, which see the names around these nodes.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "dialects/hone/Regions.h"
+#include "frontends/onnx/GraphImporter.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "llvm/ADT/SmallBitVector.h"
+
+using namespace mlir;
+using namespace hone;
+
+ArrayRef<GraphImporter::ControlFlowRow> GraphImporter::controlFlowOperators() {
+  static const ControlFlowRow rows[] = {{"If", 1, &GraphImporter::importIf},
+                                        {"Loop", 1, &GraphImporter::importLoop},
+                                        {"Scan", 9, &GraphImporter::importScan}};
+  return rows;
+}
+
+void GraphImporter::enterBody(const OnnxNode &node, const OnnxAttribute &attribute, size_t number, Block *block,
+                              function_ref<void(const OnnxGraph &)> visitNodes) {
+  constexpr size_t maxPath = 500; // every name in a body repeats it
+  const OnnxGraph &body = attribute.graphs[number];
+  std::string around = path;
+  path += node.name + "::" + attribute.name +
+          (attribute.kind == OnnxAttribute::Graphs ? "[" + std::to_string(number) + "]" : "") + "::";
+  if (path.size() > maxPath)
+    path.replace(0, path.size() - maxPath, "...");
+  Scope inner;
+  std::swap(scope, inner);
+  scope.outer = &inner;
+  scope.block = block;
+  for (const OnnxTensor &tensor : body.initializers)
+    scope.initializers[tensor.name] = &tensor;
+  for (const auto *list : {&body.inputs, &body.values, &body.outputs})
+    for (const OnnxValueInfo &value : *list)
+      scope.declared[value.name] = &value.type;
+  ++bodyDepth;
+  visitNodes(body);
+  --bodyDepth;
+  std::swap(scope, inner);
+  path = around;
+}
+
+void GraphImporter::checkBodies(const OnnxNode &node, unsigned depth) {
+  for (const OnnxAttribute &attribute : node.attributes)
+    for (size_t i = 0; i < attribute.graphs.size(); ++i)
+      enterBody(node, attribute, i, scope.block, [&](const OnnxGraph &body) {
+        for (const OnnxValueInfo &input : body.inputs)
+          scope.values[input.name] = assume(input.name);
+        for (const OnnxNode &each : body.nodes)
+          visit(each, depth);
+      });
+}
+
+std::optional<GraphImporter::BodyOutputs> GraphImporter::importBody(const OnnxNode &node, StringRef name, Block &block,
+                                                                    ValueRange inputs, unsigned depth) {
+  std::optional<BodyOutputs> outputs(std::in_place);
+  enterBody(node, *node.find(name), 0, &block, [&](const OnnxGraph &body) {
+    for (auto [input, value] : llvm::zip_equal(body.inputs, inputs))
+      scope.values[input.name] = value;
+    for (const OnnxNode &each : body.nodes)
+      visit(each, depth + 1);
+    for (const OnnxValueInfo &output : body.outputs) {
+      Value value = outputs ? lookUp(output.name) : Value();
+      if (!value) {
+        outputs.reset();
+        continue;
+      }
+      outputs->values.push_back(value);
+      outputs->areAssumed |= importer.assumed.lookup(value);
+      outputs->dims.emplace_back(importer.shapes.dims(value));
+    }
+  });
+  begin(node);
+  return outputs;
+}
+
+OpFoldResult GraphImporter::conditionOf(Value tensor, const Twine &what) {
+  if (!elementTypeOf(tensor).isInteger(1))
+    return importer.report(what + " must be of type bool"), OpFoldResult();
+  if (!importer.checkEqual(importer.shapes.elementCount(tensor), importer.shapes.constant(1),
+                           "the number of elements of " + what + " and 1"))
+    return {};
+  Value scalar = importer.reshape(tensor, {});
+  if (auto known = importer.host.elements(scalar))
+    return importer.host.simplifyCondition(known->front());
+  return tensor::ExtractOp::create(builder, importer.loc, scalar, ValueRange()).getResult();
+}
+
+OpFoldResult GraphImporter::numberOf(Value tensor, const Twine &what) {
+  if (!elementTypeOf(tensor).isInteger(64))
+    return importer.report(what + " must be of type int64"), OpFoldResult();
+  if (!importer.checkEqual(importer.shapes.elementCount(tensor), importer.shapes.constant(1),
+                           "the number of elements of " + what + " and 1"))
+    return {};
+  Value scalar = importer.reshape(tensor, {});
+  if (auto known = importer.host.indices(scalar))
+    return known->front();
+  Value number = tensor::ExtractOp::create(builder, importer.loc, scalar, ValueRange());
+  return arith::IndexCastOp::create(builder, importer.loc, builder.getIndexType(), number).getResult();
+}
+
+void GraphImporter::setOutputs(const OnnxNode &node, ValueRange values) {
+  for (auto [name, value] : llvm::zip(node.outputs, values))
+    if (!name.empty())
+      scope.values[name] = value;
+}
+
+void GraphImporter::importIf(const OnnxNode &node, unsigned depth) {
+  Value tensor = lookUp(node.inputs[0]);
+  OpFoldResult condition = tensor ? conditionOf(tensor, "the condition") : OpFoldResult();
+  if (!condition)
+    return;
+  constexpr StringLiteral names[] = {"then_branch", "else_branch"};
+  for (StringRef name : names)
+    if (size_t count = node.find(name)->graphs.front().outputs.size(); count != node.outputs.size())
+      return importer.report(Twine(name) + " has " + Twine(count) + " outputs, the node has " +
+                             Twine(node.outputs.size()));
+  if (auto known = getConstantIntValue(condition)) {
+    if (auto outputs = importBody(node, names[*known ? 0 : 1], *scope.block, {}, depth))
+      setOutputs(node, outputs->values);
+    return;
+  }
+
+  // What the branches give is not known before they have been built.
+  auto unfinished = scf::IfOp::create(builder, importer.loc, TypeRange(), cast<Value>(condition), /*withElse=*/true);
+  std::optional<BodyOutputs> given[2];
+  for (auto [name, region, outputs] : llvm::zip_equal(names, unfinished->getRegions(), given)) {
+    OpBuilder::InsertionGuard guard(builder);
+    Block &block = region.front();
+    block.clear();
+    builder.setInsertionPointToEnd(&block);
+    Importer::Body body(importer, block);
+    outputs = importBody(node, name, block, {}, depth);
+  }
+  if (!given[0] || !given[1] || given[0]->areAssumed || given[1]->areAssumed)
+    return unfinished.erase(); // the outputs are assumed as well
+  SmallVector<Type> types;
+  for (auto [i, onTrue, onFalse] : llvm::enumerate(given[0]->values, given[1]->values)) {
+    auto type = cast<RankedTensorType>(onTrue.getType()), other = cast<RankedTensorType>(onFalse.getType());
+    if (type.getElementType() != other.getElementType() || type.getRank() != other.getRank()) {
+      importer.report("output '" + Twine(node.outputs[i]) + "' is " + toString(typeOf(onTrue)) + " in one branch and " +
+                      toString(typeOf(onFalse)) + " in the other one; types and numbers of dims must be the same");
+      return;
+    }
+    SmallVector<int64_t> sizes;
+    for (auto [size, otherSize] : llvm::zip_equal(type.getShape(), other.getShape()))
+      sizes.push_back(size == otherSize ? size : ShapedType::kDynamic);
+    types.push_back(RankedTensorType::get(sizes, type.getElementType()));
+  }
+  auto branches = scf::IfOp::create(builder, importer.loc, types, cast<Value>(condition));
+  for (auto [from, to, outputs] : llvm::zip_equal(unfinished->getRegions(), branches->getRegions(), given)) {
+    to.takeBody(from);
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToEnd(&to.front());
+    for (auto [value, dims, type] : llvm::zip_equal(outputs->values, outputs->dims, types))
+      if (value.getType() != type)
+        value = WithDimsOp::create(builder, importer.loc, type, value,
+                                   importer.shapes.materialize(ArrayRef<OpFoldResult>(dims)));
+    scf::YieldOp::create(builder, importer.loc, outputs->values);
+  }
+  unfinished.erase();
+  hoistArithmetic(branches);
+  for (auto [i, result] : llvm::enumerate(branches.getResults()))
+    if (!importer.shapes.dimsOfBranches(cast<OpResult>(result)))
+      return importer.report("output '" + Twine(node.outputs[i]) +
+                             "' has dims that data decide, which is not supported yet");
+  setOutputs(node, branches.getResults());
+}
+
+//===-- Loops ---------------------------------------------------------------------------------------------------===//
+
+/// A loop of the model, Loop or Scan.
+struct GraphImporter::LoopSpec {
+  struct ScanOutput {
+    int64_t axis = 0;
+    bool isReversed = false;
+  };
+  const OnnxNode &node;
+  unsigned depth;
+  OpFoldResult steps;     ///< null: as long as the condition holds
+  OpFoldResult condition; ///< whether to begin
+  bool hasCondition;      ///< the body's first output says whether to go on
+  SmallVector<Value> inits;
+  SmallVector<ScanOutput> scans;
+  /// What the body gets in this step.
+  std::function<SmallVector<Value>(Value step, ArrayRef<Value> variables)> inputs;
+};
+
+/// What a loop carries: a tensor, or the elements of a small one as index values, so that shapes may be computed from
+/// it.
+struct GraphImporter::Variable {
+  Value init;
+  std::optional<HostVector> elements; ///< at the beginning
+  llvm::SmallBitVector open;          ///< dims that change
+
+  RankedTensorType type() const {
+    auto type = cast<RankedTensorType>(init.getType());
+    SmallVector<int64_t> sizes(type.getShape());
+    for (unsigned i : open.set_bits())
+      sizes[i] = ShapedType::kDynamic;
+    return type.clone(sizes);
+  }
+};
+
+/// A body that was built: what is carried behind the number of the step, as the block's arguments and as it yields
+/// them.
+struct GraphImporter::LoopBody {
+  scf::ExecuteRegionOp holder;
+  SmallVector<Value> inits, yielded;
+  OpFoldResult goesOn; ///< at the end of a step
+  /// Of each scan output, the first carried one: all elements so far in one row, their number, then the other dims.
+  SmallVector<std::pair<size_t, RankedTensorType>> scans;
+};
+
+/// Integers of a few elements may decide on shapes.
+static bool mayDecideOnShapes(Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  constexpr int64_t most = 8;
+  return type.hasStaticShape() && type.getNumElements() <= most && type.getElementType().isIntOrIndex() &&
+         !isNibble(type);
+}
+
+/// `value` under a type that says less of its dims.
+static Value withType(Importer &importer, Value value, RankedTensorType type, ArrayRef<OpFoldResult> dims) {
+  if (value.getType() == type)
+    return value;
+  return WithDimsOp::create(importer.builder, importer.loc, type, value, importer.shapes.materialize(dims));
+}
+
+bool GraphImporter::buildBody(const LoopSpec &spec, MutableArrayRef<Variable> variables, LoopBody &body) {
+  ShapeBuilder &shapes = importer.shapes;
+  Location loc = importer.loc;
+  Type index = builder.getIndexType();
+  body.holder = scf::ExecuteRegionOp::create(builder, loc, TypeRange());
+  OpBuilder::InsertionGuard guard(builder);
+  Block &block = body.holder.getRegion().emplaceBlock();
+  block.addArgument(index, loc);
+  auto carry = [&](Value init) {
+    body.inits.push_back(init);
+    return block.addArgument(init.getType(), loc);
+  };
+  // What is carried of each variable: its elements, or the tensor and those of its dims that change.
+  SmallVector<SmallVector<Value>> carried;
+  for (Variable &variable : variables) {
+    carried.emplace_back();
+    if (variable.elements) {
+      for (OpFoldResult element : *variable.elements)
+        carried.back().push_back(carry(shapes.materialize(element)));
+      continue;
+    }
+    HostVector dims(shapes.dims(variable.init));
+    carried.back().push_back(carry(withType(importer, variable.init, variable.type(), dims)));
+    for (unsigned i : variable.open.set_bits())
+      carried.back().push_back(carry(shapes.materialize(dims[i])));
+  }
+
+  bool isRight = true;
+  Importer::Body scope(importer, block);
+  builder.setInsertionPointToEnd(&block);
+  SmallVector<Value> values;
+  for (auto [variable, of] : llvm::zip_equal(variables, carried)) {
+    auto type = cast<RankedTensorType>(variable.init.getType());
+    if (variable.elements) {
+      HostVector elements(of.begin(), of.end());
+      Value flat = importer.fromIndices(elements, type.getRank() ? 1 : 0, type.getElementType());
+      HostVector dims(shapes.dims(variable.init));
+      values.push_back(type.getRank() ? importer.reshape(flat, dims) : flat);
+      continue;
+    }
+    HostVector dims(shapes.dims(variable.init));
+    for (auto [i, dim] : llvm::zip_equal(variable.open.set_bits(), ArrayRef(of).drop_front()))
+      dims[i] = dim;
+    for (Value dim : ArrayRef(of).drop_front())
+      shapes.assume(dim, {0, kMaxDim});
+    shapes.setDims(of.front(), dims);
+    values.push_back(variable.open.none() ? of.front()
+                                          : WithDimsOp::create(builder, loc, variable.type(), of.front(),
+                                                               shapes.materialize(ArrayRef<OpFoldResult>(dims))));
+  }
+  Value step = block.getArgument(0);
+  SmallVector<Value> inputs = spec.inputs(step, values);
+  if (llvm::is_contained(inputs, Value()))
+    return true; // reported
+  auto outputs = importBody(spec.node, "body", block, inputs, spec.depth);
+  if (!outputs || outputs->areAssumed)
+    return true;
+  if (spec.hasCondition && !(body.goesOn = conditionOf(outputs->values.front(), "the condition that the body gives")))
+    return true;
+
+  for (auto [i, variable] : llvm::enumerate(variables)) {
+    size_t number = i + spec.hasCondition;
+    Value next = outputs->values[number];
+    auto type = cast<RankedTensorType>(variable.init.getType()), nextType = cast<RankedTensorType>(next.getType());
+    if (type.getElementType() != nextType.getElementType() || type.getRank() != nextType.getRank()) {
+      importer.report("what the loop carries as number " + Twine(i) + " is " + toString(typeOf(variable.init)) +
+                      " at the beginning and " + toString(typeOf(next)) +
+                      " behind a step; types and numbers of dims must stay the same");
+      return true;
+    }
+    auto elements = variable.elements && type == nextType ? importer.host.indices(next) : std::nullopt;
+    if (elements)
+      llvm::append_range(body.yielded, shapes.materialize(*elements));
+    if (variable.elements) {
+      isRight &= elements.has_value();
+      if (!elements)
+        variable.elements.reset();
+      continue;
+    }
+    HostVector first(shapes.dims(variable.init)), dims = outputs->dims[number];
+    SmallVector<Value> open;
+    for (auto [d, before, after] : llvm::enumerate(first, dims))
+      if (variable.open[d]) {
+        open.push_back(shapes.materialize(after));
+      } else if (!shapes.areEqual(before, after)) {
+        variable.open.set(d);
+        isRight = false;
+      }
+    body.yielded.push_back(withType(importer, next, variable.type(), dims));
+    llvm::append_range(body.yielded, open);
+  }
+
+  // Scan outputs grow in one row, so that nothing has to be known of their dims before the first step.
+  for (auto [i, scan] : llvm::enumerate(spec.scans)) {
+    size_t number = i + spec.hasCondition + variables.size();
+    Value value = outputs->values[number];
+    HostVector dims = outputs->dims[number];
+    auto type = cast<RankedTensorType>(value.getType());
+    body.scans.emplace_back(body.inits.size(), type);
+    auto row = RankedTensorType::get({ShapedType::kDynamic}, type.getElementType());
+    Value zero = shapes.materialize(shapes.constant(0));
+    Value none;
+    {
+      OpBuilder::InsertionGuard outside(builder);
+      builder.setInsertionPoint(body.holder);
+      auto empty = DenseElementsAttr::get(RankedTensorType::get(ArrayRef<int64_t>{0}, type.getElementType()),
+                                          ArrayRef<Attribute>());
+      none = withType(importer, importer.constant(empty), row, shapes.constant(0));
+    }
+    Value all = carry(none), length = carry(zero);
+    shapes.assume(length, {0, kMaxDim});
+    shapes.setDims(all, OpFoldResult(length));
+    Value before = WithDimsOp::create(builder, loc, row, all, length);
+    OpFoldResult count = shapes.product(dims);
+    Value flat = importer.reshape(value, count);
+    OpFoldResult next = shapes.add(length, count);
+    if (!flat || !importer.checkDim(next, "the number of elements of a scan output"))
+      return true;
+    SmallVector<Value> parts{before, flat};
+    if (scan.isReversed)
+      std::swap(parts[0], parts[1]);
+    Value joined = importer.create<ConcatOp>(type.getElementType(), 1, ValueRange(parts), 0);
+    body.yielded.push_back(withType(importer, joined, row, next));
+    body.yielded.push_back(shapes.materialize(next));
+    for (auto [d, dim] : llvm::enumerate(dims)) {
+      Value last = carry(zero);
+      OpFoldResult isFirst = importer.host.compare(arith::CmpIPredicate::eq, step, shapes.constant(0));
+      OpFoldResult isSame = importer.host.compare(arith::CmpIPredicate::eq, last, dim);
+      importer.host.check(loc, importer.host.logicalOr(isFirst, isSame),
+                          nodeText(loc) + ": a dim of a scan output is {0} in one step and {1} in the next one", last,
+                          dim);
+      body.yielded.push_back(shapes.materialize(dim));
+    }
+  }
+  return isRight;
+}
+
+void GraphImporter::buildLoop(const LoopSpec &spec) {
+  ShapeBuilder &shapes = importer.shapes;
+  Location loc = importer.loc;
+  SmallVector<Variable> variables;
+  for (Value init : spec.inits) {
+    Variable variable{init, std::nullopt, llvm::SmallBitVector(rankOf(init))};
+    if (mayDecideOnShapes(init))
+      variable.elements = importer.host.indices(init);
+    variables.push_back(std::move(variable));
+  }
+  // What changes from step to step is found by trying: each time more is known to change.
+  LoopBody body;
+  for (;;) {
+    ProblemList before = std::exchange(problems, {});
+    body = LoopBody();
+    bool isRight = buildBody(spec, variables, body), hasProblems = !problems.empty();
+    begin(spec.node);
+    if (hasProblems && isRight) { // of dims that were taken for fixed?
+      for (Variable &variable : variables)
+        if (!variable.elements && !variable.open.all()) {
+          isRight = false;
+          variable.open.set();
+        }
+    }
+    if (isRight) {
+      before.add(std::move(problems));
+      problems = std::move(before);
+      if (hasProblems)
+        return body.holder.erase();
+      break;
+    }
+    problems = std::move(before);
+    body.holder.erase();
+  }
+  if (body.yielded.size() != body.inits.size())
+    return body.holder.erase(); // what it comes from was reported before
+
+  // With a condition, or without.
+  Block *block = &body.holder.getRegion().front();
+  Value zero = shapes.materialize(shapes.constant(0)), one = shapes.materialize(shapes.constant(1));
+  Value most = shapes.materialize(spec.steps ? spec.steps : shapes.constant(std::numeric_limits<int64_t>::max()));
+  auto known = body.goesOn ? getConstantIntValue(body.goesOn) : std::optional<int64_t>(1);
+  auto begins = getConstantIntValue(spec.condition); // true is -1 in one bit
+  SmallVector<Value> results;
+  Operation *loop;
+  auto fill = [&](Block *to, ValueRange arguments) {
+    for (auto [from, argument] : llvm::zip_equal(block->getArguments(), arguments))
+      from.replaceAllUsesWith(argument);
+    if (!to->empty())
+      to->back().erase();
+    to->getOperations().splice(to->end(), block->getOperations());
+    SmallVector<Value> yielded;
+    for (Value value : body.yielded) {
+      auto argument = dyn_cast<BlockArgument>(value);
+      yielded.push_back(argument && argument.getOwner() == block ? arguments[argument.getArgNumber()] : value);
+    }
+    return yielded;
+  };
+  if (known.value_or(0) && begins.value_or(0)) {
+    auto counted = scf::ForOp::create(builder, loc, zero, most, one, body.inits);
+    SmallVector<Value> yielded = fill(counted.getBody(), counted.getBody()->getArguments());
+    OpBuilder inside = OpBuilder::atBlockEnd(counted.getBody());
+    scf::YieldOp::create(inside, loc, yielded);
+    llvm::append_range(results, counted.getResults());
+    loop = counted;
+  } else {
+    Value begin = begins ? Value(arith::ConstantOp::create(builder, loc, builder.getBoolAttr(*begins != 0)))
+                         : cast<Value>(spec.condition);
+    SmallVector<Value> inits{zero, begin};
+    llvm::append_range(inits, body.inits);
+    SmallVector<Type> types(ValueRange(inits).getTypes());
+    SmallVector<Location> locations(types.size(), loc);
+    auto conditional = scf::WhileOp::create(builder, loc, types, inits);
+    OpBuilder::InsertionGuard guard(builder);
+    Block *before = builder.createBlock(&conditional.getBefore(), {}, types, locations);
+    Value isLess = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, before->getArgument(0), most);
+    Value goes = arith::AndIOp::create(builder, loc, isLess, before->getArgument(1));
+    scf::ConditionOp::create(builder, loc, goes, before->getArguments());
+    Block *after = builder.createBlock(&conditional.getAfter(), {}, types, locations);
+    SmallVector<Value> arguments{after->getArgument(0)};
+    llvm::append_range(arguments, after->getArguments().drop_front(2));
+    SmallVector<Value> yielded = fill(after, arguments);
+    builder.setInsertionPointToEnd(after);
+    Value next = arith::AddIOp::create(builder, loc, after->getArgument(0), one);
+    Value goesOn = known ? Value(arith::ConstantOp::create(builder, loc, builder.getBoolAttr(*known != 0)))
+                         : cast<Value>(body.goesOn);
+    yielded.insert(yielded.begin(), {next, goesOn});
+    scf::YieldOp::create(builder, loc, yielded);
+    llvm::append_range(results, conditional.getResults());
+    loop = conditional;
+  }
+  body.holder.erase();
+  hoistArithmetic(loop);
+
+  // The number of steps: of the scan outputs.
+  bool isWhile = isa<scf::WhileOp>(loop);
+  OpFoldResult stepsTaken = isWhile ? OpFoldResult(results.front()) : shapes.max(most, shapes.constant(0));
+  if (isWhile)
+    shapes.assume(stepsTaken, {0, kMaxDim});
+  ArrayRef<Value> carried = ArrayRef(results).drop_front(isWhile ? 2 : 0), rest = carried;
+  SmallVector<Value> outputs;
+  for (Variable &variable : variables) {
+    auto type = cast<RankedTensorType>(variable.init.getType());
+    HostVector dims(shapes.dims(variable.init));
+    if (variable.elements) {
+      HostVector elements(rest.begin(), rest.begin() + variable.elements->size());
+      rest = rest.drop_front(elements.size());
+      Value flat = importer.fromIndices(elements, type.getRank() ? 1 : 0, type.getElementType());
+      outputs.push_back(type.getRank() ? importer.reshape(flat, dims) : flat);
+      continue;
+    }
+    Value value = rest.front();
+    rest = rest.drop_front();
+    for (unsigned i : variable.open.set_bits()) {
+      shapes.assume(rest.front(), {0, kMaxDim});
+      dims[i] = rest.front();
+      rest = rest.drop_front();
+    }
+    shapes.setDims(value, dims);
+    if (variable.open.any())
+      value =
+          WithDimsOp::create(builder, loc, variable.type(), value, shapes.materialize(ArrayRef<OpFoldResult>(dims)));
+    outputs.push_back(value);
+  }
+  for (auto [scan, place] : llvm::zip_equal(spec.scans, body.scans)) {
+    auto [first, type] = place;
+    Value row = carried[first], length = carried[first + 1];
+    shapes.assume(length, {0, kMaxDim});
+    shapes.setDims(row, OpFoldResult(length));
+    auto rowType = cast<RankedTensorType>(row.getType());
+    Value all = WithDimsOp::create(builder, loc, rowType, row, length);
+    HostVector dims{stepsTaken};
+    for (int64_t d = 0; d < type.getRank(); ++d) {
+      Value last = carried[first + 2 + d];
+      shapes.assume(last, {0, kMaxDim});
+      // Without a step, the dims are those that are known all the same.
+      dims.push_back(type.isDynamicDim(d) ? OpFoldResult(last) : shapes.constant(type.getDimSize(d)));
+    }
+    Value output = importer.reshape(all, dims);
+    if (!output || !importer.checkSize(output))
+      return;
+    SmallVector<int64_t> permutation;
+    int64_t axis = scan.axis < 0 ? scan.axis + type.getRank() + 1 : scan.axis;
+    for (int64_t d = 1; d <= type.getRank(); ++d)
+      permutation.push_back(d);
+    permutation.insert(permutation.begin() + axis, 0);
+    outputs.push_back(importer.transpose(output, permutation));
+  }
+  setOutputs(spec.node, outputs);
+}
+
+/// A number of the host program as a tensor of the rank that a body declares for its input: 0 or 1.
+static Value scalarFor(Importer &importer, const OnnxValueInfo &input, Value number, Type type) {
+  int64_t rank = input.type.hasShape && input.type.dims.size() == 1 ? 1 : 0;
+  return importer.fromIndices(OpFoldResult(number), rank, type);
+}
+
+void GraphImporter::importLoop(const OnnxNode &node, unsigned depth) {
+  const OnnxGraph &body = node.find("body")->graphs.front();
+  size_t count = node.inputs.size() < 2 ? 0 : node.inputs.size() - 2;
+  if (body.inputs.size() != count + 2 || body.outputs.size() < count + 1)
+    return importer.report("the body has " + Twine(body.inputs.size()) + " inputs and " + Twine(body.outputs.size()) +
+                           " outputs; for " + Twine(count) + " carried values it must have " + Twine(count + 2) +
+                           " and at least " + Twine(count + 1));
+  LoopSpec spec{node, depth, {}, importer.host.condition(true), /*hasCondition=*/true, {}, {}, {}};
+  if (node.hasInput(0)) {
+    Value most = lookUp(node.inputs[0]);
+    if (!most || !(spec.steps = numberOf(most, "the number of steps")))
+      return;
+  }
+  if (node.hasInput(1)) {
+    Value begins = lookUp(node.inputs[1]);
+    if (!begins || !(spec.condition = conditionOf(begins, "the condition")))
+      return;
+  }
+  for (size_t i = 2; i < node.inputs.size(); ++i) {
+    Value init = lookUp(node.inputs[i]);
+    if (!init)
+      return;
+    spec.inits.push_back(init);
+  }
+  spec.scans.resize(body.outputs.size() - 1 - count);
+  spec.inputs = [&](Value step, ArrayRef<Value> variables) {
+    SmallVector<Value> inputs{scalarFor(importer, body.inputs[0], step, builder.getI64Type()),
+                              scalarFor(importer, body.inputs[1],
+                                        importer.shapes.materialize(importer.shapes.constant(1)), builder.getI1Type())};
+    llvm::append_range(inputs, variables);
+    return inputs;
+  };
+  buildLoop(spec);
+}
+
+/// What stands at `position` of an axis, which goes.
+static Value sliceAt(Importer &importer, Value x, int64_t axis, OpFoldResult position) {
+  ShapeBuilder &shapes = importer.shapes;
+  HostVector dims(shapes.dims(x));
+  SmallVector<Value> starts(dims.size(), shapes.materialize(shapes.constant(0))),
+      steps(dims.size(), shapes.materialize(shapes.constant(1)));
+  starts[axis] = shapes.materialize(position);
+  dims[axis] = shapes.constant(1);
+  SmallVector<Value> sizes = shapes.materialize(ArrayRef<OpFoldResult>(dims));
+  Value part = importer.create<SliceOp>(elementTypeOf(x), rankOf(x), x, ValueRange(starts), ValueRange(sizes),
+                                        ValueRange(steps));
+  dims.erase(dims.begin() + axis);
+  return importer.reshape(part, dims);
+}
+
+void GraphImporter::importScan(const OnnxNode &node, unsigned depth) {
+  const OnnxGraph &body = node.find("body")->graphs.front();
+  int64_t scanned = node.getInt("num_scan_inputs", 0), states = int64_t(node.inputs.size()) - scanned;
+  if (scanned < 1 || states < 0 || int64_t(body.inputs.size()) != states + scanned ||
+      int64_t(body.outputs.size()) < states)
+    return importer.report("the body has " + Twine(body.inputs.size()) + " inputs and " + Twine(body.outputs.size()) +
+                           " outputs, which does not fit " + Twine(node.inputs.size()) + " inputs of which " +
+                           Twine(scanned) + " are scanned");
+  LoopSpec spec{node, depth, {}, importer.host.condition(true), /*hasCondition=*/false, {}, {}, {}};
+  auto numbers = [&](StringRef name, size_t count) -> std::optional<SmallVector<int64_t>> {
+    const OnnxAttribute *attribute = node.find(name);
+    if (!attribute)
+      return SmallVector<int64_t>(count, 0);
+    if (attribute->ints.size() == count)
+      return SmallVector<int64_t>(attribute->ints.begin(), attribute->ints.end());
+    importer.report(Twine(name) + " has " + Twine(attribute->ints.size()) + " elements, must have " + Twine(count));
+    return std::nullopt;
+  };
+  size_t scans = body.outputs.size() - states;
+  auto axes = numbers("scan_input_axes", scanned), directions = numbers("scan_input_directions", scanned);
+  auto outputAxes = numbers("scan_output_axes", scans), outputDirections = numbers("scan_output_directions", scans);
+  if (!axes || !directions || !outputAxes || !outputDirections)
+    return;
+  SmallVector<Value> sources;
+  for (auto [i, name] : llvm::enumerate(node.inputs)) {
+    Value value = lookUp(name);
+    if (!value)
+      return;
+    if (int64_t(i) < states) {
+      spec.inits.push_back(value);
+      continue;
+    }
+    auto axis = importer.axis((*axes)[i - states], rankOf(value));
+    if (!axis)
+      return;
+    (*axes)[i - states] = *axis;
+    OpFoldResult length = importer.shapes.dim(value, *axis);
+    if (!spec.steps)
+      spec.steps = length;
+    else if (!importer.checkEqual(spec.steps, length, "the lengths of what is scanned"))
+      return;
+    sources.push_back(value);
+  }
+  for (size_t i = 0; i < scans; ++i)
+    spec.scans.push_back({(*outputAxes)[i], (*outputDirections)[i] != 0});
+  spec.inputs = [&](Value step, ArrayRef<Value> variables) {
+    SmallVector<Value> inputs(variables);
+    ShapeBuilder &shapes = importer.shapes;
+    for (auto [source, axis, direction] : llvm::zip_equal(sources, *axes, *directions)) {
+      OpFoldResult position = step;
+      if (direction != 0)
+        position = shapes.sub(shapes.sub(spec.steps, shapes.constant(1)), step);
+      inputs.push_back(sliceAt(importer, source, axis, position));
+    }
+    return inputs;
+  };
+  buildLoop(spec);
+}
