@@ -36,13 +36,44 @@ static bool isFirstItsOwn(const Loop &loop, unsigned i) {
          llvm::hasSingleElement(readersOf(root));
 }
 
-/// Whether a step has read the value for the last time before it writes the next one.
-static bool isDeadBeforeNext(const Loop &loop, unsigned i) {
-  Operation *writer = rootOf(loop.yielded[i].get()).getDefiningOp();
-  return llvm::all_of(readersOf(loop.arguments[i]), [&](OpOperand *use) {
-    Operation *reader = loop.body->findAncestorOpInBlock(*use->getOwner());
-    return reader && reader->isBeforeInBlock(writer);
+OpOperand *hone::updatedBy(LaunchOp launch, const SymbolTable &symbols) {
+  auto kernel = symbols.lookup<KernelOp>(launch.getKernel());
+  auto number = kernel ? kernel.getUpdatedArgument() : std::nullopt;
+  return number ? &launch->getOpOperand(*number) : nullptr;
+}
+
+/// Whether `value` is read for the last time before `writer` of the same block writes, which may change `changed` of
+/// it.
+static bool isDeadBefore(Value value, Operation *writer, OpOperand *changed) {
+  return llvm::all_of(readersOf(value), [&](OpOperand *use) {
+    Operation *reader = writer->getBlock()->findAncestorOpInBlock(*use->getOwner());
+    return use == changed || (reader && reader->isBeforeInBlock(writer));
   });
+}
+
+bool Destinations::isDeadBeforeNext(const Loop &loop, unsigned i) const {
+  Operation *writer = rootOf(loop.yielded[i].get()).getDefiningOp();
+  auto launch = dyn_cast<LaunchOp>(writer);
+  return isDeadBefore(loop.arguments[i], writer, launch ? updatedBy(launch, symbols) : nullptr);
+}
+
+void Destinations::visit(LaunchOp launch) {
+  OpOperand *updated = updatedBy(launch, symbols);
+  if (updated && rootOf(updated->get()).getDefiningOp<LaunchOp>())
+    becomes[rootOf(updated->get())] = launch.getResult(0);
+}
+
+LogicalResult Destinations::checkUpdates(func::FuncOp main) const {
+  WalkResult result = main.walk([&](LaunchOp launch) {
+    OpOperand *updated = updatedBy(launch, symbols);
+    if (!updated || (of(rootOf(updated->get())) == of(launch.getResult(0)) &&
+                     isDeadBefore(rootOf(updated->get()), launch, updated)))
+      return WalkResult::advance();
+    launch.emitOpError("changes a value (number ")
+        << updated->getOperandNumber() << ") that is needed elsewhere: hone-dispatch makes a copy";
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
 }
 
 void Destinations::visit(scf::IfOp branches, ShapeBuilder &shapes) {
@@ -80,7 +111,7 @@ void Destinations::visit(const Loop &loop, ShapeBuilder &shapes) {
   }
 }
 
-Destinations::Destinations(func::FuncOp main, ShapeBuilder &shapes) {
+Destinations::Destinations(func::FuncOp main, ShapeBuilder &shapes) : symbols(main->getParentOfType<ModuleOp>()) {
   for (Value result : main.getBody().front().getTerminator()->getOperands())
     outputs.insert(rootOf(result));
   main.walk<WalkOrder::PreOrder>([&](Operation *op) { // the outer ones first
@@ -88,6 +119,8 @@ Destinations::Destinations(func::FuncOp main, ShapeBuilder &shapes) {
       visit(branches, shapes);
     else if (auto loop = Loop::get(op))
       visit(*loop, shapes);
+    else if (auto launch = dyn_cast<LaunchOp>(op))
+      visit(launch);
   });
 }
 
@@ -142,7 +175,7 @@ void Lifetimes::visit(const Loop &loop) {
       of = SmallVector<unsigned, 1>(first->second);
     carried.next = add(init.get());
     of.push_back(*carried.next);
-    bool isTwice = !isDeadBeforeNext(loop, i);
+    bool isTwice = !destinations.isDeadBeforeNext(loop, i);
     bool isSpare = isTwice && carried.kind == Carried::Fixed && destinations.isOverwritable(loop, i);
     if (!isTwice)
       carried.spare = carried.next;

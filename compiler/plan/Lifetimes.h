@@ -6,6 +6,7 @@
 #define HONE_COMPILER_PLAN_LIFETIMES_H
 
 #include "compiler/plan/Interval.h"
+#include "dialects/hone/Hone.h"
 #include "dialects/hone/Regions.h"
 #include "dialects/hone/ShapeBuilder.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -16,6 +17,9 @@ namespace hone {
 /// The result of a launch, of branches or of a loop, what a loop carries, the weight or the argument whose memory
 /// `value` shows.
 mlir::Value rootOf(mlir::Value value);
+
+/// The buffer that a launch changes in part, where its result lies; null if there is none.
+mlir::OpOperand *updatedBy(LaunchOp launch, const mlir::SymbolTable &symbols);
 
 /// How a loop carries a tensor.
 struct Carried {
@@ -37,6 +41,8 @@ struct Carried {
 class Destinations {
 public:
   Destinations(mlir::func::FuncOp main, ShapeBuilder &shapes);
+  /// Whether each launch that changes a value finds it where its result lies, and nobody needs it afterwards.
+  mlir::LogicalResult checkUpdates(mlir::func::FuncOp main) const;
 
   /// The value in whose memory `root` lies; itself, if it has memory of its own.
   mlir::Value of(mlir::Value root) const {
@@ -50,12 +56,16 @@ public:
   bool isOverwritable(const Loop &loop, unsigned i) const { return overwritable.contains(loop.results[i]); }
   /// Whether a result of branches lies where one of them, whichever is taken, puts it: its dims are not known before.
   bool isPutByBranches(mlir::Value result) const { return putByBranches.contains(result); }
+  /// Whether a step has read the value for the last time before it writes the next one.
+  bool isDeadBeforeNext(const Loop &loop, unsigned i) const;
   bool isOutput(mlir::Value destination) const { return outputs.contains(destination); }
 
 private:
+  void visit(LaunchOp launch);
   void visit(mlir::scf::IfOp branches, ShapeBuilder &shapes);
   void visit(const Loop &loop, ShapeBuilder &shapes);
 
+  mlir::SymbolTable symbols;
   llvm::DenseMap<mlir::Value, mlir::Value> becomes;
   llvm::DenseMap<mlir::Value, Carried::Kind> kinds; // by the loop's result
   llvm::DenseSet<mlir::Value> overwritable, putByBranches;

@@ -99,7 +99,8 @@ static LogicalResult checkIsDispatched(func::FuncOp main) {
       if (!isa<RankedTensorType>(result.getType()))
         continue;
       Operation *writer = rootOf(result).getDefiningOp();
-      if (isa_and_nonnull<LaunchOp, scf::IfOp>(writer) && writer->getBlock() == op->getBlock() &&
+      bool isLoopOfMain = isa<func::ReturnOp>(op) && isa_and_nonnull<scf::ForOp, scf::WhileOp>(writer); // checked below
+      if ((isLoopOfMain || isa_and_nonnull<LaunchOp, scf::IfOp>(writer)) && writer->getBlock() == op->getBlock() &&
           given.insert(rootOf(result)).second)
         continue;
       emitError(isa<func::ReturnOp>(op) ? main.getLoc() : op->getLoc(),
@@ -327,6 +328,12 @@ LogicalResult Planner::run() {
   if (failed(checkSizes(early)))
     return failure();
   Destinations destinations(main, shapes);
+  if (failed(destinations.checkUpdates(main)))
+    return failure();
+  for (Value result : terminator.getOperands())
+    if (auto loop = rootOf(result).getDefiningOp() ? Loop::get(rootOf(result).getDefiningOp()) : std::nullopt;
+        loop && destinations.kindOf(*loop, cast<OpResult>(rootOf(result)).getResultNumber()) != Carried::InPlace)
+      return emitError(main.getLoc(), "returns what a loop carries between places: hone-dispatch makes a copy");
   Lifetimes lifetimes(main, destinations);
   builder.setInsertionPoint(terminator);
   OpFoldResult arenaBytes = place(lifetimes, early);

@@ -32,6 +32,8 @@ class CheapToRecompute : public mlir::OpTrait::TraitBase<ConcreteOp, CheapToReco
 template <typename ConcreteOp>
 class BranchesByPosition : public mlir::OpTrait::TraitBase<ConcreteOp, BranchesByPosition> {};
 /// Ops that show a tensor which lies in memory in another form: index arithmetic, which each reader does itself.
+/// The dims of the operand are the op's `sizes`, whatever explains them or does not.
+template <typename ConcreteOp> class TellsDims : public mlir::OpTrait::TraitBase<ConcreteOp, TellsDims> {};
 template <typename ConcreteOp> class RestoresLayout : public mlir::OpTrait::TraitBase<ConcreteOp, RestoresLayout> {};
 } // namespace hone
 

@@ -104,6 +104,7 @@ def Hone_StructuredByDims : DeclareOpInterfaceMethods<Hone_StructureOpInterface,
 // A few instructions, so that computing it again beats keeping it.
 def Hone_Cheap : NativeOpTrait<"CheapToRecompute"> { let cppNamespace = "::hone"; }
 // Index arithmetic on a tensor that lies in memory in another form: each kernel that reads it does it itself.
+def Hone_TellsDims : NativeOpTrait<"TellsDims"> { let cppNamespace = "::hone"; }
 def Hone_Layout : NativeOpTrait<"RestoresLayout"> { let cppNamespace = "::hone"; }
 // Which operand an element comes from depends on its position: in a loop with others, it would be a branch for each element.
 def Hone_Branching : NativeOpTrait<"BranchesByPosition"> { let cppNamespace = "::hone"; }

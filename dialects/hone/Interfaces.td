@@ -126,6 +126,14 @@ def Hone_LoopOpInterface : OpInterface<"LoopOpInterface"> {
   ];
 }
 
+def Hone_UpdateOpInterface : OpInterface<"UpdateOpInterface"> {
+  let cppNamespace = "::hone";
+  let description = [{
+    Ops whose only result is one of their operands, changed in part: a launch writes what changes, where the operand lies.
+  }];
+  let methods = [InterfaceMethod<"The operand that is changed.", "::mlir::OpOperand &", "getUpdated">];
+}
+
 def Hone_RecipeOpInterface : OpInterface<"RecipeOpInterface"> {
   let cppNamespace = "::hone";
   let description = [{ Ops that a recipe can do ahead of time where their operands are weights. }];

@@ -74,6 +74,15 @@ LogicalResult KernelOp::verifyRegions() {
   return success();
 }
 
+std::optional<unsigned> KernelOp::getUpdatedArgument() {
+  Operation *terminator = getBody().front().getTerminator();
+  if (terminator->getNumOperands() != 1)
+    return std::nullopt;
+  auto update = terminator->getOperand(0).getDefiningOp<UpdateOpInterface>();
+  auto argument = update ? dyn_cast<BlockArgument>(update.getUpdated().get()) : BlockArgument();
+  return argument ? std::optional(argument.getArgNumber()) : std::nullopt;
+}
+
 LogicalResult LaunchOp::verify() {
   int64_t dynamic = 0;
   for (Type type : getOutputs().getTypes())

@@ -153,6 +153,8 @@ def Hone_KernelOp : Hone_Op<"kernel", [IsolatedFromAbove, FunctionOpInterface, S
     ::mlir::Region *getCallableRegion() { return &getBody(); }
     /// How many of the arguments are tensors.
     unsigned getTensorCount();
+    /// The tensor argument whose memory the only result lies in, changed in part.
+    std::optional<unsigned> getUpdatedArgument();
     /// [family, parameters, target], units for those that do not stand on the kernel.
     ::mlir::ArrayAttr getDecision();
   }];

@@ -746,6 +746,66 @@ static void scatter(ElementBuilder &e, Value data, StringRef reduction, ValueRan
          [&] { e.store(0, target, combine(e, reduction, elementTypeOf(data), e.loadResult(0, target), update)); });
 }
 
+LogicalResult NonzeroOp::verify() {
+  auto type = cast<RankedTensorType>(getOutput().getType());
+  if (type.getRank() != 2 || !type.getElementType().isInteger(64) || type.getElementType().isUnsignedInteger())
+    return emitOpError("wants a result of two dims and i64, got ") << type;
+  return success();
+}
+void NonzeroOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  dims.push_back(shapes.constant(rankOf(getInput())));
+  dims.push_back(getAsOpFoldResult(getCount()));
+}
+// How many there are before an element, its place depends on: one iteration.
+OpFoldResult NonzeroOp::iterationCount(ShapeBuilder &shapes) { return shapes.constant(1); }
+void NonzeroOp::emitIteration(ElementBuilder &e, Value) {
+  SmallVector<Value> sizes = e.dims(getInput());
+  Value count = e.operand(getCount()), one = e.index(1), total = one;
+  for (Value size : sizes)
+    total = e.mul(total, size);
+  e.loop(e.index(0), total, {e.index(0)}, [&](Value i, ValueRange carried) {
+    SmallVector<Value> at = e.delinearize(i, sizes);
+    Value scalar = convertScalar(e, e.load(getInput(), at), elementTypeOf(getInput()), e.builder.getI1Type());
+    Value isInside = e.compare(arith::CmpIPredicate::slt, carried[0], count);
+    Value counts = e.builder.createOrFold<arith::AndIOp>(e.loc, scalar, isInside);
+    e.when(counts, [&] {
+      for (auto [dim, index] : llvm::enumerate(at))
+        e.store(0, {e.index(dim), carried[0]},
+                e.builder.createOrFold<arith::IndexCastOp>(e.loc, e.builder.getI64Type(), index));
+    });
+    return SmallVector<Value>{e.add(carried[0], e.select(counts, one, e.index(0)))};
+  });
+}
+
+LogicalResult InsertOp::verify() {
+  auto from = cast<RankedTensorType>(getSource().getType()), into = cast<RankedTensorType>(getInto().getType());
+  bool fits = from.getRank() == into.getRank() && from.getRank() > 0;
+  for (int64_t i = 0; fits && i < into.getRank(); ++i)
+    fits = i == int64_t(getAxis()) || mayBeEqual(from.getDimSize(i), into.getDimSize(i));
+  if (!fits)
+    return emitOpError("cannot put ") << from << " into " << into;
+  return verifyAxis(*this, getAxis(), into.getRank());
+}
+void InsertOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  llvm::append_range(dims, shapes.dims(getInto()));
+}
+OpOperand &InsertOp::getUpdated() { return getIntoMutable(); }
+OpFoldResult InsertOp::iterationCount(ShapeBuilder &shapes) {
+  return shapes.product(ArrayRef(SmallVector<OpFoldResult>(shapes.dims(getSource()))).drop_back());
+}
+void InsertOp::emitIteration(ElementBuilder &e, Value iteration) {
+  SmallVector<Value> dims = e.dims(getSource());
+  SmallVector<Value> at = e.delinearize(iteration, ArrayRef(dims).drop_back());
+  at.push_back(nullptr);
+  e.over(e.index(0), dims.back(), /*vectorize=*/true, [&](Value i) {
+    at.back() = i;
+    Value scalar = e.load(getSource(), at);
+    SmallVector<Value> to(at);
+    to[getAxis()] = e.add(to[getAxis()], e.operand(getPosition()));
+    e.store(0, to, scalar);
+  });
+}
+
 LogicalResult ScatterElementsOp::verify() {
   int64_t rank = rankOf(getData());
   if (rankOf(getIndices()) != rank || rankOf(getUpdates()) != rank)

@@ -57,7 +57,7 @@ def Hone_ReshapeOp : Hone_MoveOneOp<"reshape", [Hone_Recipe, ViewLikeOpInterface
   }];
 }
 
-def Hone_WithDimsOp : Hone_MoveOneOp<"with_dims", [ViewLikeOpInterface], Hone_Structured> {
+def Hone_WithDimsOp : Hone_MoveOneOp<"with_dims", [ViewLikeOpInterface, Hone_TellsDims], Hone_Structured> {
   let summary = "The same tensor, whose dims are said to be `sizes`";
   let description = [{
     For values whose dims no op explains: they are carried around a loop or given by branches, as index values beside them.
@@ -271,6 +271,42 @@ def Hone_RandomUniformOp : Hone_MoveOp<"random_uniform"> {
   }];
   let arguments = (ins I64Attr:$seed, Variadic<Index>:$sizes);
   let assemblyFormat = "$seed `[` $sizes `]` attr-dict `:` type($output)";
+  let hasVerifier = 1;
+}
+
+def Hone_InsertOp
+    : Hone_TensorOp<"insert", [Hone_StructureOpInterface, DeclareOpInterfaceMethods<Hone_LoopOpInterface>,
+                               DeclareOpInterfaceMethods<Hone_UpdateOpInterface>,
+                               AllElementTypesMatch<["source", "into", "output"]>]> {
+  let summary = "A tensor with a part of it replaced: `source`, from `position` on along an axis";
+  let description = [{
+    The dims of `source` are those of `into`, but for the axis, along which it must fit: position + dim <= dim of `into`.
+    A launch writes the part alone, where `into` lies: so a loop fills a tensor step by step.
+    ```mlir
+    %y = hone.insert %row into %x [%i] {axis = 0 : i64} : tensor<1x8xf32> into tensor<?x8xf32> -> tensor<?x8xf32>
+    ```
+  }];
+  let arguments = (ins Hone_Tensor:$source, Hone_Tensor:$into, Index:$position, I64Attr:$axis);
+  let results = (outs Hone_Tensor:$output);
+  let assemblyFormat = [{
+    $source `into` $into `[` $position `]` attr-dict `:` type($source) `into` type($into) `->` type($output)
+  }];
+  let extraClassDeclaration = "::mlir::ValueRange getShapeOperands() { return getODSOperands(1); }";
+  let hasVerifier = 1;
+}
+
+def Hone_NonzeroOp
+    : Hone_TensorOp<"nonzero", [Hone_StructureOpInterface, DeclareOpInterfaceMethods<Hone_LoopOpInterface>]> {
+  let summary = "Where a tensor is not zero: an index for each dim and element, in row-major order (ONNX NonZero-13)";
+  let description = [{
+    `count` is how many elements are not zero, which the program has counted. The result has a row for each dim.
+    ```mlir
+    %y = hone.nonzero %x [%count] : tensor<?x8xf32> -> tensor<2x?xi64>
+    ```
+  }];
+  let arguments = (ins Hone_Tensor:$input, Index:$count);
+  let results = (outs Hone_Tensor:$output);
+  let assemblyFormat = "$input `[` $count `]` attr-dict `:` type($input) `->` type($output)";
   let hasVerifier = 1;
 }
 

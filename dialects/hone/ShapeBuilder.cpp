@@ -258,8 +258,8 @@ void ShapeBuilder::setDims(Value tensor, ArrayRef<OpFoldResult> dims) {
 
 void ShapeBuilder::forget(Operation *op) {
   for (Value result : op->getResults())
-    if (known.count(result))
-      known.insert(result, {});
+    for (auto entry = known.begin(result); entry != known.end(); ++entry) // in the scopes around, too
+      entry->clear();
 }
 
 Value ShapeBuilder::findDim(FunctionOpInterface function, Block &entry, StringRef symbol) {

@@ -97,6 +97,9 @@ public:
   /// All dims of operands under numpy broadcasting.
   llvm::SmallVector<mlir::OpFoldResult> broadcastShapes(mlir::ValueRange tensors);
 
+  /// Whether `value` is arithmetic that waits for its place in the innermost block of a DeferredPlacement.
+  bool isDeferredHere(mlir::Value value) const { return placement && value.getParentBlock() == &placement->built; }
+
   mlir::Value materialize(mlir::OpFoldResult value);
   llvm::SmallVector<mlir::Value> materialize(llvm::ArrayRef<mlir::OpFoldResult> values);
 

@@ -39,6 +39,48 @@ static llvm::Expected<Results> withDims(const Call &call) {
   return one(HostTensor(call.tensors[0]));
 }
 
+static llvm::Expected<Results> nonzero(const Call &call) {
+  const HostTensor &input = call.tensors[0];
+  std::vector<Dims> found;
+  visitType(input.element, [&](auto zero) {
+    int64_t next = 0;
+    auto elements = input.as<decltype(zero)>();
+    forEach(input.dims, [&](ArrayRef<int64_t> at) {
+      if (elements[next++] != decltype(zero)(0))
+        found.emplace_back(at.begin(), at.end());
+    });
+  });
+  if (int64_t(found.size()) != call.indices[0])
+    return call.error(std::to_string(found.size()) + " elements are not zero, not " + std::to_string(call.indices[0]));
+  HostTensor result(call.element(), Dims{input.rank(), int64_t(found.size())});
+  auto to = result.as<int64_t>();
+  for (int64_t dim = 0; dim < input.rank(); ++dim)
+    for (auto [i, at] : llvm::enumerate(found))
+      to[dim * found.size() + i] = at[dim];
+  return one(std::move(result));
+}
+
+static llvm::Expected<Results> insert(const Call &call, int64_t axis) {
+  const HostTensor &source = call.tensors[0], &into = call.tensors[1];
+  int64_t position = call.indices[0];
+  Dims room = into.dims;
+  if (position < 0 || position > room[axis] - source.dims[axis])
+    return call.error("cannot put " + dimsText(source.dims) + " into " + dimsText(into.dims) + " at " +
+                      std::to_string(position));
+  room[axis] = source.dims[axis];
+  if (room != source.dims)
+    return call.error("cannot put " + dimsText(source.dims) + " into " + dimsText(into.dims));
+  HostTensor result = into;
+  int64_t size = elementBytes(into.element), next = 0;
+  forEach(source.dims, [&](ArrayRef<int64_t> at) {
+    Dims to(at.begin(), at.end());
+    to[axis] += position;
+    std::copy_n(source.bytes.begin() + next * size, size, result.bytes.begin() + positionOf(to, into.dims) * size);
+    ++next;
+  });
+  return one(std::move(result));
+}
+
 static llvm::Expected<Results> expand(const Call &call) {
   const HostTensor &input = call.tensors[0];
   auto dims = broadcastDims(call, input.dims, call.indices);
@@ -218,6 +260,8 @@ Evaluation hone::evaluateShape(const Call &call) {
       .Case([&](FromElementsOp op) { return fromElements(call, op); })
       .Case([&](ReshapeOp) { return reshape(call); })
       .Case([&](WithDimsOp) { return withDims(call); })
+      .Case([&](NonzeroOp) { return nonzero(call); })
+      .Case([&](InsertOp op) { return insert(call, op.getAxis()); })
       .Case([&](ExpandOp) { return expand(call); })
       .Case([&](TransposeOp op) { return transpose(call, op.getPermutation()); })
       .Case([&](SliceOp) { return slice(call); })

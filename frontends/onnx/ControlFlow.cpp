@@ -211,8 +211,13 @@ struct GraphImporter::LoopBody {
   scf::ExecuteRegionOp holder;
   SmallVector<Value> inits, yielded;
   OpFoldResult goesOn; ///< at the end of a step
-  /// Of each scan output, the first carried one: all elements so far in one row, their number, then the other dims.
-  SmallVector<std::pair<size_t, RankedTensorType>> scans;
+  struct Collected {
+    size_t first; ///< of what is carried for it
+    RankedTensorType type;
+    /// It is the whole from the beginning; otherwise all elements so far in one row, their number, and the other dims.
+    bool isWhole;
+  };
+  SmallVector<Collected> scans;
 };
 
 /// Integers of a few elements may decide on shapes.
@@ -228,6 +233,87 @@ static Value withType(Importer &importer, Value value, RankedTensorType type, Ar
   if (value.getType() == type)
     return value;
   return WithDimsOp::create(importer.builder, importer.loc, type, value, importer.shapes.materialize(dims));
+}
+
+bool GraphImporter::collect(const LoopSpec &spec, unsigned i, Value value, ArrayRef<OpFoldResult> dims,
+                            LoopBody &body) {
+  ShapeBuilder &shapes = importer.shapes;
+  Location loc = importer.loc;
+  Block &block = body.holder.getRegion().front();
+  Value step = block.getArgument(0);
+  auto type = cast<RankedTensorType>(value.getType());
+  auto outside = [&](function_ref<Value()> make) {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(body.holder);
+    return make();
+  };
+  auto carry = [&](Value init) {
+    body.inits.push_back(init);
+    return block.addArgument(init.getType(), loc);
+  };
+  bool isReversed = spec.scans[i].isReversed;
+  bool areStepsKnown = spec.steps && getConstantIntValue(spec.condition).value_or(0) &&
+                       (!body.goesOn || getConstantIntValue(body.goesOn).value_or(0));
+  bool areDimsKnown = llvm::all_of(dims, [&](OpFoldResult dim) {
+    auto dynamic = dyn_cast<Value>(dim);
+    return !dynamic || (!shapes.isDeferredHere(dynamic) && isKnownBefore(dynamic, body.holder));
+  });
+  body.scans.push_back({body.inits.size(), type, areStepsKnown && areDimsKnown});
+  if (areStepsKnown && areDimsKnown) {
+    // Each step fills in its part of what is there from the beginning.
+    HostVector whole{shapes.max(spec.steps, shapes.constant(0))}, part{shapes.constant(1)};
+    llvm::append_range(whole, dims);
+    llvm::append_range(part, dims);
+    Value none = outside([&]() -> Value {
+      for (OpFoldResult dim : whole)
+        if (!importer.checkDim(dim, "the number of steps"))
+          return {};
+      return importer.checkExtent(whole) ? importer.expand(importer.scalar(type.getElementType(), 0), whole) : Value();
+    });
+    Value row = importer.reshape(value, part);
+    if (!none || !row)
+      return false;
+    Value all = carry(none);
+    shapes.setDims(all, whole);
+    OpFoldResult position = step;
+    if (isReversed)
+      position = shapes.sub(shapes.sub(spec.steps, shapes.constant(1)), step);
+    body.yielded.push_back(InsertOp::create(builder, loc, none.getType(), row, all, shapes.materialize(position), 0));
+    return true;
+  }
+  // All that was collected grows in one row, so that nothing has to be known of dims before the first step.
+  auto rowType = RankedTensorType::get({ShapedType::kDynamic}, type.getElementType());
+  Value zero = shapes.materialize(shapes.constant(0));
+  Value none = outside([&] {
+    auto empty = DenseElementsAttr::get(RankedTensorType::get(ArrayRef<int64_t>{0}, type.getElementType()),
+                                        ArrayRef<Attribute>());
+    return withType(importer, importer.constant(empty), rowType, shapes.constant(0));
+  });
+  Value all = carry(none), length = carry(zero);
+  shapes.assume(length, {0, kMaxDim});
+  shapes.setDims(all, OpFoldResult(length));
+  Value before = WithDimsOp::create(builder, loc, rowType, all, length);
+  OpFoldResult count = shapes.product(dims);
+  Value flat = importer.reshape(value, count);
+  OpFoldResult next = shapes.add(length, count);
+  if (!flat || !importer.checkDim(next, "the number of elements of a scan output"))
+    return false;
+  SmallVector<Value> parts{before, flat};
+  if (isReversed)
+    std::swap(parts[0], parts[1]);
+  Value joined = importer.create<ConcatOp>(type.getElementType(), 1, ValueRange(parts), 0);
+  body.yielded.push_back(withType(importer, joined, rowType, next));
+  body.yielded.push_back(shapes.materialize(next));
+  for (OpFoldResult dim : dims) {
+    Value last = carry(zero);
+    OpFoldResult isFirst = importer.host.compare(arith::CmpIPredicate::eq, step, shapes.constant(0));
+    OpFoldResult isSame = importer.host.compare(arith::CmpIPredicate::eq, last, dim);
+    importer.host.check(loc, importer.host.logicalOr(isFirst, isSame),
+                        nodeText(loc) + ": a dim of a scan output is {0} in one step and {1} in the next one", last,
+                        dim);
+    body.yielded.push_back(shapes.materialize(dim));
+  }
+  return true;
 }
 
 bool GraphImporter::buildBody(const LoopSpec &spec, MutableArrayRef<Variable> variables, LoopBody &body) {
@@ -322,47 +408,10 @@ bool GraphImporter::buildBody(const LoopSpec &spec, MutableArrayRef<Variable> va
     llvm::append_range(body.yielded, open);
   }
 
-  // Scan outputs grow in one row, so that nothing has to be known of their dims before the first step.
-  for (auto [i, scan] : llvm::enumerate(spec.scans)) {
+  for (size_t i = 0; i < spec.scans.size(); ++i) {
     size_t number = i + spec.hasCondition + variables.size();
-    Value value = outputs->values[number];
-    HostVector dims = outputs->dims[number];
-    auto type = cast<RankedTensorType>(value.getType());
-    body.scans.emplace_back(body.inits.size(), type);
-    auto row = RankedTensorType::get({ShapedType::kDynamic}, type.getElementType());
-    Value zero = shapes.materialize(shapes.constant(0));
-    Value none;
-    {
-      OpBuilder::InsertionGuard outside(builder);
-      builder.setInsertionPoint(body.holder);
-      auto empty = DenseElementsAttr::get(RankedTensorType::get(ArrayRef<int64_t>{0}, type.getElementType()),
-                                          ArrayRef<Attribute>());
-      none = withType(importer, importer.constant(empty), row, shapes.constant(0));
-    }
-    Value all = carry(none), length = carry(zero);
-    shapes.assume(length, {0, kMaxDim});
-    shapes.setDims(all, OpFoldResult(length));
-    Value before = WithDimsOp::create(builder, loc, row, all, length);
-    OpFoldResult count = shapes.product(dims);
-    Value flat = importer.reshape(value, count);
-    OpFoldResult next = shapes.add(length, count);
-    if (!flat || !importer.checkDim(next, "the number of elements of a scan output"))
+    if (!collect(spec, i, outputs->values[number], outputs->dims[number], body))
       return true;
-    SmallVector<Value> parts{before, flat};
-    if (scan.isReversed)
-      std::swap(parts[0], parts[1]);
-    Value joined = importer.create<ConcatOp>(type.getElementType(), 1, ValueRange(parts), 0);
-    body.yielded.push_back(withType(importer, joined, row, next));
-    body.yielded.push_back(shapes.materialize(next));
-    for (auto [d, dim] : llvm::enumerate(dims)) {
-      Value last = carry(zero);
-      OpFoldResult isFirst = importer.host.compare(arith::CmpIPredicate::eq, step, shapes.constant(0));
-      OpFoldResult isSame = importer.host.compare(arith::CmpIPredicate::eq, last, dim);
-      importer.host.check(loc, importer.host.logicalOr(isFirst, isSame),
-                          nodeText(loc) + ": a dim of a scan output is {0} in one step and {1} in the next one", last,
-                          dim);
-      body.yielded.push_back(shapes.materialize(dim));
-    }
   }
   return isRight;
 }
@@ -491,23 +540,25 @@ void GraphImporter::buildLoop(const LoopSpec &spec) {
           WithDimsOp::create(builder, loc, variable.type(), value, shapes.materialize(ArrayRef<OpFoldResult>(dims)));
     outputs.push_back(value);
   }
-  for (auto [scan, place] : llvm::zip_equal(spec.scans, body.scans)) {
-    auto [first, type] = place;
-    Value row = carried[first], length = carried[first + 1];
-    shapes.assume(length, {0, kMaxDim});
-    shapes.setDims(row, OpFoldResult(length));
-    auto rowType = cast<RankedTensorType>(row.getType());
-    Value all = WithDimsOp::create(builder, loc, rowType, row, length);
-    HostVector dims{stepsTaken};
-    for (int64_t d = 0; d < type.getRank(); ++d) {
-      Value last = carried[first + 2 + d];
-      shapes.assume(last, {0, kMaxDim});
-      // Without a step, the dims are those that are known all the same.
-      dims.push_back(type.isDynamicDim(d) ? OpFoldResult(last) : shapes.constant(type.getDimSize(d)));
+  for (auto [scan, collected] : llvm::zip_equal(spec.scans, body.scans)) {
+    auto [first, type, isWhole] = collected;
+    Value output = carried[first];
+    if (!isWhole) {
+      Value length = carried[first + 1];
+      shapes.assume(length, {0, kMaxDim});
+      shapes.setDims(output, OpFoldResult(length));
+      Value all = WithDimsOp::create(builder, loc, cast<RankedTensorType>(output.getType()), output, length);
+      HostVector dims{stepsTaken};
+      for (int64_t d = 0; d < type.getRank(); ++d) {
+        Value last = carried[first + 2 + d];
+        shapes.assume(last, {0, kMaxDim});
+        // Without a step, the dims are those that are known all the same.
+        dims.push_back(type.isDynamicDim(d) ? OpFoldResult(last) : shapes.constant(type.getDimSize(d)));
+      }
+      output = importer.reshape(all, dims);
+      if (!output || !importer.checkSize(output))
+        return;
     }
-    Value output = importer.reshape(all, dims);
-    if (!output || !importer.checkSize(output))
-      return;
     SmallVector<int64_t> permutation;
     int64_t axis = scan.axis < 0 ? scan.axis + type.getRank() + 1 : scan.axis;
     for (int64_t d = 1; d <= type.getRank(); ++d)

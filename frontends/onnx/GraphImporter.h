@@ -134,6 +134,9 @@ private:
   struct LoopBody;
   /// Imports a loop and sets the node's outputs.
   void buildLoop(const LoopSpec &spec);
+  /// Carries scan output number `i` around, to which a step adds `value`.
+  bool collect(const LoopSpec &spec, unsigned i, mlir::Value value, mlir::ArrayRef<mlir::OpFoldResult> dims,
+               LoopBody &body);
   /// Imports the body, with what is assumed of the variables. False where that was wrong: `variables` say more then.
   bool buildBody(const LoopSpec &spec, mlir::MutableArrayRef<Variable> variables, LoopBody &body);
   void setOutputs(const OnnxNode &node, mlir::ValueRange values);

@@ -68,7 +68,6 @@ static constexpr OperatorRow kOperatorRows[] = {
     {"", "RandomUniformLike", kNoRandom},
     {"", "Multinomial", kNoRandom},
     {"", "Bernoulli", kNoRandom},
-    {"", "NonZero", kNoDataSizes},
     {"", "Unique", kNoDataSizes},
     {"", "Compress", kNoDataSizes},
     {"", "NonMaxSuppression", "leave it to the program around the model: give boxes and scores as outputs"},

@@ -73,11 +73,24 @@ static Value bufferOf(Value value) {
   return value;
 }
 
-/// Whether what `definition` writes can lie where a result of its block does. `dimsChange`: from one step of the loop
-/// whose body this is to the next.
-static bool canWriteResult(Operation *definition, Block &block, bool dimsChange) {
-  return definition && definition->getBlock() == &block &&
-         (runsInKernel(definition) || (isa<scf::IfOp>(definition) && !dimsChange));
+/// Whether each step of a loop, whose body is dispatched, only changes what it has got for `result`.
+static bool isFilledInSteps(OpResult result) {
+  auto loop = Loop::get(result.getOwner());
+  unsigned i = result.getResultNumber();
+  auto launch = loop ? bufferOf(loop->yielded[i].get()).getDefiningOp<LaunchOp>() : LaunchOp();
+  auto kernel = launch ? SymbolTable::lookupNearestSymbolFrom<KernelOp>(launch, launch.getKernelAttr()) : KernelOp();
+  auto updated = kernel ? kernel.getUpdatedArgument() : std::nullopt;
+  return updated && bufferOf(launch.getBuffers()[*updated]) == loop->arguments[i];
+}
+
+/// Whether `buffer` can lie where a result of `block` does. `dimsChange`: from one step of the loop whose body this is
+/// to the next.
+static bool canBeResult(Value buffer, Block &block, bool dimsChange) {
+  Operation *definition = buffer.getDefiningOp();
+  if (!definition || definition->getBlock() != &block)
+    return false;
+  return runsInKernel(definition) || (isa<scf::IfOp>(definition) && !dimsChange) ||
+         (isFilledInSteps(cast<OpResult>(buffer)) && isa<func::FuncOp>(block.getParentOp()));
 }
 
 /// Every result of the program, of a branch, or of a step of a loop has memory of its own, which a kernel or a branch
@@ -91,16 +104,71 @@ static void isolateResults(Block &block, ShapeBuilder &shapes) {
     if (!isa<RankedTensorType>(operand.get().getType()))
       continue;
     Value buffer = bufferOf(operand.get());
-    Operation *definition = buffer.getDefiningOp();
     // Who reads elements of it by its own dims finds those of the view in memory.
     bool isReadOtherwise = buffer != operand.get() && llvm::any_of(buffer.getUsers(), llvm::IsaPred<tensor::ExtractOp>);
     bool dimsChange = loop && !keepsDims(*loop, operand.getOperandNumber(), shapes);
-    if (!isReadOtherwise && canWriteResult(definition, block, dimsChange) && seen.insert(buffer).second)
+    if (!isReadOtherwise && canBeResult(buffer, block, dimsChange) && seen.insert(buffer).second)
       continue;
     SmallVector<Value> sizes = shapes.materialize(SmallVector<OpFoldResult>(shapes.dims(operand.get())));
     auto copy = ExpandOp::create(shapes.builder, operand.get().getLoc(), operand.get().getType(), operand.get(), sizes);
     operand.set(copy.getOutput());
     seen.insert(copy.getOutput());
+  }
+}
+
+/// Operations that read the memory of `buffer`, views of it left out, each as an operation of `block`; null for those
+/// that stand elsewhere.
+static llvm::SmallPtrSet<Operation *, 4> readersOf(Value buffer, Block &block) {
+  llvm::SmallPtrSet<Operation *, 4> readers;
+  SmallVector<Value> pending{buffer};
+  while (!pending.empty())
+    for (Operation *user : pending.pop_back_val().getUsers())
+      if (isView(user))
+        pending.push_back(user->getResult(0));
+      else
+        readers.insert(block.findAncestorOpInBlock(*user));
+  return readers;
+}
+
+/// A value of its own with the elements of `value`, ahead of `op`.
+static Value copyBefore(Operation *op, Value value, ShapeBuilder &shapes) {
+  OpBuilder::InsertionGuard guard(shapes.builder);
+  shapes.builder.setInsertionPoint(op);
+  SmallVector<Value> sizes = shapes.materialize(SmallVector<OpFoldResult>(shapes.dims(value)));
+  return ExpandOp::create(shapes.builder, value.getLoc(), value.getType(), value, sizes);
+}
+
+/// Whether nobody needs `value` behind `op`, which stands in the same block as the kernel that writes it.
+static bool isDeadBehind(Value value, Operation *op) {
+  Value buffer = bufferOf(value);
+  Operation *writer = buffer.getDefiningOp();
+  return writer && writer->getBlock() == op->getBlock() && runsInKernel(writer) &&
+         llvm::all_of(readersOf(buffer, *op->getBlock()),
+                      [&](Operation *reader) { return reader == op || (reader && reader->isBeforeInBlock(op)); });
+}
+
+/// What an operation changes in part is nobody else's: otherwise it changes a copy. What a loop carries is changed from
+/// step to step if it yields the result; its first value is a copy then.
+static void isolateUpdates(Block &block, ShapeBuilder &shapes) {
+  for (Operation &op : llvm::make_early_inc_range(block)) {
+    auto update = dyn_cast<UpdateOpInterface>(op);
+    if (!update)
+      continue;
+    OpOperand &updated = update.getUpdated();
+    auto argument = dyn_cast<BlockArgument>(bufferOf(updated.get()));
+    auto loop = argument && argument.getOwner() == &block ? Loop::get(block.getParentOp()) : std::nullopt;
+    auto *carried = loop ? llvm::find(loop->arguments, argument) : nullptr;
+    unsigned i = carried ? carried - loop->arguments.begin() : 0;
+    if (loop && bufferOf(loop->yielded[i].get()) == op.getResult(0) && keepsDims(*loop, i, shapes) &&
+        llvm::all_of(readersOf(argument, block),
+                     [&](Operation *reader) { return reader == &op || (reader && reader->isBeforeInBlock(&op)); })) {
+      OpOperand &init = loop->inits[i];
+      if (!isDeadBehind(init.get(), loop->op) || !bufferOf(init.get()).hasOneUse())
+        init.set(copyBefore(loop->op, init.get(), shapes));
+      continue;
+    }
+    if (argument || !isDeadBehind(updated.get(), &op))
+      updated.set(copyBefore(&op, updated.get(), shapes));
   }
 }
 
@@ -177,7 +245,9 @@ static void restoreBranches(func::FuncOp main) {
 }
 
 /// Whether nobody asks for the dims of `tensor` but an op that tells them.
-static bool hasDimsTold(Value tensor) { return llvm::all_of(tensor.getUsers(), llvm::IsaPred<WithDimsOp>); }
+static bool hasDimsTold(Value tensor) {
+  return llvm::all_of(tensor.getUsers(), [](Operation *user) { return user->hasTrait<TellsDims>(); });
+}
 
 /// Whether the dims of what branches give are known before them, and those of what a loop carries stay what they are,
 /// unless they are told.
@@ -249,6 +319,7 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
           (void)shapes.dims(result); // built here, for whoever asks later
     }
     isolateResults(block, shapes);
+    isolateUpdates(block, shapes);
     for (KernelGroup &group : groupOps(block, shapes, model, target))
       outliner.outline(group);
     return success();

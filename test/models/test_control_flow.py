@@ -19,7 +19,8 @@ X = rows(64)[:5, :4].copy()
 # Each model, and what it is fed with.
 MODELS = {
     "if_of_data": (
-        """g (float[n, 4] x) => (float[n, 4] y) <float[4, 4] w = {1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16}, float z = {0}> {
+        """g (float[n, 4] x) => (float[n, 4] y)
+          <float[4, 4] w = {1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16}, float z = {0}> {
           s = ReduceSum<keepdims = 0>(x)
           c = Greater(s, z)
           b = If(c) <then_branch = t () => (float[n, 4] p) { m = MatMul(x, w) p = Relu(m) },

@@ -465,12 +465,38 @@ static LogicalResult importTrilu(Node &node, Importer &importer) {
 
 //===-- Table ---------------------------------------------------------------------------------------------------===//
 
+/// Of what is in the host program, or is computed in the run, an index value.
+static OpFoldResult countOf(Importer &importer, Value scalar) {
+  if (auto known = importer.host.indices(scalar))
+    return known->front();
+  OpBuilder &builder = importer.builder;
+  Value number = tensor::ExtractOp::create(builder, importer.loc, scalar, ValueRange());
+  return arith::IndexCastOp::create(builder, importer.loc, builder.getIndexType(), number).getResult();
+}
+
+/// Counts first: the result's size depends on data.
+static LogicalResult importNonZero(Node &node, Importer &importer) {
+  Value x = node.input(0);
+  if (x && rankOf(x) == 0)
+    x = importer.reshape(x, {importer.shapes.constant(1)});
+  Type wide = importer.builder.getI64Type();
+  Value ones = importer.cast(importer.cast(x, importer.builder.getI1Type()), wide);
+  Value flat = ones ? importer.reshape(ones, {importer.shapes.elementCount(x)}) : ones;
+  Value sum = importer.reduce(ReduceKind::Sum, flat, {0}, /*keepdims=*/false);
+  if (!sum)
+    return failure();
+  OpFoldResult count = countOf(importer, sum);
+  importer.shapes.assume(count, {0, kMaxDim}); // of elements of a tensor
+  return node.set(0, importer.create<NonzeroOp>(wide, 2, x, importer.shapes.materialize(count)));
+}
+
 ArrayRef<OperatorRow> hone::indexOperators() {
   static constexpr OperatorRow rows[] = {
       {"Concat", 4, importConcat, Halves::Moves},
       {"Gather", 1, importGather, Halves::Moves},
       {"GatherElements", 11, importGatherElements, Halves::Moves},
       {"GatherND", 11, importGatherND, Halves::Moves},
+      {"NonZero", 9, importNonZero},
       {"OneHot", 9, importOneHot},
       {"Pad", 2, importPadOfAttributes, Halves::Moves},
       {"Pad", 11, importPad, Halves::Moves},

@@ -390,3 +390,43 @@ func.func @unpack_shape(%x: tensor<2x8x16xf32>) {
   %0 = hone.unpack %x dims [1] tiles [16] order [1, 0] : tensor<2x8x16xf32> -> tensor<8x33xf32>
   return
 }
+
+// -----
+
+func.func @insert_rank(%x: tensor<4x2xf32>, %row: tensor<2xf32>, %i: index) {
+  // expected-error@+1 {{cannot put 'tensor<2xf32>' into 'tensor<4x2xf32>'}}
+  %0 = hone.insert %row into %x [%i] {axis = 0 : i64} : tensor<2xf32> into tensor<4x2xf32> -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @insert_dims(%x: tensor<4x2xf32>, %row: tensor<1x3xf32>, %i: index) {
+  // expected-error@+1 {{cannot put 'tensor<1x3xf32>' into 'tensor<4x2xf32>'}}
+  %0 = hone.insert %row into %x [%i] {axis = 0 : i64} : tensor<1x3xf32> into tensor<4x2xf32> -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @insert_axis(%x: tensor<4x2xf32>, %row: tensor<4x2xf32>, %i: index) {
+  // expected-error@+1 {{axis}}
+  %0 = hone.insert %row into %x [%i] {axis = 2 : i64} : tensor<4x2xf32> into tensor<4x2xf32> -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @nonzero(%x: tensor<4xf32>, %i: index) {
+  // expected-error@+1 {{wants a result of two dims and i64, got 'tensor<1x?xi32>'}}
+  %0 = hone.nonzero %x [%i] : tensor<4xf32> -> tensor<1x?xi32>
+  return
+}
+
+// -----
+
+func.func @with_dims(%x: tensor<4x?xf32>, %i: index) {
+  // expected-error@+1 {{cannot make 'tensor<?x3x?xf32>' of 'tensor<4x?xf32>'}}
+  %0 = hone.with_dims %x [%i, %i, %i] : tensor<4x?xf32> -> tensor<?x3x?xf32>
+  return
+}

@@ -72,3 +72,14 @@ func.func @unpack(%panels: tensor<2x8x16xf32>, %tiles: tensor<2x2x2x3xi8>) {
   %1 = hone.unpack %tiles dims [0, 1] tiles [2, 3] : tensor<2x2x2x3xi8> -> tensor<3x4xi8>
   return
 }
+
+// CHECK-LABEL: func @parts
+func.func @parts(%x: tensor<?x12xf32>, %row: tensor<1x12xf32>, %i: index) {
+  // CHECK: hone.insert %{{.*}} into %{{.*}}[%{{.*}}] {axis = 0 : i64} : tensor<1x12xf32> into tensor<?x12xf32> -> tensor<?x12xf32>
+  %0 = hone.insert %row into %x [%i] {axis = 0 : i64} : tensor<1x12xf32> into tensor<?x12xf32> -> tensor<?x12xf32>
+  // CHECK: hone.nonzero %{{.*}}[%{{.*}}] : tensor<?x12xf32> -> tensor<2x?xi64>
+  %1 = hone.nonzero %x [%i] : tensor<?x12xf32> -> tensor<2x?xi64>
+  // CHECK: hone.with_dims %{{.*}}[%{{.*}}, %{{.*}}] : tensor<?x12xf32> -> tensor<?x?xf32>
+  %2 = hone.with_dims %x [%i, %i] : tensor<?x12xf32> -> tensor<?x?xf32>
+  return
+}
