@@ -80,7 +80,9 @@ void Destinations::visit(scf::IfOp branches, ShapeBuilder &shapes) {
   for (OpResult result : branches->getResults()) {
     if (!isTensor(result))
       continue;
-    bool isPlaced = isOutput(of(result)) || shapes.dimsOfBranches(result);
+    if (shapes.dimsOfBranches(result))
+      withDims.insert(result);
+    bool isPlaced = isOutput(of(result)) || areDimsKnown(result);
     if (!isPlaced)
       putByBranches.insert(result);
     for (Region &region : branches->getRegions())

@@ -58,6 +58,8 @@ public:
   bool isPutByBranches(mlir::Value result) const { return putByBranches.contains(result); }
   /// Whether a step has read the value for the last time before it writes the next one.
   bool isDeadBeforeNext(const Loop &loop, unsigned i) const;
+  /// Whether the dims of a result of branches are known before them.
+  bool areDimsKnown(mlir::Value result) const { return withDims.contains(result); }
   bool isOutput(mlir::Value destination) const { return outputs.contains(destination); }
 
 private:
@@ -68,7 +70,7 @@ private:
   mlir::SymbolTable symbols;
   llvm::DenseMap<mlir::Value, mlir::Value> becomes;
   llvm::DenseMap<mlir::Value, Carried::Kind> kinds; // by the loop's result
-  llvm::DenseSet<mlir::Value> overwritable, putByBranches;
+  llvm::DenseSet<mlir::Value> overwritable, putByBranches, withDims;
   llvm::SmallDenseSet<mlir::Value> outputs;
 };
 

@@ -369,7 +369,7 @@ LogicalResult Planner::run() {
       attrs.set(kLateDimsAttr, builder.getDenseI64ArrayAttr(open));
     argumentAttrs.push_back(attrs.getDictionary(builder.getContext()));
     Value memory = block.addArgument(memoryType(result.getType()), rootOf(result).getLoc());
-    plan.outputs[rootOf(result)] = {memory, !open.empty()};
+    plan.outputs[rootOf(result)] = {memory, result, !open.empty()};
   }
   plan.arena = block.addArgument(MemRefType::get({ShapedType::kDynamic}, builder.getI8Type()), main.getLoc());
   argumentAttrs.push_back(builder.getDictionaryAttr({}));

@@ -3,6 +3,7 @@
 #include "compiler/plan/Rewrite.h"
 #include "dialects/hone/Hone.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
 using namespace hone;
@@ -77,6 +78,8 @@ private:
     renamed[from] = to;
   }
   SmallVector<OpFoldResult> dimsOf(Value tensor);
+  /// Whether `dim` is known where `op` begins; arithmetic moves there for it.
+  bool provideDim(OpFoldResult dim, Operation *op);
   Value constant(OpBuilder &builder, int64_t number) {
     return arith::ConstantIndexOp::create(builder, main.getLoc(), number);
   }
@@ -103,6 +106,25 @@ SmallVector<OpFoldResult> Rewriter::dimsOf(Value tensor) {
       if (auto now = renamed.find(value); now != renamed.end())
         dim = now->second;
   return dims;
+}
+
+bool Rewriter::provideDim(OpFoldResult dim, Operation *op) {
+  auto value = dyn_cast<Value>(dim);
+  if (!value)
+    return true;
+  Operation *definition = value.getDefiningOp();
+  if (!definition)
+    return value.getParentBlock()->getParentOp()->isAncestor(op);
+  Block *block = definition->getBlock();
+  Operation *at = block->getParentOp() ? block->findAncestorOpInBlock(*op) : nullptr;
+  if (at && definition->isBeforeInBlock(at))
+    return true;
+  // Arithmetic that stands further down may stand here as well.
+  if (block != op->getBlock() || definition->getNumRegions() || !isPure(definition) ||
+      !llvm::all_of(definition->getOperands(), [&](Value operand) { return provideDim(operand, op); }))
+    return false;
+  definition->moveBefore(op);
+  return true;
 }
 
 Value Rewriter::memoryOf(Value value) {
@@ -160,13 +182,17 @@ void Rewriter::provide(Value root, Operation *op) {
       return;
     OpBuilder here(op);
     ShapeBuilder local(here);
-    SizeOutputOp::create(here, op->getLoc(), output->second.memory, local.materialize(dimsOf(root)));
+    // Those of the view that is returned, where they are known; a branch may know only those of what it writes.
+    SmallVector<OpFoldResult> dims = dimsOf(output->second.returned);
+    if (!llvm::all_of(dims, [&](OpFoldResult dim) { return provideDim(dim, op); }))
+      dims = dimsOf(root);
+    SizeOutputOp::create(here, op->getLoc(), output->second.memory, local.materialize(dims));
     return;
   }
   if (memory.contains(destination))
     return;
   auto type = cast<RankedTensorType>(destination.getType());
-  SmallVector<OpFoldResult> dims = dimsOf(root);
+  SmallVector<OpFoldResult> dims = dimsOf(destination);
   Value slot = slots.lookup(destination);
   memory[destination] = slot ? grow(slot, type, dims, op) : open(plan.lifetimes.numberOf(destination), type, dims, op);
 }
@@ -199,7 +225,7 @@ LogicalResult Rewriter::replace(scf::IfOp branches) {
   SmallVector<Type> types;
   for (OpResult result : branches->getResults()) {
     bool isPut = isTensor(result) && plan.destinations.isPutByBranches(result);
-    if (isTensor(result) && !isPut && shapes.dimsOfBranches(result))
+    if (isTensor(result) && !isPut && plan.destinations.areDimsKnown(result))
       provide(result, branches);
     if (isTensor(result) && !isPut)
       continue;
@@ -334,9 +360,11 @@ LogicalResult Rewriter::replace(tensor::ExtractOp extract) {
   if (rootOf(tensor) == tensor &&
       cast<MemRefType>(known.getType()).getShape() != cast<ShapedType>(tensor.getType()).getShape())
     return extract.emitOpError("reads a tensor that lies in memory of other dims, ") << known.getType();
-  if (rootOf(tensor) != tensor) // of a view: its only element
-    indices.assign(cast<MemRefType>(known.getType()).getRank(), shapes.materialize(shapes.constant(0)));
   OpBuilder here(extract);
+  if (rootOf(tensor) != tensor) { // of a view: its only element
+    known = SameMemoryOp::create(here, extract.getLoc(), MemRefType::get({}, elementTypeOf(tensor)), known);
+    indices.clear();
+  }
   Value element = memref::LoadOp::create(here, extract.getLoc(), known, indices);
   rename(extract, element);
   return success();

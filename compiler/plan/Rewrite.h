@@ -47,7 +47,7 @@ struct MemoryPlan {
   llvm::MapVector<LaunchOp, LaunchParameters> parameters;
   /// By destination: arguments of @main, and whether the run has to tell its dims.
   struct Output {
-    mlir::Value memory;
+    mlir::Value memory, returned;
     bool isSized;
   };
   llvm::DenseMap<mlir::Value, Output> outputs;

@@ -108,16 +108,27 @@ void GraphImporter::setOutputs(const OnnxNode &node, ValueRange values) {
       scope.values[name] = value;
 }
 
+/// `value` under a type that says less of its dims.
+static Value withType(Importer &importer, Value value, RankedTensorType type, ArrayRef<OpFoldResult> dims) {
+  if (value.getType() == type)
+    return value;
+  return WithDimsOp::create(importer.builder, importer.loc, type, value, importer.shapes.materialize(dims));
+}
+
 void GraphImporter::importIf(const OnnxNode &node, unsigned depth) {
   Value tensor = lookUp(node.inputs[0]);
   OpFoldResult condition = tensor ? conditionOf(tensor, "the condition") : OpFoldResult();
   if (!condition)
     return;
   constexpr StringLiteral names[] = {"then_branch", "else_branch"};
-  for (StringRef name : names)
-    if (size_t count = node.find(name)->graphs.front().outputs.size(); count != node.outputs.size())
-      return importer.report(Twine(name) + " has " + Twine(count) + " outputs, the node has " +
+  for (StringRef name : names) {
+    const OnnxGraph &body = node.find(name)->graphs.front();
+    if (body.outputs.size() != node.outputs.size())
+      return importer.report(Twine(name) + " has " + Twine(body.outputs.size()) + " outputs, the node has " +
                              Twine(node.outputs.size()));
+    if (!body.inputs.empty())
+      return importer.report(Twine(name) + " has inputs; a branch has none, it sees the values around the node");
+  }
   if (auto known = getConstantIntValue(condition)) {
     if (auto outputs = importBody(node, names[*known ? 0 : 1], *scope.block, {}, depth))
       setOutputs(node, outputs->values);
@@ -150,24 +161,59 @@ void GraphImporter::importIf(const OnnxNode &node, unsigned depth) {
       sizes.push_back(size == otherSize ? size : ShapedType::kDynamic);
     types.push_back(RankedTensorType::get(sizes, type.getElementType()));
   }
-  auto branches = scf::IfOp::create(builder, importer.loc, types, cast<Value>(condition));
-  for (auto [from, to, outputs] : llvm::zip_equal(unfinished->getRegions(), branches->getRegions(), given)) {
-    to.takeBody(from);
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToEnd(&to.front());
-    for (auto [value, dims, type] : llvm::zip_equal(outputs->values, outputs->dims, types))
-      if (value.getType() != type)
-        value = WithDimsOp::create(builder, importer.loc, type, value,
-                                   importer.shapes.materialize(ArrayRef<OpFoldResult>(dims)));
-    scf::YieldOp::create(builder, importer.loc, outputs->values);
+  /// The branches of `from` in an scf.if that gives values of `types`; `give` says which.
+  auto finish = [&](scf::IfOp from, function_ref<SmallVector<Value>(unsigned branch)> give) {
+    auto branches = scf::IfOp::create(builder, importer.loc, types, cast<Value>(condition));
+    for (unsigned i = 0; i < 2; ++i) {
+      Region &region = branches->getRegion(i);
+      region.takeBody(from->getRegion(i));
+      if (!region.front().empty() && isa<scf::YieldOp>(region.front().back()))
+        region.front().back().erase();
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointToEnd(&region.front());
+      scf::YieldOp::create(builder, importer.loc, give(i));
+    }
+    from.erase();
+    hoistArithmetic(branches);
+    return branches;
+  };
+  size_t count = types.size();
+  scf::IfOp branches = finish(unfinished, [&](unsigned i) {
+    for (auto [value, dims, type] : llvm::zip_equal(given[i]->values, given[i]->dims, types))
+      value = withType(importer, value, cast<RankedTensorType>(type), dims);
+    return given[i]->values;
+  });
+  // Dims that are not known before the branches are given beside the tensors.
+  ShapeBuilder &shapes = importer.shapes;
+  SmallVector<std::optional<HostVector>> known;
+  for (OpResult result : branches->getResults()) {
+    known.push_back(shapes.dimsOfBranches(result));
+    if (!known.back())
+      types.append(rankOf(result), builder.getIndexType());
   }
-  unfinished.erase();
-  hoistArithmetic(branches);
-  for (auto [i, result] : llvm::enumerate(branches.getResults()))
-    if (!importer.shapes.dimsOfBranches(cast<OpResult>(result)))
-      return importer.report("output '" + Twine(node.outputs[i]) +
-                             "' has dims that data decide, which is not supported yet");
-  setOutputs(node, branches.getResults());
+  if (types.size() > count)
+    branches = finish(branches, [&](unsigned i) {
+      SmallVector<Value> all = given[i]->values;
+      for (auto [dims, isKnown] : llvm::zip_equal(given[i]->dims, known))
+        if (!isKnown)
+          llvm::append_range(all, shapes.materialize(ArrayRef<OpFoldResult>(dims)));
+      return all;
+    });
+  SmallVector<Value> outputs;
+  ValueRange told = branches.getResults().drop_front(count);
+  for (auto [result, dims] : llvm::zip_equal(branches.getResults().take_front(count), known)) {
+    outputs.push_back(result);
+    if (dims) {
+      shapes.setDims(result, *dims);
+      continue;
+    }
+    ValueRange own = told.take_front(rankOf(result));
+    told = told.drop_front(own.size());
+    for (Value dim : own)
+      shapes.assume(dim, {0, kMaxDim});
+    outputs.back() = WithDimsOp::create(builder, importer.loc, result.getType(), result, own);
+  }
+  setOutputs(node, outputs);
 }
 
 //===-- Loops ---------------------------------------------------------------------------------------------------===//
@@ -181,6 +227,7 @@ struct GraphImporter::LoopSpec {
   const OnnxNode &node;
   unsigned depth;
   OpFoldResult steps;     ///< null: as long as the condition holds
+  OpFoldResult count;     ///< the same, not below 0
   OpFoldResult condition; ///< whether to begin
   bool hasCondition;      ///< the body's first output says whether to go on
   SmallVector<Value> inits;
@@ -214,8 +261,9 @@ struct GraphImporter::LoopBody {
   struct Collected {
     size_t first; ///< of what is carried for it
     RankedTensorType type;
-    /// It is the whole from the beginning; otherwise all elements so far in one row, their number, and the other dims.
-    bool isWhole;
+    /// Its dims, if it is carried as a whole from the beginning; otherwise that is all elements so far in one row,
+    /// their number, and the other dims.
+    HostVector whole;
   };
   SmallVector<Collected> scans;
 };
@@ -226,13 +274,6 @@ static bool mayDecideOnShapes(Value tensor) {
   constexpr int64_t most = 8;
   return type.hasStaticShape() && type.getNumElements() <= most && type.getElementType().isIntOrIndex() &&
          !isNibble(type);
-}
-
-/// `value` under a type that says less of its dims.
-static Value withType(Importer &importer, Value value, RankedTensorType type, ArrayRef<OpFoldResult> dims) {
-  if (value.getType() == type)
-    return value;
-  return WithDimsOp::create(importer.builder, importer.loc, type, value, importer.shapes.materialize(dims));
 }
 
 bool GraphImporter::collect(const LoopSpec &spec, unsigned i, Value value, ArrayRef<OpFoldResult> dims,
@@ -252,33 +293,34 @@ bool GraphImporter::collect(const LoopSpec &spec, unsigned i, Value value, Array
     return block.addArgument(init.getType(), loc);
   };
   bool isReversed = spec.scans[i].isReversed;
+  if (!importer.axis(spec.scans[i].axis, type.getRank() + 1))
+    return false;
   bool areStepsKnown = spec.steps && getConstantIntValue(spec.condition).value_or(0) &&
                        (!body.goesOn || getConstantIntValue(body.goesOn).value_or(0));
   bool areDimsKnown = llvm::all_of(dims, [&](OpFoldResult dim) {
     auto dynamic = dyn_cast<Value>(dim);
     return !dynamic || (!shapes.isDeferredHere(dynamic) && isKnownBefore(dynamic, body.holder));
   });
-  body.scans.push_back({body.inits.size(), type, areStepsKnown && areDimsKnown});
+  body.scans.push_back({body.inits.size(), type, {}});
   if (areStepsKnown && areDimsKnown) {
-    // Each step fills in its part of what is there from the beginning.
-    HostVector whole{shapes.max(spec.steps, shapes.constant(0))}, part{shapes.constant(1)};
+    // Each step fills in its part of what is there from the beginning, which is made when the body is done.
+    HostVector &whole = body.scans.back().whole, part{shapes.constant(1)};
+    whole.push_back(spec.count);
     llvm::append_range(whole, dims);
     llvm::append_range(part, dims);
-    Value none = outside([&]() -> Value {
-      for (OpFoldResult dim : whole)
-        if (!importer.checkDim(dim, "the number of steps"))
-          return {};
-      return importer.checkExtent(whole) ? importer.expand(importer.scalar(type.getElementType(), 0), whole) : Value();
-    });
     Value row = importer.reshape(value, part);
-    if (!none || !row)
+    if (!row)
       return false;
-    Value all = carry(none);
+    SmallVector<int64_t> sizes;
+    for (OpFoldResult dim : whole)
+      sizes.push_back(ShapeBuilder::getConstant(dim).value_or(ShapedType::kDynamic));
+    body.inits.push_back({});
+    Value all = block.addArgument(type.clone(sizes), loc);
     shapes.setDims(all, whole);
     OpFoldResult position = step;
     if (isReversed)
       position = shapes.sub(shapes.sub(spec.steps, shapes.constant(1)), step);
-    body.yielded.push_back(InsertOp::create(builder, loc, none.getType(), row, all, shapes.materialize(position), 0));
+    body.yielded.push_back(InsertOp::create(builder, loc, all.getType(), row, all, shapes.materialize(position), 0));
     return true;
   }
   // All that was collected grows in one row, so that nothing has to be known of dims before the first step.
@@ -416,8 +458,10 @@ bool GraphImporter::buildBody(const LoopSpec &spec, MutableArrayRef<Variable> va
   return isRight;
 }
 
-void GraphImporter::buildLoop(const LoopSpec &spec) {
+void GraphImporter::buildLoop(LoopSpec spec) {
   ShapeBuilder &shapes = importer.shapes;
+  if (spec.steps)
+    spec.count = shapes.max(spec.steps, shapes.constant(0));
   Location loc = importer.loc;
   SmallVector<Variable> variables;
   for (Value init : spec.inits) {
@@ -426,6 +470,13 @@ void GraphImporter::buildLoop(const LoopSpec &spec) {
       variable.elements = importer.host.indices(init);
     variables.push_back(std::move(variable));
   }
+  // A loop in a loop is built more than once: it need not be tried anew.
+  learntOfLoops[path + spec.node.name].resize(variables.size());
+  for (auto [variable, open] : llvm::zip_equal(variables, learntOfLoops[path + spec.node.name]))
+    if (open && open->size() == variable.open.size()) {
+      variable.elements.reset();
+      variable.open |= *open;
+    }
   // What changes from step to step is found by trying: each time more is known to change.
   LoopBody body;
   for (;;) {
@@ -445,6 +496,9 @@ void GraphImporter::buildLoop(const LoopSpec &spec) {
       problems = std::move(before);
       if (hasProblems)
         return body.holder.erase();
+      for (auto [variable, open] : llvm::zip_equal(variables, learntOfLoops[path + spec.node.name]))
+        if (!variable.elements)
+          open = variable.open;
       break;
     }
     problems = std::move(before);
@@ -452,6 +506,20 @@ void GraphImporter::buildLoop(const LoopSpec &spec) {
   }
   if (body.yielded.size() != body.inits.size())
     return body.holder.erase(); // what it comes from was reported before
+
+  for (const LoopBody::Collected &collected : body.scans) {
+    if (collected.whole.empty())
+      continue;
+    for (OpFoldResult dim : collected.whole)
+      if (!importer.checkDim(dim, "the number of steps"))
+        return body.holder.erase();
+    Value none = importer.checkExtent(collected.whole)
+                     ? importer.expand(importer.scalar(collected.type.getElementType(), 0), collected.whole)
+                     : Value();
+    if (!none)
+      return body.holder.erase();
+    body.inits[collected.first] = none;
+  }
 
   // With a condition, or without.
   Block *block = &body.holder.getRegion().front();
@@ -512,7 +580,7 @@ void GraphImporter::buildLoop(const LoopSpec &spec) {
 
   // The number of steps: of the scan outputs.
   bool isWhile = isa<scf::WhileOp>(loop);
-  OpFoldResult stepsTaken = isWhile ? OpFoldResult(results.front()) : shapes.max(most, shapes.constant(0));
+  OpFoldResult stepsTaken = isWhile ? OpFoldResult(results.front()) : spec.count;
   if (isWhile)
     shapes.assume(stepsTaken, {0, kMaxDim});
   ArrayRef<Value> carried = ArrayRef(results).drop_front(isWhile ? 2 : 0), rest = carried;
@@ -541,9 +609,9 @@ void GraphImporter::buildLoop(const LoopSpec &spec) {
     outputs.push_back(value);
   }
   for (auto [scan, collected] : llvm::zip_equal(spec.scans, body.scans)) {
-    auto [first, type, isWhole] = collected;
+    auto &[first, type, whole] = collected;
     Value output = carried[first];
-    if (!isWhole) {
+    if (whole.empty()) {
       Value length = carried[first + 1];
       shapes.assume(length, {0, kMaxDim});
       shapes.setDims(output, OpFoldResult(length));
@@ -582,7 +650,10 @@ void GraphImporter::importLoop(const OnnxNode &node, unsigned depth) {
     return importer.report("the body has " + Twine(body.inputs.size()) + " inputs and " + Twine(body.outputs.size()) +
                            " outputs; for " + Twine(count) + " carried values it must have " + Twine(count + 2) +
                            " and at least " + Twine(count + 1));
-  LoopSpec spec{node, depth, {}, importer.host.condition(true), /*hasCondition=*/true, {}, {}, {}};
+  if (node.outputs.size() > body.outputs.size() - 1)
+    return importer.report("the node has " + Twine(node.outputs.size()) + " outputs, its body gives " +
+                           Twine(body.outputs.size() - 1));
+  LoopSpec spec{node, depth, {}, {}, importer.host.condition(true), /*hasCondition=*/true, {}, {}, {}};
   if (node.hasInput(0)) {
     Value most = lookUp(node.inputs[0]);
     if (!most || !(spec.steps = numberOf(most, "the number of steps")))
@@ -633,7 +704,10 @@ void GraphImporter::importScan(const OnnxNode &node, unsigned depth) {
     return importer.report("the body has " + Twine(body.inputs.size()) + " inputs and " + Twine(body.outputs.size()) +
                            " outputs, which does not fit " + Twine(node.inputs.size()) + " inputs of which " +
                            Twine(scanned) + " are scanned");
-  LoopSpec spec{node, depth, {}, importer.host.condition(true), /*hasCondition=*/false, {}, {}, {}};
+  if (node.outputs.size() > body.outputs.size())
+    return importer.report("the node has " + Twine(node.outputs.size()) + " outputs, its body gives " +
+                           Twine(body.outputs.size()));
+  LoopSpec spec{node, depth, {}, {}, importer.host.condition(true), /*hasCondition=*/false, {}, {}, {}};
   auto numbers = [&](StringRef name, size_t count) -> std::optional<SmallVector<int64_t>> {
     const OnnxAttribute *attribute = node.find(name);
     if (!attribute)

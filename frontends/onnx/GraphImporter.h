@@ -8,6 +8,7 @@
 #include "frontends/onnx/Problems.h"
 #include "frontends/onnx/ops/Ops.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/SmallBitVector.h"
 #include "llvm/ADT/StringSet.h"
 
 namespace hone {
@@ -68,6 +69,8 @@ private:
   std::vector<Kept> kept;
   /// Before the names of nodes: the control flow that they are in, "loop::body::".
   std::string path;
+  /// Of what loops carry, by their path and name: nothing for index values, else the dims that change.
+  llvm::StringMap<llvm::SmallVector<std::optional<llvm::SmallBitVector>>> learntOfLoops;
   /// How many bodies of control flow are being imported, one in the other.
   unsigned bodyDepth = 0;
 
@@ -133,7 +136,7 @@ private:
   struct Variable;
   struct LoopBody;
   /// Imports a loop and sets the node's outputs.
-  void buildLoop(const LoopSpec &spec);
+  void buildLoop(LoopSpec spec);
   /// Carries scan output number `i` around, to which a step adds `value`.
   bool collect(const LoopSpec &spec, unsigned i, mlir::Value value, mlir::ArrayRef<mlir::OpFoldResult> dims,
                LoopBody &body);

@@ -240,6 +240,16 @@ void ProgramLowering::findNeeded() {
     else if (op->getNumRegions() && isArithmetic(op))
       unitOf[op] = op;
   });
+  llvm::DenseMap<Operation *, bool> acting; // loops
+  auto actsInside = [&](Operation *loop) {
+    auto [entry, isNew] = acting.try_emplace(loop, false);
+    if (isNew)
+      loop->walk([&, &known = entry->second](Operation *inner) {
+        known = isa<LaunchOp, SizeOutputOp, CheckOp>(inner);
+        return known ? WalkResult::interrupt() : WalkResult::advance();
+      });
+    return entry->second;
+  };
   for (Operation *op : llvm::reverse(ops)) {
     bool isPlanned = op->getParentOp() == main && !late.contains(op); // a check in a branch stands where it stands
     bool acts = isPlan ? isa<func::ReturnOp>(op) || (isa<CheckOp>(op) && isPlanned)
@@ -247,8 +257,7 @@ void ProgramLowering::findNeeded() {
     Operation *unit = unitOf.lookup(op);
     bool isYield = op->hasTrait<OpTrait::IsTerminator>() && op->getParentOp() != main;
     // What a step hands on may be needed in the next one.
-    acts |= !isPlan && isYield && isa<scf::ForOp, scf::WhileOp>(op->getParentOp()) &&
-            late.contains(main.getBody().front().findAncestorOpInBlock(*op));
+    acts |= !isPlan && isYield && isa<scf::ForOp, scf::WhileOp>(op->getParentOp()) && actsInside(op->getParentOp());
     auto holdsNeeded = [&] {
       return op->getNumRegions() && op->walk([&](Operation *inner) {
                                         return needed.contains(inner) ? WalkResult::interrupt() : WalkResult::advance();
