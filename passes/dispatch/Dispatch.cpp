@@ -249,22 +249,40 @@ static bool hasDimsTold(Value tensor) {
   return llvm::all_of(tensor.getUsers(), [](Operation *user) { return user->hasTrait<TellsDims>(); });
 }
 
-/// Whether the dims of what branches give are known before them, and those of what a loop carries stay what they are,
-/// unless they are told.
-static LogicalResult checkDims(Operation *op, ShapeBuilder &shapes) {
-  shapes.learnAhead(op);
-  for (OpResult result : op->getResults())
-    if (isa<scf::IfOp>(op) && isa<RankedTensorType>(result.getType()) && !hasDimsTold(result) &&
-        !shapes.dimsOfBranches(result))
-      return op->emitOpError("gives a tensor (result ")
+/// Whether the dims of what branches give are known before them, or told behind them.
+static LogicalResult checkDims(scf::IfOp branches, ShapeBuilder &shapes) {
+  for (OpResult result : branches->getResults())
+    if (isa<RankedTensorType>(result.getType()) && !hasDimsTold(result) && !shapes.dimsOfBranches(result))
+      return branches.emitOpError("gives a tensor (result ")
              << result.getResultNumber() << ") whose dims are not known before it; hone.with_dims tells them behind it";
-  auto loop = Loop::get(op);
-  for (unsigned i = 0; loop && i < loop->results.size(); ++i)
-    if (isa<RankedTensorType>(loop->results[i].getType()) && !keepsDims(*loop, i, shapes) &&
-        !(hasDimsTold(loop->results[i]) && hasDimsTold(loop->arguments[i])))
-      return op->emitOpError("carries a tensor (number ")
-             << i << ") whose dims change from step to step; hone.with_dims tells them in the body and behind the loop";
   return success();
+}
+
+/// What a loop carries has the dims that it had at the beginning, unless they are told. Where that is not proven, each
+/// step checks it.
+static void keepDims(Block &body, ShapeBuilder &shapes) {
+  auto loop = Loop::get(body.getParentOp());
+  for (unsigned i = 0; loop && i < loop->results.size(); ++i) {
+    Value first = loop->inits[i].get(), next = loop->yielded[i].get();
+    if (!isa<RankedTensorType>(first.getType()) || keepsDims(*loop, i, shapes) ||
+        (hasDimsTold(loop->results[i]) && hasDimsTold(loop->arguments[i])))
+      continue;
+    OpBuilder &builder = shapes.builder;
+    builder.setInsertionPoint(body.getTerminator());
+    Location loc = loop->op->getLoc();
+    SmallVector<OpFoldResult> dims(shapes.dims(first)), own(shapes.dims(next));
+    for (auto [before, after] : llvm::zip_equal(dims, own)) {
+      if (before == after)
+        continue;
+      Value a = shapes.materialize(before), b = shapes.materialize(after);
+      Value isSame = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, a, b);
+      CheckOp::create(builder, loc, isSame,
+                      nodeText(loc) + ": a dim of what the loop carries is {0} before a step and {1} behind it", a, b);
+    }
+    auto same = WithDimsOp::create(builder, loc, next.getType(), next, shapes.materialize(ArrayRef(dims)));
+    (void)shapes.dims(same);
+    loop->yielded[i].set(same);
+  }
 }
 
 namespace {
@@ -303,7 +321,9 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
     for (Operation &op : llvm::make_early_inc_range(block)) {
       if (isa<scf::IfOp, scf::ForOp, scf::WhileOp>(op)) {
         hoistArithmetic(&op);
-        if (failed(checkDims(&op, shapes)))
+        shapes.learnAhead(&op);
+        auto branches = dyn_cast<scf::IfOp>(op);
+        if (branches && failed(checkDims(branches, shapes)))
           return failure();
         auto conditional = dyn_cast<scf::WhileOp>(op);
         for (Region &region : op.getRegions())
@@ -318,6 +338,7 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
         if (isa<RankedTensorType>(result.getType()))
           (void)shapes.dims(result); // built here, for whoever asks later
     }
+    keepDims(block, shapes);
     isolateResults(block, shapes);
     isolateUpdates(block, shapes);
     for (KernelGroup &group : groupOps(block, shapes, model, target))

@@ -44,7 +44,10 @@ def test_runs_of_one_session(model, library, expected):
     with library.session(threads=1) as session:
         for inputs in [*runs, *reversed(runs)]:
             outputs = session.run(inputs)
-            assert_all_close(outputs, expected(inputs), WHOLE_MODEL)
+            wanted = expected(inputs)
+            if wanted["tokens"].size == 0:  # ONNX Runtime takes dims that no step has told for 0
+                wanted["tokens"] = wanted["tokens"].reshape(outputs["tokens"].shape)
+            assert_all_close(outputs, wanted, WHOLE_MODEL)
             generated.append(outputs["tokens"])
     for first, again in zip(generated, reversed(generated), strict=True):
         np.testing.assert_array_equal(first, again)
