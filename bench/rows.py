@@ -95,14 +95,15 @@ def prepare(session, inputs, results):
     """A call of the runtime that writes into `results`, without what Python does for a call."""
     library = session.library
     arrays = [inputs[value.name] for value in library.inputs]
-    tensors, shapes = hone.library._tensors(arrays, library._input_dtypes)
-    outputs = (hone._interface.Output * len(results))()
+    values, held = hone.library.to_values(arrays, library._codes[0])
+    outputs = hone._interface.values(len(results))
     for output, result in zip(outputs, results, strict=True):
-        output.data, output.capacity = result.ctypes.data, result.nbytes
-    arguments = (session._handle, tensors, len(arrays), outputs, len(results))
+        output.kind = hone._interface.TENSOR
+        output.tensor.data, output.capacity = result.ctypes.data, result.nbytes
+    arguments = (session._handle, 0, values, len(arrays), outputs, len(results))
 
-    def call(_alive=(session, arrays, shapes, results)):
-        hone.library._check(library._functions.run, *arguments)
+    def call(_alive=(session, arrays, held, results)):
+        hone._interface.check(library._functions.run, *arguments)
 
     return call
 

@@ -80,7 +80,7 @@ static LogicalResult checkOp(Operation *op) {
   Value root = rootOf(extract.getTensor());
   bool isWritten = isa<BlockArgument>(root) || isa<LaunchOp, scf::IfOp, scf::ForOp, scf::WhileOp>(root.getDefiningOp());
   bool isOfKernel = isWritten && !isInput(root) && type.hasStaticShape();
-  if (!isOfKernel || (root != extract.getTensor() && type.getNumElements() != 1))
+  if (!isOfKernel)
     return op->emitOpError("reads an element of ") << type << ", which is no tensor of fixed dims that a kernel writes";
   return success();
 }

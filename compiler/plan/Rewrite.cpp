@@ -361,9 +361,16 @@ LogicalResult Rewriter::replace(tensor::ExtractOp extract) {
       cast<MemRefType>(known.getType()).getShape() != cast<ShapedType>(tensor.getType()).getShape())
     return extract.emitOpError("reads a tensor that lies in memory of other dims, ") << known.getType();
   OpBuilder here(extract);
-  if (rootOf(tensor) != tensor) { // of a view: its only element
-    known = SameMemoryOp::create(here, extract.getLoc(), MemRefType::get({}, elementTypeOf(tensor)), known);
-    indices.clear();
+  if (rootOf(tensor) != tensor) { // the same position in the memory that it shows
+    auto type = cast<RankedTensorType>(tensor.getType());
+    auto flat = MemRefType::get({type.getNumElements()}, type.getElementType());
+    known = SameMemoryOp::create(here, extract.getLoc(), flat, known);
+    Value position = constant(here, 0);
+    for (auto [index, size] : llvm::zip_equal(indices, type.getShape())) {
+      Value outer = arith::MulIOp::create(here, extract.getLoc(), position, constant(here, size));
+      position = arith::AddIOp::create(here, extract.getLoc(), outer, index);
+    }
+    indices.assign(1, position);
   }
   Value element = memref::LoadOp::create(here, extract.getLoc(), known, indices);
   rename(extract, element);

@@ -300,6 +300,7 @@ NODES = {
         *([([WHOLE[0].astype("i4"), WHOLE[0].T.astype("i4").copy()], {})] if version >= 9 else []),
     ],
     "Mod": fixed(([WHOLE, np.where(WHOLE % 2, 7, -7)], {}), ([SIGNED, X], {"fmod": 1})),
+    "NonZero": fixed(([WHOLE % 2], {}), ([np.where(WHOLE % 3, X, 0).astype("f4")], {})),
     "OneHot": one_hot,
     "Pad": pad,
     "Pow": power,

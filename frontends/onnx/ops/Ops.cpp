@@ -3,6 +3,7 @@
 #include "frontends/onnx/ops/Ops.h"
 #include "frontends/onnx/WaysOut.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/Support/MathExtras.h"
@@ -362,6 +363,32 @@ std::optional<SmallVector<int64_t>> Importer::axes(ArrayRef<int64_t> values, int
 
 //===-- Host values ---------------------------------------------------------------------------------------------===//
 
+/// Elements of a tensor that a run computes may decide on shapes. They are read one by one.
+static constexpr int64_t kMaxLateElements = 64;
+
+std::optional<HostVector> Importer::lateIndices(Value tensor) {
+  auto type = mlir::cast<RankedTensorType>(tensor.getType());
+  bool isInteger = type.getElementType().isIntOrIndex() && !isNibble(type);
+  if (assumed.lookup(tensor) || !type.hasStaticShape() || type.getNumElements() > kMaxLateElements || !isInteger)
+    return std::nullopt;
+  if (isUnsigned(tensor)) // of which all values fit
+    tensor = cast(tensor, builder.getI64Type());
+  Value flat = reshape(tensor, {shapes.constant(type.getNumElements())});
+  if (!flat)
+    return std::nullopt;
+  HostVector indices;
+  for (int64_t i = 0; i < type.getNumElements(); ++i) {
+    if (Value known = host.element(flat, i)) { // some of them may be dims
+      indices.push_back(host.toIndex(known));
+      continue;
+    }
+    Value position = shapes.materialize(shapes.constant(i));
+    Value element = tensor::ExtractOp::create(builder, loc, flat, position);
+    indices.push_back(arith::IndexCastOp::create(builder, loc, builder.getIndexType(), element).getResult());
+  }
+  return indices;
+}
+
 std::optional<HostVector> Importer::hostInput(const Node &node, size_t i, int64_t maxRank) {
   std::string what = ("input " + Twine(i) + " ('" + node.onnx.inputs[i] + "')").str();
   auto type = mlir::cast<RankedTensorType>(node.input(i).getType());
@@ -383,11 +410,12 @@ std::optional<HostVector> Importer::hostInput(const Node &node, size_t i, int64_
                   what + " decides on shapes, but takes more than " + Twine(HostElements::maxWork) +
                       " steps to compute",
                   "fold what is constant when exporting");
-  else if (!result)
+  else if (!result && !(result = lateIndices(node.input(i))))
     reportUnknown(node.input(i),
                   what +
-                      " decides on shapes, but is computed from data; it must be constant, computed from dims, or an "
-                      "input of the model with a fixed number of elements");
+                      " decides on shapes, but is computed from data; it must be constant, computed from dims, or "
+                      "integers whose number is known, at most " +
+                      Twine(kMaxLateElements));
   return result;
 }
 

@@ -171,8 +171,9 @@ public:
   std::optional<int64_t> axis(int64_t value, int64_t rank);
   /// Several axes, sorted.
   std::optional<llvm::SmallVector<int64_t>> axes(llvm::ArrayRef<int64_t> values, int64_t rank);
-  /// The elements of input `i`, which shapes depend on, as values of the host program. An error if they are computed
-  /// from data, or (with `rank` >= 0) the tensor's rank is greater than that.
+  /// The elements of input `i`, which shapes depend on, as values of the host program; those that are computed from
+  /// data are read when they have been. An error if they are too many for that, or the tensor's rank is greater than
+  /// maxRank.
   std::optional<HostVector> hostInput(const Node &node, size_t i, int64_t maxRank = 1);
   /// The only element of input `i`.
   std::optional<mlir::OpFoldResult> hostScalar(const Node &node, size_t i);
@@ -208,6 +209,9 @@ public:
   };
 
 private:
+  /// Elements of a tensor that a run computes, as index values; nothing if it is no tensor of a few integers.
+  std::optional<HostVector> lateIndices(mlir::Value tensor);
+
   Reporter reporter;
   size_t reports = 0;
   unsigned bodies = 0; ///< that are being built, one in the other
