@@ -36,20 +36,32 @@ static bool isFirstItsOwn(const Loop &loop, unsigned i) {
          llvm::hasSingleElement(readersOf(root));
 }
 
-/// Whether a step has read the value for the last time before it writes the next one.
+/// Whether a step has read the value for the last time before it writes the next one. A loop in it that begins with the
+/// value may make no step: its result is the value then.
 static bool isDeadBeforeNext(const Loop &loop, unsigned i) {
   Operation *writer = rootOf(loop.yielded[i].get()).getDefiningOp();
-  return llvm::all_of(readersOf(loop.arguments[i]), [&](OpOperand *use) {
-    Operation *reader = loop.body->findAncestorOpInBlock(*use->getOwner());
-    return reader && reader->isBeforeInBlock(writer);
-  });
+  SmallVector<Value> pending{loop.arguments[i]};
+  while (!pending.empty())
+    for (OpOperand *use : readersOf(pending.pop_back_val())) {
+      Operation *reader = loop.body->findAncestorOpInBlock(*use->getOwner());
+      if (!reader || !reader->isBeforeInBlock(writer))
+        return false;
+      auto inner = Loop::get(use->getOwner());
+      for (size_t number = 0; inner && number < inner->inits.size(); ++number)
+        if (&inner->inits[number] == use)
+          pending.push_back(inner->results[number]);
+    }
+  return true;
 }
 
 void Destinations::visit(scf::IfOp branches, ShapeBuilder &shapes) {
   for (OpResult result : branches->getResults()) {
     if (!isTensor(result))
       continue;
-    bool isPlaced = isOutput(of(result)) || shapes.dimsOfBranches(result);
+    if (shapes.dimsOfBranches(result))
+      known.insert(result);
+    // Who is around may know the dims that hone.with_dims tells behind the branches.
+    bool isPlaced = areDimsKnown(result) || isOutput(of(result)) || of(result) != result || next.contains(result);
     if (!isPlaced)
       putByBranches.insert(result);
     for (Region &region : branches->getRegions())
@@ -59,6 +71,8 @@ void Destinations::visit(scf::IfOp branches, ShapeBuilder &shapes) {
 }
 
 void Destinations::visit(const Loop &loop, ShapeBuilder &shapes) {
+  OpBuilder::InsertionGuard guard(shapes.builder);
+  shapes.builder.setInsertionPoint(loop.op); // where dims are compared
   for (auto [i, result] : llvm::enumerate(loop.results)) {
     if (!isTensor(result))
       continue;
@@ -70,6 +84,8 @@ void Destinations::visit(const Loop &loop, ShapeBuilder &shapes) {
     kind = !keepsDims(loop, i, shapes)                                    ? Carried::Growing
            : isOwn && !isPutByBranches(root) && isDeadBeforeNext(loop, i) ? Carried::InPlace
                                                                           : Carried::Fixed;
+    if (kind == Carried::Fixed)
+      next.insert(rootOf(loop.yielded[i].get()));
     if (kind != Carried::InPlace)
       continue;
     Value place = of(result);
