@@ -43,12 +43,22 @@ OpOperand *hone::updatedBy(LaunchOp launch, const SymbolTable &symbols) {
 }
 
 /// Whether `value` is read for the last time before `writer` of the same block writes, which may change `changed` of
-/// it.
+/// it. A loop that begins with the value may make no step: its result is the value then.
 static bool isDeadBefore(Value value, Operation *writer, OpOperand *changed) {
-  return llvm::all_of(readersOf(value), [&](OpOperand *use) {
-    Operation *reader = writer->getBlock()->findAncestorOpInBlock(*use->getOwner());
-    return use == changed || (reader && reader->isBeforeInBlock(writer));
-  });
+  SmallVector<Value> pending{value};
+  while (!pending.empty())
+    for (OpOperand *use : readersOf(pending.pop_back_val())) {
+      Operation *reader = writer->getBlock()->findAncestorOpInBlock(*use->getOwner());
+      if (use == changed)
+        continue;
+      if (!reader || !reader->isBeforeInBlock(writer))
+        return false;
+      auto inner = Loop::get(use->getOwner());
+      for (size_t number = 0; inner && number < inner->inits.size(); ++number)
+        if (&inner->inits[number] == use)
+          pending.push_back(inner->results[number]);
+    }
+  return true;
 }
 
 bool Destinations::isDeadBeforeNext(const Loop &loop, unsigned i) const {
@@ -81,8 +91,9 @@ void Destinations::visit(scf::IfOp branches, ShapeBuilder &shapes) {
     if (!isTensor(result))
       continue;
     if (shapes.dimsOfBranches(result))
-      withDims.insert(result);
-    bool isPlaced = isOutput(of(result)) || areDimsKnown(result);
+      known.insert(result);
+    // Who is around may know the dims that hone.with_dims tells behind the branches.
+    bool isPlaced = areDimsKnown(result) || isOutput(of(result)) || of(result) != result || next.contains(result);
     if (!isPlaced)
       putByBranches.insert(result);
     for (Region &region : branches->getRegions())
@@ -92,6 +103,8 @@ void Destinations::visit(scf::IfOp branches, ShapeBuilder &shapes) {
 }
 
 void Destinations::visit(const Loop &loop, ShapeBuilder &shapes) {
+  OpBuilder::InsertionGuard guard(shapes.builder);
+  shapes.builder.setInsertionPoint(loop.op); // where dims are compared
   for (auto [i, result] : llvm::enumerate(loop.results)) {
     if (!isTensor(result))
       continue;
@@ -103,6 +116,8 @@ void Destinations::visit(const Loop &loop, ShapeBuilder &shapes) {
     kind = !keepsDims(loop, i, shapes)                                    ? Carried::Growing
            : isOwn && !isPutByBranches(root) && isDeadBeforeNext(loop, i) ? Carried::InPlace
                                                                           : Carried::Fixed;
+    if (kind == Carried::Fixed)
+      next.insert(rootOf(loop.yielded[i].get()));
     if (kind != Carried::InPlace)
       continue;
     Value place = of(result);

@@ -54,12 +54,13 @@ public:
   Carried::Kind kindOf(const Loop &loop, unsigned i) const { return kinds.lookup(loop.results[i]); }
   /// Whether the first value that a loop carries is nobody else's: it may be written over.
   bool isOverwritable(const Loop &loop, unsigned i) const { return overwritable.contains(loop.results[i]); }
-  /// Whether a result of branches lies where one of them, whichever is taken, puts it: its dims are not known before.
+  /// Whether a result of branches lies where one of them, whichever is taken, puts it: its dims are not known before,
+  /// and nobody around the branches has memory for it.
   bool isPutByBranches(mlir::Value result) const { return putByBranches.contains(result); }
   /// Whether a step has read the value for the last time before it writes the next one.
   bool isDeadBeforeNext(const Loop &loop, unsigned i) const;
   /// Whether the dims of a result of branches are known before them.
-  bool areDimsKnown(mlir::Value result) const { return withDims.contains(result); }
+  bool areDimsKnown(mlir::Value result) const { return known.contains(result); }
   bool isOutput(mlir::Value destination) const { return outputs.contains(destination); }
 
 private:
@@ -70,7 +71,8 @@ private:
   mlir::SymbolTable symbols;
   llvm::DenseMap<mlir::Value, mlir::Value> becomes;
   llvm::DenseMap<mlir::Value, Carried::Kind> kinds; // by the loop's result
-  llvm::DenseSet<mlir::Value> overwritable, putByBranches, withDims;
+  llvm::DenseSet<mlir::Value> overwritable, putByBranches, known;
+  llvm::DenseSet<mlir::Value> next; // what steps hand on, where the loop tells them to write it
   llvm::SmallDenseSet<mlir::Value> outputs;
 };
 

@@ -191,8 +191,10 @@ void Rewriter::provide(Value root, Operation *op) {
   }
   if (memory.contains(destination))
     return;
-  auto type = cast<RankedTensorType>(destination.getType());
-  SmallVector<OpFoldResult> dims = dimsOf(destination);
+  // A view of what is written here may be what is known there, and its dims are not known yet.
+  Value shown = cast<RankedTensorType>(destination.getType()).hasStaticShape() ? destination : root;
+  auto type = cast<RankedTensorType>(shown.getType());
+  SmallVector<OpFoldResult> dims = dimsOf(shown);
   Value slot = slots.lookup(destination);
   memory[destination] = slot ? grow(slot, type, dims, op) : open(plan.lifetimes.numberOf(destination), type, dims, op);
 }

@@ -534,7 +534,19 @@ OpFoldResult ShapeBuilder::memoized(Kind kind, OpFoldResult a, OpFoldResult b) {
 }
 
 void ShapeBuilder::goBehind(ArrayRef<Value> operands) {
-  if (placement && builder.getInsertionBlock() == &placement->block)
+  Block *around = builder.getInsertionBlock();
+  if (placement && around != &placement->block) {
+    // In a region without a placement of its own: what is built is remembered for the blocks around it as well, so it
+    // stands in the outermost one that knows the operands.
+    auto isKnownHere = [&](Value operand) { return operand.getParentBlock() == around; };
+    while (around && around != &placement->block && llvm::none_of(operands, isKnownHere))
+      around = around->getParentOp() ? around->getParentOp()->getBlock() : nullptr;
+    if (around && around != &placement->block && around != builder.getInsertionBlock()) {
+      builder.setInsertionPointToStart(around);
+      return setInsertionPointAfterAll(builder, llvm::filter_to_vector(operands, isKnownHere));
+    }
+  }
+  if (placement && around == &placement->block)
     builder.setInsertionPointToEnd(&placement->built);
   else
     setInsertionPointAfterAll(builder, operands);

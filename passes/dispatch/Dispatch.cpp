@@ -93,6 +93,38 @@ static bool canBeResult(Value buffer, Block &block, bool dimsChange) {
          (isFilledInSteps(cast<OpResult>(buffer)) && isa<func::FuncOp>(block.getParentOp()));
 }
 
+/// Whether only the run knows an index value: an element that it computes, or what a region gives, decides on it.
+static bool isLate(OpFoldResult dim) {
+  SmallVector<Value> pending;
+  llvm::SmallDenseSet<Value> seen;
+  if (auto value = dyn_cast<Value>(dim))
+    pending.push_back(value);
+  while (!pending.empty()) {
+    Value value = pending.pop_back_val();
+    if (!seen.insert(value).second)
+      continue;
+    Operation *op = value.getDefiningOp();
+    auto isOfEntry = [](Value tensor) {
+      auto argument = dyn_cast<BlockArgument>(tensor);
+      return argument && isa<func::FuncOp>(argument.getOwner()->getParentOp());
+    };
+    if (!op || op->getNumRegions() || (isa<tensor::ExtractOp>(op) && !isOfEntry(op->getOperand(0))))
+      return true;
+    for (Value operand : op->getOperands())
+      if (!isa<RankedTensorType>(operand.getType()))
+        pending.push_back(operand);
+  }
+  return false;
+}
+
+/// Whether `value` shows `buffer` under dims that only the run knows, and other ones than the buffer has.
+static bool isLateView(Value value, Value buffer, ShapeBuilder &shapes) {
+  bool isReshaped = false;
+  for (Value at = value; at != buffer; at = at.getDefiningOp()->getOperand(0))
+    isReshaped |= !at.getDefiningOp()->hasTrait<TellsDims>();
+  return isReshaped && llvm::any_of(SmallVector<OpFoldResult>(shapes.dims(value)), isLate);
+}
+
 /// Every result of the program, of a branch, or of a step of a loop has memory of its own, which a kernel or a branch
 /// of the same block writes: inputs, weights, values from around the block and those given twice are copied.
 static void isolateResults(Block &block, ShapeBuilder &shapes) {
@@ -107,7 +139,8 @@ static void isolateResults(Block &block, ShapeBuilder &shapes) {
     // Who reads elements of it by its own dims finds those of the view in memory.
     bool isReadOtherwise = buffer != operand.get() && llvm::any_of(buffer.getUsers(), llvm::IsaPred<tensor::ExtractOp>);
     bool dimsChange = loop && !keepsDims(*loop, operand.getOperandNumber(), shapes);
-    if (!isReadOtherwise && canBeResult(buffer, block, dimsChange) && seen.insert(buffer).second)
+    if (!isReadOtherwise && !isLateView(operand.get(), buffer, shapes) && canBeResult(buffer, block, dimsChange) &&
+        seen.insert(buffer).second)
       continue;
     SmallVector<Value> sizes = shapes.materialize(SmallVector<OpFoldResult>(shapes.dims(operand.get())));
     auto copy = ExpandOp::create(shapes.builder, operand.get().getLoc(), operand.get().getType(), operand.get(), sizes);
@@ -122,11 +155,18 @@ static llvm::SmallPtrSet<Operation *, 4> readersOf(Value buffer, Block &block) {
   llvm::SmallPtrSet<Operation *, 4> readers;
   SmallVector<Value> pending{buffer};
   while (!pending.empty())
-    for (Operation *user : pending.pop_back_val().getUsers())
-      if (isView(user))
+    for (OpOperand &use : pending.pop_back_val().getUses()) {
+      Operation *user = use.getOwner();
+      if (isView(user)) {
         pending.push_back(user->getResult(0));
-      else
-        readers.insert(block.findAncestorOpInBlock(*user));
+        continue;
+      }
+      readers.insert(block.findAncestorOpInBlock(*user));
+      auto loop = Loop::get(user); // that may make no step: its result is what it begins with then
+      for (unsigned i = 0; loop && i < loop->inits.size(); ++i)
+        if (&loop->inits[i] == &use)
+          pending.push_back(loop->results[i]);
+    }
   return readers;
 }
 

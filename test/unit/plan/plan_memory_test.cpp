@@ -3,12 +3,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "compiler/Passes.h"
-#include "dialects/hone/TargetModel.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Parser/Parser.h"
-#include "mlir/Pass/PassManager.h"
-#include "gtest/gtest.h"
+#include "test/unit/plan/PlanFixture.h"
 #include <cmath>
 #include <functional>
 #include <map>
@@ -19,23 +14,6 @@ using namespace mlir;
 using namespace hone;
 
 namespace {
-
-/// Launches whose parameters say nothing of their memory, but for 128 bytes of scratch.
-struct PlainModel : TargetModel {
-  using TargetModel::TargetModel;
-  LogicalResult verify(TargetAttr, function_ref<InFlightDiagnostic()>) const override { return success(); }
-  std::optional<TileLayout> layoutOf(TargetAttr, Operation *, unsigned) const override { return std::nullopt; }
-  LogicalResult decide(TargetAttr, KernelOp) const override { return success(); }
-  FailureOr<int64_t> predictCost(TargetAttr, KernelOp) const override { return 0; }
-  bool hasKernelOfItsOwn(TargetAttr, Operation *) const override { return false; }
-  bool fusesBefore(TargetAttr, OpOperand &) const override { return false; }
-  bool fusesBehind(TargetAttr, Operation *, Operation *) const override { return false; }
-  FailureOr<LaunchParameters> launchParameters(OpBuilder &builder, TargetAttr, KernelOp kernel,
-                                               ValueRange) const override {
-    auto number = [&](int64_t value) { return arith::ConstantIndexOp::create(builder, kernel.getLoc(), value); };
-    return LaunchParameters{number(1), number(1), number(128)};
-  }
-};
 
 /// A number of a program: a constant, a dim of an argument, or arithmetic.
 struct Number {
@@ -338,31 +316,12 @@ bool Walk::run(llvm::function_ref<void(LaunchOp, ArrayRef<Place>)> launched) {
 
 namespace {
 
-class PlanMemoryTest : public testing::Test {
+class PlanMemoryTest : public PlanFixture {
 protected:
-  PlanMemoryTest() {
-    DialectRegistry registry;
-    registry.insert<HoneDialect, func::FuncDialect, memref::MemRefDialect, tensor::TensorDialect>();
-    registry.addExtension(+[](MLIRContext *, HoneDialect *dialect) { dialect->addInterfaces<PlainModel>(); });
-    context = std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
-    context->loadAllAvailableDialects();
-  }
-
-  OwningOpRef<ModuleOp> plan(const std::string &text) {
-    OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(text, context.get());
-    PassManager manager(context.get());
-    manager.addPass(createPlanMemory());
-    if (module && failed(manager.run(*module)))
-      return {};
-    return module;
-  }
-
   /// What is wrong with a planned program when its symbols are `dims`. Adds its arena, and the least that it needs.
   void walk(const Program &program, ModuleOp planned, ArrayRef<int64_t> dims);
 
   long double arenas = 0, least = 0;
-
-  std::unique_ptr<MLIRContext> context;
 };
 
 } // namespace
