@@ -14,7 +14,7 @@ using namespace hone;
 ArrayRef<GraphImporter::ControlFlowRow> GraphImporter::controlFlowOperators() {
   static const ControlFlowRow rows[] = {{"If", 1, &GraphImporter::importIf},
                                         {"Loop", 1, &GraphImporter::importLoop},
-                                        {"Scan", 9, &GraphImporter::importScan}};
+                                        {"Scan", 8, &GraphImporter::importScan}};
   return rows;
 }
 
@@ -696,7 +696,48 @@ static Value sliceAt(Importer &importer, Value x, int64_t axis, OpFoldResult pos
   return importer.reshape(part, dims);
 }
 
+/// Version 8 has a batch as the first dim of all, and lengths of its parts before the inputs. Without lengths, one part
+/// is what later versions scan.
+void GraphImporter::importOldScan(const OnnxNode &node, unsigned depth) {
+  if (node.hasInput(0))
+    return importer.report("sequence_lens is not supported",
+                           "convert the model to opset 9 with onnx.version_converter");
+  OnnxNode newer = node;
+  newer.sinceVersion = 9;
+  newer.inputs.erase(newer.inputs.begin());
+  for (OnnxAttribute &attribute : newer.attributes)
+    if (attribute.name == "directions")
+      attribute.name = "scan_input_directions";
+  Scope inner; // with the only part of the batch in the place of it
+  inner.outer = &scope;
+  inner.block = scope.block;
+  ShapeBuilder &shapes = importer.shapes;
+  for (const std::string &name : newer.inputs) {
+    Value value = lookUp(name);
+    if (!value)
+      return;
+    HostVector dims(shapes.dims(value));
+    if (dims.empty() ||
+        !importer.checkEqual(dims.front(), shapes.constant(1), "the batch, of which one part is supported, and 1"))
+      return dims.empty() ? importer.report("'" + Twine(name) + "' has no batch as its first dim") : void();
+    dims.erase(dims.begin());
+    inner.values[name] = importer.reshape(value, dims);
+  }
+  Scope outer = std::exchange(scope, std::move(inner));
+  scope.outer = &outer;
+  importScan(newer, depth);
+  Scope done = std::exchange(scope, std::move(outer));
+  for (const std::string &name : node.outputs)
+    if (Value value = done.values.lookup(name)) {
+      HostVector dims{shapes.constant(1)};
+      llvm::append_range(dims, SmallVector<OpFoldResult>(shapes.dims(value)));
+      scope.values[name] = importer.reshape(value, dims);
+    }
+}
+
 void GraphImporter::importScan(const OnnxNode &node, unsigned depth) {
+  if (node.sinceVersion < 9)
+    return importOldScan(node, depth);
   const OnnxGraph &body = node.find("body")->graphs.front();
   int64_t scanned = node.getInt("num_scan_inputs", 0), states = int64_t(node.inputs.size()) - scanned;
   if (scanned < 1 || states < 0 || int64_t(body.inputs.size()) != states + scanned ||

@@ -131,6 +131,7 @@ private:
   void importIf(const OnnxNode &node, unsigned depth);
   void importLoop(const OnnxNode &node, unsigned depth);
   void importScan(const OnnxNode &node, unsigned depth);
+  void importOldScan(const OnnxNode &node, unsigned depth);
 
   struct LoopSpec;
   struct Variable;

@@ -11,8 +11,6 @@ static constexpr StringRef kCutStrings =
     "leave text to the program around the model: onnx.utils.extract_model cuts out the part that takes numbers";
 static constexpr StringRef kOneTensor =
     "export with one tensor instead of a list: stacked or padded, or each part as an input or output of its own";
-static constexpr StringRef kNoLoop =
-    "export with a fixed number of steps, so that the exporter writes them out one after the other";
 static constexpr StringRef kNoRandom = "make the random numbers an input of the model";
 static constexpr StringRef kNoDataSizes =
     "keep all elements and mask them (Where): how many the result has depends on data, but memory is planned from dims";
@@ -44,7 +42,6 @@ static constexpr OperatorRow kOperatorRows[] = {
     {"", "ConvInteger", kUnquantized},
     {"", "QLinearMatMul", kUnquantized},
     {"", "QLinearConv", kUnquantized},
-    {"", "Scan", kNoLoop},
     {"", "SequenceMap", kOneTensor},
     {"", "SequenceConstruct", kOneTensor},
     {"", "SequenceEmpty", kOneTensor},

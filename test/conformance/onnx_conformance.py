@@ -24,7 +24,8 @@ Tolerance    onnx.backend.test.runner's: rtol 1e-3, atol 1e-7, or the case's own
              --ulp N also accepts N units in the last place for floats of 16 bits and fewer, of models of several
              nodes: an implementation may round at each node or not (default 0: strict, as single nodes always are).
              Cases with true randomness (RANDOM below) are checked for type and shape only.
-Scope        --scope FILE.json: {"operators": [names], "types": ["float", ...], "exceptions": {case id: reason}}.
+Scope        --scope FILE.json: {"operators": [names], "types": ["float", ...], "outside": {case id: reason},
+             "exceptions": {case id: reason}}.
              Only cases whose operators (subgraphs and functions included) and element types are all listed are run;
              the others are counted by reason. An exception may fail with its reason; one that passes fails the run
              until it leaves the file.
@@ -523,7 +524,8 @@ def main():
     if options.scope:
         with open(options.scope) as file:
             scope = json.load(file)
-        reasons = {case.id: out_of_scope(case, scope) for case in todo}
+        outside_by_hand = scope.get("outside", {})
+        reasons = {case.id: outside_by_hand.get(case.id) or out_of_scope(case, scope) for case in todo}
         outside.update(filter(None, reasons.values()))
         todo = [case for case in todo if not reasons[case.id]]
     if options.list:
