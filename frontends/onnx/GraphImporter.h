@@ -1,4 +1,4 @@
-// The walk over a model's graph, as its parts see it: Import.cpp, and ControlFlow.cpp for bodies.
+// The walk over a model's graph, as its parts see it: Import.cpp, ControlFlow.cpp (bodies, If) and Loops.cpp.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef HONE_FRONTENDS_ONNX_GRAPHIMPORTER_H
@@ -105,7 +105,7 @@ private:
   void importNode(const OnnxNode &node, unsigned depth);
   void importOperator(const OnnxNode &node, unsigned depth);
 
-  // Control flow (ControlFlow.cpp).
+  // Control flow (ControlFlow.cpp, Loops.cpp).
   /// What a body gives, with its dims. Nothing where something could not be built, after the error was reported.
   struct BodyOutputs {
     llvm::SmallVector<mlir::Value> values;
@@ -132,6 +132,9 @@ private:
   void importLoop(const OnnxNode &node, unsigned depth);
   void importScan(const OnnxNode &node, unsigned depth);
   void importOldScan(const OnnxNode &node, unsigned depth);
+
+  /// `value` under a type that says less of its dims.
+  mlir::Value withType(mlir::Value value, mlir::RankedTensorType type, mlir::ArrayRef<mlir::OpFoldResult> dims);
 
   struct LoopSpec;
   struct Variable;
