@@ -550,6 +550,25 @@ void Generator::addSlice() {
   add<SliceOp>(x.tensor.element, x.tensor.rank(), x.value, indices(starts), indices(counts), indices(steps));
 }
 
+void Generator::addInsert() {
+  Known x = pickAny(1);
+  int64_t axis = below(x.tensor.rank()), room = x.tensor.dims[axis], part = below(room + 1);
+  hone::Dims dims = x.tensor.dims;
+  dims[axis] = part;
+  Known source = pickFit(x.tensor.element, dims);
+  add<InsertOp>(x.tensor.element, x.tensor.rank(), source.value, x.value, index(below(room - part + 1)), axis);
+}
+
+void Generator::addNonzero() {
+  Known x = pickNumber(1);
+  int64_t count = 0;
+  visitType(x.tensor.element, [&](auto zero) {
+    for (auto element : x.tensor.as<decltype(zero)>())
+      count += element != decltype(zero)(0);
+  });
+  add<NonzeroOp>(builder.getI64Type(), 2, x.value, index(count));
+}
+
 void Generator::addConcat() {
   Known x = pickAny(1);
   int64_t axis = below(x.tensor.rank());
@@ -722,7 +741,8 @@ Generator::Generator(MLIRContext *context, uint64_t seed)
                                    &Generator::addGatherElements, &Generator::addGatherND,
                                    &Generator::addOneHot,         &Generator::addRange,
                                    &Generator::addTrilu,          &Generator::addScatterElements,
-                                   &Generator::addScatterND};
+                                   &Generator::addScatterND,      &Generator::addInsert,
+                                   &Generator::addNonzero};
   for (int64_t count = 1 + below(6); count > 0 && problem.empty(); --count)
     (this->*steps[below(std::size(steps))])();
   finish();

@@ -101,6 +101,8 @@ private:
   void addOneHot();
   void addRange();
   void addTrilu();
+  void addInsert();
+  void addNonzero();
   void addScatterElements();
   void addScatterND();
   void finish();
