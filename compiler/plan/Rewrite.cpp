@@ -120,7 +120,8 @@ bool Rewriter::provideDim(OpFoldResult dim, Operation *op) {
   if (at && definition->isBeforeInBlock(at))
     return true;
   // Arithmetic that stands further down may stand here as well.
-  if (block != op->getBlock() || definition->getNumRegions() || !isPure(definition) ||
+  if (block != op->getBlock() || definition->getNumRegions() || !isa<arith::ArithDialect>(definition->getDialect()) ||
+      !isPure(definition) ||
       !llvm::all_of(definition->getOperands(), [&](Value operand) { return provideDim(operand, op); }))
     return false;
   definition->moveBefore(op);
@@ -380,11 +381,14 @@ LogicalResult Rewriter::replace(tensor::ExtractOp extract) {
 }
 
 LogicalResult Rewriter::visit(Block &block) {
-  for (Operation &op : llvm::make_early_inc_range(block)) {
+  SmallVector<Operation *> ops; // arithmetic may move, others come
+  for (Operation &op : block)
+    ops.push_back(&op);
+  for (Operation *op : ops) {
     LogicalResult result = success();
-    auto loop = Loop::get(&op);
-    if ((loop || isa<scf::IfOp>(op)) && llvm::none_of(op.getResults(), isTensor)) {
-      for (Region &region : op.getRegions())
+    auto loop = Loop::get(op);
+    if ((loop || isa<scf::IfOp>(op)) && llvm::none_of(op->getResults(), isTensor)) {
+      for (Region &region : op->getRegions())
         for (Block &inner : region)
           if (failed(visit(inner)))
             return failure();
@@ -398,11 +402,11 @@ LogicalResult Rewriter::visit(Block &block) {
       result = replace(*loop);
     else if (auto extract = dyn_cast<tensor::ExtractOp>(op))
       result = replace(extract);
-    else if (!isView(&op))
+    else if (!isView(op))
       continue;
     if (failed(result))
       return failure();
-    dead.push_back(&op);
+    dead.push_back(op);
   }
   return success();
 }

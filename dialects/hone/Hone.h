@@ -31,9 +31,9 @@ class CheapToRecompute : public mlir::OpTrait::TraitBase<ConcreteOp, CheapToReco
 /// Ops each of whose elements comes from one of several operands, by its position.
 template <typename ConcreteOp>
 class BranchesByPosition : public mlir::OpTrait::TraitBase<ConcreteOp, BranchesByPosition> {};
-/// Ops that show a tensor which lies in memory in another form: index arithmetic, which each reader does itself.
-/// The dims of the operand are the op's `sizes`, whatever explains them or does not.
+/// Ops that tell the dims of their operand, whatever explains them or does not: its `sizes`.
 template <typename ConcreteOp> class TellsDims : public mlir::OpTrait::TraitBase<ConcreteOp, TellsDims> {};
+/// Ops that show a tensor which lies in memory in another form: index arithmetic, which each reader does itself.
 template <typename ConcreteOp> class RestoresLayout : public mlir::OpTrait::TraitBase<ConcreteOp, RestoresLayout> {};
 } // namespace hone
 

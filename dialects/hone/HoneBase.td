@@ -101,10 +101,11 @@ def Hone_Structured : DeclareOpInterfaceMethods<Hone_StructureOpInterface, ["get
 // The same for one whose attributes number dims.
 def Hone_StructuredByDims : DeclareOpInterfaceMethods<Hone_StructureOpInterface, ["getStructure", "renumberDims"]>;
 
+// Which tells the dims of its operand.
+def Hone_TellsDims : NativeOpTrait<"TellsDims"> { let cppNamespace = "::hone"; }
 // A few instructions, so that computing it again beats keeping it.
 def Hone_Cheap : NativeOpTrait<"CheapToRecompute"> { let cppNamespace = "::hone"; }
 // Index arithmetic on a tensor that lies in memory in another form: each kernel that reads it does it itself.
-def Hone_TellsDims : NativeOpTrait<"TellsDims"> { let cppNamespace = "::hone"; }
 def Hone_Layout : NativeOpTrait<"RestoresLayout"> { let cppNamespace = "::hone"; }
 // Which operand an element comes from depends on its position: in a loop with others, it would be a branch for each element.
 def Hone_Branching : NativeOpTrait<"BranchesByPosition"> { let cppNamespace = "::hone"; }

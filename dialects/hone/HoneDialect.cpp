@@ -194,6 +194,11 @@ LogicalResult hone::checkHostProgram(func::FuncOp main) {
       if (auto loop = dyn_cast<scf::WhileOp>(around))
         isCondition |= at->getParentRegion() == &loop.getBefore();
     bool isNested = around != main || (isCondition && dialect != "tensor" && dialect != "memref");
+    auto counted = dyn_cast<scf::ForOp>(op);
+    if (counted && (counted.getUnsignedCmp() || getConstantIntValue(counted.getStep()).value_or(1) < 1)) {
+      op->emitOpError("wants a signed counter and a step of at least 1");
+      return WalkResult::interrupt();
+    }
     if (auto extract = dyn_cast<tensor::ExtractOp>(op); extract && isNibble(extract.getTensor().getType())) {
       op->emitOpError("reads an element of ")
           << extract.getTensor().getType() << ", which lie two in a byte; cast them in the program";

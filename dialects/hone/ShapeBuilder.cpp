@@ -327,7 +327,7 @@ void ShapeBuilder::learnAhead(Block &block, Operation *op) {
       if (auto shaped = dyn_cast<ShapeOpInterface>(inner))
         learn(result, shaped.getShapeOperands());
       else if (isa<scf::IfOp>(inner))
-        (void)dimsOfBranches(result);
+        (void)dimsOfBranches(result, /*learns=*/false);
       else
         learn(result, initOf(result));
   }
@@ -340,14 +340,14 @@ void ShapeBuilder::learnAhead(Operation *op) {
     llvm::for_each(region, [&](Block &block) { learnAhead(block, op); });
 }
 
-std::optional<SmallVector<OpFoldResult>> ShapeBuilder::dimsOfBranches(OpResult result) {
+std::optional<SmallVector<OpFoldResult>> ShapeBuilder::dimsOfBranches(OpResult result, bool learns) {
   auto branches = dyn_cast<scf::IfOp>(result.getOwner());
   if (!branches || !isa<RankedTensorType>(result.getType()))
     return std::nullopt;
   Value onTrue = branches.thenYield().getOperand(result.getResultNumber());
   Value onFalse = branches.elseYield().getOperand(result.getResultNumber());
   auto areLearnt = [&] { return areKnownBefore(onTrue, branches) && areKnownBefore(onFalse, branches); };
-  if (!areLearnt())
+  if (learns && !areLearnt())
     learnAhead(branches);
   if (!areLearnt())
     return std::nullopt;

@@ -53,8 +53,9 @@ public:
   void learnAhead(mlir::Operation *op);
   /// Whether the dims of a tensor, or another value, are known where `op` begins.
   bool areKnownBefore(mlir::Value value, mlir::Operation *op);
-  /// The dims that an scf.if gives its result, if they are known before it. Nothing for other results.
-  std::optional<llvm::SmallVector<mlir::OpFoldResult>> dimsOfBranches(mlir::OpResult result);
+  /// The dims that an scf.if gives its result, if they are known before it. Nothing for other results. With `learns`,
+  /// those of values in the branches are learnt first.
+  std::optional<llvm::SmallVector<mlir::OpFoldResult>> dimsOfBranches(mlir::OpResult result, bool learns = true);
   /// To be called before `op` is erased: values that are made later may lie where its results did.
   void forget(mlir::Operation *op);
   mlir::OpFoldResult elementCount(mlir::Value tensor) { return product(dims(tensor)); }

@@ -289,7 +289,9 @@ void GraphImporter::buildLoop(LoopSpec spec) {
       problems = std::move(before);
       if (hasProblems)
         return body.holder.erase();
-      for (auto [variable, open] : llvm::zip_equal(variables, learntOfLoops[path + spec.node.name]))
+      auto &learnt = learntOfLoops[path + spec.node.name]; // long paths are cut: another loop may have had it
+      learnt.resize(variables.size());
+      for (auto [variable, open] : llvm::zip_equal(variables, learnt))
         if (!variable.elements)
           open = variable.open;
       break;
@@ -458,6 +460,9 @@ void GraphImporter::importLoop(const OnnxNode &node, unsigned depth) {
       return;
   }
   for (size_t i = 2; i < node.inputs.size(); ++i) {
+    if (!node.hasInput(i))
+      return importer.report("input " + Twine(i) + " is left out, but is what the loop carries as number " +
+                             Twine(i - 2));
     Value init = lookUp(node.inputs[i]);
     if (!init)
       return;
@@ -502,7 +507,6 @@ void GraphImporter::importOldScan(const OnnxNode &node, unsigned depth) {
     if (attribute.name == "directions")
       attribute.name = "scan_input_directions";
   Scope inner; // with the only part of the batch in the place of it
-  inner.outer = &scope;
   inner.block = scope.block;
   ShapeBuilder &shapes = importer.shapes;
   for (const std::string &name : newer.inputs) {
@@ -558,6 +562,8 @@ void GraphImporter::importScan(const OnnxNode &node, unsigned depth) {
     return;
   SmallVector<Value> sources;
   for (auto [i, name] : llvm::enumerate(node.inputs)) {
+    if (name.empty())
+      return importer.report("input " + Twine(i) + " is left out");
     Value value = lookUp(name);
     if (!value)
       return;

@@ -319,7 +319,10 @@ static void keepDims(Block &body, ShapeBuilder &shapes) {
       CheckOp::create(builder, loc, isSame,
                       nodeText(loc) + ": a dim of what the loop carries is {0} before a step and {1} behind it", a, b);
     }
-    auto same = WithDimsOp::create(builder, loc, next.getType(), next, shapes.materialize(ArrayRef(dims)));
+    // What is written where the first value's dims have room is a copy behind the check.
+    SmallVector<Value> sizes = shapes.materialize(ArrayRef(dims));
+    Value same = WithDimsOp::create(builder, loc, next.getType(), next, sizes);
+    same = ExpandOp::create(builder, loc, next.getType(), same, sizes);
     (void)shapes.dims(same);
     loop->yielded[i].set(same);
   }

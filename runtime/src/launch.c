@@ -62,8 +62,7 @@ __attribute__((noinline, cold)) static void report(const hone_rt_session *sessio
 /* A launch whose sizes data decide may need more scratch than was planned. */
 __attribute__((noinline, cold)) static hone_status grow_scratch(hone_rt_session *session, const hone_launch *launch) {
   int64_t stride, bytes;
-  if (launch->scratch < 0 || !hone_rt_add_aligned(0, launch->scratch, &stride) ||
-      __builtin_mul_overflow(stride, session->threads, &bytes))
+  if (!hone_rt_add_aligned(0, launch->scratch, &stride) || __builtin_mul_overflow(stride, session->threads, &bytes))
     bytes = INT64_MAX;
   hone_status status =
       hone_rt_reserve(session, &session->scratch_block, bytes, launch->record->node, /*is_output=*/false);

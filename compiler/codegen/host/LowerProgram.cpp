@@ -290,12 +290,12 @@ void ProgramLowering::lower(Operation *op) {
   }
   if (auto load = dyn_cast<memref::LoadOp>(op))
     return lowerLoad(load);
-  bool isWhole = isArithmetic(op);
-  if (auto branch = dyn_cast<scf::IfOp>(op); branch && !isWhole)
+  if (auto branch = dyn_cast<scf::IfOp>(op); branch && !isArithmetic(op))
     return lowerBranches(branch);
-  if (auto loop = dyn_cast<scf::ForOp>(op); loop && !isWhole)
+  // Of arithmetic as well: each step asks whether the run goes on.
+  if (auto loop = dyn_cast<scf::ForOp>(op))
     return lowerLoop(loop);
-  if (auto loop = dyn_cast<scf::WhileOp>(op); loop && !isWhole)
+  if (auto loop = dyn_cast<scf::WhileOp>(op))
     return lowerLoop(loop);
   if (auto sign = dyn_cast<UnrealizedConversionCastOp>(op)) { // an unsigned host value, in LLVM's types as any other
     mapping.map(sign.getResult(0), mapping.lookup(sign.getOperand(0)));

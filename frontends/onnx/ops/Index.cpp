@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "frontends/onnx/ops/Ops.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 using namespace hone;
@@ -466,9 +467,15 @@ static LogicalResult importTrilu(Node &node, Importer &importer) {
 //===-- Table ---------------------------------------------------------------------------------------------------===//
 
 /// Of what is in the host program, or is computed in the run, an index value.
-static OpFoldResult countOf(Importer &importer, Value scalar) {
-  if (auto known = importer.host.indices(scalar))
-    return known->front();
+static OpFoldResult countOf(Importer &importer, Value scalar, Value counted) {
+  // Of an input the host could count as well, element by element.
+  constexpr int64_t few = 64;
+  auto type = cast<RankedTensorType>(counted.getType());
+  bool isInput = isa<BlockArgument>(counted);
+  if (!isInput || (type.hasStaticShape() && type.getNumElements() <= few))
+    if (auto known = importer.host.indices(scalar);
+        known && (getConstantIntValue(known->front()) || (type.hasStaticShape() && type.getNumElements() <= few)))
+      return known->front();
   OpBuilder &builder = importer.builder;
   Value number = tensor::ExtractOp::create(builder, importer.loc, scalar, ValueRange());
   return arith::IndexCastOp::create(builder, importer.loc, builder.getIndexType(), number).getResult();
@@ -485,7 +492,7 @@ static LogicalResult importNonZero(Node &node, Importer &importer) {
   Value sum = importer.reduce(ReduceKind::Sum, flat, {0}, /*keepdims=*/false);
   if (!sum)
     return failure();
-  OpFoldResult count = countOf(importer, sum);
+  OpFoldResult count = countOf(importer, sum, x);
   importer.shapes.assume(count, {0, kMaxDim}); // of elements of a tensor
   return node.set(0, importer.create<NonzeroOp>(wide, 2, x, importer.shapes.materialize(count)));
 }
