@@ -113,8 +113,8 @@ int32_t hone_rt_output(hone_frame *frame, int32_t index, const int64_t *dims);
  * nothing in particular, and are valid until the slot grows again, or the run ends. `node` is for errors, as in
  * hone_launch. HONE_OUT_OF_MEMORY; HONE_INVALID_ARGUMENT: `bytes` has wrapped below 0. */
 int32_t hone_rt_grow(hone_frame *frame, int32_t slot, int64_t bytes, const char *node);
-/* To be called by `run` and `plan` at the beginning of each step of a loop, `step` from 0 on. HONE_CANCELLED: the session is
- * cancelled, or the loop has made as many steps as its step_limit allows. */
+/* To be called by `run` and `plan` at the beginning of each step of a loop, `step` from 0 on. HONE_CANCELLED: the
+ * session is cancelled, or the loop has made as many steps as its step_limit allows. */
 int32_t hone_rt_iterate(hone_frame *frame, int64_t step, const char *node);
 
 /* Dims of outputs that have no symbol: `plan` knows the one, only `run` the other. */
