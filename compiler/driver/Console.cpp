@@ -248,13 +248,36 @@ static void dieOfFault(void *) { die(lastWords().code, lastWords().crash); }
 
 static void dieOfMemory() { die(ExitInput, "\nerror: out of memory\n"); }
 
+/// A damaged library may set the flag by which every unaligned access is a fault, in handlers too.
+static inline void allowUnalignedAccess() {
+#ifdef __x86_64__
+  asm volatile("pushfq\n\tandq $~0x40000, (%%rsp)\n\tpopfq" ::: "memory", "cc"); // AC
+#endif
+}
+
+static constexpr int kFaults[] = {SIGSEGV, SIGILL, SIGFPE, SIGTRAP};
+static struct sigaction handlersOfFaults[NSIG]; // LLVM's
+
 void hone::installCrashHandlers() {
   lastWords(); // made now, not in a handler
   llvm::sys::AddSignalHandler(dieOfFault, nullptr);
   // After LLVM's own handlers, so that it is not replaced by them.
   struct sigaction action = {};
-  action.sa_handler = [](int) { die(ExitInput, lastWords().shrunk); };
+  action.sa_handler = [](int) {
+    allowUnalignedAccess();
+    die(ExitInput, lastWords().shrunk);
+  };
   ::sigaction(SIGBUS, &action, nullptr);
+  for (int number : kFaults) {
+    struct sigaction guarded = {};
+    ::sigaction(number, nullptr, &handlersOfFaults[number]);
+    guarded.sa_sigaction = [](int number, siginfo_t *info, void *context) {
+      allowUnalignedAccess();
+      handlersOfFaults[number].sa_sigaction(number, info, context);
+    };
+    guarded.sa_flags = handlersOfFaults[number].sa_flags;
+    ::sigaction(number, &guarded, nullptr);
+  }
   // Nor is it a fault when somebody ends the process.
   action.sa_handler = [](int number) {
     llvm::sys::RunInterruptHandlers();
