@@ -74,19 +74,6 @@ void Destinations::visit(LaunchOp launch) {
 }
 
 LogicalResult Destinations::checkUpdates(func::FuncOp main) const {
-  WalkResult loops = main.walk([&](Operation *op) {
-    auto loop = Loop::get(op);
-    for (unsigned i = 0; loop && i < loop->results.size(); ++i)
-      if (kindOf(*loop, i) == Carried::Growing && !rootOf(loop->yielded[i].get()).getDefiningOp<LaunchOp>()) {
-        op->emitOpError("carries a value (number ")
-            << i << ") whose dims change and that no launch of the body writes: "
-            << "hone-dispatch makes a copy";
-        return WalkResult::interrupt();
-      }
-    return WalkResult::advance();
-  });
-  if (loops.wasInterrupted())
-    return failure();
   WalkResult result = main.walk([&](LaunchOp launch) {
     OpOperand *updated = updatedBy(launch, symbols);
     if (!updated || (of(rootOf(updated->get())) == of(launch.getResult(0)) &&

@@ -280,6 +280,9 @@ void Planner::declareDims(Block &block) {
             dim = shapes.constant(*known);
         shapes.setDims(result, dims);
       }
+    } else if (isa<scf::IfOp>(op)) {
+      for (OpResult result : op.getResults())
+        (void)shapes.dimsOfBranches(result);
     } else if (isa<ShapeOpInterface>(op) || Loop::get(&op)) {
       for (Value result : op.getResults())
         if (isa<RankedTensorType>(result.getType()))
