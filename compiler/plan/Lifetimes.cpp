@@ -9,12 +9,6 @@ using namespace hone;
 
 static bool isTensor(Value value) { return isa<RankedTensorType>(value.getType()); }
 
-Value hone::rootOf(Value value) {
-  while (value.getDefiningOp() && isView(value.getDefiningOp()))
-    value = value.getDefiningOp()->getOperand(0); // an input may be a memref already
-  return value;
-}
-
 /// All that reads the memory of `root`, views of it left out.
 static SmallVector<OpOperand *> readersOf(Value root) {
   SmallVector<OpOperand *> readers;

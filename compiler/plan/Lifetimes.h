@@ -14,10 +14,6 @@
 
 namespace hone {
 
-/// The result of a launch, of branches or of a loop, what a loop carries, the weight or the argument whose memory
-/// `value` shows.
-mlir::Value rootOf(mlir::Value value);
-
 /// The buffer that a launch changes in part, where its result lies; null if there is none.
 mlir::OpOperand *updatedBy(LaunchOp launch, const mlir::SymbolTable &symbols);
 

@@ -26,11 +26,6 @@ static constexpr int64_t kAlignment = 64; // a cache line and a vector register
 static constexpr int64_t kLargeWeight = 1 << 20;
 static constexpr double kMostBytes = double(int64_t(1) << 46); // half of what an x86-64 process can address
 
-static MemRefType memoryType(Type tensor) {
-  auto type = cast<RankedTensorType>(tensor);
-  return MemRefType::get(type.getShape(), type.getElementType());
-}
-
 /// Gives the weights that the program uses their places in the artefact, in order of first use. Recipes can claim more
 /// bytes than there are numbers.
 static LogicalResult placeWeights(ModuleOp module, func::FuncOp main) {
@@ -63,23 +58,19 @@ static LogicalResult checkOp(Operation *op) {
     if (auto index = dim.getConstantIndex();
         !index || *index < 0 || *index >= cast<RankedTensorType>(dim.getSource().getType()).getRank())
       return op->emitOpError("asks for a dim that ") << dim.getSource().getType() << " does not have";
-  auto isInput = [](Value value) {
-    auto argument = dyn_cast<BlockArgument>(value);
-    return argument && isa<func::FuncOp>(argument.getOwner()->getParentOp());
-  };
-  bool asksArgument = isa<tensor::DimOp>(op) && isInput(op->getOperand(0));
+  bool asksArgument = isa<tensor::DimOp>(op) && isEntryArgument(op->getOperand(0));
   bool touchesTensors = llvm::any_of(op->getOperandTypes(), isTensor) || llvm::any_of(op->getResultTypes(), isTensor);
   if (touchesTensors && !asksArgument && !isView(op) &&
       !isa<LaunchOp, UseWeightOp, tensor::ExtractOp, scf::IfOp, scf::ForOp, scf::WhileOp, scf::YieldOp,
            scf::ConditionOp, func::ReturnOp>(op))
     return op->emitOpError("has no place in memory: hone-dispatch comes before hone-plan-memory");
   auto extract = dyn_cast<tensor::ExtractOp>(op);
-  if (!extract || isInput(extract.getTensor()))
+  if (!extract || isEntryArgument(extract.getTensor()))
     return success();
   auto type = cast<RankedTensorType>(extract.getTensor().getType());
   Value root = rootOf(extract.getTensor());
   bool isWritten = isa<BlockArgument>(root) || isa<LaunchOp, scf::IfOp, scf::ForOp, scf::WhileOp>(root.getDefiningOp());
-  bool isOfKernel = isWritten && !isInput(root) && type.hasStaticShape();
+  bool isOfKernel = isWritten && !isEntryArgument(root) && type.hasStaticShape();
   if (!isOfKernel)
     return op->emitOpError("reads an element of ") << type << ", which is no tensor of fixed dims that a kernel writes";
   return success();
@@ -321,10 +312,9 @@ LogicalResult Planner::run() {
   ShapeBuilder::DeferredPlacement placement(shapes, block);
   auto terminator = cast<func::ReturnOp>(block.getTerminator());
   declareDims(block);
-  auto isEntry = [&](Value value) { return llvm::is_contained(block.getArguments(), value); };
   llvm::SetVector<Operation *> late = findLate(block, [&](Operation *op) {
     auto extract = dyn_cast<tensor::ExtractOp>(op);
-    return extract && !isEntry(extract.getTensor());
+    return extract && !isEntryArgument(extract.getTensor());
   });
   EarlyValues early(main, late);
   builder.setInsertionPoint(terminator);

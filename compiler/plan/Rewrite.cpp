@@ -10,7 +10,7 @@ using namespace hone;
 
 static bool isTensor(Value value) { return isa<RankedTensorType>(value.getType()); }
 
-static MemRefType memoryType(Type tensor) {
+MemRefType hone::memoryType(Type tensor) {
   auto type = cast<RankedTensorType>(tensor);
   return MemRefType::get(type.getShape(), type.getElementType());
 }

@@ -12,6 +12,9 @@
 
 namespace hone {
 
+/// Memory for a value of this type of tensor.
+mlir::MemRefType memoryType(mlir::Type tensor);
+
 /// What is known before the first launch.
 class EarlyValues {
 public:

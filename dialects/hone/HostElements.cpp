@@ -2,6 +2,7 @@
 
 #include "dialects/hone/HostElements.h"
 #include "dialects/hone/Hone.h"
+#include "dialects/hone/Regions.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
@@ -48,10 +49,6 @@ private:
 };
 
 } // namespace hone
-
-static bool isEntry(BlockArgument argument) {
-  return isa_and_nonnull<FunctionOpInterface>(argument.getOwner()->getParentOp());
-}
 
 /// An element of an input, as a signless scalar.
 static Value readEntry(OpBuilder &builder, BlockArgument argument, ValueRange indices) {
@@ -101,7 +98,7 @@ Value HostElementBuilder::load(Value tensor, ValueRange indices) {
     return element ? element : giveUp(scalar);
   }
   // The op has seen to it that the indices lie inside: an entry argument can be read anywhere.
-  if (auto argument = dyn_cast<BlockArgument>(tensor); argument && isEntry(argument))
+  if (auto argument = dyn_cast<BlockArgument>(tensor); argument && isEntryArgument(argument))
     return readEntry(builder, argument, indices);
   return giveUp(scalar);
 }
@@ -195,7 +192,7 @@ Value HostElements::evaluate(Value tensor, int64_t position) {
     rest /= size;
   }
   if (auto argument = dyn_cast<BlockArgument>(tensor))
-    return isEntry(argument) && !isNibble(type) ? readEntry(builder, argument, at) : Value();
+    return isEntryArgument(argument) && !isNibble(type) ? readEntry(builder, argument, at) : Value();
   if (auto weight = tensor.getDefiningOp<UseWeightOp>()) {
     bool isSmall = type.getElementType().isInteger() && type.getNumElements() <= maxElements;
     if (!isSmall)

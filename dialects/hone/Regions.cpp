@@ -12,6 +12,17 @@
 using namespace mlir;
 using namespace hone;
 
+bool hone::isEntryArgument(Value value) {
+  auto argument = dyn_cast<BlockArgument>(value);
+  return argument && isa_and_nonnull<FunctionOpInterface>(argument.getOwner()->getParentOp());
+}
+
+Value hone::rootOf(Value value) {
+  while (value.getDefiningOp() && isView(value.getDefiningOp()))
+    value = value.getDefiningOp()->getOperand(0); // an input may be a memref already
+  return value;
+}
+
 bool hone::isKnownBefore(Value value, Operation *op) {
   Operation *around = value.getParentBlock()->getParentOp(); // none yet: its place is further up
   return !around || !op->isAncestor(around);
@@ -90,9 +101,8 @@ LogicalResult hone::restoreLoops(Operation *op) {
 
 /// Whether the element lies inside of an input for all dims that it may have.
 static bool readsInside(tensor::ExtractOp extract) {
-  auto argument = dyn_cast<BlockArgument>(extract.getTensor());
   auto type = cast<RankedTensorType>(extract.getTensor().getType());
-  if (!argument || !isa<FunctionOpInterface>(argument.getOwner()->getParentOp()) || !type.hasStaticShape())
+  if (!isEntryArgument(extract.getTensor()) || !type.hasStaticShape())
     return false;
   return llvm::all_of_zip(extract.getIndices(), type.getShape(), [](Value index, int64_t size) {
     auto position = getConstantIntValue(index);

@@ -10,6 +10,12 @@
 
 namespace hone {
 
+/// Whether `value` is an argument of a function, and not of a region in it.
+bool isEntryArgument(mlir::Value value);
+
+/// The value whose memory `value` shows: `value` itself, unless it is a view.
+mlir::Value rootOf(mlir::Value value);
+
 /// Whether `value` is known where `op` begins: it is not computed in the regions of `op`.
 bool isKnownBefore(mlir::Value value, mlir::Operation *op);
 

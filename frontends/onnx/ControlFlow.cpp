@@ -77,29 +77,31 @@ std::optional<GraphImporter::BodyOutputs> GraphImporter::importBody(const OnnxNo
   return outputs;
 }
 
-OpFoldResult GraphImporter::conditionOf(Value tensor, const Twine &what) {
-  if (!elementTypeOf(tensor).isInteger(1))
-    return importer.report(what + " must be of type bool"), OpFoldResult();
+Value GraphImporter::onlyElement(Value tensor, Type elementType, const Twine &what) {
+  if (elementTypeOf(tensor) != elementType)
+    return importer.failValue(what + " must be of type " + toString(OnnxDataType(onnxDataType(elementType))));
   if (!importer.checkEqual(importer.shapes.elementCount(tensor), importer.shapes.constant(1),
                            "the number of elements of " + what + " and 1"))
     return {};
-  Value scalar = importer.reshape(tensor, {});
+  return importer.reshape(tensor, {});
+}
+
+OpFoldResult GraphImporter::conditionOf(Value tensor, const Twine &what) {
+  Value scalar = onlyElement(tensor, builder.getI1Type(), what);
+  if (!scalar)
+    return {};
   if (auto known = importer.host.elements(scalar))
     return importer.host.simplifyCondition(known->front());
   return tensor::ExtractOp::create(builder, importer.loc, scalar, ValueRange()).getResult();
 }
 
 OpFoldResult GraphImporter::numberOf(Value tensor, const Twine &what) {
-  if (!elementTypeOf(tensor).isInteger(64))
-    return importer.report(what + " must be of type int64"), OpFoldResult();
-  if (!importer.checkEqual(importer.shapes.elementCount(tensor), importer.shapes.constant(1),
-                           "the number of elements of " + what + " and 1"))
+  Value scalar = onlyElement(tensor, builder.getI64Type(), what);
+  if (!scalar)
     return {};
-  Value scalar = importer.reshape(tensor, {});
   if (auto known = importer.host.indices(scalar))
     return known->front();
-  Value number = tensor::ExtractOp::create(builder, importer.loc, scalar, ValueRange());
-  return arith::IndexCastOp::create(builder, importer.loc, builder.getIndexType(), number).getResult();
+  return importer.lateIndex(scalar, {});
 }
 
 void GraphImporter::setOutputs(const OnnxNode &node, ValueRange values) {

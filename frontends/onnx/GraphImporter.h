@@ -124,6 +124,8 @@ private:
   /// Imports a body into the end of `block`; its inputs are `inputs`.
   std::optional<BodyOutputs> importBody(const OnnxNode &node, llvm::StringRef attribute, mlir::Block &block,
                                         mlir::ValueRange inputs, unsigned depth);
+  /// `tensor`, of this type, as one of rank 0; null after an error.
+  mlir::Value onlyElement(mlir::Value tensor, mlir::Type elementType, const llvm::Twine &what);
   /// The only element of a condition, a value of the host program; null after an error.
   mlir::OpFoldResult conditionOf(mlir::Value tensor, const llvm::Twine &what);
   /// The only element of a number, likewise.

@@ -59,6 +59,12 @@ struct GraphImporter::LoopBody {
     HostVector whole;
   };
   SmallVector<Collected> scans;
+
+  /// An argument of the block that is `init` at the beginning.
+  Value carry(Value init) {
+    inits.push_back(init);
+    return holder.getRegion().front().addArgument(init.getType(), holder.getLoc());
+  }
 };
 
 /// Integers of a few elements may decide on shapes.
@@ -76,15 +82,6 @@ bool GraphImporter::collect(const LoopSpec &spec, unsigned i, Value value, Array
   Block &block = body.holder.getRegion().front();
   Value step = block.getArgument(0);
   auto type = cast<RankedTensorType>(value.getType());
-  auto outside = [&](function_ref<Value()> make) {
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPoint(body.holder);
-    return make();
-  };
-  auto carry = [&](Value init) {
-    body.inits.push_back(init);
-    return block.addArgument(init.getType(), loc);
-  };
   bool isReversed = spec.scans[i].isReversed;
   if (!importer.axis(spec.scans[i].axis, type.getRank() + 1))
     return false;
@@ -119,12 +116,15 @@ bool GraphImporter::collect(const LoopSpec &spec, unsigned i, Value value, Array
   // All that was collected grows in one row, so that nothing has to be known of dims before the first step.
   auto rowType = RankedTensorType::get({ShapedType::kDynamic}, type.getElementType());
   Value zero = shapes.materialize(shapes.constant(0));
-  Value none = outside([&] {
+  Value none;
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(body.holder);
     auto empty = DenseElementsAttr::get(RankedTensorType::get(ArrayRef<int64_t>{0}, type.getElementType()),
                                         ArrayRef<Attribute>());
-    return withType(importer.constant(empty), rowType, shapes.constant(0));
-  });
-  Value all = carry(none), length = carry(zero);
+    none = withType(importer.constant(empty), rowType, shapes.constant(0));
+  }
+  Value all = body.carry(none), length = body.carry(zero);
   shapes.assume(length, {0, kMaxDim});
   shapes.setDims(all, OpFoldResult(length));
   Value before = WithDimsOp::create(builder, loc, rowType, all, length);
@@ -140,7 +140,7 @@ bool GraphImporter::collect(const LoopSpec &spec, unsigned i, Value value, Array
   body.yielded.push_back(withType(joined, rowType, next));
   body.yielded.push_back(shapes.materialize(next));
   for (OpFoldResult dim : dims) {
-    Value last = carry(zero);
+    Value last = body.carry(zero);
     OpFoldResult isFirst = importer.host.compare(arith::CmpIPredicate::eq, step, shapes.constant(0));
     OpFoldResult isSame = importer.host.compare(arith::CmpIPredicate::eq, last, dim);
     importer.host.check(loc, importer.host.logicalOr(isFirst, isSame),
@@ -159,23 +159,19 @@ bool GraphImporter::buildBody(const LoopSpec &spec, MutableArrayRef<Variable> va
   OpBuilder::InsertionGuard guard(builder);
   Block &block = body.holder.getRegion().emplaceBlock();
   block.addArgument(index, loc);
-  auto carry = [&](Value init) {
-    body.inits.push_back(init);
-    return block.addArgument(init.getType(), loc);
-  };
   // What is carried of each variable: its elements, or the tensor and those of its dims that change.
   SmallVector<SmallVector<Value>> carried;
   for (Variable &variable : variables) {
     carried.emplace_back();
     if (variable.elements) {
       for (OpFoldResult element : *variable.elements)
-        carried.back().push_back(carry(shapes.materialize(element)));
+        carried.back().push_back(body.carry(shapes.materialize(element)));
       continue;
     }
     HostVector dims(shapes.dims(variable.init));
-    carried.back().push_back(carry(withType(variable.init, variable.type(), dims)));
+    carried.back().push_back(body.carry(withType(variable.init, variable.type(), dims)));
     for (unsigned i : variable.open.set_bits())
-      carried.back().push_back(carry(shapes.materialize(dims[i])));
+      carried.back().push_back(body.carry(shapes.materialize(dims[i])));
   }
 
   bool isRight = true;

@@ -66,21 +66,14 @@ static void returnTaps(func::FuncOp main) {
   terminator->insertOperands(terminator->getNumOperands(), tapped);
 }
 
-/// The value whose buffer `value` shows.
-static Value bufferOf(Value value) {
-  while (value.getDefiningOp() && isView(value.getDefiningOp()))
-    value = value.getDefiningOp()->getOperand(0);
-  return value;
-}
-
 /// Whether each step of a loop, whose body is dispatched, only changes what it has got for `result`.
 static bool isFilledInSteps(OpResult result) {
   auto loop = Loop::get(result.getOwner());
   unsigned i = result.getResultNumber();
-  auto launch = loop ? bufferOf(loop->yielded[i].get()).getDefiningOp<LaunchOp>() : LaunchOp();
+  auto launch = loop ? rootOf(loop->yielded[i].get()).getDefiningOp<LaunchOp>() : LaunchOp();
   auto kernel = launch ? SymbolTable::lookupNearestSymbolFrom<KernelOp>(launch, launch.getKernelAttr()) : KernelOp();
   auto updated = kernel ? kernel.getUpdatedArgument() : std::nullopt;
-  return updated && bufferOf(launch.getBuffers()[*updated]) == loop->arguments[i];
+  return updated && rootOf(launch.getBuffers()[*updated]) == loop->arguments[i];
 }
 
 /// Whether `buffer` can lie where a result of `block` does. `dimsChange`: from one step of the loop whose body this is
@@ -104,11 +97,7 @@ static bool isLate(OpFoldResult dim) {
     if (!seen.insert(value).second)
       continue;
     Operation *op = value.getDefiningOp();
-    auto isOfEntry = [](Value tensor) {
-      auto argument = dyn_cast<BlockArgument>(tensor);
-      return argument && isa<func::FuncOp>(argument.getOwner()->getParentOp());
-    };
-    if (!op || op->getNumRegions() || (isa<tensor::ExtractOp>(op) && !isOfEntry(op->getOperand(0))))
+    if (!op || op->getNumRegions() || (isa<tensor::ExtractOp>(op) && !isEntryArgument(op->getOperand(0))))
       return true;
     for (Value operand : op->getOperands())
       if (!isa<RankedTensorType>(operand.getType()))
@@ -125,27 +114,32 @@ static bool isLateView(Value value, Value buffer, ShapeBuilder &shapes) {
   return isReshaped && llvm::any_of(SmallVector<OpFoldResult>(shapes.dims(value)), isLate);
 }
 
+/// A value of its own with the elements of `value`, ahead of `op`.
+static Value copyBefore(Operation *op, Value value, ShapeBuilder &shapes) {
+  OpBuilder::InsertionGuard guard(shapes.builder);
+  shapes.builder.setInsertionPoint(op);
+  SmallVector<Value> sizes = shapes.materialize(SmallVector<OpFoldResult>(shapes.dims(value)));
+  return ExpandOp::create(shapes.builder, value.getLoc(), value.getType(), value, sizes);
+}
+
 /// Every result of the program, of a branch, or of a step of a loop has memory of its own, which a kernel or a branch
 /// of the same block writes: inputs, weights, values from around the block and those given twice are copied.
 static void isolateResults(Block &block, ShapeBuilder &shapes) {
   Operation *terminator = block.getTerminator();
   auto loop = Loop::get(block.getParentOp());
-  shapes.builder.setInsertionPoint(terminator);
   llvm::SmallDenseSet<Value> seen;
   for (OpOperand &operand : terminator->getOpOperands()) {
     if (!isa<RankedTensorType>(operand.get().getType()))
       continue;
-    Value buffer = bufferOf(operand.get());
+    Value buffer = rootOf(operand.get());
     // Who reads elements of it by its own dims finds those of the view in memory.
     bool isReadOtherwise = buffer != operand.get() && llvm::any_of(buffer.getUsers(), llvm::IsaPred<tensor::ExtractOp>);
     bool dimsChange = loop && !keepsDims(*loop, operand.getOperandNumber(), shapes);
     if (!isReadOtherwise && !isLateView(operand.get(), buffer, shapes) && canBeResult(buffer, block, dimsChange) &&
         seen.insert(buffer).second)
       continue;
-    SmallVector<Value> sizes = shapes.materialize(SmallVector<OpFoldResult>(shapes.dims(operand.get())));
-    auto copy = ExpandOp::create(shapes.builder, operand.get().getLoc(), operand.get().getType(), operand.get(), sizes);
-    operand.set(copy.getOutput());
-    seen.insert(copy.getOutput());
+    operand.set(copyBefore(terminator, operand.get(), shapes));
+    seen.insert(operand.get());
   }
 }
 
@@ -170,17 +164,9 @@ static llvm::SmallPtrSet<Operation *, 4> readersOf(Value buffer, Block &block) {
   return readers;
 }
 
-/// A value of its own with the elements of `value`, ahead of `op`.
-static Value copyBefore(Operation *op, Value value, ShapeBuilder &shapes) {
-  OpBuilder::InsertionGuard guard(shapes.builder);
-  shapes.builder.setInsertionPoint(op);
-  SmallVector<Value> sizes = shapes.materialize(SmallVector<OpFoldResult>(shapes.dims(value)));
-  return ExpandOp::create(shapes.builder, value.getLoc(), value.getType(), value, sizes);
-}
-
 /// Whether nobody needs `value` behind `op`, which stands in the same block as the kernel that writes it.
 static bool isDeadBehind(Value value, Operation *op) {
-  Value buffer = bufferOf(value);
+  Value buffer = rootOf(value);
   Operation *writer = buffer.getDefiningOp();
   return writer && writer->getBlock() == op->getBlock() && runsInKernel(writer) &&
          llvm::all_of(readersOf(buffer, *op->getBlock()),
@@ -195,15 +181,15 @@ static void isolateUpdates(Block &block, ShapeBuilder &shapes) {
     if (!update)
       continue;
     OpOperand &updated = update.getUpdated();
-    auto argument = dyn_cast<BlockArgument>(bufferOf(updated.get()));
+    auto argument = dyn_cast<BlockArgument>(rootOf(updated.get()));
     auto loop = argument && argument.getOwner() == &block ? Loop::get(block.getParentOp()) : std::nullopt;
     auto *carried = loop ? llvm::find(loop->arguments, argument) : nullptr;
     unsigned i = carried ? carried - loop->arguments.begin() : 0;
-    if (loop && bufferOf(loop->yielded[i].get()) == op.getResult(0) && keepsDims(*loop, i, shapes) &&
+    if (loop && rootOf(loop->yielded[i].get()) == op.getResult(0) && keepsDims(*loop, i, shapes) &&
         llvm::all_of(readersOf(argument, block),
                      [&](Operation *reader) { return reader == &op || (reader && reader->isBeforeInBlock(&op)); })) {
       OpOperand &init = loop->inits[i];
-      if (!isDeadBehind(init.get(), loop->op) || !bufferOf(init.get()).hasOneUse())
+      if (!isDeadBehind(init.get(), loop->op) || !rootOf(init.get()).hasOneUse())
         init.set(copyBefore(loop->op, init.get(), shapes));
       continue;
     }

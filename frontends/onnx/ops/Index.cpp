@@ -476,9 +476,7 @@ static OpFoldResult countOf(Importer &importer, Value scalar, Value counted) {
     if (auto known = importer.host.indices(scalar);
         known && (getConstantIntValue(known->front()) || (type.hasStaticShape() && type.getNumElements() <= few)))
       return known->front();
-  OpBuilder &builder = importer.builder;
-  Value number = tensor::ExtractOp::create(builder, importer.loc, scalar, ValueRange());
-  return arith::IndexCastOp::create(builder, importer.loc, builder.getIndexType(), number).getResult();
+  return importer.lateIndex(scalar, {});
 }
 
 /// Counts first: the result's size depends on data.

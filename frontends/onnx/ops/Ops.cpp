@@ -366,6 +366,11 @@ std::optional<SmallVector<int64_t>> Importer::axes(ArrayRef<int64_t> values, int
 /// Elements of a tensor that a run computes may decide on shapes. They are read one by one.
 static constexpr int64_t kMaxLateElements = 64;
 
+OpFoldResult Importer::lateIndex(Value tensor, ValueRange position) {
+  Value element = tensor::ExtractOp::create(builder, loc, tensor, position);
+  return arith::IndexCastOp::create(builder, loc, builder.getIndexType(), element).getResult();
+}
+
 std::optional<HostVector> Importer::lateIndices(Value tensor) {
   auto type = mlir::cast<RankedTensorType>(tensor.getType());
   bool isInteger = type.getElementType().isIntOrIndex() && !isNibble(type);
@@ -382,9 +387,7 @@ std::optional<HostVector> Importer::lateIndices(Value tensor) {
       indices.push_back(host.toIndex(known));
       continue;
     }
-    Value position = shapes.materialize(shapes.constant(i));
-    Value element = tensor::ExtractOp::create(builder, loc, flat, position);
-    indices.push_back(arith::IndexCastOp::create(builder, loc, builder.getIndexType(), element).getResult());
+    indices.push_back(lateIndex(flat, shapes.materialize(shapes.constant(i))));
   }
   return indices;
 }

@@ -175,6 +175,8 @@ public:
   /// data are read when they have been. An error if they are too many for that, or the tensor's rank is greater than
   /// maxRank.
   std::optional<HostVector> hostInput(const Node &node, size_t i, int64_t maxRank = 1);
+  /// An element that a run computes, as an index value.
+  mlir::OpFoldResult lateIndex(mlir::Value tensor, mlir::ValueRange position);
   /// The only element of input `i`.
   std::optional<mlir::OpFoldResult> hostScalar(const Node &node, size_t i);
   /// Axes that came as an attribute up to an opset and as an input since; nothing where neither is given.
