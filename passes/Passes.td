@@ -129,6 +129,36 @@ def InsertTaps : Pass<"hone-insert-taps", "mlir::ModuleOp"> {
   let dependentDialects = ["hone::HoneDialect"];
 }
 
+//===-- state ---------------------------------------------------------------------------------------------------===//
+
+def HoldState : Pass<"hone-hold-state", "mlir::ModuleOp"> {
+  let summary = "Inputs and outputs that a caller hands from run to run become state of the session";
+  let description = [{
+    Each pair is an input and the output that is this input in the next run. If the output is the input with something behind it
+    along an axis (a cache of keys), the state grows: the run inserts what is new where it lies, and nothing is copied. Otherwise
+    the run writes all of it. Run it on a module as imported. States that grow by one symbol grow together; the session knows
+    their length, and tells it as an argument with `hone.length`. What grows lies behind the first dim:
+    ```mlir
+    func.func @main(%past: tensor<?x3x?x64xf32> {hone.name = "past_key", hone.dims = ["batch", "", "past", ""]}, …) {
+      %present = hone.concat %past, %key {axis = 2 : i64} : …
+      return %present, … : …
+    ```
+    becomes
+    ```mlir
+    func.func @main(…, %n: tensor<i64> {hone.length, hone.name = "past"},
+                    %state: tensor<?x?x3x64xf32> {hone.state = {axis = 1 : i64, length = "past"}, hone.name = "past_key",
+                                                  hone.dims = ["batch", "past.capacity", "", ""]}) {
+      %1 = hone.insert %0 into %state [%length] {axis = 1 : i64} : …    // %0 is %key transposed
+      hone.keep %1 as "past_key" : tensor<?x?x3x64xf32>
+      %2 = hone.slice %1 […] [%batch, %total, %c3, %c64] […] : …
+      hone.keep %total as "past" : index
+    ```
+  }];
+  let options = [ListOption<"pairs", "pairs", "std::string",
+                            "INPUT:OUTPUT by name; without it those that are named past… and present…, …_in and …_out">];
+  let dependentDialects = ["hone::HoneDialect"];
+}
+
 //===-- analysis ------------------------------------------------------------------------------------------------===//
 
 def PrintFactors : Pass<"hone-print-factors", "mlir::ModuleOp"> {

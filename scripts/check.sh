@@ -37,11 +37,12 @@ layer compiler/codegen/generic 'compiler/codegen/(generic/|[A-Z])|dialects/|mlir
 layer '(examples|bench)' 'hone/|sys/'
 complain "the runtime is C: no C++ headers" "$(pick '^runtime/(src|ops)/' | xargs -r grep -nHE '^ *# *include *<[a-z_]+>')"
 
-# Rooms ask what an op does (its interfaces, its structure), not what op it is. Fusion patterns and a family's own files may.
+# Rooms ask what an op does (its interfaces, its structure), not what op it is. What looks for what exporters write, and a family's
+# own files, may.
 kinds=$(grep -hoE 'def Hone_[A-Za-z0-9]+Op\b' dialects/hone/{Elementwise,Linear,Norm,Reduce,Shape}.td | sed 's/def Hone_//' | paste -sd'|')
 # Who makes an op has to say which one.
 complain "asks for a kind of op, or for an attribute by its name" \
-  "$(pick '^(passes/[a-z]+|compiler)/.*\.(cpp|h)$' '^(passes/simplify/|compiler/codegen/cpu/.*Family\.cpp$)' |
+  "$(pick '^(passes/[a-z]+|compiler)/.*\.(cpp|h)$' '^(passes/(simplify|state)/|compiler/codegen/cpu/.*Family\.cpp$)' |
     xargs grep -nH '' | sed -E "s/\b($kinds)::create\b//g; s/(::)?\bhone:://g" |
     grep -E "^[^:]*:[0-9]+:(.*[^:A-Za-z])?($kinds)\b|\"axis\"")"
 

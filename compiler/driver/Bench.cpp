@@ -26,14 +26,20 @@ namespace {
 /// A session and what its runs need. The library and the pool outlive it.
 struct BenchSession {
   hone_session *session = nullptr;
+  hone_state *state = nullptr; // each run begins with an empty one
   std::vector<hone_value> outputs;
 
   ~BenchSession() { hone_session_destroy(session); }
   hone_status create(const LoadedLibrary &library, const hone_options &options, hone_error &error) {
     outputs.assign(library.values(/*outputs=*/true).size(), hone_value_make());
-    return hone_session_create(library.get(), &options, &session, &error);
+    hone_status status = hone_session_create(library.get(), &options, &session, &error);
+    if (!status && hone_session_state(session, &state, nullptr))
+      state = nullptr; // the library keeps none
+    return status;
   }
   hone_status run(const LibraryInputs &inputs, hone_error &error) {
+    if (state && hone_state_reset(state, &error))
+      return error.code;
     return hone_run(session, 0, inputs.arguments.data(), int32_t(inputs.arguments.size()), outputs.data(),
                     int32_t(outputs.size()), &error);
   }

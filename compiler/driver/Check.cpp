@@ -25,6 +25,10 @@ static std::string compileCommandLine(const Options &options) {
   std::string line = "hone compile " + quoted(options.input);
   if (!options.target.empty())
     line += " --target=" + quoted(options.target);
+  if (options.state && options.pairs.empty())
+    line += " --state";
+  for (StringRef pair : options.pairs)
+    line += " --state=" + quoted(pair);
   for (StringRef dim : options.dims)
     line += " --dim=" + quoted(dim);
   for (StringRef shape : options.shapes)

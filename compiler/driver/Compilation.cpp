@@ -213,6 +213,8 @@ ExitCode Compilation::importModel() {
   std::string flags;
   if (!options.keep.empty())
     flags += " --keep=" + options.keep;
+  if (options.state)
+    flags += options.pairs.empty() ? " --state" : " --state=" + llvm::join(options.pairs, ",");
   for (StringRef dim : options.dims)
     flags += (" --dim=" + dim).str();
   for (StringRef shape : options.shapes)
@@ -260,6 +262,10 @@ ExitCode Compilation::loadStage() {
     return ExitInput;
   }
 
+  if (options.state && current != Stage::Import) {
+    console.error("--state is for models and the stage 'import': '" + toString(current) + "' comes after it");
+    return ExitUsage;
+  }
   if (auto known = (*root)->getAttrOfType<TargetAttr>(kTargetAttr)) {
     if (!options.target.empty())
       return given("--target");
@@ -306,9 +312,18 @@ llvm::Error Compilation::checkFile(const FileView &view) const {
 
 //===-- Running -------------------------------------------------------------------------------------------------===//
 
+void Compilation::addPasses(OpPassManager &manager, Stage to) {
+  if (options.state && !holdsState) {
+    HoldStateOptions state;
+    state.pairs.assign(options.pairs.begin(), options.pairs.end());
+    manager.addPass(createHoldState(state));
+  }
+  buildPipeline(manager, current, to);
+}
+
 std::string Compilation::pipelineText(Stage to) {
   PassManager manager(mlirContext.get(), ModuleOp::getOperationName());
-  buildPipeline(manager, current, to);
+  addPasses(manager, to);
   std::string text;
   llvm::raw_string_ostream stream(text);
   manager.printAsTextualPipeline(stream);
@@ -332,13 +347,14 @@ ExitCode Compilation::runTo(Stage to) {
   auto owned = std::make_unique<Watcher>(console);
   Watcher &watcher = *owned;
   manager.addInstrumentation(std::move(owned));
-  buildPipeline(manager, current, to);
+  addPasses(manager, to);
 
   if (to > current) // the watcher shows the stages behind the first
     Watcher::showProgress(console, static_cast<Stage>(static_cast<int>(current) + 1));
   unsigned errorsBefore = console.errorCount();
   if (succeeded(manager.run(*root))) {
     current = to;
+    holdsState = true;
     return ExitDone;
   }
   if (!watcher.isFault && console.errorCount() > errorsBefore)

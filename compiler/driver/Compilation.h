@@ -48,6 +48,8 @@ public:
 private:
   /// An error if `view` is of a file of the model that is not as load() read it.
   llvm::Error checkFile(const FileView &view) const;
+  /// Adds the passes that runTo(`to`) runs.
+  void addPasses(mlir::OpPassManager &manager, Stage to);
   ExitCode importModel();
   ExitCode loadStage();
   ExitCode findTarget(llvm::StringRef name);
@@ -64,6 +66,7 @@ private:
   mlir::OwningOpRef<mlir::ModuleOp> root;
   std::optional<CpuTarget> wantedTarget;
   Stage current = Stage::Import;
+  bool holdsState = false; ///< what --state asks for is done
   std::vector<OnnxFile> files;
 };
 

@@ -102,6 +102,7 @@ static void printText(const json::Object &root) {
   }
   printValues(root, "inputs");
   printValues(root, "outputs");
+  printValues(root, "states");
   for (StringRef key : {"opsets", "operators"})
     if (const json::Object *counts = root.getObject(key))
       printCounts(*counts, key);

@@ -8,6 +8,7 @@
 #include "compiler/driver/Options.h"
 #include "compiler/emit/Library.h"
 #include "dialects/hone/Hone.h"
+#include "dialects/hone/State.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
@@ -76,7 +77,8 @@ Entry hone::entryOf(ModuleOp module) {
     auto manifest = module->getAttrOfType<StringAttr>(kManifestAttr);
     llvm::Expected<json::Value> root = json::parse(manifest ? manifest.getValue() : "{}");
     if (root && root->getAsObject())
-      return {fromJson(root->getAsObject()->getArray("inputs")), fromJson(root->getAsObject()->getArray("outputs"))};
+      return {fromJson(root->getAsObject()->getArray("inputs")), fromJson(root->getAsObject()->getArray("outputs")),
+              fromJson(root->getAsObject()->getArray("states"))};
     consumeError(root.takeError());
     return entry;
   }
@@ -84,6 +86,14 @@ Entry hone::entryOf(ModuleOp module) {
   for (auto [i, type] : llvm::enumerate(main.getArgumentTypes())) {
     // Once memory is planned, outputs are arguments too, and the arena is one without a name.
     DictionaryAttr attrs = attrsOf(main.getArgAttrDict(i));
+    if (attrs.contains(kLengthAttr))
+      continue;
+    if (auto state = attrs.getAs<DictionaryAttr>(kStateAttr)) {
+      entry.states.push_back(entryValue(type, attrs));
+      if (std::optional<Growth> growth = growthOf(state))
+        entry.states.back().dims[growth->axis] = growth->length.getValue();
+      continue;
+    }
     if (attrs.contains(kNameAttr) && isa<ShapedType>(type))
       (attrs.contains(kOutputAttr) ? entry.outputs : entry.inputs).push_back(entryValue(type, attrs));
   }
@@ -178,6 +188,8 @@ std::string hone::buildManifest(ModuleOp module) {
       {"weights", std::move(weights)},
       {"kernels", kernelsOf(module)},
   };
+  if (!entry.states.empty())
+    manifest["states"] = toJson(entry.states);
   // json::Object prints its keys in order, so the text is a function of the module.
   return llvm::formatv("{0}", json::Value(std::move(manifest))).str();
 }

@@ -22,6 +22,7 @@ struct EntryValue {
 
 struct Entry {
   std::vector<EntryValue> inputs, outputs;
+  std::vector<EntryValue> states; ///< what is kept from run to run; the dim that grows is the length's name
 };
 
 /// Reads the entry off @main, in tensor form or in buffer form; without @main, off the manifest that the module keeps.

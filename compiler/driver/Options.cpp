@@ -47,6 +47,7 @@ Examples:
   hone compile model.onnx                                 writes model.so for this machine
   hone compile model.onnx -o libmodel.a --target=x86-64-v3
   hone compile model.onnx --dim batch=1 --shape ids=1x128xi64
+  hone compile decoder.onnx --state                       keeps past_key_values... in the session
   hone compile model.onnx --emit=kernels -o -             shows what was fused
   hone compile model.onnx --emit=hone -o model.mlir && hone compile model.mlir -o model.so
 )"},
@@ -87,7 +88,8 @@ Examples:
     {Command::Bench, "bench", "LIB [--input NAME=FILE]...", "measures how long a compiled library takes, and where",
      R"(Runs it for some seconds, after warming up, and prints the median, the 95th percentile, the fastest run and the spread;
 what it computes and moves, and the share of what this machine can do (measured, too: multiply-adds in f32, and reads
-of as much memory as a run touches). Inputs that are not given are made up, as by hone run --random.
+of as much memory as a run touches). Inputs that are not given are made up, as by hone run --random. Each run of a library
+with state begins with an empty one.
 
 --profile adds a table of kernels with the model's nodes that they compute; --profile=FILE also writes the first runs as
 a trace, which chrome://tracing and ui.perfetto.dev show. Operations count one for an addition or multiplication, twenty for a
@@ -131,6 +133,13 @@ struct Rows {
   cl::list<std::string> size{
       "dim", cl::value_desc("SYMBOL=N"), cl::sub(run), cl::sub(bench),
       cl::desc("Size of a dim, by its symbol, where inputs are made up (default: as in given inputs, or 1)")};
+  cl::list<std::string> state{
+      "state",
+      cl::value_desc("INPUT:OUTPUT,..."),
+      cl::ValueOptional,
+      cl::sub(compile),
+      cl::sub(check),
+      cl::desc("Let the session keep what each run hands to the next one: these, or past... and present...")};
   cl::opt<std::string> keep{"keep", cl::value_desc("REGEX"), cl::sub(compile),
                             cl::desc("Nodes whose values become outputs too, under the nodes' names")};
   cl::opt<std::string> name{
@@ -363,6 +372,12 @@ bool hone::parseOptions(int argc, char **argv, Options &options, int &exitCode) 
   options.target = rows.target;
   options.name = rows.name;
   options.keep = rows.keep;
+  options.state = rows.state.getNumOccurrences();
+  for (StringRef list : rows.state) {
+    llvm::SmallVector<StringRef> pairs;
+    list.split(pairs, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
+    options.pairs.insert(options.pairs.end(), pairs.begin(), pairs.end());
+  }
   options.shapes = rows.shape;
   options.dims = rows.size.empty() ? rows.dim : rows.size;
   options.inputs = rows.inputs;

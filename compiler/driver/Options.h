@@ -23,6 +23,8 @@ struct Options {
   std::string target;              ///< --target; empty: host
   std::string name;                ///< --name; empty: from the file's name
   std::string keep;                ///< --keep REGEX
+  bool state = false;              ///< --state
+  std::vector<std::string> pairs;  ///< --state=INPUT:OUTPUT; empty: by their names
   std::vector<std::string> shapes; ///< --shape NAME=1x128xi64
   std::vector<std::string> dims;   ///< --dim SYMBOL=N, to pin; for `run` and `bench`, sizes of made-up inputs
   std::vector<std::string> inputs; ///< --input NAME=FILE

@@ -2,6 +2,7 @@
 
 #include "compiler/plan/Lifetimes.h"
 #include "dialects/hone/Hone.h"
+#include "dialects/hone/State.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -63,7 +64,9 @@ bool Destinations::isDeadBeforeNext(const Loop &loop, unsigned i) const {
 
 void Destinations::visit(LaunchOp launch) {
   OpOperand *updated = updatedBy(launch, symbols);
-  if (updated && rootOf(updated->get()).getDefiningOp<LaunchOp>())
+  if (updated && isState(of(rootOf(updated->get()))))
+    becomes[launch.getResult(0)] = of(rootOf(updated->get()));
+  else if (updated && rootOf(updated->get()).getDefiningOp<LaunchOp>())
     becomes[rootOf(updated->get())] = launch.getResult(0);
 }
 
@@ -153,7 +156,7 @@ void Lifetimes::touch(unsigned place) {
 
 void Lifetimes::write(Value root) {
   Value destination = destinations.of(root);
-  if (destinations.isOutput(destination))
+  if (destinations.isOutput(destination) || isState(destination))
     return;
   auto [found, isNew] = places.try_emplace(destination);
   if (isNew) {

@@ -11,6 +11,7 @@
 #include "compiler/plan/Stacking.h"
 #include "compiler/plan/SymbolicHeights.h"
 #include "dialects/hone/Hone.h"
+#include "dialects/hone/State.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
@@ -61,7 +62,7 @@ static LogicalResult checkOp(Operation *op) {
   bool asksArgument = isa<tensor::DimOp>(op) && isEntryArgument(op->getOperand(0));
   bool touchesTensors = llvm::any_of(op->getOperandTypes(), isTensor) || llvm::any_of(op->getResultTypes(), isTensor);
   if (touchesTensors && !asksArgument && !isView(op) &&
-      !isa<LaunchOp, UseWeightOp, tensor::ExtractOp, scf::IfOp, scf::ForOp, scf::WhileOp, scf::YieldOp,
+      !isa<LaunchOp, KeepOp, UseWeightOp, tensor::ExtractOp, scf::IfOp, scf::ForOp, scf::WhileOp, scf::YieldOp,
            scf::ConditionOp, func::ReturnOp>(op))
     return op->emitOpError("has no place in memory: hone-dispatch comes before hone-plan-memory");
   auto extract = dyn_cast<tensor::ExtractOp>(op);
@@ -114,6 +115,7 @@ public:
 
 private:
   void declareDims(Block &block);
+  LogicalResult keepStates(const Destinations &destinations, llvm::SetVector<Operation *> &late);
   LogicalResult checkSizes(EarlyValues &early);
   LogicalResult checkLateSizes(EarlyValues &early);
   OpFoldResult place(const Lifetimes &lifetimes, EarlyValues &early);
@@ -126,6 +128,7 @@ private:
   TargetAttr target;
   SmallVector<Site> sites;
   int64_t slotCount = 0;
+  SmallVector<Value> newLengths; // of states
   llvm::MapVector<LaunchOp, LaunchParameters> parameters;
 };
 
@@ -306,6 +309,31 @@ FailureOr<OpFoldResult> Planner::prepareLaunches(EarlyValues &early) {
   return most;
 }
 
+/// Whether each state is written where it lies; finds the new lengths of those that grow.
+LogicalResult Planner::keepStates(const Destinations &destinations, llvm::SetVector<Operation *> &late) {
+  llvm::DenseMap<Value, KeepOp> kept;
+  for (KeepOp keep : main.getOps<KeepOp>()) {
+    BlockArgument state = keep.getArgument();
+    if (!kept.try_emplace(state, keep).second)
+      return keep.emitOpError("keeps a second value in a state");
+    if (isa<RankedTensorType>(keep.getValue().getType()) && destinations.of(rootOf(keep.getValue())) != state)
+      return keep.emitOpError("keeps a value that lies elsewhere: hone-dispatch comes before hone-plan-memory");
+  }
+  for (BlockArgument argument : main.getArguments()) {
+    bool isLength = main.getArgAttr(argument.getArgNumber(), kLengthAttr) != nullptr;
+    KeepOp keep = kept.lookup(argument);
+    if ((isLength || isState(argument)) && !keep)
+      return emitError(argument.getLoc(), "is state, and no hone.keep says what it holds behind the run");
+    if (isLength)
+      newLengths.push_back(keep.getValue());
+  }
+  for (auto [state, keep] : kept) {
+    late.remove(keep);
+    keep.erase();
+  }
+  return success();
+}
+
 LogicalResult Planner::run() {
   Block &block = main.getBody().front();
   OpBuilder &builder = shapes.builder;
@@ -321,7 +349,7 @@ LogicalResult Planner::run() {
   if (failed(checkSizes(early)))
     return failure();
   Destinations destinations(main, shapes);
-  if (failed(destinations.checkUpdates(main)))
+  if (failed(destinations.checkUpdates(main)) || failed(keepStates(destinations, late)))
     return failure();
   for (Value result : terminator.getOperands())
     if (auto loop = rootOf(result).getDefiningOp() ? Loop::get(rootOf(result).getDefiningOp()) : std::nullopt;
@@ -344,6 +372,12 @@ LogicalResult Planner::run() {
         lateDims.back().push_back(i);
       results.push_back(shapes.materialize(early.contains(dim) ? dim : shapes.constant(0)));
     }
+  }
+
+  for (Value length : newLengths) {
+    if (!early.contains(length))
+      return emitError(length.getLoc(), "the length of a state depends on what only the run knows");
+    results.push_back(length);
   }
 
   // Arguments: inputs as memory, outputs, arena.

@@ -2,6 +2,7 @@
 
 #include "compiler/plan/Rewrite.h"
 #include "dialects/hone/Hone.h"
+#include "dialects/hone/State.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
@@ -190,7 +191,7 @@ void Rewriter::provide(Value root, Operation *op) {
     SizeOutputOp::create(here, op->getLoc(), output->second.memory, local.materialize(dims));
     return;
   }
-  if (memory.contains(destination))
+  if (memory.contains(destination) || isState(destination))
     return;
   // A view of what is written here may be what is known there, and its dims are not known yet.
   Value shown = cast<RankedTensorType>(destination.getType()).hasStaticShape() ? destination : root;

@@ -69,6 +69,8 @@ namespace hone {
 inline constexpr llvm::StringLiteral kNameAttr = "hone.name";
 inline constexpr llvm::StringLiteral kDimsAttr = "hone.dims";
 inline constexpr llvm::StringLiteral kSizesAttr = "hone.sizes";
+inline constexpr llvm::StringLiteral kStateAttr = "hone.state";
+inline constexpr llvm::StringLiteral kLengthAttr = "hone.length";
 inline constexpr llvm::StringLiteral kTargetAttr = "hone.target";
 inline constexpr llvm::StringLiteral kModelAttr = "hone.model";
 inline constexpr llvm::StringLiteral kStageAttr = "hone.stage";

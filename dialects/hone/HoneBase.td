@@ -27,6 +27,8 @@ def Hone_Dialect : Dialect {
     |---|---|---|
     | `hone.name` | arguments and results of `@main` | string: the name that callers know it by; without it `arg0`, `arg1` …, `result0` … |
     | `hone.dims` | arguments and results of `@main` | array of strings: the symbol of each dynamic dim, "" for none. Equal symbols are equal sizes |
+    | `hone.state` | arguments of `@main` | dictionary: the session keeps the tensor from run to run, and `hone.keep` says what it holds then. One that grows has the `axis` along which it does, and the name of its `length`; its dim there is room, which may be more |
+    | `hone.length` | arguments of `@main` of `tensor<i64>` | unit: how much of the states that grow together is filled |
     | `hone.sizes` | tensor arguments of a `hone.kernel` | array of i64: for each dynamic dim, the number of the index argument that holds it |
     | `hone.target` | the module | [#hone.target](#targetattr): what code is generated for; without it this machine |
     | `hone.model` | the module | dictionary: `name` (a C identifier, prefix of the library's symbol; without it from the file's name), `digest` (of the model file), `flags` (that it was compiled with) |

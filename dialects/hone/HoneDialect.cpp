@@ -74,12 +74,36 @@ static LogicalResult verifyNames(Operation *op, Type type, NamedAttribute attrib
   return success();
 }
 
+/// hone.state and hone.length of an argument of this type.
+static LogicalResult verifyState(Operation *op, Type type, NamedAttribute attribute) {
+  auto shaped = dyn_cast<ShapedType>(type);
+  auto details = dyn_cast<DictionaryAttr>(attribute.getValue());
+  bool fits;
+  if (attribute.getName() == hone::kLengthAttr) {
+    fits = shaped && shaped.hasRank() && shaped.getRank() == 0 && shaped.getElementType().isSignlessInteger(64);
+  } else {
+    auto axis = details ? details.getAs<IntegerAttr>("axis") : IntegerAttr();
+    auto length = details ? details.getAs<StringAttr>("length") : StringAttr();
+    fits = details && shaped && shaped.hasRank() && shaped.getRank() > 0 && details.size() == (axis ? 2 : 0) &&
+           bool(axis) == bool(length);
+    if (fits && axis)
+      fits = axis.getValue().getSignificantBits() <= 32 && axis.getInt() >= 0 && axis.getInt() < shaped.getRank() &&
+             shaped.isDynamicDim(axis.getInt());
+  }
+  if (!fits)
+    return op->emitOpError("has an ill-formed ")
+           << attribute.getName() << " on " << type << ": " << attribute.getValue();
+  return success();
+}
+
 LogicalResult hone::HoneDialect::verifyRegionArgAttribute(Operation *op, unsigned, unsigned argument,
                                                           NamedAttribute attribute) {
   auto function = dyn_cast<FunctionOpInterface>(op);
   if (!function)
     return success();
   ArrayRef<Type> types = function.getArgumentTypes();
+  if (attribute.getName() == kStateAttr || attribute.getName() == kLengthAttr)
+    return verifyState(op, types[argument], attribute);
   if (attribute.getName() != kSizesAttr)
     return verifyNames(op, types[argument], attribute);
   auto type = dyn_cast<RankedTensorType>(types[argument]);

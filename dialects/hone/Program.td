@@ -81,6 +81,26 @@ def Hone_CheckOp : Hone_Op<"check", []> {
   let assemblyFormat = "$condition `,` $message `(` $first `,` $second `)` attr-dict";
 }
 
+// Not pure: what it names outlives the run.
+def Hone_KeepOp : Hone_Op<"keep", []> {
+  let summary = "What a state holds behind the run";
+  let description = [{
+    `state` is the `hone.name` of an argument of the function that has `hone.state`, the value a tensor of its type; or of one that
+    has `hone.length`, the value its new length.
+    ```mlir
+    hone.keep %cache as "past_key_values.0.key" : tensor<?x?x3x64xf32>
+    hone.keep %total as "past" : index
+    ```
+  }];
+  let arguments = (ins AnyTypeOf<[Hone_Tensor, Index]>:$value, StrAttr:$state);
+  let assemblyFormat = "$value `as` $state attr-dict `:` type($value)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The argument that it names.
+    ::mlir::BlockArgument getArgument();
+  }];
+}
+
 def Hone_GrowOp : Hone_Op<"grow", []> {
   let summary = "Memory for a value whose size data decide";
   let description = [{

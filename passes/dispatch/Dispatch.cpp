@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "dialects/hone/Regions.h"
+#include "dialects/hone/State.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -173,6 +174,33 @@ static bool isDeadBehind(Value value, Operation *op) {
                       [&](Operation *reader) { return reader == op || (reader && reader->isBeforeInBlock(op)); });
 }
 
+/// What a state is to hold is written where it lies: by an operation that changes it in part, or as a copy, behind all
+/// that reads what it held before.
+static void keepStates(Block &block, ShapeBuilder &shapes) {
+  SmallVector<KeepOp> copied;
+  for (KeepOp keep : block.getOps<KeepOp>()) {
+    if (!isa<RankedTensorType>(keep.getValue().getType()))
+      continue;
+    Value root = rootOf(keep.getValue());
+    while (auto update = root.getDefiningOp<UpdateOpInterface>())
+      root = rootOf(update.getUpdated().get());
+    if (root == keep.getArgument())
+      continue;
+    copied.push_back(keep);
+    if (isEntryArgument(root)) // another state, maybe, and that is written over too
+      keep.getValueMutable().set(copyBefore(block.getTerminator(), keep.getValue(), shapes));
+  }
+  for (KeepOp keep : copied) {
+    shapes.builder.setInsertionPoint(block.getTerminator());
+    Value first = shapes.materialize(shapes.constant(0)), state = keep.getArgument();
+    auto insert =
+        InsertOp::create(shapes.builder, keep.getLoc(), state.getType(), keep.getValue(), state, first, /*axis=*/0);
+    (void)shapes.dims(insert);
+    keep.getValueMutable().set(insert);
+    keep->moveBefore(block.getTerminator());
+  }
+}
+
 /// What an operation changes in part is nobody else's: otherwise it changes a copy. What a loop carries is changed from
 /// step to step if it yields the result; its first value is a copy then.
 static void isolateUpdates(Block &block, ShapeBuilder &shapes) {
@@ -182,12 +210,15 @@ static void isolateUpdates(Block &block, ShapeBuilder &shapes) {
       continue;
     OpOperand &updated = update.getUpdated();
     auto argument = dyn_cast<BlockArgument>(rootOf(updated.get()));
+    auto isBefore = [&](Operation *reader) { return reader == &op || (reader && reader->isBeforeInBlock(&op)); };
+    if (argument && isState(argument) && argument.getOwner() == &block &&
+        llvm::all_of(readersOf(argument, block), isBefore))
+      continue;
     auto loop = argument && argument.getOwner() == &block ? Loop::get(block.getParentOp()) : std::nullopt;
     auto *carried = loop ? llvm::find(loop->arguments, argument) : nullptr;
     unsigned i = carried ? carried - loop->arguments.begin() : 0;
     if (loop && rootOf(loop->yielded[i].get()) == op.getResult(0) && keepsDims(*loop, i, shapes) &&
-        llvm::all_of(readersOf(argument, block),
-                     [&](Operation *reader) { return reader == &op || (reader && reader->isBeforeInBlock(&op)); })) {
+        llvm::all_of(readersOf(argument, block), isBefore)) {
       OpOperand &init = loop->inits[i];
       if (!isDeadBehind(init.get(), loop->op) || !rootOf(init.get()).hasOneUse())
         init.set(copyBefore(loop->op, init.get(), shapes));
@@ -369,6 +400,7 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
     }
     keepDims(block, shapes);
     isolateResults(block, shapes);
+    keepStates(block, shapes);
     isolateUpdates(block, shapes);
     for (KernelGroup &group : groupOps(block, shapes, model, target))
       outliner.outline(group);

@@ -5,6 +5,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "passes/dispatch/Grouping.h"
+#include "dialects/hone/Regions.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -25,6 +26,9 @@ public:
       : block(block), shapes(shapes), model(model), target(target) {}
 
   SmallVector<KernelGroup> run() {
+    for (Operation &op : block)
+      if (auto update = dyn_cast<UpdateOpInterface>(op))
+        updates.push_back({rootOf(update.getUpdated().get()), &op});
     for (Operation &op : block)
       if (runsInKernel(&op) && !groupOf.count(&op) && model.hasKernelOfItsOwn(target, &op))
         startOwn(&op);
@@ -103,6 +107,16 @@ private:
     });
   }
 
+  /// Whether `op`, computed with the group, would find changed what it reads: the group is launched behind an update.
+  bool readsTooLate(Operation *op, const KernelGroup &group) {
+    return llvm::any_of(updates, [&](auto &each) {
+      auto &[root, update] = each;
+      return op->isBeforeInBlock(update) &&
+             llvm::any_of(op->getOperands(), [&](Value operand) { return rootOf(operand) == root; }) &&
+             llvm::any_of(group.ops, [&](Operation *other) { return update->isBeforeInBlock(other); });
+    });
+  }
+
   /// What only shows a tensor otherwise (a weight in another layout, a part of it) is done by the kernel of its
   /// readers, if it can.
   bool joinReaders(Operation *op) {
@@ -117,6 +131,8 @@ private:
       if (groups[*id].isGeneric ? !op->hasTrait<RestoresLayout>() : !model.fusesBefore(target, use))
         return false;
     }
+    if (readsTooLate(op, groups[*id]))
+      return false;
     groups[*id].ops.push_back(op);
     groupOf[op] = *id;
     return true;
@@ -147,7 +163,7 @@ private:
     }
     KernelGroup &group = groups[id];
     if (!group.isGeneric || (isRow && group.hasRows) || group.ops.size() >= kMaxOps ||
-        inputCount(group, op) > kMaxInputs)
+        inputCount(group, op) > kMaxInputs || readsTooLate(op, group))
       return false;
     group.ops.push_back(op);
     group.hasRows |= isRow;
@@ -189,6 +205,7 @@ private:
   TargetAttr target;
   SmallVector<KernelGroup> groups;
   llvm::DenseMap<Operation *, int> groupOf;
+  SmallVector<std::pair<Value, Operation *>> updates; // of what, and by what
   llvm::DenseMap<Operation *, std::unique_ptr<Structure>> structures;
   /// Ops whose elements their kernel's results read at their own positions only.
   llvm::DenseSet<Operation *> inPlace;

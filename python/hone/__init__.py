@@ -13,7 +13,7 @@ down.
 
 from .compiler import CompileError, compile
 from .errors import Error, HoneError, Status
-from .library import Entry, Library, Plan, Session, Value, load
+from .library import Entry, Library, Plan, Session, State, Value, load
 
 __version__ = "0.1.0"
 
@@ -25,6 +25,7 @@ __all__ = [
     "Library",
     "Plan",
     "Session",
+    "State",
     "Status",
     "Value",
     "compile",

@@ -21,7 +21,7 @@ from ctypes import (
 )
 from typing import Any, Callable
 
-from .errors import HoneError
+from .errors import HoneError, Status
 
 ABI_VERSION = 2
 CPU = 1
@@ -121,6 +121,19 @@ class Options(Structure):
         ("on_launch", c_void_p),
         ("on_launch_context", c_void_p),
         ("step_limit", c_uint64),
+        ("state_capacity", c_uint64),
+    ]
+
+
+class StateInfo(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("length_count", c_int32),
+        ("names", POINTER(c_char_p)),
+        ("lengths", POINTER(c_int64)),
+        ("capacities", POINTER(c_int64)),
+        ("memory_bytes", c_int64),
+        ("saved_bytes", c_int64),
     ]
 
 
@@ -152,12 +165,30 @@ Functions._fields_ = [
     ("session_plan", CFUNCTYPE(c_int, c_void_p, c_int32, _VALUES, c_int32, POINTER(Plan), _ERROR)),
     ("session_reserve", CFUNCTYPE(c_int, c_void_p, c_int32, _VALUES, c_int32, _ERROR)),
     ("run", CFUNCTYPE(c_int, c_void_p, c_int32, _VALUES, c_int32, _VALUES, c_int32, _ERROR)),
+    ("state_create", CFUNCTYPE(c_int, _LIBRARY, POINTER(Options), POINTER(c_void_p), _ERROR)),
+    ("state_destroy", CFUNCTYPE(None, c_void_p)),
+    ("session_state", CFUNCTYPE(c_int, c_void_p, POINTER(c_void_p), _ERROR)),
+    ("session_use_state", CFUNCTYPE(c_int, c_void_p, c_void_p, _ERROR)),
+    ("state_info", CFUNCTYPE(c_int, c_void_p, POINTER(StateInfo), _ERROR)),
+    ("state_reset", CFUNCTYPE(c_int, c_void_p, _ERROR)),
+    ("state_truncate", CFUNCTYPE(c_int, c_void_p, c_int32, c_int64, _ERROR)),
+    ("state_copy", CFUNCTYPE(c_int, c_void_p, c_void_p, _ERROR)),
+    ("state_save", CFUNCTYPE(c_int, c_void_p, c_void_p, c_uint64, POINTER(c_uint64), _ERROR)),
+    ("state_load", CFUNCTYPE(c_int, c_void_p, c_char_p, c_uint64, _ERROR)),
 ]
 
 
 def sized(structure: Any) -> Any:
     """An empty structure of the type, with its size filled in."""
     return structure(size=ctypes.sizeof(structure))
+
+
+def check_state(functions: Any) -> None:
+    """Raises HoneError where the library's table ends before the functions of states."""
+    if functions.size <= Functions.state_create.offset:
+        raise HoneError(
+            "the library was compiled by a Hone that knew no states: compile the model again", Status.UNSUPPORTED
+        )
 
 
 _EMPTY = bytes(Value(size=ctypes.sizeof(Value), tensor=Tensor(device_type=CPU)))

@@ -118,11 +118,16 @@ class Library:
         self._default: Session | None = None
         self._lock = threading.Lock()
 
-    def session(self, threads: int = 0, memory_limit: int = 0, step_limit: int = 0) -> Session:
+    def session(self, threads: int = 0, memory_limit: int = 0, step_limit: int = 0, state_capacity: int = 0) -> Session:
         """A new session with its own memory and `threads` threads (0: as many as the process may use cores). With a
         `memory_limit`, in bytes, what would take more is a HoneError with Status.OUT_OF_MEMORY; with a `step_limit`, a
-        loop of the model that makes more steps is one with Status.CANCELLED."""
-        return Session(self, threads, memory_limit, step_limit)
+        loop of the model that makes more steps is one with Status.CANCELLED. `state_capacity`: that of its state, as
+        State's."""
+        return Session(self, threads, memory_limit, step_limit, state_capacity)
+
+    def state(self, capacity: int = 0, memory_limit: int = 0) -> State:
+        """A new, empty state, for Session.use. Raises HoneError if the model was compiled without --state."""
+        return State(self, capacity, memory_limit)
 
     def __call__(self, *others: Any, **inputs: Any) -> dict[str, Array]:
         if others:
@@ -186,16 +191,19 @@ class Session:
     """One run at a time; calls from several threads wait for each other. Memory and threads end with close(), with the
     `with` statement that it stands in, or with the last reference."""
 
-    def __init__(self, library: Library, threads: int = 0, memory_limit: int = 0, step_limit: int = 0) -> None:
+    def __init__(
+        self,
+        library: Library,
+        threads: int = 0,
+        memory_limit: int = 0,
+        step_limit: int = 0,
+        state_capacity: int = 0,
+    ) -> None:
         self.library = library
-        options = _interface.sized(_interface.Options)
-        options.threads, options.memory_limit, options.step_limit = threads, memory_limit, step_limit
-        if options.threads != threads:  # ctypes wraps
-            raise HoneError(f"options: threads is {threads}, expected 0 to 1024")
-        if options.memory_limit != memory_limit:
-            raise HoneError(f"options: memory_limit is {memory_limit}, expected bytes, or 0 for no limit")
-        if options.step_limit != step_limit:
-            raise HoneError(f"options: step_limit is {step_limit}, expected a number of steps, or 0 for no limit")
+        options = _options(
+            threads=threads, memory_limit=memory_limit, step_limit=step_limit, state_capacity=state_capacity
+        )
+        self._state: State | None = None
         self._cancelled = ctypes.c_int32()
         options.cancel = ctypes.addressof(self._cancelled)
         self._handle = ctypes.c_void_p()
@@ -278,6 +286,28 @@ class Session:
             _interface.check(functions.session_reserve, self._handle, index, values, len(arrays))
         del held
 
+    @property
+    def state(self) -> State:
+        """What runs use: the session's own, unless use() says otherwise."""
+        with self._lock:
+            self._check_open()
+            if self._state is None:
+                _interface.check_state(self.library._functions)
+                handle = ctypes.c_void_p()
+                _interface.check(self.library._functions.session_state, self._handle, handle)
+                self._state = State._borrowed(self.library, handle, self)
+            return self._state
+
+    def use(self, state: State | None) -> None:
+        """Lets runs use `state`, of the same library: another conversation. None: the session's own again."""
+        with self._lock:
+            self._check_open()
+            if state is not None:
+                state._check_open()
+            handle = None if state is None else state._handle
+            _interface.check(self.library._functions.session_use_state, self._handle, handle)
+            self._state = state
+
     def cancel(self) -> None:
         """Ends the run that is under way in another thread, if one is: it raises HoneError with Status.CANCELLED, as a
         rule within 100 ms."""
@@ -322,6 +352,117 @@ class Session:
         return index, [
             to_array(quote(value.name), value.dtype, code, inputs[value.name]) for value, code in zip(known, codes)
         ]
+
+
+class State:
+    """What runs keep for the next ones, of a model compiled with --state. Session.state is a session's own, and ends
+    with it; Library.state makes others, which Session.use takes: one for each conversation.
+
+    capacity: how long it may become, with room for it from the beginning; 0: it grows
+    """
+
+    def __init__(self, library: Library, capacity: int = 0, memory_limit: int = 0) -> None:
+        self.library = library
+        _interface.check_state(library._functions)
+        options = _options(memory_limit=memory_limit, state_capacity=capacity)
+        self._handle = ctypes.c_void_p()
+        self._owner: Session | None = None
+        _interface.check(library._functions.state_create, library._descriptor, options, self._handle)
+        finalizer = weakref.finalize(self, library._functions.state_destroy, self._handle)
+        setattr(finalizer, "atexit", False)
+
+    @classmethod
+    def _borrowed(cls, library: Library, handle: ctypes.c_void_p, owner: Session) -> State:
+        state = cls.__new__(cls)
+        state.library, state._handle, state._owner = library, handle, owner
+        return state
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """How long what is held is, by the dim of the model that grows: {"past_sequence_length": 16}; {} where nothing
+        grows, as in a recurrent layer."""
+        info = self._info()
+        return {info.names[i].decode(): info.lengths[i] for i in range(info.length_count)}
+
+    @property
+    def capacities(self) -> dict[str, int]:
+        """How long it may become before its memory moves."""
+        info = self._info()
+        return {info.names[i].decode(): info.capacities[i] for i in range(info.length_count)}
+
+    @property
+    def memory_bytes(self) -> int:
+        """Of its tensors."""
+        return int(self._info().memory_bytes)
+
+    def reset(self) -> None:
+        """Forgets everything. The next run may have another batch."""
+        self._call("state_reset")
+
+    def truncate(self, length: int, name: str | None = None) -> None:
+        """Forgets what was added last. `name`: which of `lengths`; None: the first. Raises HoneError where that is
+        shorter, or parts of the state do not grow."""
+        names = list(self.lengths)
+        if name is not None and name not in names:
+            raise HoneError(f"there is no length {quote(name)}; the state has {', '.join(map(quote, names)) or 'none'}")
+        if not -(2**63) <= length < 2**63:
+            raise HoneError(f"a state cannot be truncated to {length}")
+        self._call("state_truncate", 0 if name is None else names.index(name), length)
+
+    def copy(self, capacity: int = 0, memory_limit: int = 0) -> State:
+        """Another state that holds the same: to go on in two ways."""
+        other = State(self.library, capacity, memory_limit)
+        other._call("state_copy", self._handle)
+        return other
+
+    def save(self) -> bytes:
+        """What it holds, for load() of this process or another one."""
+        size = ctypes.c_uint64()
+        self._call("state_save", None, 0, size)
+        data = ctypes.create_string_buffer(size.value)
+        self._call("state_save", data, size.value, size)
+        return data.raw[: size.value]
+
+    def load(self, data: bytes) -> None:
+        """Holds what save() of a library of the same model gave. Raises HoneError, and nothing has changed, for
+        anything else."""
+        self._call("state_load", bytes(data), len(data))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a state is memory of this process: save() gives its bytes, and load() takes them")
+
+    def __repr__(self) -> str:
+        held = ", ".join(f"{name} = {length}" for name, length in self.lengths.items())
+        return f"<hone.State of {self.library.name}{': ' if held else ''}{held}>"
+
+    def _check_open(self) -> None:
+        if self._owner is not None:
+            self._owner._check_open()
+
+    def _call(self, name: str, *arguments: Any) -> None:
+        self._check_open()
+        _interface.check(getattr(self.library._functions, name), self._handle, *arguments)
+
+    def _info(self) -> Any:
+        info = _interface.sized(_interface.StateInfo)
+        self._call("state_info", info)
+        return info
+
+
+def _options(**numbers: int) -> Any:
+    """The options of a session or state; ctypes would wrap what does not fit."""
+    expected = {
+        "threads": "0 to 1024",
+        "memory_limit": "bytes, or 0 for no limit",
+        "step_limit": "a number of steps, or 0 for no limit",
+        "state_capacity": "a number of positions, or 0 to let it grow",
+    }
+    options = _interface.sized(_interface.Options)
+    for name, number in numbers.items():
+        setattr(options, name, number)
+        if getattr(options, name) != number:
+            raise HoneError(f"options: {name} is {number}, expected {expected[name]}")
+    return options
 
 
 def _checked_out(out: Mapping[str, Array], known: tuple[Value, ...]) -> dict[str, Array]:

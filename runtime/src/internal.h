@@ -24,24 +24,49 @@ typedef struct hone_rt_block {
   int64_t bytes;
 } hone_rt_block;
 
+/* Where a session or state gets its memory from, and how much of it there is. */
+typedef struct hone_rt_memory {
+  hone_allocator allocator;
+  int64_t held;  /* bytes */
+  int64_t limit; /* of `held` */
+} hone_rt_memory;
+
+typedef struct hone_rt_state {
+  hone_state base;
+  const hone_program *program;
+  hone_rt_memory *memory; /* its own, or that of the session that it belongs to */
+  hone_rt_memory own;
+  int64_t bytes; /* of this structure and the arrays behind it */
+  int64_t most;  /* what a length may be at most */
+  _Atomic bool in_use;
+  bool has_dims;         /* runs have decided on them, and not been forgotten by a reset */
+  bool is_spoiled;       /* a run failed that may have written some of what does not grow */
+  int64_t *lengths;      /* [length] */
+  int64_t *capacities;   /* [length] */
+  int64_t **dims;        /* [state]: of the memory */
+  hone_rt_block *blocks; /* [state] */
+} hone_rt_state;
+
 /* Tables have room for the largest entry. */
 typedef struct hone_rt_session {
   hone_session base;
   const hone_program *program;
   const hone_program_entry *entry; /* of the call under way */
-  hone_allocator allocator;
-  const int32_t *cancel; /* not NULL */
+  hone_rt_memory memory;
+  hone_rt_state *state;     /* what runs use; NULL: none yet */
+  hone_rt_state *own_state; /* ends with the session */
+  hone_rt_state *entered;   /* of the call under way */
+  const int32_t *cancel;    /* not NULL */
   hone_launch_callback *on_launch;
   void *on_launch_context;
   hone_pool *pool; /* NULL with one thread */
   bool owns_pool;
   int32_t threads;
   _Atomic bool in_use;
-  hone_error *error;    /* of the call under way */
-  int64_t bytes;        /* of this structure and the arrays behind it */
-  int64_t held;         /* bytes of all memory that the session has */
-  int64_t memory_limit; /* of `held` */
-  int64_t step_limit;   /* of each loop */
+  hone_error *error;  /* of the call under way */
+  int64_t bytes;      /* of this structure and the arrays behind it */
+  int64_t step_limit; /* of each loop */
+  int64_t state_capacity;
   int32_t output_count; /* of the tables of outputs */
   int32_t slot_count;
   bool has_grown; /* some of `grown` hold memory */
@@ -52,6 +77,7 @@ typedef struct hone_rt_session {
   char *scratch;
   int64_t scratch_stride;
 
+  /* Tables of inputs have the entry's states behind them. */
   void **inputs;          /* [input] */
   int64_t **input_dims;   /* [input]: copies, since a caller's may be in what plan fills in */
   const char **sources;   /* [input]: hone_frame.sources */
@@ -67,6 +93,7 @@ typedef struct hone_rt_session {
   hone_rt_block *grown;   /* [output]: those that the session owns and of which only the run knows the size */
   void **slots;           /* [slot]: hone_frame.slots */
   hone_rt_block *blocks;  /* [slot]: their memory */
+  int64_t *lengths;       /* [length]: hone_frame.lengths */
   int64_t *symbols;       /* [symbol]: sizes */
   int32_t *origins;       /* [symbol]: the input that set it, -1: none yet */
 } hone_rt_session;
@@ -109,10 +136,31 @@ bool hone_rt_add(int64_t a, int64_t b, int64_t *sum);
 bool hone_rt_add_aligned(int64_t a, int64_t b, int64_t *sum);
 void *hone_rt_allocate(const hone_allocator *allocator, int64_t bytes);
 void hone_rt_release(const hone_allocator *allocator, void *memory, int64_t bytes);
-/* Makes `block` of the session hold at least `bytes`, for `what`: "the arena", or an output's name. HONE_OUT_OF_MEMORY:
- * beyond memory_limit, and nothing has changed, or no memory, and the block is empty. */
-hone_status hone_rt_reserve(hone_rt_session *session, hone_rt_block *block, int64_t bytes, const char *what,
-                            bool is_output);
+/* Makes `block` hold at least `bytes`, for `what`: "the arena", or the name of an output ("output") or state ("state"),
+ * which `kind` says then. HONE_OUT_OF_MEMORY: beyond the limit, and nothing has changed, or no memory, and the block is
+ * empty. */
+hone_status hone_rt_reserve(hone_rt_memory *memory, hone_error *error, hone_rt_block *block, int64_t bytes,
+                            const char *what, const char *kind);
+/* An option's limit, of which 0 means that there is none. */
+int64_t hone_rt_limit(uint64_t given);
+/* Sets what options say of memory; `allocator` is read from options->allocator. */
+void hone_rt_set_memory(hone_rt_memory *memory, const hone_options *options, const hone_allocator *allocator);
+/* Makes memory for a structure of the size that `lay_out` counts, zeroed, and laid out. */
+hone_status hone_rt_make(hone_rt_memory *memory, hone_error *error, int64_t (*lay_out)(char *, const hone_program *),
+                         const hone_program *program, const char *what, hone_rt_block *block);
+void hone_rt_release_block(hone_rt_memory *memory, hone_rt_block *block);
+
+/* Hands out the arrays that stand behind a structure; with base NULL it only counts. */
+typedef struct hone_rt_carver {
+  char *base;
+  int64_t used;
+} hone_rt_carver;
+
+void *hone_rt_carve(hone_rt_carver *carver, int64_t count, size_t element_bytes);
+/* Room for `rank` dims of each. */
+int64_t **hone_rt_carve_dims(hone_rt_carver *carver, int64_t count, int64_t rank);
+/* The highest rank of the values, at least `rank`. */
+int64_t hone_rt_highest_rank(const hone_program_value *value, int64_t rank);
 /* Tells the system that the weights will be read soon. */
 void hone_rt_read_ahead(const hone_program *program);
 
@@ -129,6 +177,31 @@ hone_status hone_rt_bind_outputs(hone_rt_session *session, const hone_value *out
 /* HONE_TOO_SMALL unless an output of `bytes` fits into what the caller lent. */
 hone_status hone_rt_check_capacity(hone_rt_session *session, int32_t index, int64_t bytes);
 
+/* state.c: what hone.h documents, and what a run does with a state */
+
+hone_status hone_rt_state_create(const hone_library *library, const hone_options *options, hone_state **state,
+                                 hone_error *error);
+void hone_rt_state_destroy(hone_state *state);
+hone_status hone_rt_session_state(hone_session *session, hone_state **state, hone_error *error);
+hone_status hone_rt_session_use_state(hone_session *session, hone_state *state, hone_error *error);
+hone_status hone_rt_state_info(hone_state *state, hone_state_info *info, hone_error *error);
+hone_status hone_rt_state_reset(hone_state *state, hone_error *error);
+hone_status hone_rt_state_truncate(hone_state *state, int32_t length, int64_t size, hone_error *error);
+hone_status hone_rt_state_copy(hone_state *to, const hone_state *from, hone_error *error);
+hone_status hone_rt_state_save(hone_state *state, void *data, uint64_t capacity, uint64_t *bytes, hone_error *error);
+hone_status hone_rt_state_load(hone_state *state, const void *data, uint64_t bytes, hone_error *error);
+
+/* Sets the entry's states in the tables of inputs, as far as the state has memory for them. The call has the state to
+ * itself until hone_rt_leave_state. */
+hone_status hone_rt_enter_state(hone_rt_session *session);
+/* How many bytes more the state needs for the lengths that `plan` told. */
+hone_status hone_rt_state_growth(hone_rt_session *session, int64_t *bytes);
+/* Makes room for them; `*has_moved` if that changed the tables of inputs. */
+hone_status hone_rt_place_state(hone_rt_session *session, bool *has_moved);
+/* The run has succeeded: the lengths are those that `plan` told. */
+void hone_rt_commit_state(hone_rt_session *session);
+void hone_rt_leave_state(hone_rt_session *session, bool is_spoiled);
+
 /* library.c */
 
 /* Copies the start of `full` to a structure of the caller's, which begins with its size and may be of another version.
@@ -139,6 +212,10 @@ hone_status hone_rt_check_entry(const hone_program *program, int32_t entry, hone
 bool hone_rt_is_known(const void *callers, uint32_t size, uint32_t known_size);
 
 /* session.c and run.c: what hone.h documents */
+
+/* Copies what this library knows of a program's options, and of the allocator in them. */
+hone_status hone_rt_read_options(const hone_options *options, hone_options *known, hone_allocator *allocator,
+                                 hone_error *error);
 
 hone_status hone_rt_session_create(const hone_library *library, const hone_options *options, hone_session **session,
                                    hone_error *error);

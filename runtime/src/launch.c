@@ -65,7 +65,7 @@ __attribute__((noinline, cold)) static hone_status grow_scratch(hone_rt_session 
   if (!hone_rt_add_aligned(0, launch->scratch, &stride) || __builtin_mul_overflow(stride, session->threads, &bytes))
     bytes = INT64_MAX;
   hone_status status =
-      hone_rt_reserve(session, &session->scratch_block, bytes, launch->record->node, /*is_output=*/false);
+      hone_rt_reserve(&session->memory, session->error, &session->scratch_block, bytes, launch->record->node, NULL);
   if (!status) {
     session->scratch = session->scratch_block.data;
     session->scratch_stride = stride;

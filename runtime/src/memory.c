@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS, madvise */
 #include "internal.h"
+#include <string.h>
 #include <sys/mman.h>
 
 bool hone_rt_add(int64_t a, int64_t b, int64_t *sum) { return !__builtin_add_overflow(a, b, sum); }
@@ -28,39 +29,86 @@ void hone_rt_release(const hone_allocator *allocator, void *memory, int64_t byte
     munmap(memory, (size_t)bytes);
 }
 
-hone_status hone_rt_reserve(hone_rt_session *session, hone_rt_block *block, int64_t bytes, const char *what,
-                            bool is_output) {
+hone_status hone_rt_reserve(hone_rt_memory *memory, hone_error *error, hone_rt_block *block, int64_t bytes,
+                            const char *what, const char *kind) {
   if (block->data && bytes <= block->bytes)
     return HONE_OK;
   if (bytes < HONE_RT_ALIGNMENT)
     bytes = HONE_RT_ALIGNMENT; /* empty tensors point at something too */
-  const char *open = is_output ? "output '" : "", *close = is_output ? "'" : "";
-  const int64_t limit = session->memory_limit, others = session->held - block->bytes, room = limit - others;
+  const char *space = kind ? " '" : "", *close = kind ? "'" : "";
+  kind = kind ? kind : "";
+  const int64_t limit = memory->limit, others = memory->held - block->bytes, room = limit - others;
   if (bytes > room && limit < INT64_MAX)
-    return hone_rt_error(session->error, HONE_OUT_OF_MEMORY,
-                         "no memory for %s%s%s: with its %ld bytes the session would have %ld, and its memory_limit is "
-                         "%ld; raise it, or give smaller inputs",
-                         open, what, close, (long)bytes,
+    return hone_rt_error(error, HONE_OUT_OF_MEMORY,
+                         "no memory for %s%s%s%s: with its %ld bytes the session would have %ld, and its memory_limit "
+                         "is %ld; raise it, or give smaller inputs",
+                         kind, space, what, close, (long)bytes,
                          bytes > INT64_MAX - others ? INT64_MAX : (long)(others + bytes), (long)limit);
   if (bytes <= room) {
     /* Half as much again as before, so that a sequence that grows by one each run does not map memory each run; what is
      * needed, where there is no more, or under a limit, which has to suffice for the blocks that come after. */
     int64_t generous = limit == INT64_MAX ? block->bytes + block->bytes / 2 : 0;
-    hone_rt_release(&session->allocator, block->data, block->bytes);
+    hone_rt_release(&memory->allocator, block->data, block->bytes);
     block->bytes = bytes > generous ? bytes : generous;
-    block->data = hone_rt_allocate(&session->allocator, block->bytes);
+    block->data = hone_rt_allocate(&memory->allocator, block->bytes);
     if (!block->data && bytes < block->bytes) {
       block->bytes = bytes;
-      block->data = hone_rt_allocate(&session->allocator, bytes);
+      block->data = hone_rt_allocate(&memory->allocator, bytes);
     }
     if (!block->data)
       block->bytes = 0;
-    session->held = others + block->bytes;
+    memory->held = others + block->bytes;
     if (block->data)
       return HONE_OK;
   }
-  return hone_rt_error(session->error, HONE_OUT_OF_MEMORY, "no memory for %s%s%s (%ld bytes)", open, what, close,
+  return hone_rt_error(error, HONE_OUT_OF_MEMORY, "no memory for %s%s%s%s (%ld bytes)", kind, space, what, close,
                        (long)bytes);
+}
+
+void hone_rt_release_block(hone_rt_memory *memory, hone_rt_block *block) {
+  hone_rt_release(&memory->allocator, block->data, block->bytes);
+  memory->held -= block->bytes;
+  *block = (hone_rt_block){0};
+}
+
+int64_t hone_rt_limit(uint64_t given) {
+  const uint64_t most = INT64_MAX;
+  return given && given < most ? (int64_t)given : INT64_MAX;
+}
+
+void hone_rt_set_memory(hone_rt_memory *memory, const hone_options *options, const hone_allocator *allocator) {
+  *memory = (hone_rt_memory){.allocator = *allocator, .limit = hone_rt_limit(options->memory_limit)};
+}
+
+void *hone_rt_carve(hone_rt_carver *c, int64_t count, size_t element_bytes) {
+  void *at = c->base ? c->base + c->used : NULL;
+  c->used += count * (int64_t)((element_bytes + 7) & ~(size_t)7);
+  return at;
+}
+
+int64_t **hone_rt_carve_dims(hone_rt_carver *c, int64_t count, int64_t rank) {
+  int64_t **dims = hone_rt_carve(c, count, sizeof(*dims));
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t *at = hone_rt_carve(c, rank, sizeof(*at));
+    if (dims)
+      dims[i] = at;
+  }
+  return dims;
+}
+
+int64_t hone_rt_highest_rank(const hone_program_value *value, int64_t rank) {
+  return value->rank > rank ? value->rank : rank;
+}
+
+hone_status hone_rt_make(hone_rt_memory *memory, hone_error *error, int64_t (*lay_out)(char *, const hone_program *),
+                         const hone_program *program, const char *what, hone_rt_block *block) {
+  *block = (hone_rt_block){0};
+  hone_status status = hone_rt_reserve(memory, error, block, lay_out(NULL, program), what, NULL);
+  if (status)
+    return status;
+  memset(block->data, 0, (size_t)block->bytes);
+  lay_out(block->data, program);
+  return HONE_OK;
 }
 
 void hone_rt_read_ahead(const hone_program *program) {

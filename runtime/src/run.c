@@ -26,6 +26,8 @@ static hone_status enter(hone_rt_session *session, int32_t entry, hone_error *er
 }
 
 static hone_status leave(hone_rt_session *session, hone_status status) {
+  if (session->entered)
+    hone_rt_leave_state(session, /*is_spoiled=*/false);
   session->error = NULL;
   atomic_store_explicit(&session->in_use, false, memory_order_release);
   return status;
@@ -51,7 +53,8 @@ static hone_status stage(hone_rt_session *session, const hone_value *inputs) {
   hone_status status = staging_bytes(session, &bytes);
   if (status || !bytes)
     return status;
-  status = hone_rt_reserve(session, &session->staging, bytes, "copies of strided inputs", false);
+  status =
+      hone_rt_reserve(&session->memory, session->error, &session->staging, bytes, "copies of strided inputs", NULL);
   if (status)
     return status;
   for (int32_t i = 0; i < session->entry->input_count; ++i) {
@@ -75,6 +78,8 @@ static hone_status stage(hone_rt_session *session, const hone_value *inputs) {
 static hone_status prepare(hone_rt_session *session, const hone_value *inputs, int32_t input_count, hone_frame *frame) {
   const hone_program_entry *entry = session->entry;
   hone_status status = hone_rt_validate(session, inputs, input_count);
+  if (!status && entry->state_count)
+    status = hone_rt_enter_state(session);
   if (status)
     return status;
   *frame = (hone_frame){.inputs = session->inputs,
@@ -85,7 +90,8 @@ static hone_status prepare(hone_rt_session *session, const hone_value *inputs, i
                         .output_dims = session->planned_dims,
                         .weights = session->program->weights,
                         .session = &session->base,
-                        .slots = session->slots};
+                        .slots = session->slots,
+                        .lengths = session->lengths};
   status = (hone_status)entry->plan(frame);
   for (int32_t i = 0; !status && i < entry->output_count; ++i) {
     const hone_program_value *value = &entry->outputs[i];
@@ -131,9 +137,14 @@ static hone_status lay_out(hone_rt_session *session, const hone_frame *frame, la
 /* Finds the memory and fills in the frame. */
 static hone_status place(hone_rt_session *session, hone_frame *frame) {
   layout l;
-  hone_status status = lay_out(session, frame, &l);
+  bool has_moved = false;
+  hone_status status = session->entered ? hone_rt_place_state(session, &has_moved) : HONE_OK;
+  if (!status && has_moved) /* sizes may ask for the room that there is */
+    status = (hone_status)session->entry->plan(frame);
   if (!status)
-    status = hone_rt_reserve(session, &session->arena, l.total, "the arena", false);
+    status = lay_out(session, frame, &l);
+  if (!status)
+    status = hone_rt_reserve(&session->memory, session->error, &session->arena, l.total, "the arena", NULL);
   if (status)
     return status;
   frame->arena = session->arena.data;
@@ -170,7 +181,7 @@ int32_t hone_rt_output(hone_frame *frame, int32_t index, const int64_t *dims) {
       return (int32_t)status;
   } else {
     hone_rt_block *block = &session->grown[index];
-    hone_status status = hone_rt_reserve(session, block, bytes, value->name, true);
+    hone_status status = hone_rt_reserve(&session->memory, session->error, block, bytes, value->name, "output");
     if (status)
       return (int32_t)status;
     session->outputs[index] = block->data;
@@ -187,7 +198,7 @@ int32_t hone_rt_grow(hone_frame *frame, int32_t slot, int64_t bytes, const char 
   if (bytes < 0)
     return hone_rt_error(session->error, HONE_INVALID_ARGUMENT, "%s: its size in bytes overflows; give smaller inputs",
                          node);
-  hone_status status = hone_rt_reserve(session, &session->blocks[slot], bytes, node, false);
+  hone_status status = hone_rt_reserve(&session->memory, session->error, &session->blocks[slot], bytes, node, NULL);
   session->slots[slot] = session->blocks[slot].data;
   return (int32_t)status;
 }
@@ -221,7 +232,7 @@ hone_status hone_rt_session_plan(hone_session *base, int32_t entry, const hone_v
   hone_rt_session *session = (hone_rt_session *)base;
   hone_frame frame;
   layout l;
-  int64_t copies;
+  int64_t copies, growth = 0;
   hone_status status = enter(session, entry, error);
   if (status)
     return status;
@@ -231,11 +242,14 @@ hone_status hone_rt_session_plan(hone_session *base, int32_t entry, const hone_v
     status = lay_out(session, &frame, &l);
   if (!status)
     status = staging_bytes(session, &copies);
+  if (!status && session->entered)
+    status = hone_rt_state_growth(session, &growth);
   if (status)
     return leave(session, status);
   /* Blocks do not shrink. */
-  int64_t memory = session->held;
-  if ((l.total > session->arena.bytes && !hone_rt_add(memory, l.total - session->arena.bytes, &memory)) ||
+  int64_t memory = session->memory.held;
+  if (!hone_rt_add(memory, growth, &memory) ||
+      (l.total > session->arena.bytes && !hone_rt_add(memory, l.total - session->arena.bytes, &memory)) ||
       (copies > session->staging.bytes && !hone_rt_add(memory, copies - session->staging.bytes, &memory)))
     return leave(session, out_of_memory(session, "the session", INT64_MAX));
   for (int32_t i = 0; i < session->entry->output_count; ++i) {
@@ -288,8 +302,13 @@ hone_status hone_rt_run(hone_session *base, int32_t entry, const hone_value *inp
     status = place(session, &frame);
   if (!status)
     status = stage(session, inputs);
-  if (!status)
+  if (!status) {
     status = (hone_status)session->entry->run(&frame);
+    if (session->entered && status)
+      hone_rt_leave_state(session, /*is_spoiled=*/true);
+    else if (session->entered)
+      hone_rt_commit_state(session);
+  }
   for (int32_t i = 0; !status && i < output_count; ++i)
     if (session->output_bytes[i] < 0)
       status = hone_rt_error(error, HONE_INTERNAL, "output '%s': the run has not told its size",

@@ -19,8 +19,8 @@ static hone_status read_known(const char *what, const void *given, void *known, 
   return HONE_OK;
 }
 
-static hone_status read_options(const hone_options *options, hone_options *known, hone_allocator *allocator,
-                                hone_error *error) {
+hone_status hone_rt_read_options(const hone_options *options, hone_options *known, hone_allocator *allocator,
+                                 hone_error *error) {
   *known = hone_options_default();
   *allocator = (hone_allocator){0};
   if (!options)
@@ -29,6 +29,8 @@ static hone_status read_options(const hone_options *options, hone_options *known
       read_known("options", options, known, sizeof(*known), "begin with hone_options_default()", error);
   if (status)
     return status;
+  if (known->state_capacity > HONE_MAX_DIM)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "options: state_capacity is more than %ld", (long)HONE_MAX_DIM);
   if (known->threads < 0 || known->threads > HONE_RT_MAX_THREADS)
     return hone_rt_error(error, HONE_INVALID_ARGUMENT, "options: threads is %ld, expected 0 to %ld",
                          (long)known->threads, (long)HONE_RT_MAX_THREADS);
@@ -44,71 +46,47 @@ static hone_status read_options(const hone_options *options, hone_options *known
   return status;
 }
 
-/* Hands out the arrays that stand behind the structure; with base NULL it only counts. */
-typedef struct carver {
-  char *base;
-  int64_t used;
-} carver;
-
-static void *carve(carver *c, int64_t count, size_t element_bytes) {
-  void *at = c->base ? c->base + c->used : NULL;
-  c->used += count * (int64_t)((element_bytes + 7) & ~(size_t)7);
-  return at;
-}
-
-static int64_t **carve_dims(carver *c, int64_t count, int64_t rank) {
-  int64_t **dims = carve(c, count, sizeof(*dims));
-  for (int64_t i = 0; i < count; ++i) {
-    int64_t *at = carve(c, rank, sizeof(*at));
-    if (dims)
-      dims[i] = at;
-  }
-  return dims;
-}
-
-/* The highest rank of the values, at least `rank`. */
-static int64_t highest_rank(const hone_program_value *values, int32_t count, int64_t rank) {
-  for (int32_t i = 0; i < count; ++i)
-    if (values[i].rank > rank)
-      rank = values[i].rank;
-  return rank;
-}
-
 /* Lays the session out at `base` and returns its bytes. */
 static int64_t lay_out(char *base, const hone_program *program) {
-  carver c = {base, 0};
+  hone_rt_carver c = {base, 0};
   hone_rt_session local;
-  hone_rt_session *session = carve(&c, 1, sizeof(*session));
+  hone_rt_session *session = hone_rt_carve(&c, 1, sizeof(*session));
   if (!session)
     session = &local;
   int64_t inputs = 0, outputs = 0, slots = 0, rank = 0;
   for (int32_t i = 0; i < program->entry_count; ++i) {
     const hone_program_entry *entry = &program->entries[i];
-    inputs = entry->input_count > inputs ? entry->input_count : inputs;
+    int64_t taken = (int64_t)entry->input_count + entry->state_count;
+    inputs = taken > inputs ? taken : inputs;
     outputs = entry->output_count > outputs ? entry->output_count : outputs;
     slots = entry->slot_count > slots ? entry->slot_count : slots;
-    rank = highest_rank(entry->inputs, entry->input_count, rank);
-    rank = highest_rank(entry->outputs, entry->output_count, rank);
+    for (int32_t j = 0; j < entry->input_count; ++j)
+      rank = hone_rt_highest_rank(&entry->inputs[j], rank);
+    for (int32_t j = 0; j < entry->output_count; ++j)
+      rank = hone_rt_highest_rank(&entry->outputs[j], rank);
   }
+  for (int32_t i = 0; i < program->state_count; ++i)
+    rank = hone_rt_highest_rank(&program->states[i].value, rank);
   session->output_count = (int32_t)outputs;
   session->slot_count = (int32_t)slots;
-  session->inputs = carve(&c, inputs, sizeof(void *));
-  session->input_dims = carve_dims(&c, inputs, rank);
-  session->sources = carve(&c, inputs, sizeof(void *));
-  session->steps = carve_dims(&c, inputs, rank);
-  session->begins = carve(&c, inputs, sizeof(uintptr_t));
-  session->extents = carve(&c, inputs, sizeof(int64_t));
-  session->outputs = carve(&c, outputs, sizeof(void *));
-  session->capacities = carve(&c, outputs, sizeof(int64_t));
-  session->output_bytes = carve(&c, outputs, sizeof(int64_t));
-  session->planned_dims = carve_dims(&c, outputs, rank);
-  session->result_dims = carve_dims(&c, outputs, rank);
-  session->planned = carve(&c, outputs, sizeof(hone_value));
-  session->grown = carve(&c, outputs, sizeof(hone_rt_block));
-  session->slots = carve(&c, slots, sizeof(void *));
-  session->blocks = carve(&c, slots, sizeof(hone_rt_block));
-  session->symbols = carve(&c, program->symbol_count, sizeof(int64_t));
-  session->origins = carve(&c, program->symbol_count, sizeof(int64_t));
+  session->inputs = hone_rt_carve(&c, inputs, sizeof(void *));
+  session->input_dims = hone_rt_carve_dims(&c, inputs, rank);
+  session->sources = hone_rt_carve(&c, inputs, sizeof(void *));
+  session->steps = hone_rt_carve_dims(&c, inputs, rank);
+  session->begins = hone_rt_carve(&c, inputs, sizeof(uintptr_t));
+  session->extents = hone_rt_carve(&c, inputs, sizeof(int64_t));
+  session->outputs = hone_rt_carve(&c, outputs, sizeof(void *));
+  session->capacities = hone_rt_carve(&c, outputs, sizeof(int64_t));
+  session->output_bytes = hone_rt_carve(&c, outputs, sizeof(int64_t));
+  session->planned_dims = hone_rt_carve_dims(&c, outputs, rank);
+  session->result_dims = hone_rt_carve_dims(&c, outputs, rank);
+  session->planned = hone_rt_carve(&c, outputs, sizeof(hone_value));
+  session->grown = hone_rt_carve(&c, outputs, sizeof(hone_rt_block));
+  session->slots = hone_rt_carve(&c, slots, sizeof(void *));
+  session->blocks = hone_rt_carve(&c, slots, sizeof(hone_rt_block));
+  session->lengths = hone_rt_carve(&c, program->length_count, sizeof(int64_t));
+  session->symbols = hone_rt_carve(&c, program->symbol_count, sizeof(int64_t));
+  session->origins = hone_rt_carve(&c, program->symbol_count, sizeof(int64_t));
   return c.used;
 }
 
@@ -137,34 +115,30 @@ hone_status hone_rt_session_create(const hone_library *library, const hone_optio
   hone_allocator allocator;
   if (!result)
     return hone_rt_error(error, HONE_INVALID_ARGUMENT, "session is NULL: nowhere to put the new session");
-  hone_status status = read_options(options, &known, &allocator, error);
+  hone_status status = hone_rt_read_options(options, &known, &allocator, error);
   const hone_program *program = library->program;
   if (!status)
     status = hone_rt_check_cpu(program->cpu_features, hone_rt_cpu_features(), error);
   if (status)
     return status;
-  /* The session's own memory is reserved as any other, by a session that is not there yet. */
-  const uint64_t no_limit = INT64_MAX;
-  hone_rt_session first = {.allocator = allocator, .error = error, .memory_limit = INT64_MAX};
-  if (known.memory_limit && known.memory_limit < no_limit)
-    first.memory_limit = (int64_t)known.memory_limit;
-  hone_rt_block block = {0};
-  status = hone_rt_reserve(&first, &block, lay_out(NULL, program), "a session", false);
+  /* The session's own memory is reserved as any other. */
+  hone_rt_memory memory;
+  hone_rt_set_memory(&memory, &known, &allocator);
+  hone_rt_block block;
+  status = hone_rt_make(&memory, error, lay_out, program, "a session", &block);
   if (status)
     return status;
   hone_rt_session *session = (hone_rt_session *)block.data;
-  memset(block.data, 0, (size_t)block.bytes);
-  lay_out(block.data, program);
   session->base.library = library;
   session->program = program;
-  session->allocator = allocator;
+  session->memory = memory;
   static const int32_t never;
   session->cancel = known.cancel ? known.cancel : &never;
   session->on_launch = known.on_launch;
   session->on_launch_context = known.on_launch_context;
-  session->step_limit = known.step_limit && known.step_limit < no_limit ? (int64_t)known.step_limit : INT64_MAX;
-  session->bytes = session->held = block.bytes;
-  session->memory_limit = first.memory_limit;
+  session->step_limit = hone_rt_limit(known.step_limit);
+  session->state_capacity = (int64_t)known.state_capacity;
+  session->bytes = block.bytes;
   status = start_threads(session, &known, error);
   if (status) {
     hone_rt_session_destroy(&session->base);
@@ -175,21 +149,19 @@ hone_status hone_rt_session_create(const hone_library *library, const hone_optio
   return HONE_OK;
 }
 
-static void release_block(const hone_allocator *allocator, const hone_rt_block *block) {
-  hone_rt_release(allocator, block->data, block->bytes);
-}
-
 void hone_rt_session_destroy(hone_session *base) {
   hone_rt_session *session = (hone_rt_session *)base;
   if (session->owns_pool)
     session->pool->destroy(session->pool);
-  hone_allocator allocator = session->allocator;
-  release_block(&allocator, &session->staging);
-  release_block(&allocator, &session->arena);
-  release_block(&allocator, &session->scratch_block);
+  if (session->own_state)
+    hone_rt_state_destroy(&session->own_state->base);
+  hone_rt_memory memory = session->memory;
+  hone_rt_release_block(&memory, &session->staging);
+  hone_rt_release_block(&memory, &session->arena);
+  hone_rt_release_block(&memory, &session->scratch_block);
   for (int32_t i = 0; i < session->output_count; ++i)
-    release_block(&allocator, &session->grown[i]);
+    hone_rt_release_block(&memory, &session->grown[i]);
   for (int32_t i = 0; i < session->slot_count; ++i)
-    release_block(&allocator, &session->blocks[i]);
-  hone_rt_release(&allocator, session, session->bytes);
+    hone_rt_release_block(&memory, &session->blocks[i]);
+  hone_rt_release(&memory.allocator, session, session->bytes);
 }

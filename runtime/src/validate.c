@@ -147,6 +147,8 @@ static bool owns(const hone_rt_session *session, uintptr_t at, int64_t bytes) {
   bool found = overlaps(at, bytes, (uintptr_t)session->arena.data, session->arena.bytes);
   for (int32_t i = 0; session->has_grown && i < session->output_count; ++i)
     found |= overlaps(at, bytes, (uintptr_t)session->grown[i].data, session->grown[i].bytes);
+  for (int32_t i = 0; session->state && i < session->program->state_count; ++i)
+    found |= overlaps(at, bytes, (uintptr_t)session->state->blocks[i].data, session->state->blocks[i].bytes);
   return found;
 }
 

@@ -5,6 +5,7 @@
  *
  *   hone_library   immutable, shared by any number of threads
  *   hone_session   memory of one run at a time; a library has as many sessions as memory allows
+ *   hone_state     what a model that was compiled with --state keeps from run to run
  *   hone_pool      worker threads, owned by one session or lent to several sessions of several libraries
  *
  * Versions: structures begin with their size, grow only at their end, and lie that size apart in arrays; functions are
@@ -32,7 +33,7 @@ typedef enum hone_status {
   HONE_OUT_OF_MEMORY = 2,    /* the system or the allocator gave no memory, or memory_limit allows no more */
   HONE_UNSUPPORTED = 3, /* library and program are too far apart in version, or an option is unknown to the library */
   HONE_CANCELLED = 4,   /* the session's cancellation flag was set */
-  HONE_TOO_SMALL = 5,   /* the caller's buffer for an output is too small; the message tells the size */
+  HONE_TOO_SMALL = 5,   /* a buffer of the caller's, or a state's capacity, is too small; the message tells the size */
   HONE_INTERNAL = 6     /* a fault of Hone */
 } hone_status;
 
@@ -89,6 +90,13 @@ typedef struct hone_library {
 typedef struct hone_session {
   const hone_library *library; /* the rest is the library's own */
 } hone_session;
+
+/* What runs keep for the next ones: a cache of keys and values, the hidden state of a recurrent layer. Each session of
+ * a library that was compiled with --state has one of its own; others can be made and used in its place, one
+ * conversation each. */
+typedef struct hone_state {
+  const hone_library *library; /* the rest is the library's own */
+} hone_state;
 
 /* One element of a tensor of strings. */
 typedef struct hone_string {
@@ -209,7 +217,20 @@ typedef struct hone_options {
   /* The most steps that a loop of the model may make; 0: no limit. A run with a loop that goes on ends with
    * HONE_CANCELLED. */
   uint64_t step_limit;
+  /* How long states may become, and have room for from the beginning (positions of a cache); 0: they grow by half when
+   * they are full. A run that would exceed it fails with HONE_TOO_SMALL before it runs, the state unchanged. */
+  uint64_t state_capacity;
 } hone_options;
+
+typedef struct hone_state_info {
+  uint32_t size;
+  int32_t length_count;      /* 0 where nothing grows, as in a recurrent layer */
+  const char *const *names;  /* [length_count]: the dims of the model that grow, "past_sequence_length" */
+  const int64_t *lengths;    /* [length_count]: how long what is held is; the state's until its next use */
+  const int64_t *capacities; /* [length_count]: how long it may become before memory moves */
+  int64_t memory_bytes;      /* of tensors */
+  int64_t saved_bytes;       /* what hone_state_save would write */
+} hone_state_info;
 
 typedef struct hone_plan {
   uint32_t size;
@@ -242,6 +263,17 @@ struct hone_functions {
                                  hone_error *error);
   hone_status (*run)(hone_session *session, int32_t entry, const hone_value *inputs, int32_t input_count,
                      hone_value *outputs, int32_t output_count, hone_error *error);
+  hone_status (*state_create)(const hone_library *library, const hone_options *options, hone_state **state,
+                              hone_error *error);
+  void (*state_destroy)(hone_state *state);
+  hone_status (*session_state)(hone_session *session, hone_state **state, hone_error *error);
+  hone_status (*session_use_state)(hone_session *session, hone_state *state, hone_error *error);
+  hone_status (*state_info)(hone_state *state, hone_state_info *info, hone_error *error);
+  hone_status (*state_reset)(hone_state *state, hone_error *error);
+  hone_status (*state_truncate)(hone_state *state, int32_t length, int64_t size, hone_error *error);
+  hone_status (*state_copy)(hone_state *to, const hone_state *from, hone_error *error);
+  hone_status (*state_save)(hone_state *state, void *data, uint64_t capacity, uint64_t *bytes, hone_error *error);
+  hone_status (*state_load)(hone_state *state, const void *data, uint64_t bytes, hone_error *error);
 };
 
 /* Fills in `error` (may be NULL) for the calls below and returns `code`. */
@@ -346,7 +378,7 @@ static inline void hone_pool_destroy(hone_pool *pool) {
 }
 
 static inline hone_options hone_options_default(void) {
-  hone_options options = {0, 0, NULL, NULL, NULL, 0, NULL, NULL, 0};
+  hone_options options = {0, 0, NULL, NULL, NULL, 0, NULL, NULL, 0, 0};
   options.size = (uint32_t)sizeof(options);
   return options;
 }
@@ -401,6 +433,96 @@ static inline hone_status hone_run(hone_session *session, int32_t entry, const h
   hone_status status = hone_session_check(session, error);
   return status ? status
                 : session->library->functions->run(session, entry, inputs, input_count, outputs, output_count, error);
+}
+
+/* HONE_UNSUPPORTED for a library that was compiled before there were states. */
+static inline hone_status hone_state_supported(const hone_library *library, hone_error *error) {
+  hone_status status = hone_library_check(library, error);
+  if (!status && library->functions->size <= offsetof(hone_functions, state_create))
+    return hone_error_set(error, HONE_UNSUPPORTED,
+                          "the library was compiled by a Hone that knew no states: compile the model again");
+  return status;
+}
+
+static inline hone_status hone_state_check(const hone_state *state, hone_error *error) {
+  return state ? HONE_OK
+               : hone_error_set(error, HONE_INVALID_ARGUMENT,
+                                "state is NULL; hone_session_state gives a session's, hone_state_create makes one");
+}
+
+/* Makes an empty state. Of the options, which may be NULL, it reads allocator, memory_limit and state_capacity. The
+ * caller destroys it. HONE_INVALID_ARGUMENT: the model has none, it was compiled without --state. */
+static inline hone_status hone_state_create(const hone_library *library, const hone_options *options,
+                                            hone_state **state, hone_error *error) {
+  hone_status status = hone_state_supported(library, error);
+  return status ? status : library->functions->state_create(library, options, state, error);
+}
+
+/* Ends a state of hone_state_create that no session uses. NULL is allowed. */
+static inline void hone_state_destroy(hone_state *state) {
+  if (state)
+    state->library->functions->state_destroy(state);
+}
+
+/* The state that runs of the session use: its own, which ends with it, unless hone_session_use_state says otherwise. */
+static inline hone_status hone_session_state(hone_session *session, hone_state **state, hone_error *error) {
+  hone_status status = hone_session_check(session, error);
+  if (!status)
+    status = hone_state_supported(session->library, error);
+  return status ? status : session->library->functions->session_state(session, state, error);
+}
+
+/* Lets runs of the session use `state`, of the same library; NULL: the session's own again. Takes no time. */
+static inline hone_status hone_session_use_state(hone_session *session, hone_state *state, hone_error *error) {
+  hone_status status = hone_session_check(session, error);
+  if (!status)
+    status = hone_state_supported(session->library, error);
+  return status ? status : session->library->functions->session_use_state(session, state, error);
+}
+
+/* Lengths, capacities and bytes. */
+static inline hone_status hone_state_describe(hone_state *state, hone_state_info *info, hone_error *error) {
+  hone_status status = hone_state_check(state, error);
+  if (status)
+    return status;
+  info->size = (uint32_t)sizeof(*info);
+  return state->library->functions->state_info(state, info, error);
+}
+
+/* Forgets everything: what grows is empty, the rest zeros, and the next run decides on the dims anew. Keeps memory. */
+static inline hone_status hone_state_reset(hone_state *state, hone_error *error) {
+  hone_status status = hone_state_check(state, error);
+  return status ? status : state->library->functions->state_reset(state, error);
+}
+
+/* Forgets what was added last: number `length` of hone_state_info.lengths becomes `size`. HONE_INVALID_ARGUMENT: it is
+ * shorter already, or the state has parts that do not grow and cannot be taken back. */
+static inline hone_status hone_state_truncate(hone_state *state, int32_t length, int64_t size, hone_error *error) {
+  hone_status status = hone_state_check(state, error);
+  return status ? status : state->library->functions->state_truncate(state, length, size, error);
+}
+
+/* Makes `to` hold what `from` of the same library holds. */
+static inline hone_status hone_state_copy(hone_state *to, const hone_state *from, hone_error *error) {
+  hone_status status = hone_state_check(to, error);
+  if (!status)
+    status = hone_state_check(from, error);
+  return status ? status : to->library->functions->state_copy(to, from, error);
+}
+
+/* Writes what the state holds to `data`, and its size to `*bytes`: only that with data = NULL. HONE_TOO_SMALL: more
+ * than `capacity`. */
+static inline hone_status hone_state_save(hone_state *state, void *data, uint64_t capacity, uint64_t *bytes,
+                                          hone_error *error) {
+  hone_status status = hone_state_check(state, error);
+  return status ? status : state->library->functions->state_save(state, data, capacity, bytes, error);
+}
+
+/* Makes `state` hold what hone_state_save wrote, in this process or another one. HONE_INVALID_ARGUMENT, and nothing has
+ * changed: it is of another model, or damaged in what can be checked: form and sizes. */
+static inline hone_status hone_state_load(hone_state *state, const void *data, uint64_t bytes, hone_error *error) {
+  hone_status status = hone_state_check(state, error);
+  return status ? status : state->library->functions->state_load(state, data, bytes, error);
 }
 
 /* A scalar type: hone_dtype_make(HONE_CODE_FLOAT, 32). */

@@ -13,6 +13,7 @@
 #include "compiler/codegen/host/ProgramData.h"
 #include "dialects/hone/Hone.h"
 #include "dialects/hone/Regions.h"
+#include "dialects/hone/State.h"
 #include "dialects/hone/TargetModel.h"
 #include "hone/abi.h"
 #include "mlir/Conversion/Passes.h"
@@ -560,6 +561,13 @@ void ProgramLowering::lowerReturn(func::ReturnOp op) {
     values = values.drop_front(rank);
     ++output;
   }
+  for (BlockArgument argument : main.getArguments()) {
+    if (!main.getArgAttr(argument.getArgNumber(), kLengthAttr))
+      continue;
+    int64_t number = data.lengthNumber(main.getArgAttrOfType<StringAttr>(argument.getArgNumber(), kNameAttr));
+    storeField(loadField(frame, offsetof(hone_frame, lengths), pointer), 8 * number, mapping.lookup(values.front()));
+    values = values.drop_front();
+  }
 }
 
 bool hasCode(ModuleOp kernel) { return kernel && kernel->getAttrOfType<StringAttr>(kSymbolAttr); }
@@ -609,6 +617,41 @@ LogicalResult checkOp(Operation *op, SymbolTable &symbols, int64_t inputs, int64
   return success();
 }
 
+/// Whether the runtime can tell the dims of what is kept from run to run: those of inputs, or the length of a state.
+LogicalResult checkStates(func::FuncOp main, int64_t inputs) {
+  llvm::DenseSet<Attribute> symbols, lengths, names;
+  bool isBehind = false;
+  for (int64_t i = 0; i < inputs; ++i) {
+    auto state = main.getArgAttrOfType<DictionaryAttr>(i, kStateAttr);
+    auto name = main.getArgAttrOfType<StringAttr>(i, kNameAttr);
+    auto dims = main.getArgAttrOfType<ArrayAttr>(i, kDimsAttr);
+    bool isLength = main.getArgAttr(i, kLengthAttr) != nullptr, isKept = state || isLength;
+    if (isKept != (isBehind |= isKept))
+      return main.emitOpError("wants inputs, then states: argument ") << i << " stands behind a state";
+    if (isKept && (!name || !names.insert(name).second))
+      return main.emitOpError("wants a name of its own (") << kNameAttr << ") for each state: argument " << i;
+    if (!isKept && dims)
+      symbols.insert_range(dims);
+    if (isLength)
+      lengths.insert(name);
+  }
+  symbols.erase(StringAttr::get(main.getContext(), ""));
+  for (int64_t i = 0; i < inputs; ++i) {
+    auto state = main.getArgAttrOfType<DictionaryAttr>(i, kStateAttr);
+    if (!state)
+      continue;
+    std::optional<Growth> growth = growthOf(state);
+    if (growth && (growth->axis > 1 || !lengths.contains(growth->length)))
+      return main.emitOpError("wants states to grow along axis 0 or 1, by the length of an argument: argument ") << i;
+    auto dims = main.getArgAttrOfType<ArrayAttr>(i, kDimsAttr);
+    for (auto [d, size] : llvm::enumerate(cast<MemRefType>(main.getArgumentTypes()[i]).getShape()))
+      if (ShapedType::isDynamic(size) && !(growth && growth->axis == int64_t(d)) &&
+          (!dims || d >= dims.size() || !symbols.contains(dims[d])))
+        return main.emitOpError("has a state, argument ") << i << ", whose dim " << d << " no input tells";
+  }
+  return success();
+}
+
 /// What hone-plan-memory gives and a stage file may have lost. The verifiers of other dialects have seen the rest.
 LogicalResult checkIsPlanned(ModuleOp module, func::FuncOp main) {
   if (failed(checkHostProgram(main)))
@@ -624,9 +667,13 @@ LogicalResult checkIsPlanned(ModuleOp module, func::FuncOp main) {
       return main.emitOpError("wants inputs, then outputs (hone.output), then the arena as arguments");
     sizes += cast<MemRefType>(main.getArgumentTypes()[i]).getRank();
   }
+  for (int64_t i = 0; i < inputs; ++i)
+    sizes += main.getArgAttr(i, kLengthAttr) != nullptr;
+  if (failed(checkStates(main, inputs)))
+    return failure();
   if (int64_t(main.getNumResults()) != sizes || !llvm::all_of(main.getResultTypes(), llvm::IsaPred<IndexType>))
     return main.emitOpError("wants to return ")
-           << sizes << " index values: bytes of arena and scratch, dims of outputs";
+           << sizes << " index values: bytes of arena and scratch, dims of outputs, lengths of states";
   auto argumentOf = [&](Value memory) {
     while (isa_and_nonnull<memref::CastOp, SameMemoryOp>(memory.getDefiningOp()))
       memory = memory.getDefiningOp()->getOperand(0);
@@ -684,8 +731,10 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
     lowering.write("plan", /*isPlan=*/true);
     lowering.write("run", /*isPlan=*/false);
     auto manifest = module->getAttrOfType<StringAttr>(kManifestAttr);
-    data.addProgram(main, symbolPrefix(module), modelName(module), manifest ? manifest.getValue() : "{}",
-                    weightBytes.getInt(), features);
+    auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
+    auto digest = model ? model.getAs<StringAttr>("digest") : StringAttr();
+    data.addProgram(main, symbolPrefix(module), modelName(module), digest ? digest.getValue() : "",
+                    manifest ? manifest.getValue() : "{}", weightBytes.getInt(), features);
     main.erase();
 
     // Host values may be floats, as shapes that are scaled and rounded.

@@ -4,6 +4,7 @@
 #include "compiler/codegen/Kernel.h"
 #include "compiler/codegen/KernelWork.h"
 #include "dialects/hone/Hone.h"
+#include "dialects/hone/State.h"
 #include "hone/abi.h"
 #include "hone/hone.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -99,15 +100,49 @@ void ProgramData::addValues(StringRef name, ArrayRef<DictionaryAttr> attrs, Valu
   }
   addConstant(name, [&](OpBuilder &b) {
     SmallVector<Value> entries;
-    for (auto [i, type] : llvm::enumerate(values.getTypes())) {
-      auto memory = cast<MemRefType>(type);
-      entries.push_back(
-          join(b, {address(b, names[i]), address(b, (name + ".dims." + Twine(i)).str()),
-                   number(b, i32, onnxDataType(memory.getElementType())), number(b, i32, memory.getRank()),
-                   LLVM::ZeroOp::create(b, loc, pointer), number(b, i32, 0), number(b, i32, HONE_TENSOR)}));
-    }
+    for (auto [i, type] : llvm::enumerate(values.getTypes()))
+      entries.push_back(joinValue(b, names[i], (name + ".dims." + Twine(i)).str(), cast<MemRefType>(type)));
     return entries;
   });
+}
+
+Value ProgramData::joinValue(OpBuilder &b, StringRef name, StringRef dims, MemRefType type) {
+  return join(b, {address(b, name), address(b, dims), number(b, i32, onnxDataType(type.getElementType())),
+                  number(b, i32, type.getRank()), LLVM::ZeroOp::create(b, loc, pointer), number(b, i32, 0),
+                  number(b, i32, HONE_TENSOR)});
+}
+
+SmallVector<int64_t> ProgramData::addStates(func::FuncOp entry) {
+  SmallVector<int64_t> numbers;
+  for (BlockArgument argument : entry.getArguments()) {
+    DictionaryAttr attrs = entry.getArgAttrDict(argument.getArgNumber());
+    auto state = attrs ? attrs.getAs<DictionaryAttr>(kStateAttr) : DictionaryAttr();
+    bool isLength = attrs && attrs.contains(kLengthAttr);
+    if (!state && !isLength)
+      continue;
+    auto name = attrs.getAs<StringAttr>(kNameAttr);
+    if (isLength) {
+      numbers.push_back(-1 - lengthNumber(name));
+      continue;
+    }
+    auto [found, isNew] = states.try_emplace(name);
+    numbers.push_back(found - states.begin());
+    if (!isNew)
+      continue;
+    auto type = cast<MemRefType>(argument.getType());
+    std::optional<Growth> growth = growthOf(state);
+    auto dimNames = attrs.getAs<ArrayAttr>(kDimsAttr);
+    SmallVector<int64_t> dims(type.getShape());
+    for (auto [d, dim] : llvm::enumerate(dims))
+      if (ShapedType::isDynamic(dim))
+        dim = growth && growth->axis == int64_t(d) ? HONE_DIM_CAPACITY
+                                                   : -1 - symbols.lookup(cast<StringAttr>(dimNames[d]));
+    std::string dimsName = ("states.dims." + Twine(numbers.back())).str();
+    addNumbers(dimsName, dims);
+    found->second = {addString(name.getValue()).str(), dimsName, type, growth ? growth->axis : 0,
+                     growth ? growth->length : StringAttr()};
+  }
+  return numbers;
 }
 
 /// Name of the table of launches, which addProgram() adds when all are known.
@@ -140,20 +175,23 @@ Value ProgramData::addLaunch(OpBuilder &builder, ModuleOp kernel, Location locat
                              ArrayRef<LLVM::GEPArg>{offset});
 }
 
-void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef name, StringRef manifest,
-                             int64_t weightBytes, uint32_t cpuFeatures) {
+void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef name, StringRef digest,
+                             StringRef manifest, int64_t weightBytes, uint32_t cpuFeatures) {
   SmallVector<DictionaryAttr> inputAttrs, outputAttrs;
   SmallVector<Value> inputs, outputs;
   // The last argument is the arena.
   for (BlockArgument argument : main.getArguments().drop_back()) {
     DictionaryAttr attrs = main.getArgAttrDict(argument.getArgNumber());
     attrs = attrs ? attrs : top.getDictionaryAttr({});
+    if (attrs.contains(kStateAttr) || attrs.contains(kLengthAttr))
+      continue;
     bool isOutput = attrs.contains(kOutputAttr);
     (isOutput ? outputAttrs : inputAttrs).push_back(attrs);
     (isOutput ? outputs : inputs).push_back(argument);
   }
   addValues("inputs", inputAttrs, inputs, /*declaresSymbols=*/true);
   addValues("outputs", outputAttrs, outputs, /*declaresSymbols=*/false);
+  SmallVector<int64_t> stateNumbers = addStates(main);
   addConstant("symbols", [&](OpBuilder &b) {
     return llvm::map_to_vector(symbols, [&](auto &symbol) { return address(b, addString(symbol.first)); });
   });
@@ -170,8 +208,21 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
   });
 
   std::string nameText = addString(name).str(), manifestText = addString(manifest).str(),
-              entryText = addString(main.getSymName()).str();
+              digestText = addString(digest).str(), entryText = addString(main.getSymName()).str();
   auto slots = main->getAttrOfType<IntegerAttr>(kSlotsAttr);
+  addConstant("entry.states", [&](OpBuilder &b) {
+    return llvm::map_to_vector(stateNumbers, [&](int64_t state) { return number(b, i32, state); });
+  });
+  addConstant("states", [&](OpBuilder &b) {
+    return llvm::map_to_vector(states, [&](const auto &entry) {
+      const State &state = entry.second;
+      return join(b, {joinValue(b, state.name, state.dims, state.type), number(b, i32, state.axis),
+                      number(b, i32, state.length ? lengths.lookup(state.length) : -1)});
+    });
+  });
+  addConstant("lengths", [&](OpBuilder &b) {
+    return llvm::map_to_vector(lengths, [&](auto &length) { return address(b, addString(length.first)); });
+  });
   addConstant("entries", [&](OpBuilder &b) {
     return SmallVector<Value>{address(b, entryText),
                               address(b, "inputs"),
@@ -181,7 +232,8 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
                               number(b, i32, inputs.size()),
                               number(b, i32, outputs.size()),
                               number(b, i32, slots ? slots.getInt() : 0),
-                              number(b, i32, 0)};
+                              number(b, i32, stateNumbers.size()),
+                              address(b, "entry.states")};
   });
   addConstant("program", [&](OpBuilder &b) {
     return SmallVector<Value>{address(b, nameText),
@@ -196,6 +248,11 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
                               number(b, i32, /*entry_count=*/1),
                               number(b, i32, symbols.size()),
                               number(b, i32, cpuFeatures),
+                              number(b, i32, states.size()),
+                              address(b, "states"),
+                              address(b, "lengths"),
+                              address(b, digestText),
+                              number(b, i32, lengths.size()),
                               number(b, i32, 0)};
   });
   auto functions = LLVM::GlobalOp::create(top, loc, top.getI8Type(), /*isConstant=*/true, LLVM::Linkage::External,

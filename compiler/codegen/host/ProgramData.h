@@ -26,10 +26,12 @@ public:
   /// A record of the program's table of launches; `kernel` is the module of the kernel's code. Its address, where
   /// `builder` stands.
   mlir::Value addLaunch(mlir::OpBuilder &builder, mlir::ModuleOp kernel, mlir::Location nodes);
+  /// The number of the length of states that has this name.
+  int64_t lengthNumber(mlir::StringAttr name) { return lengths.try_emplace(name, lengths.size()).first->second; }
   /// hone_program and the descriptor function `<identifier>_library` (runtime/include/hone/abi.h, hone.h) for the
   /// planned entry `main`. Its functions are @plan and @run; `cpuFeatures` is a set of HONE_CPU_*.
-  void addProgram(mlir::func::FuncOp main, llvm::StringRef identifier, llvm::StringRef name, llvm::StringRef manifest,
-                  int64_t weightBytes, uint32_t cpuFeatures);
+  void addProgram(mlir::func::FuncOp main, llvm::StringRef identifier, llvm::StringRef name, llvm::StringRef digest,
+                  llvm::StringRef manifest, int64_t weightBytes, uint32_t cpuFeatures);
 
 private:
   /// Adds a constant that consists of the values that `fill` builds.
@@ -44,6 +46,10 @@ private:
   /// A table of hone_program_value for `values` of @main; `attrs` carry names and dim symbols.
   void addValues(llvm::StringRef name, llvm::ArrayRef<mlir::DictionaryAttr> attrs, mlir::ValueRange values,
                  bool declaresSymbols);
+  /// A hone_program_value; `name` and `dims` are globals.
+  mlir::Value joinValue(mlir::OpBuilder &builder, llvm::StringRef name, llvm::StringRef dims, mlir::MemRefType type);
+  /// Takes note of what an entry keeps from run to run. Their numbers, as in hone_program_entry.states.
+  llvm::SmallVector<int64_t> addStates(mlir::func::FuncOp entry);
 
   mlir::ModuleOp module;
   mlir::OpBuilder top;
@@ -56,6 +62,14 @@ private:
   std::vector<Launch> launches;
   llvm::StringSet<> kernels;                          // whose records there are
   llvm::MapVector<mlir::StringAttr, int64_t> symbols; // numbers of the dim symbols, in order of first use
+  llvm::MapVector<mlir::StringAttr, int64_t> lengths; // of states, likewise
+  struct State {
+    std::string name, dims; // globals
+    mlir::MemRefType type;
+    int64_t axis = 0;
+    mlir::StringAttr length; // null: it does not grow
+  };
+  llvm::MapVector<mlir::StringAttr, State> states; // by name
 };
 
 } // namespace hone

@@ -82,7 +82,8 @@ typedef struct hone_launch {
   int64_t scratch; /* 40: bytes of scratch per thread */
 } hone_launch;
 
-/* One call of `plan` or `run`. Field order is fixed: generated code loads by offset. */
+/* One call of `plan` or `run`. Field order is fixed: generated code loads by offset. Behind the inputs in `inputs`,
+ * `input_dims`, `sources` and `steps` come the entry's states. */
 typedef struct hone_frame {
   void *const *inputs;              /*  0: data of each input, contiguous, row-major (run only) */
   const int64_t *const *input_dims; /*  8: dims of each input */
@@ -97,6 +98,8 @@ typedef struct hone_frame {
                                            read there, so that nothing is copied for `plan` */
   const int64_t *const *steps;      /* 80: bytes from there to the next element along each dim */
   void *const *slots;               /* 88: what hone_rt_grow gave; [hone_program_entry.slot_count] */
+  int64_t *lengths;                 /* 96: [hone_program.length_count]; plan fills in what those of the entry's states
+                                           are behind the run */
 } hone_frame;
 
 /* Called by generated code; defined by the runtime. All return 0 or a hone_status that generated code hands on at
@@ -120,6 +123,8 @@ int32_t hone_rt_iterate(hone_frame *frame, int64_t step, const char *node);
 /* Dims of outputs that have no symbol: `plan` knows the one, only `run` the other. */
 #define HONE_DIM_PLAN INT64_MIN
 #define HONE_DIM_RUN (INT64_MIN + 1)
+/* The dim of a state along which it grows: as much as it has room for. */
+#define HONE_DIM_CAPACITY (INT64_MIN + 2)
 
 /* An input or output. A dim >= 0 is fixed; a dim < 0 is the symbol number -1 - dim (hone_program.symbols), or
  * HONE_DIM_PLAN or HONE_DIM_RUN. */
@@ -133,6 +138,14 @@ typedef struct hone_program_value {
   int32_t kind; /* HONE_TENSOR, … of hone.h */
 } hone_program_value;
 
+/* What is kept from run to run. Of one that grows, the first elements along `axis` are filled, as many as its length
+ * says; a run reads them and writes behind them. Of another one a run reads and writes all. */
+typedef struct hone_program_state {
+  hone_program_value value;
+  int32_t axis;   /* 0 or 1 */
+  int32_t length; /* number of its length; -1: it does not grow */
+} hone_program_state;
+
 /* `plan` fills in output_dims (HONE_DIM_RUN: anything), arena_bytes and scratch_bytes from sources, steps and
  * input_dims, and launches nothing. */
 typedef struct hone_program_entry {
@@ -143,8 +156,11 @@ typedef struct hone_program_entry {
   int32_t (*run)(hone_frame *);
   int32_t input_count;
   int32_t output_count;
-  int32_t slot_count; /* of hone_rt_grow */
-  int32_t reserved;
+  int32_t slot_count;  /* of hone_rt_grow */
+  int32_t state_count; /* of `states` */
+  /* What `plan` and `run` find behind the inputs: the number of a state, or -1 - the number of a length, a tensor of
+   * one int64. */
+  const int32_t *states;
 } hone_program_entry;
 
 typedef struct hone_program {
@@ -160,6 +176,11 @@ typedef struct hone_program {
   int32_t entry_count;
   int32_t symbol_count;
   uint32_t cpu_features; /* HONE_CPU_*: what the kernels need */
+  int32_t state_count;
+  const hone_program_state *states; /* of all entries */
+  const char *const *lengths;       /* their names */
+  const char *digest;               /* of the model, by which a saved state knows it */
+  int32_t length_count;
   uint32_t reserved;
 } hone_program;
 

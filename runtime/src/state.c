@@ -1,0 +1,639 @@
+/* What runs keep for the next ones: its memory, and what users do with it.
+ *
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+#include "internal.h"
+#include <string.h>
+
+/* What a state that grows has room for at least: memory does not move with each of the first runs. */
+enum { FIRST_CAPACITY = 16 };
+
+static int64_t lay_out(char *base, const hone_program *program) {
+  hone_rt_carver c = {base, 0};
+  hone_rt_state local;
+  hone_rt_state *state = hone_rt_carve(&c, 1, sizeof(*state));
+  if (!state)
+    state = &local;
+  int64_t rank = 0;
+  for (int32_t i = 0; i < program->state_count; ++i)
+    rank = hone_rt_highest_rank(&program->states[i].value, rank);
+  state->lengths = hone_rt_carve(&c, program->length_count, sizeof(int64_t));
+  state->capacities = hone_rt_carve(&c, program->length_count, sizeof(int64_t));
+  state->dims = hone_rt_carve_dims(&c, program->state_count, rank);
+  state->blocks = hone_rt_carve(&c, program->state_count, sizeof(hone_rt_block));
+  return c.used;
+}
+
+/* `memory`: whose account it is on; NULL: its own, as `own` says. */
+static hone_status create(const hone_library *library, hone_rt_memory *memory, hone_rt_memory own, int64_t capacity,
+                          hone_rt_state **result, hone_error *error) {
+  const hone_program *program = library->program;
+  if (!program->state_count)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT,
+                         "the library '%s' keeps no state: its model was compiled without --state", program->name);
+  hone_rt_block block;
+  hone_status status = hone_rt_make(memory ? memory : &own, error, lay_out, program, "a state", &block);
+  if (status)
+    return status;
+  hone_rt_state *state = (hone_rt_state *)block.data;
+  state->base.library = library;
+  state->program = program;
+  state->own = own;
+  state->memory = memory ? memory : &state->own;
+  state->bytes = block.bytes;
+  state->most = capacity ? capacity : HONE_MAX_DIM;
+  *result = state;
+  return HONE_OK;
+}
+
+hone_status hone_rt_state_create(const hone_library *library, const hone_options *options, hone_state **state,
+                                 hone_error *error) {
+  hone_options known;
+  hone_allocator allocator;
+  if (!state)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "state is NULL: nowhere to put the new state");
+  hone_status status = hone_rt_read_options(options, &known, &allocator, error);
+  if (status)
+    return status;
+  hone_rt_memory own;
+  hone_rt_set_memory(&own, &known, &allocator);
+  hone_rt_state *made;
+  status = create(library, NULL, own, (int64_t)known.state_capacity, &made, error);
+  if (!status)
+    *state = &made->base;
+  return status;
+}
+
+void hone_rt_state_destroy(hone_state *base) {
+  hone_rt_state *state = (hone_rt_state *)base;
+  for (int32_t i = 0; i < state->program->state_count; ++i)
+    hone_rt_release_block(state->memory, &state->blocks[i]);
+  state->memory->held -= state->bytes;
+  hone_allocator allocator = state->memory->allocator;
+  hone_rt_release(&allocator, state, state->bytes);
+}
+
+static hone_status own_state(hone_rt_session *session, hone_error *error) {
+  hone_status status = HONE_OK;
+  if (!session->own_state)
+    status = create(session->base.library, &session->memory, (hone_rt_memory){.held = 0}, session->state_capacity,
+                    &session->own_state, error);
+  if (!session->state)
+    session->state = session->own_state;
+  return status;
+}
+
+static hone_status in_use(hone_error *error, const char *what) {
+  return hone_rt_error(error, HONE_INVALID_ARGUMENT, "the %s is in use by another thread", what);
+}
+
+hone_status hone_rt_session_state(hone_session *base, hone_state **state, hone_error *error) {
+  hone_rt_session *session = (hone_rt_session *)base;
+  if (!state)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "state is NULL: nowhere to put the session's");
+  if (atomic_exchange_explicit(&session->in_use, true, memory_order_acquire))
+    return in_use(error, "session");
+  hone_status status = session->state ? HONE_OK : own_state(session, error);
+  if (!status)
+    *state = &session->state->base;
+  atomic_store_explicit(&session->in_use, false, memory_order_release);
+  return status;
+}
+
+hone_status hone_rt_session_use_state(hone_session *base, hone_state *used, hone_error *error) {
+  hone_rt_session *session = (hone_rt_session *)base;
+  hone_rt_state *state = (hone_rt_state *)used;
+  if (state && state->program != session->program)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT,
+                         "the state is of the library '%s', and the session of another one, '%s'; make it with "
+                         "hone_state_create of the session's library",
+                         state->program->name, session->program->name);
+  if (atomic_exchange_explicit(&session->in_use, true, memory_order_acquire))
+    return in_use(error, "session");
+  session->state = state ? state : session->own_state;
+  atomic_store_explicit(&session->in_use, false, memory_order_release);
+  return HONE_OK;
+}
+
+/* Whoever reads or writes a state has it to himself. */
+static hone_status take(hone_rt_state *state, hone_error *error) {
+  return atomic_exchange_explicit(&state->in_use, true, memory_order_acquire) ? in_use(error, "state") : HONE_OK;
+}
+
+static hone_status give(hone_rt_state *state, hone_status status) {
+  atomic_store_explicit(&state->in_use, false, memory_order_release);
+  return status;
+}
+
+/* ---- Memory ---- */
+
+/* Elements of a state are parts, one for each position before `axis`, of positions along it. */
+typedef struct shape {
+  int64_t parts;
+  int64_t room;     /* positions that a part has room for */
+  int64_t filled;   /* of them */
+  int64_t position; /* bytes */
+} shape;
+
+/* `dims` have the room along the axis. All of a state that does not grow is one position. */
+static shape shape_of(const hone_program_state *kept, const int64_t *dims, const int64_t *lengths) {
+  int64_t elements = 1;
+  shape s = {.parts = 1, .room = 1, .filled = 1};
+  for (int32_t d = 0; d < kept->value.rank; ++d)
+    if (kept->length < 0 || d > kept->axis)
+      elements *= dims[d];
+    else if (d < kept->axis)
+      s.parts *= dims[d];
+  s.position = elements * hone_rt_element_bytes(kept->value.dtype);
+  if (kept->length >= 0) {
+    s.room = dims[kept->axis];
+    s.filled = lengths[kept->length];
+  }
+  return s;
+}
+
+/* Copies what is filled from one room to another one. */
+static void move(char *to, int64_t to_room, const char *from, int64_t from_room, const shape *s) {
+  for (int64_t part = 0; part < s->parts; ++part)
+    memcpy(to + part * to_room * s->position, from + part * from_room * s->position, (size_t)(s->filled * s->position));
+}
+
+/* The room that `length` positions get: what the caller has asked for, or half as much again as there is. */
+static int64_t room_for(const hone_rt_state *state, int64_t length, int64_t capacity) {
+  if (length <= capacity)
+    return capacity;
+  if (state->most < HONE_MAX_DIM)
+    return state->most;
+  int64_t generous = capacity + capacity / 2;
+  generous = generous > FIRST_CAPACITY ? generous : FIRST_CAPACITY;
+  return length > generous ? length : generous;
+}
+
+/* Makes number `i` have room for `room` positions along its axis, with what was filled. */
+static hone_status grow(hone_rt_state *state, int32_t i, int64_t room, hone_error *error) {
+  const hone_program_state *kept = &state->program->states[i];
+  int64_t *dims = state->dims[i];
+  shape before = shape_of(kept, dims, state->lengths);
+  if (kept->length >= 0)
+    dims[kept->axis] = room;
+  int64_t bytes = hone_rt_tensor_bytes(&kept->value, dims);
+  if (bytes < 0)
+    bytes = INT64_MAX;
+  hone_rt_block block = {0};
+  bool moves = before.filled && before.parts && state->blocks[i].data;
+  hone_status status = HONE_OK;
+  if (moves && bytes > state->blocks[i].bytes) {
+    status = hone_rt_reserve(state->memory, error, &block, bytes, kept->value.name, "state");
+    if (!status) {
+      move(block.data, room, state->blocks[i].data, before.room, &before);
+      hone_rt_release_block(state->memory, &state->blocks[i]);
+      state->blocks[i] = block;
+    }
+  } else if (moves) {
+    /* The parts move apart in the memory that there is: the last one first. */
+    for (int64_t part = before.parts - 1; part > 0; --part)
+      memmove(state->blocks[i].data + part * room * before.position,
+              state->blocks[i].data + part * before.room * before.position, (size_t)(before.filled * before.position));
+  } else {
+    status = hone_rt_reserve(state->memory, error, &state->blocks[i], bytes, kept->value.name, "state");
+  }
+  if (status && kept->length >= 0)
+    dims[kept->axis] = before.room;
+  return status;
+}
+
+/* ---- Runs ---- */
+
+static int32_t position_of(const hone_rt_session *session, int32_t k) { return session->entry->input_count + k; }
+
+/* Sets what generated code finds of state number `i` at `position`. */
+static void show(hone_rt_session *session, int32_t position, int32_t i) {
+  const hone_rt_state *state = session->entered;
+  const hone_program_value *value = &state->program->states[i].value;
+  for (int32_t d = 0; d < value->rank; ++d)
+    session->input_dims[position][d] = state->dims[i][d];
+  session->inputs[position] = state->blocks[i].data;
+  session->sources[position] = state->blocks[i].data;
+  hone_rt_set_steps(session->steps[position], session->input_dims[position], NULL, value->rank,
+                    hone_rt_element_bytes(value->dtype));
+}
+
+/* Dims by the inputs of this run, which must be those of what is held. */
+static hone_status find_dims(hone_rt_session *session, hone_rt_state *state, int32_t i) {
+  const hone_program_state *kept = &state->program->states[i];
+  for (int32_t d = 0; d < kept->value.rank; ++d) {
+    int64_t size = kept->value.dims[d];
+    if (size == HONE_DIM_CAPACITY) {
+      if (!state->has_dims)
+        state->dims[i][d] = 0;
+      continue;
+    }
+    if (size < 0)
+      size = session->symbols[-1 - size];
+    if (state->has_dims && state->dims[i][d] != size)
+      return hone_rt_error(session->error, HONE_INVALID_ARGUMENT,
+                           "state '%s': dim %ld of what it holds is %ld, and with these inputs %ld; reset it, or use "
+                           "another state for them",
+                           kept->value.name, (long)d, (long)state->dims[i][d], (long)size);
+    state->dims[i][d] = size;
+  }
+  return HONE_OK;
+}
+
+hone_status hone_rt_enter_state(hone_rt_session *session) {
+  const hone_program_entry *entry = session->entry;
+  hone_status status = session->state ? HONE_OK : own_state(session, session->error);
+  if (!status)
+    status = take(session->state, session->error);
+  if (status)
+    return status;
+  hone_rt_state *state = session->entered = session->state;
+  if (state->is_spoiled)
+    return hone_rt_error(session->error, HONE_INVALID_ARGUMENT,
+                         "the state is unknown since a run failed that was changing it; reset it, or load one");
+  for (int32_t l = 0; l < state->program->length_count; ++l) {
+    if (!state->has_dims)
+      state->lengths[l] = state->capacities[l] = 0;
+    session->lengths[l] = state->lengths[l];
+  }
+  for (int32_t k = 0; !status && k < entry->state_count; ++k) {
+    int32_t i = entry->states[k], position = position_of(session, k);
+    if (i >= 0) {
+      status = find_dims(session, state, i);
+      show(session, position, i);
+    } else {
+      session->inputs[position] = &state->lengths[-1 - i];
+      session->sources[position] = (const char *)&state->lengths[-1 - i];
+    }
+  }
+  return status;
+}
+
+static hone_status check_lengths(const hone_rt_session *session) {
+  const hone_rt_state *state = session->entered;
+  for (int32_t l = 0; l < state->program->length_count; ++l)
+    if (session->lengths[l] > state->most)
+      return hone_rt_error(
+          session->error, HONE_TOO_SMALL,
+          "state '%s': it would be %ld long, and its capacity is %ld; reset or truncate it, or make it "
+          "with a larger state_capacity",
+          state->program->lengths[l], (long)session->lengths[l], (long)state->most);
+    else if (session->lengths[l] < state->lengths[l])
+      return hone_rt_error(session->error, HONE_INTERNAL, "state '%s': a run makes it shorter",
+                           state->program->lengths[l]);
+  return HONE_OK;
+}
+
+/* Sets capacities: one for all states that grow together. Under a limit, and where half as much again does not fit, as
+ * much as is needed. */
+static void choose_room(const hone_rt_session *session) {
+  hone_rt_state *state = session->entered;
+  const hone_program *program = state->program;
+  for (int32_t l = 0; l < program->length_count; ++l) {
+    int64_t needed = session->lengths[l], capacity = 0;
+    for (int32_t i = 0; i < program->state_count; ++i)
+      if (program->states[i].length == l && state->dims[i][program->states[i].axis] > capacity)
+        capacity = state->dims[i][program->states[i].axis]; /* of one that grew when there was no memory for others */
+    int64_t room = room_for(state, needed, capacity), more = 0;
+    for (int32_t i = 0; i < program->state_count; ++i)
+      if (program->states[i].length == l) {
+        shape s = shape_of(&program->states[i], state->dims[i], state->lengths);
+        int64_t bytes;
+        if (__builtin_mul_overflow(s.parts * s.position, room, &bytes) || !hone_rt_add(more, bytes, &more))
+          more = INT64_MAX;
+      }
+    bool fits = more <= state->memory->limit - state->memory->held;
+    state->capacities[l] = needed > capacity && !fits && state->most == HONE_MAX_DIM ? needed : room;
+  }
+}
+
+hone_status hone_rt_state_growth(hone_rt_session *session, int64_t *growth) {
+  const hone_rt_state *state = session->entered;
+  hone_status status = check_lengths(session);
+  *growth = 0;
+  choose_room(session);
+  for (int32_t k = 0; !status && k < session->entry->state_count; ++k) {
+    int32_t i = session->entry->states[k];
+    if (i < 0)
+      continue;
+    const hone_program_state *kept = &state->program->states[i];
+    int64_t *dims = session->input_dims[position_of(session, k)], held = state->blocks[i].bytes;
+    if (kept->length >= 0)
+      dims[kept->axis] = state->capacities[kept->length];
+    int64_t bytes = hone_rt_tensor_bytes(&kept->value, dims);
+    if (bytes < 0 || (bytes > held && !hone_rt_add(*growth, bytes - held, growth)))
+      status = hone_rt_error(session->error, HONE_OUT_OF_MEMORY, "no memory for state '%s'", kept->value.name);
+  }
+  return status;
+}
+
+hone_status hone_rt_place_state(hone_rt_session *session, bool *has_moved) {
+  hone_rt_state *state = session->entered;
+  hone_status status = check_lengths(session);
+  if (!status)
+    choose_room(session);
+  for (int32_t k = 0; !status && k < session->entry->state_count; ++k) {
+    int32_t i = session->entry->states[k];
+    if (i < 0)
+      continue;
+    const hone_program_state *kept = &state->program->states[i];
+    bool grows = kept->length >= 0;
+    int64_t room = grows ? state->capacities[kept->length] : 0;
+    if (state->has_dims && (!grows || state->dims[i][kept->axis] == room))
+      continue;
+    status = grow(state, i, room, session->error);
+    if (!status && !grows)
+      memset(state->blocks[i].data, 0, (size_t)hone_rt_tensor_bytes(&kept->value, state->dims[i]));
+    show(session, position_of(session, k), i);
+    *has_moved = true;
+  }
+  if (!status)
+    state->has_dims = true;
+  return status;
+}
+
+void hone_rt_commit_state(hone_rt_session *session) {
+  for (int32_t l = 0; l < session->program->length_count; ++l)
+    session->entered->lengths[l] = session->lengths[l];
+}
+
+/* Whether some of what is held does not grow: runs write over it. */
+static bool has_fixed(const hone_program *program) {
+  for (int32_t i = 0; i < program->state_count; ++i)
+    if (program->states[i].length < 0)
+      return true;
+  return false;
+}
+
+void hone_rt_leave_state(hone_rt_session *session, bool is_spoiled) {
+  hone_rt_state *state = session->entered;
+  state->is_spoiled |= is_spoiled && has_fixed(state->program);
+  session->entered = NULL;
+  give(state, HONE_OK);
+}
+
+/* ---- Users ---- */
+
+static void forget(hone_rt_state *state) {
+  state->has_dims = state->is_spoiled = false;
+  for (int32_t l = 0; l < state->program->length_count; ++l)
+    state->lengths[l] = state->capacities[l] = 0;
+}
+
+hone_status hone_rt_state_reset(hone_state *base, hone_error *error) {
+  hone_rt_state *state = (hone_rt_state *)base;
+  hone_status status = take(state, error);
+  if (status)
+    return status;
+  forget(state);
+  return give(state, HONE_OK);
+}
+
+hone_status hone_rt_state_truncate(hone_state *base, int32_t length, int64_t size, hone_error *error) {
+  hone_rt_state *state = (hone_rt_state *)base;
+  const hone_program *program = state->program;
+  if (length < 0 || length >= program->length_count)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "there is no length %ld: the state has %ld, counted from 0",
+                         (long)length, (long)program->length_count);
+  hone_status status = take(state, error);
+  if (status)
+    return status;
+  if (size < 0 || size > state->lengths[length])
+    return give(state,
+                hone_rt_error(error, HONE_INVALID_ARGUMENT, "state '%s': cannot be truncated to %ld, it is %ld long",
+                              program->lengths[length], (long)size, (long)state->lengths[length]));
+  if (size < state->lengths[length] && has_fixed(program))
+    return give(state, hone_rt_error(error, HONE_INVALID_ARGUMENT,
+                                     "state '%s': cannot be truncated, for parts of the state that do not grow cannot "
+                                     "be taken back; reset it, or load what was saved then",
+                                     program->lengths[length]));
+  state->lengths[length] = size;
+  return give(state, HONE_OK);
+}
+
+/* Makes an empty state of the lengths and dims of what will be held. `dims` have lengths along axes. */
+static hone_status prepare(hone_rt_state *state, const int64_t *lengths, int64_t *const *dims, hone_error *error) {
+  const hone_program *program = state->program;
+  hone_status status = HONE_OK;
+  for (int32_t l = 0; l < program->length_count; ++l)
+    if (lengths[l] > state->most)
+      return hone_rt_error(error, HONE_TOO_SMALL, "state '%s': %ld do not fit into its capacity of %ld",
+                           program->lengths[l], (long)lengths[l], (long)state->most);
+  forget(state);
+  for (int32_t i = 0; !status && i < program->state_count; ++i) {
+    const hone_program_state *kept = &program->states[i];
+    for (int32_t d = 0; d < kept->value.rank; ++d)
+      state->dims[i][d] = dims[i][d];
+    int64_t room = 0;
+    if (kept->length >= 0) {
+      state->dims[i][kept->axis] = 0;
+      room = room_for(state, lengths[kept->length], 0);
+      state->capacities[kept->length] = room;
+    }
+    status = grow(state, i, room, error);
+  }
+  for (int32_t l = 0; !status && l < program->length_count; ++l)
+    state->lengths[l] = lengths[l];
+  state->has_dims = !status;
+  return status;
+}
+
+hone_status hone_rt_state_copy(hone_state *to_base, const hone_state *from_base, hone_error *error) {
+  hone_rt_state *to = (hone_rt_state *)to_base, *from = (hone_rt_state *)from_base;
+  if (to == from)
+    return HONE_OK;
+  if (to->program != from->program)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT,
+                         "the states are of two libraries, '%s' and '%s'; save one and load the other, if they are of "
+                         "one model",
+                         to->program->name, from->program->name);
+  hone_status status = take(from, error);
+  if (status)
+    return status;
+  status = take(to, error);
+  if (status)
+    return give(from, status);
+  bool is_held = from->has_dims;
+  forget(to);
+  if (is_held)
+    status = prepare(to, from->lengths, from->dims, error);
+  for (int32_t i = 0; !status && is_held && i < to->program->state_count; ++i) {
+    const hone_program_state *kept = &to->program->states[i];
+    shape s = shape_of(kept, from->dims[i], from->lengths);
+    move(to->blocks[i].data, shape_of(kept, to->dims[i], to->lengths).room, from->blocks[i].data, s.room, &s);
+  }
+  to->is_spoiled = from->is_spoiled;
+  return give(from, give(to, status));
+}
+
+/* ---- Saving: a header, lengths, dims, then what is filled of each state. Numbers are 64 bits, the machine's. ---- */
+
+enum { DIGEST_BYTES = 64 };
+typedef struct header {
+  char magic[8];
+  char digest[DIGEST_BYTES]; /* of the model */
+  uint64_t bytes;            /* of everything */
+  uint64_t holds;            /* 0: the state is empty, and nothing follows */
+} header;
+
+/* Not memcmp: compilers make a call of bcmp of it. */
+static bool is_equal(const char *a, const char *b, int64_t bytes) {
+  int64_t i = 0;
+  while (i < bytes && a[i] == b[i])
+    ++i;
+  return i == bytes;
+}
+
+static void begin(header *h, const hone_rt_state *state) {
+  *h = (header){.magic = "HONEST1", .holds = state->has_dims};
+  for (int32_t i = 0; i < DIGEST_BYTES && state->program->digest[i]; ++i)
+    h->digest[i] = state->program->digest[i];
+}
+
+static int64_t table_words(const hone_program *program) {
+  int64_t words = program->length_count;
+  for (int32_t i = 0; i < program->state_count; ++i)
+    words += program->states[i].value.rank;
+  return words;
+}
+
+static int64_t saved_bytes(const hone_rt_state *state) {
+  int64_t bytes = sizeof(header);
+  if (!state->has_dims)
+    return bytes;
+  bytes += table_words(state->program) * 8;
+  for (int32_t i = 0; i < state->program->state_count; ++i) {
+    shape s = shape_of(&state->program->states[i], state->dims[i], state->lengths);
+    bytes += s.parts * s.filled * s.position;
+  }
+  return bytes;
+}
+
+hone_status hone_rt_state_info(hone_state *base, hone_state_info *info, hone_error *error) {
+  hone_rt_state *state = (hone_rt_state *)base;
+  hone_status status = take(state, error);
+  if (status)
+    return status;
+  hone_state_info full = {.length_count = state->program->length_count,
+                          .names = state->program->lengths,
+                          .lengths = state->lengths,
+                          .capacities = state->capacities,
+                          .saved_bytes = saved_bytes(state)};
+  for (int32_t i = 0; i < state->program->state_count; ++i)
+    full.memory_bytes += state->blocks[i].bytes;
+  hone_rt_fill(info, &full, sizeof(full));
+  return give(state, HONE_OK);
+}
+
+static void put(char **at, const void *data, int64_t bytes) {
+  memcpy(*at, data, (size_t)bytes);
+  *at += bytes;
+}
+
+hone_status hone_rt_state_save(hone_state *base, void *data, uint64_t capacity, uint64_t *bytes, hone_error *error) {
+  hone_rt_state *state = (hone_rt_state *)base;
+  const hone_program *program = state->program;
+  if (!bytes)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "bytes is NULL: nowhere to put the size");
+  hone_status status = take(state, error);
+  if (status)
+    return status;
+  if (state->is_spoiled)
+    return give(state, hone_rt_error(error, HONE_INVALID_ARGUMENT,
+                                     "the state is unknown since a run failed that was changing it"));
+  header h;
+  begin(&h, state);
+  *bytes = h.bytes = (uint64_t)saved_bytes(state);
+  if (!data)
+    return give(state, HONE_OK);
+  if (capacity < h.bytes)
+    return give(state, hone_rt_error(error, HONE_TOO_SMALL, "the state takes %ld bytes, and there are %ld",
+                                     (long)h.bytes, (long)capacity));
+  char *at = data;
+  put(&at, &h, sizeof(h));
+  if (!state->has_dims)
+    return give(state, HONE_OK);
+  put(&at, state->lengths, program->length_count * 8);
+  for (int32_t i = 0; i < program->state_count; ++i) {
+    const hone_program_state *kept = &program->states[i];
+    for (int32_t d = 0; d < kept->value.rank; ++d)
+      put(&at, kept->length >= 0 && d == kept->axis ? &state->lengths[kept->length] : &state->dims[i][d], 8);
+  }
+  for (int32_t i = 0; i < program->state_count; ++i) {
+    shape s = shape_of(&program->states[i], state->dims[i], state->lengths);
+    move(at, s.filled, state->blocks[i].data, s.room, &s);
+    at += s.parts * s.filled * s.position;
+  }
+  return give(state, HONE_OK);
+}
+
+/* Reads the tables behind the header into `lengths` and `dims`, lengths along axes. False where they fit no state of
+ * the program, or not `bytes`. */
+static bool read_tables(const hone_program *program, const char *data, uint64_t bytes, int64_t *lengths,
+                        int64_t *const *dims) {
+  const char *at = data + sizeof(header);
+  uint64_t total = sizeof(header) + (uint64_t)table_words(program) * 8;
+  if (bytes < total)
+    return false;
+  memcpy(lengths, at, (size_t)program->length_count * 8);
+  at += (size_t)program->length_count * 8;
+  for (int32_t i = 0; i < program->state_count; ++i) {
+    const hone_program_state *kept = &program->states[i];
+    memcpy(dims[i], at, (size_t)kept->value.rank * 8);
+    at += (size_t)kept->value.rank * 8;
+    for (int32_t d = 0; d < kept->value.rank; ++d) {
+      if (kept->length >= 0 && d == kept->axis && dims[i][d] != lengths[kept->length])
+        return false;
+      if (dims[i][d] < 0 || dims[i][d] > HONE_MAX_DIM ||
+          (kept->value.dims[d] >= 0 && kept->value.dims[d] != dims[i][d]))
+        return false;
+    }
+    int64_t own = hone_rt_tensor_bytes(&kept->value, dims[i]);
+    if (own < 0 || (uint64_t)own > bytes)
+      return false;
+    shape s = shape_of(kept, dims[i], lengths);
+    total += (uint64_t)(s.parts * s.filled * s.position);
+    if (total > bytes)
+      return false;
+  }
+  return total == bytes;
+}
+
+hone_status hone_rt_state_load(hone_state *base, const void *data, uint64_t bytes, hone_error *error) {
+  hone_rt_state *state = (hone_rt_state *)base;
+  const hone_program *program = state->program;
+  header h, expected;
+  begin(&expected, state);
+  if (!data || bytes < sizeof(h))
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "these %ld bytes are no saved state", data ? (long)bytes : 0L);
+  memcpy(&h, data, sizeof(h));
+  if (!is_equal(h.magic, expected.magic, sizeof(h.magic)) || h.bytes != bytes || h.holds > 1)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT,
+                         "these %ld bytes are no saved state, or not all of one, or of another version", (long)bytes);
+  if (!is_equal(h.digest, expected.digest, DIGEST_BYTES))
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT, "the state was saved by another model than '%s'", program->name);
+  hone_status status = take(state, error);
+  if (status)
+    return status;
+  if (!h.holds) {
+    forget(state);
+    return give(state, HONE_OK);
+  }
+  hone_rt_block block;
+  status = hone_rt_make(state->memory, error, lay_out, program, "a state", &block);
+  if (status)
+    return give(state, status);
+  hone_rt_state *read = (hone_rt_state *)block.data; /* its tables only */
+  if (!read_tables(program, data, bytes, read->lengths, read->dims))
+    status = hone_rt_error(error, HONE_INVALID_ARGUMENT, "the saved state is damaged: its sizes fit no state of '%s'",
+                           program->name);
+  if (!status)
+    status = prepare(state, read->lengths, read->dims, error);
+  const char *at = (const char *)data + sizeof(h) + table_words(program) * 8;
+  for (int32_t i = 0; !status && i < program->state_count; ++i) {
+    shape s = shape_of(&program->states[i], state->dims[i], state->lengths);
+    move(state->blocks[i].data, s.room, at, s.filled, &s);
+    at += s.parts * s.filled * s.position;
+  }
+  hone_rt_release_block(state->memory, &block);
+  return give(state, status);
+}
