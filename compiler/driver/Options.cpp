@@ -92,7 +92,7 @@ of as much memory as a run touches). Inputs that are not given are made up, as b
 with state begins with an empty one.
 
 --profile adds a table of kernels with the model's nodes that they compute; --profile=FILE also writes the first runs as
-a trace, which chrome://tracing and ui.perfetto.dev show. Operations count one for an addition or multiplication, twenty for a
+a trace, which ui.perfetto.dev and chrome://tracing show. Operations count one for an addition or multiplication, twenty for a
 division or polynomial; bytes count each byte that a kernel reads or writes once.
 
 Examples:

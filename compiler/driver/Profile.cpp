@@ -105,6 +105,12 @@ double Profile::rooflineShare(const Roofline &roofline, double nanoseconds) cons
 
 //===-- Forms ---------------------------------------------------------------------------------------------------===//
 
+/// The kernel's own name in "minilm.k3_matmul_add.f32.v4.matmul_6_2_4_384_96.node".
+static StringRef nameIn(StringRef symbol) {
+  StringRef name = symbol.split('.').second.split('.').first;
+  return name.empty() ? symbol : name;
+}
+
 json::Object Profile::trace() const {
   json::Array events;
   int64_t origin = runs.empty() ? 0 : runs.front().begin;
@@ -118,16 +124,24 @@ json::Object Profile::trace() const {
                                   {"dur", (end - begin) * 1e-3},
                                   {"args", std::move(details)}});
   };
+  auto label = [&](StringRef what, std::string name) {
+    events.push_back(json::Object{
+        {"name", what}, {"ph", "M"}, {"pid", 1}, {"tid", 1}, {"args", json::Object{{"name", json::fixUTF8(name)}}}});
+  };
+  // The model's name is the front of each kernel's symbol.
+  StringRef symbol = runs.empty() || runs.front().launches.empty() ? "" : runs.front().launches.front().kernel;
+  label("process_name", ("hone " + symbol.split('.').first).str());
+  label("thread_name", "launches");
   for (size_t i = 0; i < std::min(runs.size(), kTracedRuns); ++i) {
     add("run " + std::to_string(i), "run", runs[i].begin, runs[i].end, {});
     for (const hone_launch_event &event : runs[i].launches)
-      add(*event.nodes ? event.nodes : event.kernel, event.family, event.begin_ns, event.end_ns,
+      add(nameIn(event.kernel), event.family, event.begin_ns, event.end_ns,
           json::Object{{"launch", event.index},
-                       {"kernel", json::fixUTF8(event.kernel)},
+                       {"nodes", json::fixUTF8(event.nodes)},
+                       {"symbol", json::fixUTF8(event.kernel)},
                        {"operations", event.operations},
                        {"bytes", event.bytes},
-                       {"threads", event.threads},
-                       {"predicted_us", event.predicted_ns * 1e-3}});
+                       {"threads", event.threads}});
   }
   return json::Object{{"traceEvents", std::move(events)}, {"displayTimeUnit", "ns"}};
 }
@@ -141,12 +155,6 @@ static std::string nodesText(const Profile::Kernel &kernel) {
   if (kernel.nodes.size() > 1)
     text += " and " + std::to_string(kernel.nodes.size() - 1) + " more";
   return text;
-}
-
-/// The kernel's own name in "minilm.k3_matmul_add.f32.v4.matmul_6_2_4_384_96.node".
-static StringRef nameIn(StringRef symbol) {
-  StringRef name = symbol.split('.').second.split('.').first;
-  return name.empty() ? symbol : name;
 }
 
 void Profile::print(const Roofline *roofline) const {

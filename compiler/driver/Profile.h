@@ -45,7 +45,7 @@ public:
   /// Launches of the last run, which counts as one itself.
   size_t lastLaunchCount() const { return runs.back().launches.size() + 1; }
 
-  /// The events of the first runs in the Trace Event Format, which chrome://tracing and ui.perfetto.dev show.
+  /// The events of the first runs in the Trace Event Format, which ui.perfetto.dev and chrome://tracing show.
   llvm::json::Object trace() const;
   /// The kernels as a table; `roofline` may be null.
   void print(const Roofline *roofline) const;

@@ -209,11 +209,77 @@ private:
   std::unique_ptr<hone_pool, Destroy> handle;
 };
 
+/// What runs keep for the next ones, of a model compiled with --state: a conversation. Sessions have one of their own.
+class State {
+public:
+  /// An empty one, for Session::use. It must outlive the sessions that use it.
+  explicit State(const Library &library, hone_options options = hone_options_default()) : isOwned(true) {
+    check([&](hone_error *error) { return hone_state_create(library.get(), &options, &handle, error); });
+  }
+  ~State() {
+    if (isOwned)
+      hone_state_destroy(handle);
+  }
+  State(State &&other) noexcept
+      : handle(std::exchange(other.handle, nullptr)), isOwned(std::exchange(other.isOwned, false)) {}
+  State &operator=(State &&other) noexcept {
+    std::swap(handle, other.handle);
+    std::swap(isOwned, other.isOwned);
+    return *this;
+  }
+
+  /// How long number `index` of what grows is.
+  int64_t length(int32_t index = 0) const {
+    hone_state_info info = describe();
+    return index >= 0 && index < info.length_count ? info.lengths[index] : -1;
+  }
+  /// Lengths, capacities, bytes.
+  hone_state_info describe() const {
+    hone_state_info info;
+    check([&](hone_error *error) { return hone_state_describe(handle, &info, error); });
+    return info;
+  }
+  void reset() {
+    check([&](hone_error *error) { return hone_state_reset(handle, error); });
+  }
+  void truncate(int64_t size, int32_t index = 0) {
+    check([&](hone_error *error) { return hone_state_truncate(handle, index, size, error); });
+  }
+  /// Holds what `other` holds.
+  void copy(const State &other) {
+    check([&](hone_error *error) { return hone_state_copy(handle, other.handle, error); });
+  }
+  /// For load() of this process or another one.
+  std::vector<char> save() const {
+    uint64_t bytes = 0;
+    check([&](hone_error *error) { return hone_state_save(handle, nullptr, 0, &bytes, error); });
+    std::vector<char> data(bytes);
+    check([&](hone_error *error) { return hone_state_save(handle, data.data(), bytes, &bytes, error); });
+    return data;
+  }
+  void load(const std::vector<char> &data) {
+    check([&](hone_error *error) { return hone_state_load(handle, data.data(), data.size(), error); });
+  }
+  hone_state *get() const { return handle; }
+
+private:
+  friend class Session;
+  explicit State(hone_state *handle) : handle(handle) {}
+  template <typename Call> static void check(Call call) {
+    hone_error error;
+    if (call(&error))
+      throw Error(error);
+  }
+
+  hone_state *handle = nullptr;
+  bool isOwned = false;
+};
+
 /// A session; one thread at a time, except for cancel().
 class Session {
 public:
   explicit Session(const Library &library, hone_options options = hone_options_default())
-      : state(std::make_unique<State>()) {
+      : state(std::make_unique<Held>()) {
     static_assert(sizeof(state->cancelled) == sizeof(int32_t), "the flag is read as a number");
     if (!options.cancel)
       options.cancel = reinterpret_cast<const int32_t *>(&state->cancelled);
@@ -264,6 +330,21 @@ public:
     });
   }
 
+  /// What runs use: the session's own, which ends with it, unless use() says otherwise.
+  State current() {
+    hone_state *used = nullptr;
+    check([&](hone_error *error) { return hone_session_state(get(), &used, error); });
+    return State(used);
+  }
+  /// Lets runs use `other`, of the same library.
+  void use(State &other) {
+    check([&](hone_error *error) { return hone_session_use_state(get(), other.get(), error); });
+  }
+  /// Lets runs use the session's own again.
+  void useOwn() {
+    check([&](hone_error *error) { return hone_session_use_state(get(), nullptr, error); });
+  }
+
   /// Ends the run that is under way, if one is: it throws an Error with HONE_CANCELLED. From any thread. A session with
   /// options.cancel has that flag instead.
   void cancel() noexcept {
@@ -274,10 +355,10 @@ public:
   hone_session *get() const { return state ? state->handle : nullptr; }
 
 private:
-  struct State {
+  struct Held {
     hone_session *handle = nullptr;
     std::atomic<int32_t> cancelled{0};
-    ~State() { hone_session_destroy(handle); }
+    ~Held() { hone_session_destroy(handle); }
   };
 
   template <typename Call> static void check(Call call) {
@@ -292,7 +373,7 @@ private:
     return result;
   }
 
-  std::unique_ptr<State> state;
+  std::unique_ptr<Held> state;
 };
 
 } // namespace hone
