@@ -5,6 +5,7 @@
 #include "compiler/codegen/cpu/Math.h"
 #include "compiler/codegen/cpu/Tile.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
@@ -15,6 +16,10 @@ using namespace hone;
 
 /// Vectors of a panel of keys. Narrow, because the last panel of a short sequence is computed in full.
 static constexpr int64_t kKeyVectors = 2;
+/// So few queries read keys and values where they lie: packing them would read and write more than that.
+static constexpr int64_t kFewQueries = 4;
+/// Keys that are multiplied by a query at once: their sums do not wait for each other.
+static constexpr int64_t kKeysAtOnce = 4;
 /// Heads times batch entries from which on threads get whole heads, so that no head is packed twice.
 static constexpr int64_t kManyHeads = 16;
 /// Keys whose values one call packs at most: there may be very many, and a call does not look at the cancellation flag.
@@ -50,6 +55,7 @@ namespace {
 /// Sizes of blocks and where things are in scratch, in floats.
 struct AttentionPlan {
   int64_t keyWidth, valueWidth, scoreStride;
+  Value isFew; // queries: nothing is packed
   Value queryBlocks, queryRows, queryStride, outputStride, valuePanels;
   Value keysOffset, valuesOffset, scoresOffset, queryOffset, outputOffset, maximumOffset, sumOffset, floats;
 };
@@ -62,6 +68,7 @@ static AttentionPlan choosePlan(KernelBuilder &b, const CpuTarget &target, const
   plan.keyWidth = kKeyVectors * target.lanes;
   plan.valueWidth = valueVectors(target, tiles, shape.valueDepth) * target.lanes;
   plan.scoreStride = tiles.keys + kLineFloats;
+  plan.isFew = b.less(shape.queries, b.index(kFewQueries + 1));
   plan.queryBlocks = b.ceilDiv(shape.queries, tiles.queries);
   plan.queryRows = b.min(b.ceilDiv(shape.queries, b.max(plan.queryBlocks, b.index(1))), b.index(tiles.queries));
   plan.queryStride = b.add(b.roundUp(shape.depth, kLineFloats), kLineFloats);
@@ -74,8 +81,9 @@ static AttentionPlan choosePlan(KernelBuilder &b, const CpuTarget &target, const
     next = b.add(next, b.roundUp(floats, kLineFloats));
     return offset;
   };
-  plan.keysOffset = reserve(b.mul(b.roundUp(shape.keys, plan.keyWidth), shape.depth));
-  plan.valuesOffset = reserve(b.mul(b.mul(plan.valuePanels, plan.valueWidth), shape.keys));
+  Value packed = b.select(plan.isFew, next, shape.keys);
+  plan.keysOffset = reserve(b.mul(b.roundUp(packed, plan.keyWidth), shape.depth));
+  plan.valuesOffset = reserve(b.mul(b.mul(plan.valuePanels, plan.valueWidth), packed));
   plan.scoresOffset = reserve(b.mul(plan.queryRows, plan.scoreStride));
   plan.queryOffset = reserve(b.mul(plan.queryRows, plan.queryStride));
   plan.outputOffset = reserve(b.mul(plan.queryRows, plan.outputStride));
@@ -123,7 +131,7 @@ public:
       keyHead = b.div(head, b.div(shape.heads, shape.keyHeads));
       Value entry = b.add(b.mul(batch, shape.keyHeads), keyHead);
       Value changed = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, entry, packed[0]);
-      b.when(changed, [&] { writePacking(); });
+      b.when(b.select(plan.isFew, b.boolean(false), changed), [&] { writePacking(); });
       firstQuery = b.mul(b.rem(unit, plan.queryBlocks), plan.queryRows);
       rows = b.min(b.sub(shape.queries, firstQuery), plan.queryRows);
       writeQueryBlock();
@@ -198,23 +206,107 @@ private:
   }
 
   void writeKeyBlock(Value firstKey, Value keys) {
-    Value no = b.boolean(false);
-    TileMatrix query = {scratchPointer, plan.queryOffset, plan.queryStride};
-    b.loop(zero, b.ceilDiv(keys, plan.keyWidth), 1, [&](Value panel) {
-      Value column = b.mul(panel, plan.keyWidth);
-      TileMatrix packed = {scratchPointer, b.add(plan.keysOffset, b.mul(b.add(firstKey, column), shape.depth)), {}};
-      TileMatrix scores = {scratchPointer, b.add(plan.scoresOffset, column), b.index(plan.scoreStride)};
-      emitTileRows(b, {vector, tiles.rows, kKeyVectors}, rows, query, packed, shape.depth, scores, no);
+    Value isMany = b.select(plan.isFew, b.boolean(false), b.boolean(true)), later = b.less(zero, firstKey);
+    b.when(plan.isFew, [&] { writeFewScores(firstKey, keys); });
+    b.when(isMany, [&] {
+      TileMatrix query = {scratchPointer, plan.queryOffset, plan.queryStride};
+      b.loop(zero, b.ceilDiv(keys, plan.keyWidth), 1, [&](Value panel) {
+        Value column = b.mul(panel, plan.keyWidth);
+        TileMatrix packed = {scratchPointer, b.add(plan.keysOffset, b.mul(b.add(firstKey, column), shape.depth)), {}};
+        TileMatrix scores = {scratchPointer, b.add(plan.scoresOffset, column), b.index(plan.scoreStride)};
+        emitTileRows(b, {vector, tiles.rows, kKeyVectors}, rows, query, packed, shape.depth, scores, b.boolean(false));
+      });
     });
-    Value later = b.less(zero, firstKey);
     b.loop(zero, rows, 1, [&](Value row) { writeSoftmaxRow(row, firstKey, keys, later); });
-    TileMatrix weights = {scratchPointer, plan.scoresOffset, b.index(plan.scoreStride)};
-    b.loop(zero, plan.valuePanels, 1, [&](Value panel) {
-      Value column = b.mul(panel, plan.valueWidth);
-      Value values = b.add(b.mul(column, shape.keys), b.mul(firstKey, plan.valueWidth));
-      TileMatrix packed = {scratchPointer, b.add(plan.valuesOffset, values), {}};
-      TileMatrix output = {scratchPointer, b.add(plan.outputOffset, column), plan.outputStride};
-      emitTileRows(b, {vector, tiles.rows, plan.valueWidth / lanes}, rows, weights, packed, keys, output, later);
+    b.when(plan.isFew, [&] { writeFewOutputs(firstKey, keys, later); });
+    b.when(isMany, [&] {
+      TileMatrix weights = {scratchPointer, plan.scoresOffset, b.index(plan.scoreStride)};
+      b.loop(zero, plan.valuePanels, 1, [&](Value panel) {
+        Value column = b.mul(panel, plan.valueWidth);
+        Value values = b.add(b.mul(column, shape.keys), b.mul(firstKey, plan.valueWidth));
+        TileMatrix packed = {scratchPointer, b.add(plan.valuesOffset, values), {}};
+        TileMatrix output = {scratchPointer, b.add(plan.outputOffset, column), plan.outputStride};
+        emitTileRows(b, {vector, tiles.rows, plan.valueWidth / lanes}, rows, weights, packed, keys, output, later);
+      });
+    });
+  }
+
+  Value multiplyAdd(Value x, Value y, Value sum) {
+    if (isa<VectorType>(x.getType()))
+      return vector::FMAOp::create(b, x, y, sum);
+    return math::FmaOp::create(b, x, y, sum);
+  }
+
+  /// Scores of a block of keys, which lie where the caller has them.
+  void writeFewScores(Value firstKey, Value keys) {
+    Value key = flatView(b, b.getLoc(), operands.key.pointer);
+    Value full = b.mul(b.div(shape.depth, lanes), lanes), whole = b.mul(b.div(keys, kKeysAtOnce), kKeysAtOnce);
+    auto write = [&](Value first, int64_t count) {
+      SmallVector<Value> from;
+      for (int64_t i = 0; i < count; ++i)
+        from.push_back(offsetOf(operands.key, keyHead, b.add(firstKey, b.add(first, i))));
+      b.loop(zero, rows, 1, [&](Value row) {
+        Value query = b.add(plan.queryOffset, b.mul(row, plan.queryStride));
+        auto multiply = [&](Value d, ValueRange sums, bool isVector) {
+          Value own = isVector ? loadVector(b.add(query, d)) : load(b.add(query, d));
+          SmallVector<Value> next;
+          for (auto [at, sum] : llvm::zip_equal(from, sums)) {
+            Value other = isVector ? Value(vector::LoadOp::create(b, vector, key, b.add(at, d)))
+                                   : memref::LoadOp::create(b, key, ValueRange{b.add(at, d)});
+            next.push_back(multiplyAdd(own, other, sum));
+          }
+          return next;
+        };
+        scf::ForOp vectors = b.loop(zero, full, lanes, SmallVector<Value>(count, b.real(vector, 0)),
+                                    [&](Value d, ValueRange sums) { return multiply(d, sums, /*isVector=*/true); });
+        SmallVector<Value> sums;
+        for (Value sum : vectors.getResults())
+          sums.push_back(
+              vector::ReductionOp::create(b, vector::CombiningKind::ADD, sum, Value(), arith::FastMathFlags::reassoc));
+        scf::ForOp rest = b.loop(full, shape.depth, 1, sums,
+                                 [&](Value d, ValueRange partial) { return multiply(d, partial, /*isVector=*/false); });
+        Value to = b.add(b.add(plan.scoresOffset, b.mul(row, plan.scoreStride)), first);
+        for (auto [i, score] : llvm::enumerate(rest.getResults()))
+          store(score, b.add(to, i));
+      });
+    };
+    b.loop(zero, whole, kKeysAtOnce, [&](Value first) { write(first, kKeysAtOnce); });
+    b.loop(whole, keys, 1, [&](Value first) { write(first, 1); });
+  }
+
+  /// Adds what a block of values, which lie where the caller has them, gives to the output.
+  void writeFewOutputs(Value firstKey, Value keys, Value later) {
+    Value values = flatView(b, b.getLoc(), operands.value.pointer);
+    Value full = b.mul(b.div(shape.valueDepth, plan.valueWidth), plan.valueWidth);
+    b.loop(zero, rows, 1, [&](Value row) {
+      Value weights = b.add(plan.scoresOffset, b.mul(row, plan.scoreStride));
+      Value output = b.add(plan.outputOffset, b.mul(row, plan.outputStride));
+      // `columns` vectors, or one scalar.
+      auto write = [&](Value column, int64_t columns) {
+        Type type = columns ? Type(vector) : b.getF32Type();
+        SmallVector<Value> at, sums;
+        for (int64_t i = 0; i < std::max<int64_t>(columns, 1); ++i) {
+          at.push_back(b.add(column, i * lanes));
+          Value before = columns ? loadVector(b.add(output, at[i])) : load(b.add(output, at[i]));
+          sums.push_back(b.select(later, before, b.real(type, 0)));
+        }
+        scf::ForOp all = b.loop(zero, keys, 1, sums, [&](Value k, ValueRange partial) {
+          Value weight = load(b.add(weights, k)), from = offsetOf(operands.value, keyHead, b.add(firstKey, k));
+          if (columns)
+            weight = b.broadcast(vector, weight);
+          SmallVector<Value> next;
+          for (auto [offset, sum] : llvm::zip_equal(at, partial)) {
+            Value own = columns ? Value(vector::LoadOp::create(b, vector, values, b.add(from, offset)))
+                                : memref::LoadOp::create(b, values, ValueRange{b.add(from, offset)});
+            next.push_back(multiplyAdd(weight, own, sum));
+          }
+          return next;
+        });
+        for (auto [offset, sum] : llvm::zip_equal(at, all.getResults()))
+          columns ? storeVector(sum, b.add(output, offset)) : store(sum, b.add(output, offset));
+      };
+      b.loop(zero, full, plan.valueWidth, [&](Value column) { write(column, plan.valueWidth / lanes); });
+      b.loop(full, shape.valueDepth, 1, [&](Value column) { write(column, 0); });
     });
   }
 
