@@ -345,6 +345,7 @@ Structure SliceOp::getStructure(ShapeBuilder &shapes) {
   }
   return structure;
 }
+OpFoldResult SliceOp::bytesRead(ShapeBuilder &shapes, unsigned) { return shapes.storageBytes(getOutput()); }
 WeightRecipeAttrInterface SliceOp::getRecipe(ArrayRef<FlatSymbolRefAttr> sources) {
   SmallVector<int64_t> starts, sizes, steps;
   for (auto [values, numbers] : {std::pair(getStarts(), &starts), {getSizes(), &sizes}, {getSteps(), &steps}})
@@ -790,6 +791,10 @@ void InsertOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFold
   llvm::append_range(dims, shapes.dims(getInto()));
 }
 OpOperand &InsertOp::getUpdated() { return getIntoMutable(); }
+OpFoldResult InsertOp::bytesRead(ShapeBuilder &shapes, unsigned operand) {
+  return operand == 0 ? shapes.storageBytes(getSource()) : shapes.constant(0);
+}
+OpFoldResult InsertOp::bytesWritten(ShapeBuilder &shapes, unsigned) { return shapes.storageBytes(getSource()); }
 OpFoldResult InsertOp::iterationCount(ShapeBuilder &shapes) {
   return shapes.product(ArrayRef(SmallVector<OpFoldResult>(shapes.dims(getSource()))).drop_back());
 }

@@ -121,7 +121,8 @@ def Hone_UnpackOp : Hone_MoveOneOp<"unpack", [Hone_Cheap, Hone_Layout], Hone_Str
   let extraClassDeclaration = "::hone::TileLayout getLayout();";
 }
 
-def Hone_SliceOp : Hone_MoveOneOp<"slice", [SameVariadicOperandSize, Hone_Recipe], Hone_Structured> {
+def Hone_SliceOp : Hone_MoveOneOp<"slice", [SameVariadicOperandSize, Hone_Recipe],
+                                  DeclareOpInterfaceMethods<Hone_StructureOpInterface, ["getStructure", "bytesRead"]>> {
   let summary = "Every step-th element from a start on, per dim (ONNX Slice-13)";
   let description = [{
     `starts`, `sizes` and `steps` have one index per dim, already clamped: element i of a dim is element start + i·step
@@ -275,7 +276,8 @@ def Hone_RandomUniformOp : Hone_MoveOp<"random_uniform"> {
 }
 
 def Hone_InsertOp
-    : Hone_TensorOp<"insert", [Hone_StructureOpInterface, DeclareOpInterfaceMethods<Hone_LoopOpInterface>,
+    : Hone_TensorOp<"insert", [DeclareOpInterfaceMethods<Hone_StructureOpInterface, ["bytesRead", "bytesWritten"]>,
+                               DeclareOpInterfaceMethods<Hone_LoopOpInterface>,
                                DeclareOpInterfaceMethods<Hone_UpdateOpInterface>,
                                AllElementTypesMatch<["source", "into", "output"]>]> {
   let summary = "A tensor with a part of it replaced: `source`, from `position` on along an axis";
