@@ -94,7 +94,7 @@ fuzz() {
 
 bench() {
   local program code=0
-  for program in minilm rows loops; do
+  for program in minilm rows loops state; do
     plain "bench-$program" "$python" "bench/$program.py" --smoke || code=1
   done
   plain bench-kernel-costs "$python" bench/kernel_costs.py --dims input_ids=1x16,attention_mask=1x16 --repeat 1 || code=1

@@ -13,7 +13,7 @@ down.
 
 from .compiler import CompileError, compile
 from .errors import Error, HoneError, Status
-from .library import Entry, Library, Plan, Session, State, Value, load
+from .library import Entry, Launch, Library, Plan, Session, State, Value, load
 
 __version__ = "0.1.0"
 
@@ -22,6 +22,7 @@ __all__ = [
     "Entry",
     "Error",
     "HoneError",
+    "Launch",
     "Library",
     "Plan",
     "Session",

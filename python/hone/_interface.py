@@ -125,6 +125,27 @@ class Options(Structure):
     ]
 
 
+class LaunchEvent(Structure):
+    _fields_ = [
+        ("size", c_uint32),
+        ("threads", c_int32),
+        ("index", c_int64),
+        ("kernel", c_char_p),
+        ("family", c_char_p),
+        ("nodes", c_char_p),
+        ("device_type", c_int32),
+        ("device_id", c_int32),
+        ("operations", c_int64),
+        ("bytes", c_int64),
+        ("predicted_ns", c_int64),
+        ("begin_ns", c_int64),
+        ("end_ns", c_int64),
+    ]
+
+
+LAUNCH_CALLBACK = CFUNCTYPE(None, c_void_p, POINTER(LaunchEvent))
+
+
 class StateInfo(Structure):
     _fields_ = [
         ("size", c_uint32),

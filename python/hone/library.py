@@ -9,7 +9,7 @@ import os
 import pathlib
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, Union
 
@@ -43,6 +43,29 @@ class Entry:
     name: str
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A launch of a kernel that has ended.
+
+    index:             its number in the program, the same in each run
+    kernel, family:    the symbol of the kernel's code, and who generated it
+    nodes:             what it computes of the model
+    operations, bytes: one for an addition, twenty for a division; what it reads and writes, each byte once
+    begin_ns, end_ns:  of the system's monotonic clock, as time.monotonic_ns
+    threads:           that may have worked on it
+    """
+
+    index: int
+    kernel: str
+    family: str
+    nodes: str
+    operations: int
+    bytes: int
+    begin_ns: int
+    end_ns: int
+    threads: int
 
 
 @dataclass(frozen=True)
@@ -118,12 +141,19 @@ class Library:
         self._default: Session | None = None
         self._lock = threading.Lock()
 
-    def session(self, threads: int = 0, memory_limit: int = 0, step_limit: int = 0, state_capacity: int = 0) -> Session:
+    def session(
+        self,
+        threads: int = 0,
+        memory_limit: int = 0,
+        step_limit: int = 0,
+        state_capacity: int = 0,
+        on_launch: Callable[[Launch], None] | None = None,
+    ) -> Session:
         """A new session with its own memory and `threads` threads (0: as many as the process may use cores). With a
         `memory_limit`, in bytes, what would take more is a HoneError with Status.OUT_OF_MEMORY; with a `step_limit`, a
         loop of the model that makes more steps is one with Status.CANCELLED. `state_capacity`: that of its state, as
-        State's."""
-        return Session(self, threads, memory_limit, step_limit, state_capacity)
+        State's. `on_launch` is told of each launch of a kernel, in the run's thread; it may not use the session."""
+        return Session(self, threads, memory_limit, step_limit, state_capacity, on_launch)
 
     def state(self, capacity: int = 0, memory_limit: int = 0) -> State:
         """A new, empty state, for Session.use. Raises HoneError if the model was compiled without --state."""
@@ -198,6 +228,7 @@ class Session:
         memory_limit: int = 0,
         step_limit: int = 0,
         state_capacity: int = 0,
+        on_launch: Callable[[Launch], None] | None = None,
     ) -> None:
         self.library = library
         options = _options(
@@ -206,11 +237,13 @@ class Session:
         self._state: State | None = None
         self._cancelled = ctypes.c_int32()
         options.cancel = ctypes.addressof(self._cancelled)
+        callback = None if on_launch is None else _launch_callback(on_launch)
+        options.on_launch = ctypes.cast(callback, ctypes.c_void_p) if callback else None
         self._handle = ctypes.c_void_p()
         functions = library._functions
         _interface.check(functions.session_create, library._descriptor, options, self._handle)
         self._lock = threading.Lock()
-        self._destroy = weakref.finalize(self, _destroy, functions, self._handle, self._cancelled)
+        self._destroy = weakref.finalize(self, _destroy, functions, self._handle, self._cancelled, callback)
         # Not when the interpreter ends: a daemon thread may be in a run, and the system frees everything.
         setattr(self._destroy, "atexit", False)  # a property that the type hints lack
 
@@ -474,8 +507,20 @@ def _checked_out(out: Mapping[str, Array], known: tuple[Value, ...]) -> dict[str
     return dict(out)
 
 
-def _destroy(functions: Any, handle: ctypes.c_void_p, cancelled: ctypes.c_int32) -> None:
-    """`cancelled` is read by the session until here."""
+def _launch_callback(on_launch: Callable[[Launch], None]) -> Any:
+    def call(_: Any, event: Any) -> None:
+        fields = event.contents
+        kernel, family, nodes = (
+            text.decode("utf-8", "replace") for text in (fields.kernel, fields.family, fields.nodes)
+        )
+        work = fields.operations, fields.bytes
+        on_launch(Launch(fields.index, kernel, family, nodes, *work, fields.begin_ns, fields.end_ns, fields.threads))
+
+    return _interface.LAUNCH_CALLBACK(call)
+
+
+def _destroy(functions: Any, handle: ctypes.c_void_p, cancelled: ctypes.c_int32, callback: Any) -> None:
+    """`cancelled` is read, and `callback` called, by the session until here."""
     functions.session_destroy(handle)
 
 

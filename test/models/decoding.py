@@ -22,12 +22,20 @@ class Size(NamedTuple):
     vocabulary: int
 
 
+EPSILON, ROTARY_BASE = 1e-5, 1e5
 SMOLLM2 = Size(layers=30, width=576, heads=9, groups=3, inner=1536, vocabulary=49152)  # of 135 million parameters
 
 
+def random_weights(random):
+    def weight(name, shape, mean, deviation):
+        return np.float32(mean) + random.standard_normal(shape, np.float32) * np.float32(deviation)
+
+    return weight
+
+
 class _Decoder:
-    def __init__(self, size, random):
-        self.size, self.random, self.columns = size, random, size.width // size.heads
+    def __init__(self, size, source):
+        self.size, self.source, self.columns = size, source, size.width // size.heads
         self.nodes, self.weights, self.inputs, self.outputs = [], {}, [], []
 
     def __call__(self, op, *inputs, name=None, **attributes):
@@ -35,8 +43,8 @@ class _Decoder:
         self.nodes.append(helper.make_node(op, inputs, [name], name=f"{op}_{len(self.nodes)}", **attributes))
         return name
 
-    def weight(self, name, *shape, deviation):
-        self.weights[name] = self.random.standard_normal(shape, np.float32) * np.float32(deviation)
+    def weight(self, name, *shape, deviation, mean=0):
+        self.weights[name] = self.source(name, shape, mean, deviation)
         return name
 
     def number(self, number):
@@ -56,10 +64,9 @@ class _Decoder:
         return self("MatMul", x, self.weight(name, rows, columns, deviation=rows**-0.5))
 
     def norm(self, x, name):
-        self.weights[name] = np.float32(1) + self.random.standard_normal(self.size.width, np.float32) / 8
         mean = self("ReduceMean", self("Pow", x, self.number(2)), axes=[-1])
-        root = self("Sqrt", self("Add", mean, self.number(1e-5)))
-        return self("Mul", name, self("Div", x, root))
+        root = self("Sqrt", self("Add", mean, self.number(EPSILON)))
+        return self("Mul", self.weight(name, self.size.width, mean=1, deviation=1 / 8), self("Div", x, root))
 
     def split(self, x, heads):
         shape = self.integers(0, 0, heads, self.columns)
@@ -73,7 +80,7 @@ class _Decoder:
 
     def tables(self):
         """Cosine and sine of each position's angles, and the mask that hides what comes later."""
-        frequencies = 1e5 ** (-np.arange(0, self.columns, 2) / self.columns)
+        frequencies = ROTARY_BASE ** (-np.arange(0, self.columns, 2) / self.columns)
         self.weights["frequencies"] = frequencies.astype(np.float32)[None]
         positions = self("Cast", self("Unsqueeze", "position_ids", self.integers(-1)), to=TensorProto.FLOAT)
         angles = self("MatMul", positions, "frequencies")
@@ -145,10 +152,10 @@ class _Decoder:
         return model_of(self.nodes, inputs + self.inputs, outputs, self.weights)
 
 
-def decoder(size, random):
-    """A model of the kind of Llama with random weights: input_ids, attention_mask, position_ids, past_key_values.I.key
-    and .value → logits, present.I.key and .value."""
-    return _Decoder(size, random).build()
+def decoder(size, weights):
+    """A model of the kind of Llama: input_ids, attention_mask, position_ids, past_key_values.I.key and .value → logits,
+    present.I.key and .value. weights: a random generator, or a function (name, shape, mean, deviation) → array."""
+    return _Decoder(size, weights if callable(weights) else random_weights(weights)).build()
 
 
 def greedy(model):
