@@ -83,6 +83,25 @@ LogicalResult Destinations::checkUpdates(func::FuncOp main) const {
   return failure(result.wasInterrupted());
 }
 
+LogicalResult Destinations::checkGrowing(func::FuncOp main) const {
+  WalkResult result = main.walk([&](Operation *op) {
+    auto loop = Loop::get(op);
+    for (unsigned i = 0; loop && i < loop->results.size(); ++i) {
+      if (kindOf(*loop, i) != Carried::Growing)
+        continue;
+      bool isLaunch = rootOf(loop->yielded[i].get()).getDefiningOp<LaunchOp>() != nullptr;
+      if (isLaunch && hasDimsTold(loop->arguments[i]) && hasDimsTold(loop->results[i]))
+        continue;
+      op->emitOpError("carries a tensor (number ")
+          << i << ") whose dims change, " << (isLaunch ? "and nobody tells them" : "and which no launch of it writes")
+          << ": hone-dispatch comes before hone-plan-memory";
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
 void Destinations::visit(scf::IfOp branches, ShapeBuilder &shapes) {
   for (OpResult result : branches->getResults()) {
     if (!isTensor(result))

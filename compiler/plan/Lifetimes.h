@@ -39,6 +39,9 @@ public:
   Destinations(mlir::func::FuncOp main, ShapeBuilder &shapes);
   /// Whether each launch that changes a value finds it where its result lies, and nobody needs it afterwards.
   mlir::LogicalResult checkUpdates(mlir::func::FuncOp main) const;
+  /// Whether what loops carry with dims that change is written by launches of their bodies, and its dims are told:
+  /// what branches write may lie where the same step writes again.
+  mlir::LogicalResult checkGrowing(mlir::func::FuncOp main) const;
 
   /// The value in whose memory `root` lies; itself, if it has memory of its own.
   mlir::Value of(mlir::Value root) const {

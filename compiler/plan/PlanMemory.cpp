@@ -349,7 +349,8 @@ LogicalResult Planner::run() {
   if (failed(checkSizes(early)))
     return failure();
   Destinations destinations(main, shapes);
-  if (failed(destinations.checkUpdates(main)) || failed(keepStates(destinations, late)))
+  if (failed(destinations.checkUpdates(main)) || failed(destinations.checkGrowing(main)) ||
+      failed(keepStates(destinations, late)))
     return failure();
   for (Value result : terminator.getOperands())
     if (auto loop = rootOf(result).getDefiningOp() ? Loop::get(rootOf(result).getDefiningOp()) : std::nullopt;

@@ -23,6 +23,10 @@ Value hone::rootOf(Value value) {
   return value;
 }
 
+bool hone::hasDimsTold(Value tensor) {
+  return llvm::all_of(tensor.getUsers(), [](Operation *user) { return user->hasTrait<TellsDims>(); });
+}
+
 bool hone::isKnownBefore(Value value, Operation *op) {
   Operation *around = value.getParentBlock()->getParentOp(); // none yet: its place is further up
   return !around || !op->isAncestor(around);

@@ -16,6 +16,9 @@ bool isEntryArgument(mlir::Value value);
 /// The value whose memory `value` shows: `value` itself, unless it is a view.
 mlir::Value rootOf(mlir::Value value);
 
+/// Whether nobody asks for the dims of `tensor` but an op that tells them.
+bool hasDimsTold(mlir::Value tensor);
+
 /// Whether `value` is known where `op` begins: it is not computed in the regions of `op`.
 bool isKnownBefore(mlir::Value value, mlir::Operation *op);
 

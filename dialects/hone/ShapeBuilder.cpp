@@ -771,11 +771,8 @@ SmallVector<OpFoldResult> ShapeBuilder::broadcastShapes(ValueRange tensors) {
 }
 
 bool hone::keepsDims(const Loop &loop, unsigned i, ShapeBuilder &shapes) {
-  Value yielded = loop.yielded[i].get();
-  if (!shapes.areKnownBefore(yielded, loop.op))
-    return false;
-  SmallVector<OpFoldResult> first(shapes.dims(loop.inits[i].get())), next(shapes.dims(yielded));
-  return llvm::all_of_zip(first, next, [&](OpFoldResult a, OpFoldResult b) { return shapes.areEqual(a, b); });
+  SmallVector<OpFoldResult> first(shapes.dims(loop.inits[i].get()));
+  return shapes.dims(loop.yielded[i].get()) == ArrayRef<OpFoldResult>(first);
 }
 
 void hone::refineResultTypes(ShapeBuilder &shapes, Operation *op) {

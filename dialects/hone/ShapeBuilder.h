@@ -179,7 +179,8 @@ private:
   DeferredPlacement *placement = nullptr; // the innermost one
 };
 
-/// Whether what `loop` carries as number `i`, a tensor, has the same dims in each step, known before the loop.
+/// Whether what `loop` carries as number `i`, a tensor, has the same dims in each step: those that it begins with are
+/// those that a step hands on, value by value. hone-dispatch decides it, and tells such dims at both places.
 bool keepsDims(const Loop &loop, unsigned i, ShapeBuilder &shapes);
 
 /// Sets the static dims of a freshly built op's results from its shape function (they were built all-dynamic).

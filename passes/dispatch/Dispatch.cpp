@@ -301,11 +301,6 @@ static void restoreBranches(func::FuncOp main) {
   });
 }
 
-/// Whether nobody asks for the dims of `tensor` but an op that tells them.
-static bool hasDimsTold(Value tensor) {
-  return llvm::all_of(tensor.getUsers(), [](Operation *user) { return user->hasTrait<TellsDims>(); });
-}
-
 /// Whether the dims of what branches give are known before them, or told behind them.
 static LogicalResult checkDims(scf::IfOp branches, ShapeBuilder &shapes) {
   for (OpResult result : branches->getResults())
@@ -316,31 +311,39 @@ static LogicalResult checkDims(scf::IfOp branches, ShapeBuilder &shapes) {
 }
 
 /// What a loop carries has the dims that it had at the beginning, unless they are told. Where that is not proven, each
-/// step checks it.
+/// step checks it. This decides it for all who ask later (`keepsDims`): where dims stay, the same values are told of
+/// what the loop begins with and of what a step hands on.
 static void keepDims(Block &body, ShapeBuilder &shapes) {
   auto loop = Loop::get(body.getParentOp());
+  OpBuilder &builder = shapes.builder;
   for (unsigned i = 0; loop && i < loop->results.size(); ++i) {
     Value first = loop->inits[i].get(), next = loop->yielded[i].get();
-    if (!isa<RankedTensorType>(first.getType()) || keepsDims(*loop, i, shapes) ||
-        (hasDimsTold(loop->results[i]) && hasDimsTold(loop->arguments[i])))
+    auto type = dyn_cast<RankedTensorType>(first.getType());
+    if (!type || type.hasStaticShape())
       continue;
-    OpBuilder &builder = shapes.builder;
-    builder.setInsertionPoint(body.getTerminator());
+    builder.setInsertionPoint(loop->op);
+    SmallVector<OpFoldResult> dims(shapes.dims(first));
+    bool isProven = shapes.areKnownBefore(next, loop->op) &&
+                    llvm::all_of_zip(dims, SmallVector<OpFoldResult>(shapes.dims(next)),
+                                     [&](OpFoldResult a, OpFoldResult b) { return shapes.areEqual(a, b); });
+    if (!isProven && hasDimsTold(loop->results[i]) && hasDimsTold(loop->arguments[i]))
+      continue;
     Location loc = loop->op->getLoc();
-    SmallVector<OpFoldResult> dims(shapes.dims(first)), own(shapes.dims(next));
+    SmallVector<Value> sizes = shapes.materialize(ArrayRef(dims));
+    loop->inits[i].set(WithDimsOp::create(builder, first.getLoc(), type, first, sizes));
+    builder.setInsertionPoint(body.getTerminator());
+    SmallVector<OpFoldResult> own(shapes.dims(next));
     for (auto [before, after] : llvm::zip_equal(dims, own)) {
-      if (before == after)
+      if (isProven || before == after)
         continue;
       Value a = shapes.materialize(before), b = shapes.materialize(after);
       Value isSame = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, a, b);
       CheckOp::create(builder, loc, isSame,
                       nodeText(loc) + ": a dim of what the loop carries is {0} before a step and {1} behind it", a, b);
     }
-    // What is written where the first value's dims have room is a copy behind the check.
-    SmallVector<Value> sizes = shapes.materialize(ArrayRef(dims));
-    Value same = WithDimsOp::create(builder, loc, next.getType(), next, sizes);
-    same = ExpandOp::create(builder, loc, next.getType(), same, sizes);
-    (void)shapes.dims(same);
+    Value same = WithDimsOp::create(builder, next.getLoc(), type, next, sizes);
+    if (!isProven) // what is written where the first value's dims have room is a copy behind the check
+      same = ExpandOp::create(builder, loc, type, same, sizes);
     loop->yielded[i].set(same);
   }
 }

@@ -114,3 +114,59 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
     return %0 : tensor<8xf32>
   }
 }
+
+// -----
+
+// What branches write may lie where the same step writes again: nothing that a loop carries with dims that change.
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  hone.kernel @k(%x: tensor<?xf32> {hone.sizes = array<i64: 1>}, %n: index) -> tensor<?xf32> {
+    %0 = hone.neg %x : tensor<?xf32> -> tensor<?xf32>
+    hone.return %0 : tensor<?xf32>
+  }
+  func.func @main(%x: tensor<?xf32> {hone.dims = ["n"]}, %flag: tensor<i1>) -> tensor<?xf32> {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c4 = arith.constant 4 : index
+    %n = tensor.dim %x, %c0 : tensor<?xf32>
+    %condition = tensor.extract %flag[] : tensor<i1>
+    // expected-error@+1 {{carries a tensor (number 1) whose dims change, and which no launch of it writes: hone-dispatch comes before hone-plan-memory}}
+    %r:2 = scf.for %i = %c0 to %c4 step %c1 iter_args(%m = %n, %a = %x) -> (index, tensor<?xf32>) {
+      %v = hone.with_dims %a [%m] : tensor<?xf32> -> tensor<?xf32>
+      %b:2 = scf.if %condition -> (tensor<?xf32>, index) {
+        %p = hone.launch @k(%v) sizes(%m) to(%m) : (tensor<?xf32>) -> tensor<?xf32>
+        scf.yield %p, %m : tensor<?xf32>, index
+      } else {
+        %q = hone.launch @k(%v) sizes(%m) to(%i) : (tensor<?xf32>) -> tensor<?xf32>
+        scf.yield %q, %i : tensor<?xf32>, index
+      }
+      %w = hone.with_dims %b#0 [%b#1] : tensor<?xf32> -> tensor<?xf32>
+      scf.yield %b#1, %w : index, tensor<?xf32>
+    }
+    %t = hone.with_dims %r#1 [%r#0] : tensor<?xf32> -> tensor<?xf32>
+    %y = hone.launch @k(%t) sizes(%r#0) to(%r#0) : (tensor<?xf32>) -> tensor<?xf32>
+    return %y : tensor<?xf32>
+  }
+}
+
+// -----
+
+// The step after this one would take the value for one of the first value's dims.
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  hone.kernel @k(%x: tensor<?xf32> {hone.sizes = array<i64: 1>}, %n: index) -> tensor<?xf32> {
+    %0 = hone.neg %x : tensor<?xf32> -> tensor<?xf32>
+    hone.return %0 : tensor<?xf32>
+  }
+  func.func @main(%x: tensor<?xf32> {hone.dims = ["n"]}) -> tensor<?xf32> {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c4 = arith.constant 4 : index
+    %n = tensor.dim %x, %c0 : tensor<?xf32>
+    // expected-error@+1 {{carries a tensor (number 0) whose dims change, and nobody tells them: hone-dispatch comes before hone-plan-memory}}
+    %r = scf.for %i = %c0 to %c4 step %c1 iter_args(%a = %x) -> tensor<?xf32> {
+      %next = hone.launch @k(%a) sizes(%n) to(%i) : (tensor<?xf32>) -> tensor<?xf32>
+      scf.yield %next : tensor<?xf32>
+    }
+    %y = hone.launch @k(%r) sizes(%n) to(%n) : (tensor<?xf32>) -> tensor<?xf32>
+    return %y : tensor<?xf32>
+  }
+}

@@ -44,7 +44,8 @@ struct Wanted {
 };
 
 /// Writes a program. Follows what hone-plan-memory demands: what a block gives are results of launches or branches that
-/// stand in it, each given once; what a loop carries with dims that change is a launch's.
+/// stand in it, each given once; what a loop carries with dims that change is a launch's, and those that stay are told
+/// of what it begins with and of what it hands on.
 class Generator {
 public:
   explicit Generator(uint64_t seed) : random(seed) {}
@@ -72,6 +73,7 @@ private:
   SmallVector<Tensor> launch(ArrayRef<Wanted> writes);
   Tensor flat(const Tensor &of);
   Tensor withDims(const Tensor &of, ArrayRef<std::string> dims, StringRef type);
+  Tensor withOwnDims(const Tensor &of) { return withDims(of, of.dims, typeText(of)); }
   Tensor give(const std::string &element, ArrayRef<std::string> dims, bool isLaunch);
   void statement();
   void statements(int64_t count) {
@@ -432,6 +434,8 @@ void Generator::loop() {
       if (isDigits(init.dims.front()))
         init = withDims(init, dims, typeText(loose));
       dimFrom = carryNumber(first);
+    } else if (!llvm::all_of(init.dims, isDigits)) {
+      init = withOwnDims(init);
     }
     carried.push_back({init, typeText(init), dimFrom});
   }
@@ -520,7 +524,10 @@ void Generator::loop() {
         SmallVector<std::string> dims(each.tensor.dims);
         if (each.dimFrom >= 0)
           dims.front() = carried[each.dimFrom].yielded;
-        each.yielded = give(each.tensor.element, dims, each.dimFrom >= 0).name;
+        Tensor given = give(each.tensor.element, dims, each.dimFrom >= 0);
+        if (each.dimFrom < 0 && !llvm::all_of(dims, isDigits))
+          given = withOwnDims(given);
+        each.yielded = given.name;
       }
       statements(oneIn(4));
     }

@@ -1,13 +1,17 @@
 // RUN: hone-opt %s --hone-dispatch --canonicalize | FileCheck %s
 
 module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
-  // What a step yields is a launch's. Arithmetic that asks for nothing in the loop is done before it.
+  // What a step yields is a launch's. Arithmetic that asks for nothing in the loop is done before it. Dims that stay are
+  // told by the same values before the loop and behind a step, wherever they come from.
   // CHECK-LABEL: func.func @main
   // CHECK:       %[[DOUBLE:.*]] = arith.addi %[[N:.*]], %[[N]]
-  // CHECK:       scf.for {{.*}} iter_args(%[[A:.*]] = %arg0, %[[B:.*]] = %arg0)
-  // CHECK-NEXT:    %[[SUM:.*]] = hone.launch @{{.*}}add(%[[A]], %[[B]])
-  // CHECK-NEXT:    %[[COPY:.*]] = hone.launch @{{.*}}expand(%[[A]])
-  // CHECK-NEXT:    scf.yield %[[SUM]], %[[COPY]]
+  // CHECK-DAG:   %[[P:.*]] = hone.with_dims %arg0[%[[N]]]
+  // CHECK-DAG:   %[[Q:.*]] = hone.with_dims %arg0[%[[N]]]
+  // CHECK:       scf.for {{.*}} iter_args(%[[A:.*]] = %{{.*}}, %[[B:.*]] = %{{.*}})
+  // CHECK:         %[[SUM:.*]] = hone.launch @{{.*}}add(%[[A]], %[[B]])
+  // CHECK:         %[[SAME:.*]] = hone.with_dims %[[SUM]][%[[N]]]
+  // CHECK:         %[[COPY:.*]] = hone.launch @{{.*}}expand(%{{.*}}) sizes(%[[N]]) to(%[[N]])
+  // CHECK:         scf.yield %[[SAME]], %[[COPY]]
   func.func @main(%x: tensor<?xf32> {hone.dims = ["n"]}, %table: tensor<4x3xf32>)
       -> (tensor<?xf32>, tensor<?xf32>, tensor<4x3xf32>, tensor<4x3xf32>, tensor<?xf32>, tensor<?xf32>) {
     %c0 = arith.constant 0 : index
