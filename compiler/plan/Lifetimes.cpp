@@ -10,19 +10,6 @@ using namespace hone;
 
 static bool isTensor(Value value) { return isa<RankedTensorType>(value.getType()); }
 
-/// All that reads the memory of `root`, views of it left out.
-static SmallVector<OpOperand *> readersOf(Value root) {
-  SmallVector<OpOperand *> readers;
-  SmallVector<Value> pending{root};
-  while (!pending.empty())
-    for (OpOperand &use : pending.pop_back_val().getUses())
-      if (isView(use.getOwner()))
-        pending.push_back(use.getOwner()->getResult(0));
-      else
-        readers.push_back(&use);
-  return readers;
-}
-
 /// Whether nobody but the loop reads its first value, which a launch or branches in front of it write.
 static bool isFirstItsOwn(const Loop &loop, unsigned i) {
   Value root = rootOf(loop.inits[i].get());
@@ -35,25 +22,6 @@ OpOperand *hone::updatedBy(LaunchOp launch, const SymbolTable &symbols) {
   auto kernel = symbols.lookup<KernelOp>(launch.getKernel());
   auto number = kernel ? kernel.getUpdatedArgument() : std::nullopt;
   return number ? &launch->getOpOperand(*number) : nullptr;
-}
-
-/// Whether `value` is read for the last time before `writer` of the same block writes, which may change `changed` of
-/// it. A loop that begins with the value may make no step: its result is the value then.
-static bool isDeadBefore(Value value, Operation *writer, OpOperand *changed) {
-  SmallVector<Value> pending{value};
-  while (!pending.empty())
-    for (OpOperand *use : readersOf(pending.pop_back_val())) {
-      Operation *reader = writer->getBlock()->findAncestorOpInBlock(*use->getOwner());
-      if (use == changed)
-        continue;
-      if (!reader || !reader->isBeforeInBlock(writer))
-        return false;
-      auto inner = Loop::get(use->getOwner());
-      for (size_t number = 0; inner && number < inner->inits.size(); ++number)
-        if (&inner->inits[number] == use)
-          pending.push_back(inner->results[number]);
-    }
-  return true;
 }
 
 bool Destinations::isDeadBeforeNext(const Loop &loop, unsigned i) const {

@@ -27,6 +27,35 @@ bool hone::hasDimsTold(Value tensor) {
   return llvm::all_of(tensor.getUsers(), [](Operation *user) { return user->hasTrait<TellsDims>(); });
 }
 
+SmallVector<OpOperand *> hone::readersOf(Value root) {
+  SmallVector<OpOperand *> readers;
+  SmallVector<Value> pending{root};
+  while (!pending.empty())
+    for (OpOperand &use : pending.pop_back_val().getUses())
+      if (isView(use.getOwner()))
+        pending.push_back(use.getOwner()->getResult(0));
+      else
+        readers.push_back(&use);
+  return readers;
+}
+
+bool hone::isDeadBefore(Value value, Operation *op, const OpOperand *changed) {
+  SmallVector<Value> pending{value};
+  while (!pending.empty())
+    for (OpOperand *use : readersOf(pending.pop_back_val())) {
+      Operation *reader = op->getBlock()->findAncestorOpInBlock(*use->getOwner());
+      if (use == changed)
+        continue;
+      if (!reader || !reader->isBeforeInBlock(op))
+        return false;
+      auto loop = Loop::get(use->getOwner());
+      for (size_t i = 0; loop && i < loop->inits.size(); ++i)
+        if (&loop->inits[i] == use)
+          pending.push_back(loop->results[i]);
+    }
+  return true;
+}
+
 bool hone::isKnownBefore(Value value, Operation *op) {
   Operation *around = value.getParentBlock()->getParentOp(); // none yet: its place is further up
   return !around || !op->isAncestor(around);

@@ -19,6 +19,13 @@ mlir::Value rootOf(mlir::Value value);
 /// Whether nobody asks for the dims of `tensor` but an op that tells them.
 bool hasDimsTold(mlir::Value tensor);
 
+/// Whether `value`, views of it included, is read for the last time before `op`, whose own use `changed` is left out. A
+/// loop that begins with the value may make no step: its result is the value then.
+bool isDeadBefore(mlir::Value value, mlir::Operation *op, const mlir::OpOperand *changed = nullptr);
+
+/// All that reads the memory of `root`, views of it left out.
+llvm::SmallVector<mlir::OpOperand *> readersOf(mlir::Value root);
+
 /// Whether `value` is known where `op` begins: it is not computed in the regions of `op`.
 bool isKnownBefore(mlir::Value value, mlir::Operation *op);
 

@@ -144,34 +144,11 @@ static void isolateResults(Block &block, ShapeBuilder &shapes) {
   }
 }
 
-/// Operations that read the memory of `buffer`, views of it left out, each as an operation of `block`; null for those
-/// that stand elsewhere.
-static llvm::SmallPtrSet<Operation *, 4> readersOf(Value buffer, Block &block) {
-  llvm::SmallPtrSet<Operation *, 4> readers;
-  SmallVector<Value> pending{buffer};
-  while (!pending.empty())
-    for (OpOperand &use : pending.pop_back_val().getUses()) {
-      Operation *user = use.getOwner();
-      if (isView(user)) {
-        pending.push_back(user->getResult(0));
-        continue;
-      }
-      readers.insert(block.findAncestorOpInBlock(*user));
-      auto loop = Loop::get(user); // that may make no step: its result is what it begins with then
-      for (unsigned i = 0; loop && i < loop->inits.size(); ++i)
-        if (&loop->inits[i] == &use)
-          pending.push_back(loop->results[i]);
-    }
-  return readers;
-}
-
-/// Whether nobody needs `value` behind `op`, which stands in the same block as the kernel that writes it.
-static bool isDeadBehind(Value value, Operation *op) {
-  Value buffer = rootOf(value);
-  Operation *writer = buffer.getDefiningOp();
-  return writer && writer->getBlock() == op->getBlock() && runsInKernel(writer) &&
-         llvm::all_of(readersOf(buffer, *op->getBlock()),
-                      [&](Operation *reader) { return reader == op || (reader && reader->isBeforeInBlock(op)); });
+/// Whether a kernel of the same block writes what `use` shows, and nobody else needs it from there on.
+static bool isOwn(const OpOperand &use) {
+  Value buffer = rootOf(use.get());
+  Operation *writer = buffer.getDefiningOp(), *op = use.getOwner();
+  return writer && writer->getBlock() == op->getBlock() && runsInKernel(writer) && isDeadBefore(buffer, op, &use);
 }
 
 /// What a state is to hold is written where it lies: by an operation that changes it in part, or as a copy, behind all
@@ -210,21 +187,19 @@ static void isolateUpdates(Block &block, ShapeBuilder &shapes) {
       continue;
     OpOperand &updated = update.getUpdated();
     auto argument = dyn_cast<BlockArgument>(rootOf(updated.get()));
-    auto isBefore = [&](Operation *reader) { return reader == &op || (reader && reader->isBeforeInBlock(&op)); };
-    if (argument && isState(argument) && argument.getOwner() == &block &&
-        llvm::all_of(readersOf(argument, block), isBefore))
+    if (argument && isState(argument) && argument.getOwner() == &block && isDeadBefore(argument, &op, &updated))
       continue;
     auto loop = argument && argument.getOwner() == &block ? Loop::get(block.getParentOp()) : std::nullopt;
     auto *carried = loop ? llvm::find(loop->arguments, argument) : nullptr;
     unsigned i = carried ? carried - loop->arguments.begin() : 0;
     if (loop && rootOf(loop->yielded[i].get()) == op.getResult(0) && keepsDims(*loop, i, shapes) &&
-        llvm::all_of(readersOf(argument, block), isBefore)) {
+        isDeadBefore(argument, &op, &updated)) {
       OpOperand &init = loop->inits[i];
-      if (!isDeadBehind(init.get(), loop->op) || !rootOf(init.get()).hasOneUse())
+      if (!isOwn(init))
         init.set(copyBefore(loop->op, init.get(), shapes));
       continue;
     }
-    if (argument || !isDeadBehind(updated.get(), &op))
+    if (argument || !isOwn(updated))
       updated.set(copyBefore(&op, updated.get(), shapes));
   }
 }
