@@ -148,6 +148,10 @@ private:
                LoopBody &body);
   /// Imports the body, with what is assumed of the variables. False where that was wrong: `variables` say more then.
   bool buildBody(const LoopSpec &spec, mlir::MutableArrayRef<Variable> variables, LoopBody &body);
+  /// Opens dims of variables that change because others do: `found`, by the numbers of a variable and of a dim. `given`
+  /// is what the body gets, `next` what it gives for them.
+  void openFurther(mlir::MutableArrayRef<Variable> variables, llvm::ArrayRef<std::pair<unsigned, unsigned>> found,
+                   llvm::ArrayRef<mlir::Value> given, llvm::ArrayRef<mlir::Value> next);
   void setOutputs(const OnnxNode &node, mlir::ValueRange values);
   mlir::LogicalResult importHalves(const OperatorRow &row, Node &node);
   void importCall(const OnnxFunction &body, const OnnxNode &call, unsigned depth);

@@ -377,14 +377,17 @@ void GraphImporter::visit(const OnnxNode &node, unsigned depth) {
 }
 
 void GraphImporter::importNode(const OnnxNode &onnx, unsigned depth) {
-  // Functions that call each other may stand for any number of nodes.
+  // Functions that call each other may stand for any number of nodes, and bodies of loops are built more than once.
   constexpr unsigned maxDepth = 100; // as libonnx
   constexpr uint64_t maxNodes = 1 << 20;
   begin(onnx);
-  if (depth > maxDepth || ++nodeCount > maxNodes) {
-    importer.report("functions call each other too deeply or too often");
-    return;
-  }
+  if (depth > maxDepth)
+    return importer.report("functions call each other too deeply: more than " + Twine(maxDepth) +
+                           " calls and bodies in each other");
+  if (++nodeCount > maxNodes)
+    return importer.report("more than " + Twine(maxNodes) +
+                           " nodes would be imported: those of functions count with each call, those of a loop's body "
+                           "each time that it is built to find what changes from step to step");
   if (onnx.function >= 0)
     importCall(model.functions[onnx.function], onnx, depth);
   else

@@ -151,6 +151,61 @@ bool GraphImporter::collect(const LoopSpec &spec, unsigned i, Value value, Array
   return true;
 }
 
+void GraphImporter::openFurther(MutableArrayRef<Variable> variables, ArrayRef<std::pair<unsigned, unsigned>> found,
+                                ArrayRef<Value> given, ArrayRef<Value> next) {
+  // Dims of what is computed from them are derived anew, each until it changes. What the program computes from dims is
+  // not: the body is built again.
+  ShapeBuilder &shapes = importer.shapes;
+  ShapeBuilder::Scope scope(shapes);
+  llvm::DenseMap<Value, SmallVector<unsigned, 1>> variablesOf;
+  for (auto [i, value] : llvm::enumerate(next))
+    variablesOf[value].push_back(i);
+  llvm::DenseMap<Value, llvm::SmallBitVector> changed;
+  SmallVector<Value> pending;
+  auto change = [&](Value value, ArrayRef<OpFoldResult> after) {
+    HostVector dims(shapes.dims(value));
+    llvm::SmallBitVector &of = changed.try_emplace(value, dims.size()).first->second;
+    bool isNew = false;
+    for (auto [d, before, own] : llvm::enumerate(dims, after))
+      if (!of[d] && before != own) {
+        before = own;
+        of.set(d);
+        isNew = true;
+      }
+    if (!isNew)
+      return;
+    shapes.setDims(value, dims);
+    pending.push_back(value);
+  };
+  auto open = [&](unsigned i, unsigned d) {
+    Value value = given[i], any = value.getParentBlock()->addArgument(builder.getIndexType(), importer.loc);
+    shapes.assume(any, {0, kMaxDim});
+    HostVector dims(shapes.dims(value));
+    dims[d] = any;
+    change(value, dims);
+  };
+  for (auto [i, d] : found)
+    open(i, d);
+  while (!pending.empty()) {
+    Value value = pending.pop_back_val();
+    for (unsigned i : variablesOf.lookup(value)) {
+      HostVector first(shapes.dims(variables[i].init)), after(shapes.dims(value));
+      for (auto [d, before, own] : llvm::enumerate(first, after))
+        if (!variables[i].elements && !variables[i].open[d] && !shapes.areEqual(before, own)) {
+          variables[i].open.set(d);
+          open(i, d);
+        }
+    }
+    for (Operation *user : value.getUsers())
+      if (auto shaped = dyn_cast<ShapeOpInterface>(user); shaped && !user->hasTrait<TellsDims>())
+        for (OpResult result : user->getResults()) {
+          SmallVector<OpFoldResult> after;
+          shaped.reifyShape(shapes, result.getResultNumber(), after);
+          change(result, after);
+        }
+  }
+}
+
 bool GraphImporter::buildBody(const LoopSpec &spec, MutableArrayRef<Variable> variables, LoopBody &body) {
   ShapeBuilder &shapes = importer.shapes;
   Location loc = importer.loc;
@@ -207,6 +262,7 @@ bool GraphImporter::buildBody(const LoopSpec &spec, MutableArrayRef<Variable> va
   if (spec.hasCondition && !(body.goesOn = conditionOf(outputs->values.front(), "the condition that the body gives")))
     return true;
 
+  SmallVector<std::pair<unsigned, unsigned>> found; // dims that change
   for (auto [i, variable] : llvm::enumerate(variables)) {
     size_t number = i + spec.hasCondition;
     Value next = outputs->values[number];
@@ -233,11 +289,13 @@ bool GraphImporter::buildBody(const LoopSpec &spec, MutableArrayRef<Variable> va
         open.push_back(shapes.materialize(after));
       } else if (!shapes.areEqual(before, after)) {
         variable.open.set(d);
+        found.push_back({i, d});
         isRight = false;
       }
     body.yielded.push_back(withType(next, variable.type(), dims));
     llvm::append_range(body.yielded, open);
   }
+  openFurther(variables, found, values, ArrayRef(outputs->values).slice(spec.hasCondition, variables.size()));
 
   for (size_t i = 0; i < spec.scans.size(); ++i) {
     size_t number = i + spec.hasCondition + variables.size();

@@ -8,8 +8,9 @@ import threading
 import hone
 import numpy as np
 import pytest
-from building import onnx_runtime, parsed
+from building import model_of, onnx_runtime, parsed, value
 from nodes import rows
+from onnx import helper
 from tolerance import Tolerance, assert_close
 
 TOLERANCE = Tolerance(relative=1e-6, of_largest=1e-6)
@@ -105,6 +106,15 @@ MODELS = {
         }""",
         [{"x": X[0]}],
     ),
+    "loop_whose_dims_change_in_turn": (
+        """g (float[n] x) => (float[a] y, float[b] z, float[c] v, float[n] w) <int64 m = {6}> {
+          y, z, v, w = Loop(m, , x, x, x, x) <body = t
+              (int64 i, bool ci, float[a] p, float[b] q, float[c] r, float[n] s)
+              => (bool co, float[d] pn, float[a] qn, float[b] rn, float[n] sn) {
+            pn = Concat<axis = 0>(p, x) qn = Neg(p) rn = Exp(q) f = ReduceSum(r) sn = Mul(s, f) co = Identity(ci) }>
+        }""",
+        [{"x": -np.abs(X[0, :n])} for n in (3, 1)],
+    ),
     "scan": (
         """g (float[n, 4] x, float[4] s0) => (float[4] s, float[n, 4] all) {
           s, all = Scan<num_scan_inputs = 1, body = b (float[4] a, float[4] v) => (float[4] an, float[4] o) {
@@ -139,6 +149,22 @@ def test_as_onnx_runtime(name, compile_model):
         for key, array in expected(inputs).items():
             assert outputs[key].shape == array.shape
             assert_close(outputs[key], array, TOLERANCE)
+
+
+def test_what_changes_dims_is_found_at_once(save, run_hone):
+    """A body is not built again for each value whose dims change because those of the one before it do."""
+    count = 1200  # as many nodes, built as many times, would be more than are imported
+    carried = [f"v{i}" for i in range(count)]
+    given = [f"{name}_next" for name in carried]
+    nodes = [helper.make_node("Identity", ["c"], ["d"]), helper.make_node("Concat", ["v0", "x"], given[:1], axis=0)]
+    nodes += [helper.make_node("Neg", [before], [after]) for before, after in zip(carried, given[1:])]
+    condition = [value(name, dtype="?") for name in "cd"]
+    inputs = [value("i", dtype="i8"), condition[0], *(value(name, name) for name in carried)]
+    body = helper.make_graph(nodes, "body", inputs, [condition[1], *(value(name, name) for name in given)])
+    loop = helper.make_node("Loop", ["m", "", *["x"] * count], [f"y{i}" for i in range(count)], body=body)
+    model = model_of([loop], [value("m", dtype="i8"), value("x", "n")], [value(f"y{count - 1}", "k")])
+    result = run_hone("check", save(model))
+    assert result.returncode == 0, result.stderr
 
 
 def test_scan_of_nothing(compile_model):  # ONNX Runtime fails
