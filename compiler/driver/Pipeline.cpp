@@ -6,6 +6,7 @@
 #include "compiler/Passes.h"
 #include "compiler/codegen/cpu/Lower.h"
 #include "compiler/driver/Manifest.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
@@ -58,7 +59,8 @@ static void buildStage(OpPassManager &manager, Stage stage) {
     break;
   case Stage::Plan:
     manager.addPass(createPlanMemory());
-    manager.addPass(createCanonicalizerPass());
+    // Bottom-up: a visit of a loop compares all pairs that it carries, and top-down each fold in it leads to a visit.
+    manager.addPass(createCanonicalizerPass(GreedyRewriteConfig().setUseTopDownTraversal(false)));
     manager.addPass(createCSEPass()); // views of the same slot
     break;
   case Stage::Llvm:
