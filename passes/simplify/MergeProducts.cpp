@@ -6,6 +6,7 @@
 #include "passes/Passes.h"
 #include "passes/simplify/Patterns.h"
 #include "passes/weights/WeightMaker.h"
+#include "llvm/ADT/EquivalenceClasses.h"
 #include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
@@ -31,26 +32,31 @@ public:
       : symbols(module), weightMaker(module, symbols), depths(depths) {
     module.walk([&](Operation *op) {
       if (auto use = dyn_cast<UseWeightOp>(op))
-        ++readers[use.getWeightAttr()];
+        ++readers[{use->getParentOfType<func::FuncOp>(), use.getWeightAttr()}], ++allReaders[use.getWeightAttr()];
       if (auto weight = dyn_cast<WeightOp>(op))
         if (auto recipe = dyn_cast<WeightRecipeAttrInterface>(weight.getSource()))
           for (FlatSymbolRefAttr source : recipe.getSourceNames())
-            ++readers[source];
+            recipeSources.insert(source);
     });
   }
 
-  /// Whether one op alone reads the weight, and two more recipes can follow its own.
+  /// Whether one op of the function alone reads the weight, no recipe does, and two more recipes can follow its own.
   bool canJoin(UseWeightOp use) {
-    return use->hasOneUse() && readers.lookup(use.getWeightAttr()) == 1 &&
+    return use->hasOneUse() && !recipeSources.contains(use.getWeightAttr()) &&
+           readers.lookup({use->getParentOfType<func::FuncOp>(), use.getWeightAttr()}) == 1 &&
            depths.lookup(symbols.lookup(use.getWeight())) + 2 <= kMaxRecipeDepth;
   }
+  /// How many ops of all functions read a weight.
+  unsigned readersOf(Attribute weight) const { return allReaders.lookup(weight); }
   WeightMaker &maker() { return weightMaker; }
 
 private:
   SymbolTable symbols;
   WeightMaker weightMaker;
   const llvm::DenseMap<Operation *, unsigned> &depths;
-  llvm::DenseMap<Attribute, unsigned> readers;
+  llvm::DenseMap<std::pair<func::FuncOp, Attribute>, unsigned> readers;
+  llvm::DenseMap<Attribute, unsigned> allReaders;
+  llvm::DenseSet<Attribute> recipeSources;
 };
 
 /// Products that are merged, and what follows each of them in the same way.
@@ -61,6 +67,8 @@ public:
   /// Finds what follows; false if the products do not end in heads that one attention reads, or their weights serve
   /// others, too: what reads parts of a product as they lie is attention alone.
   bool follow();
+  /// What becomes one weight each, once this is merged: lists of weights and constants, and along which dim.
+  SmallVector<ArrayAttr> joins();
   void merge();
 
 private:
@@ -75,7 +83,7 @@ private:
   bool canJoin(ArrayRef<Value> tensors);
   Value join(OpBuilder &builder, ArrayRef<Value> tensors, int64_t axis);
 
-  ArrayRef<MatmulOp> products;
+  SmallVector<MatmulOp> products;
   Weights &weights;
   std::vector<Step> steps;
   SmallVector<ReshapeOp> heads;
@@ -166,6 +174,25 @@ bool Products::followHeads(ArrayRef<Value> values) {
   return true;
 }
 
+SmallVector<ArrayAttr> Products::joins() {
+  Builder builder(reader->getContext());
+  auto listOf = [&](ArrayRef<Value> tensors, bool areRows) {
+    SmallVector<Attribute> list{builder.getBoolAttr(areRows)};
+    for (Value tensor : tensors) {
+      auto use = tensor.getDefiningOp<UseWeightOp>();
+      list.push_back(use ? Attribute(use.getWeightAttr()) : tensor.getDefiningOp<ConstantOp>().getValue());
+    }
+    return builder.getArrayAttr(list);
+  };
+  SmallVector<Value> factors;
+  for (MatmulOp product : products)
+    factors.push_back(product.getRhs());
+  SmallVector<ArrayAttr> lists{listOf(factors, products.front().getTransposeRhs())};
+  for (Step &step : steps)
+    lists.push_back(listOf(step.others, /*areRows=*/false));
+  return lists;
+}
+
 /// Weights and constants one after the other along `axis`.
 Value Products::join(OpBuilder &builder, ArrayRef<Value> tensors, int64_t axis) {
   SmallVector<FlatSymbolRefAttr> sources;
@@ -236,15 +263,37 @@ struct MergeProducts : hone::impl::MergeProductsBase<MergeProducts> {
     for (auto function : getOperation().getOps<func::FuncOp>())
       for (Block &block : function.getBody())
         blocks.push_back(&block);
+    std::vector<Products> candidates;
     for (Block *block : blocks)
-      merge(*block, weights);
+      findProducts(*block, weights, candidates);
+    mergeShared(candidates, weights);
     for (Block *block : blocks)
       for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*block)))
         if (isOpTriviallyDead(&op))
           op.erase();
   }
 
-  static void merge(Block &block, Weights &weights) {
+  /// Merges those each of whose weights all of its readers want to join with the same ones: it would be stored twice if
+  /// it were joined for one entry and not for another.
+  static void mergeShared(MutableArrayRef<Products> candidates, const Weights &weights) {
+    llvm::MapVector<ArrayAttr, unsigned> counts; // of equal lists
+    llvm::EquivalenceClasses<ArrayAttr> tied;    // those that are joined together or not at all
+    for (Products &products : candidates)
+      for (ArrayAttr list : products.joins()) {
+        ++counts[list];
+        tied.unionSets(products.joins().front(), list);
+      }
+    llvm::DenseSet<ArrayAttr> refused;
+    for (auto [list, count] : counts)
+      for (Attribute each : list)
+        if (isa<FlatSymbolRefAttr>(each) && weights.readersOf(each) != count)
+          refused.insert(tied.getLeaderValue(list));
+    for (Products &products : candidates)
+      if (!refused.contains(tied.getLeaderValue(products.joins().front())))
+        products.merge();
+  }
+
+  static void findProducts(Block &block, Weights &weights, std::vector<Products> &candidates) {
     // Products that read one tensor, and whose ends one attention reads.
     llvm::MapVector<std::pair<Operation *, Value>, SmallVector<MatmulOp>> groups;
     for (auto product : block.getOps<MatmulOp>())
@@ -262,7 +311,7 @@ struct MergeProducts : hone::impl::MergeProductsBase<MergeProducts> {
         continue;
       Products products(group, weights);
       if (products.follow())
-        products.merge();
+        candidates.push_back(std::move(products));
     }
   }
 

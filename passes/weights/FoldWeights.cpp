@@ -30,20 +30,21 @@ static bool isConstant(Value value) {
 static RankedTensorType typeOf(Value tensor) { return cast<RankedTensorType>(tensor.getType()); }
 
 namespace {
-/// The ops of a block that could be recipes, and which of them are to be.
+/// The ops of some blocks that could be recipes, and which of them are to be. Equal ones, as those of two entries,
+/// would be one weight: the first of them stands for all.
 ///
 /// Results that something else than such an op reads are what the artefact would hold: they are kept, and the weights
 /// that they are made of, their roots, go if nothing else reads them. Results that share roots are looked at together.
 /// Where the artefact would grow by too much, the largest result stays an op, and what that reads is kept in its place.
 class Folds {
 public:
-  Folds(Block &block, const llvm::DenseMap<Operation *, unsigned> &depths, SymbolTable &symbols);
+  Folds(ArrayRef<Block *> blocks, const llvm::DenseMap<Operation *, unsigned> &depths, SymbolTable &symbols);
 
   /// Decides. `growthLimit`: how many bytes more than the weights that they replace the results of shared roots may
   /// take; `budget`, less what was used: those of all. Calls `refuse` for each op that stays for its size.
   void decide(int64_t growthLimit, int64_t &budget, llvm::function_ref<void(Operation *)> refuse);
 
-  /// What the artefact shall hold, in the order of the block.
+  /// What the artefact shall hold, in the order of the blocks.
   ArrayRef<Operation *> results() const { return kept; }
 
 private:
@@ -54,13 +55,18 @@ private:
 
   bool isFoldable(Value value) const { return foldable.contains(value.getDefiningOp()); }
   bool isRoot(Value value) const { return value.getDefiningOp<UseWeightOp>() || isConstant(value); }
+  FlatSymbolRefAttr nameOf(Value tensor);
   void addIfFoldable(RecipeOpInterface op, const llvm::DenseMap<Operation *, unsigned> &depths, SymbolTable &symbols);
   std::vector<Group> groups();
   void decide(Group &group, int64_t limit, int64_t &budget, llvm::function_ref<void(Operation *)> refuse);
 
   /// Foldable ops, and the recipes behind one another that each stands for.
   llvm::MapVector<Operation *, unsigned> foldable;
-  llvm::DenseSet<Attribute> readAsIs; ///< weights that something else reads
+  llvm::DenseMap<Operation *, Operation *> firstOf; ///< of equal foldable ops
+  /// Firsts by what they make: recipes over weights and, under names made up from numbers, constants and other firsts.
+  llvm::DenseMap<std::pair<Attribute, Type>, Operation *> firsts;
+  llvm::DenseMap<const void *, unsigned> numbers; ///< of constants' values and firsts
+  llvm::DenseSet<Attribute> readAsIs;             ///< weights that something else reads
   SmallVector<Operation *> kept;
 };
 } // namespace
@@ -70,13 +76,26 @@ static auto tensorsOf(Operation *op) {
   return llvm::make_filter_range(op->getOperands(), [](Value value) { return isa<RankedTensorType>(value.getType()); });
 }
 
-Folds::Folds(Block &block, const llvm::DenseMap<Operation *, unsigned> &depths, SymbolTable &symbols) {
-  for (Operation &op : block)
-    if (auto candidate = dyn_cast<RecipeOpInterface>(op))
-      addIfFoldable(candidate, depths, symbols);
-  for (auto use : block.getOps<UseWeightOp>())
-    if (!llvm::all_of(use->getUsers(), [&](Operation *user) { return foldable.contains(user); }))
-      readAsIs.insert(use.getWeightAttr());
+Folds::Folds(ArrayRef<Block *> blocks, const llvm::DenseMap<Operation *, unsigned> &depths, SymbolTable &symbols) {
+  for (Block *block : blocks)
+    for (Operation &op : *block)
+      if (auto candidate = dyn_cast<RecipeOpInterface>(op))
+        addIfFoldable(candidate, depths, symbols);
+  for (Block *block : blocks)
+    for (auto use : block->getOps<UseWeightOp>())
+      if (!llvm::all_of(use->getUsers(), [&](Operation *user) { return foldable.contains(user); }))
+        readAsIs.insert(use.getWeightAttr());
+}
+
+/// The same for equal tensors that a recipe can be made of.
+FlatSymbolRefAttr Folds::nameOf(Value tensor) {
+  if (auto use = tensor.getDefiningOp<UseWeightOp>())
+    return use.getWeightAttr();
+  Attribute constant;
+  const void *key = matchPattern(tensor, m_Constant(&constant)) ? constant.getAsOpaquePointer()
+                                                                : firstOf.lookup(tensor.getDefiningOp());
+  unsigned number = numbers.try_emplace(key, numbers.size()).first->second;
+  return FlatSymbolRefAttr::get(tensor.getContext(), ("#" + Twine(number)).str());
 }
 
 void Folds::addIfFoldable(RecipeOpInterface op, const llvm::DenseMap<Operation *, unsigned> &depths,
@@ -98,7 +117,7 @@ void Folds::addIfFoldable(RecipeOpInterface op, const llvm::DenseMap<Operation *
     DenseElementsAttr constant;
     readsWeight |= !matchPattern(tensor, m_Constant(&constant));
     readsNumbers |= constant && !constant.isSplat();
-    names.push_back(FlatSymbolRefAttr::get(op->getContext(), "source"));
+    names.push_back(nameOf(tensor));
     types.push_back(typeOf(tensor));
   }
   // Of constants alone, hone-fold-constants has made what is small; of one value kernels make any number themselves.
@@ -112,15 +131,17 @@ void Folds::addIfFoldable(RecipeOpInterface op, const llvm::DenseMap<Operation *
   if (!recipe)
     return;
   FailureOr<RankedTensorType> made = recipe.inferType(types, type, emitError);
-  if (succeeded(made) && *made == type)
-    foldable.insert({op, depth + 1});
+  if (failed(made) || *made != type)
+    return;
+  foldable.insert({op, depth + 1});
+  firstOf[op] = firsts.try_emplace({recipe, type}, op).first->second;
 }
 
 std::vector<Folds::Group> Folds::groups() {
   llvm::EquivalenceClasses<Operation *> classes; // of foldable ops and, for each weight, its first use
   llvm::MapVector<Attribute, UseWeightOp> uses;
   for (auto &[op, depth] : foldable) {
-    classes.insert(op); // constants alone tie it to no other
+    classes.unionSets(op, firstOf.lookup(op)); // constants alone tie it to no other
     for (Value tensor : tensorsOf(op)) {
       auto use = tensor.getDefiningOp<UseWeightOp>();
       if (use)
@@ -134,7 +155,7 @@ std::vector<Folds::Group> Folds::groups() {
     byLeader[classes.getLeaderValue(use)].roots.insert(use);
   for (auto &[op, depth] : foldable)
     if (!llvm::all_of(op->getUsers(), [&](Operation *user) { return foldable.contains(user); }))
-      byLeader[classes.getLeaderValue(op)].kept.push_back(op);
+      byLeader[classes.getLeaderValue(op)].kept.push_back(firstOf.lookup(op));
   std::vector<Group> result;
   for (auto &[leader, group] : byLeader)
     result.push_back(std::move(group));
@@ -173,7 +194,7 @@ void Folds::decide(Group &group, int64_t limit, int64_t &budget, llvm::function_
       if (use && readAsIs.insert(use.getWeightAttr()).second)
         growth += double(bytesOf(use));
       if (isFoldable(tensor))
-        keep(tensor.getDefiningOp());
+        keep(firstOf.lookup(tensor.getDefiningOp()));
     }
   }
   if (!isKept.empty() && growth > 0)
@@ -187,7 +208,7 @@ void Folds::decide(int64_t growthLimit, int64_t &budget, llvm::function_ref<void
   llvm::DenseSet<Operation *> chosen(kept.begin(), kept.end());
   kept.clear();
   for (auto &[op, depth] : foldable)
-    if (chosen.contains(op))
+    if (chosen.contains(firstOf.lookup(op)))
       kept.push_back(op);
 }
 
@@ -202,20 +223,19 @@ struct FoldWeights : hone::impl::FoldWeightsBase<FoldWeights> {
       return signalPassFailure();
     SymbolTable symbols(module);
     WeightMaker maker(module, symbols);
-    int64_t budget = totalGrowthLimit;
     SmallVector<Block *> blocks;
     for (auto function : module.getOps<func::FuncOp>())
       for (Block &block : function.getBody())
         blocks.push_back(&block);
-    for (Block *block : blocks)
-      fold(*block, *depths, symbols, maker, budget);
+    fold(blocks, *depths, symbols, maker);
     for (Block *block : blocks)
       eraseUnused(*block);
   }
 
-  void fold(Block &block, const llvm::DenseMap<Operation *, unsigned> &depths, SymbolTable &symbols, WeightMaker &maker,
-            int64_t &budget) {
-    Folds folds(block, depths, symbols);
+  void fold(ArrayRef<Block *> blocks, const llvm::DenseMap<Operation *, unsigned> &depths, SymbolTable &symbols,
+            WeightMaker &maker) {
+    Folds folds(blocks, depths, symbols);
+    int64_t budget = totalGrowthLimit;
     folds.decide(growthLimit, budget, [](Operation *op) {
       remark::missed(op->getLoc(), remark::RemarkOpts::name("not-folded").category("weights"))
           << "reads weights only, but its result would make the library larger: "
