@@ -10,7 +10,7 @@ include "mlir/Pass/PassBase.td"
 def PlanMemory : Pass<"hone-plan-memory", "mlir::ModuleOp"> {
   let summary = "Every value of the host program gets its place in memory";
   let description = [{
-    @main goes from tensors to buffers: arguments are memrefs (the inputs, the outputs, the arena), launches write into the
+    Each entry goes from tensors to buffers: arguments are memrefs (the inputs, the outputs, the arena), launches write into the
     arena or an output, and the function returns what a caller must know before the run: arena bytes, scratch bytes of a
     thread, and the dims of each output. Results that are needed together do not overlap in the arena, whatever the dims;
     offsets are index arithmetic over them. Weights get their offset in the artefact (hone.offset), 64-byte aligned, those of

@@ -180,7 +180,7 @@ def PrintFactors : Pass<"hone-print-factors", "mlir::ModuleOp"> {
 //===-- dispatch ------------------------------------------------------------------------------------------------===//
 
 def Dispatch : Pass<"hone-dispatch", "mlir::ModuleOp"> {
-  let summary = "Ops become kernels, @main becomes a list of launches";
+  let summary = "Ops become kernels, each entry becomes a list of launches";
   let description = [{
     Groups ops into kernels (a family's op with what the family fuses before and behind it; everything else with the producers
     that it alone reads), collapses dims that all values of a kernel share, makes equal kernels once, lays weights out as the

@@ -292,7 +292,7 @@ ExitCode Compilation::loadStage() {
     console.error("its model's name, '" + name() + "', is no C identifier");
     return ExitInput;
   }
-  return failed(nameEntry(*root)) ? ExitInput : ExitDone;
+  return failed(nameEntries(*root)) ? ExitInput : ExitDone;
 }
 
 std::string Compilation::wantedName() const {

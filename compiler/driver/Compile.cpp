@@ -126,16 +126,18 @@ static std::string joinListings(ArrayRef<ModuleOp> modules, ArrayRef<SmallVector
   return text;
 }
 
-/// The header of the library; the entry is read off @main, or, behind it, off the manifest.
+/// The header of the library; entries are read off their functions, or, behind them, off the manifest.
 static std::string headerText(Compilation &compilation) {
-  auto values = [](ArrayRef<EntryValue> entries) {
+  auto values = [](ArrayRef<EntryValue> list) {
     std::vector<HeaderValue> result;
-    for (const EntryValue &entry : entries)
-      result.push_back({entry.name, entry.dtype, entry.dims});
+    for (const EntryValue &value : list)
+      result.push_back({value.name, value.dtype, value.dims});
     return result;
   };
-  Entry entry = entryOf(compilation.module());
-  return makeHeader(compilation.name(), values(entry.inputs), values(entry.outputs));
+  std::vector<HeaderEntry> entries;
+  for (const Entry &entry : describeEntries(compilation.module()))
+    entries.push_back({entry.name, values(entry.inputs), values(entry.outputs)});
+  return makeHeader(compilation.name(), entries);
 }
 
 static llvm::Error writeText(StringRef output, StringRef text) {

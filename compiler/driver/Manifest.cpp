@@ -7,9 +7,8 @@
 #include "compiler/codegen/Kernel.h"
 #include "compiler/driver/Options.h"
 #include "compiler/emit/Library.h"
-#include "dialects/hone/Hone.h"
 #include "dialects/hone/State.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "dialects/hone/TargetModel.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
@@ -23,7 +22,7 @@ using namespace mlir;
 using namespace hone;
 namespace json = llvm::json;
 
-//===-- The entry -----------------------------------------------------------------------------------------------===//
+//===-- The entries ---------------------------------------------------------------------------------------------===//
 
 // By ONNX's number.
 static constexpr StringLiteral kTypeNames[] = {"?",    "f32",  "u8",  "i8",  "u16", "i16", "i32", "i64",
@@ -70,22 +69,19 @@ static std::vector<EntryValue> fromJson(const json::Array *array) {
   return values;
 }
 
-Entry hone::entryOf(ModuleOp module) {
+/// The reverse for an entry, or for the manifest, which has inputs and outputs of the first one.
+static Entry entryFromJson(const json::Object &object, StringRef name) {
+  return {object.getString("name").value_or(name).str(), fromJson(object.getArray("inputs")),
+          fromJson(object.getArray("outputs")), fromJson(object.getArray("states"))};
+}
+
+static Entry describeEntry(func::FuncOp function) {
   Entry entry;
-  auto main = module.lookupSymbol<func::FuncOp>("main");
-  if (!main) {
-    auto manifest = module->getAttrOfType<StringAttr>(kManifestAttr);
-    llvm::Expected<json::Value> root = json::parse(manifest ? manifest.getValue() : "{}");
-    if (root && root->getAsObject())
-      return {fromJson(root->getAsObject()->getArray("inputs")), fromJson(root->getAsObject()->getArray("outputs")),
-              fromJson(root->getAsObject()->getArray("states"))};
-    consumeError(root.takeError());
-    return entry;
-  }
-  auto attrsOf = [&](DictionaryAttr attrs) { return attrs ? attrs : DictionaryAttr::get(module.getContext()); };
-  for (auto [i, type] : llvm::enumerate(main.getArgumentTypes())) {
+  entry.name = function.getSymName().str();
+  auto attrsOf = [&](DictionaryAttr attrs) { return attrs ? attrs : DictionaryAttr::get(function.getContext()); };
+  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
     // Once memory is planned, outputs are arguments too, and the arena is one without a name.
-    DictionaryAttr attrs = attrsOf(main.getArgAttrDict(i));
+    DictionaryAttr attrs = attrsOf(function.getArgAttrDict(i));
     if (attrs.contains(kLengthAttr))
       continue;
     if (auto state = attrs.getAs<DictionaryAttr>(kStateAttr)) {
@@ -97,10 +93,31 @@ Entry hone::entryOf(ModuleOp module) {
     if (attrs.contains(kNameAttr) && isa<ShapedType>(type))
       (attrs.contains(kOutputAttr) ? entry.outputs : entry.inputs).push_back(entryValue(type, attrs));
   }
-  for (auto [i, type] : llvm::enumerate(main.getResultTypes()))
+  for (auto [i, type] : llvm::enumerate(function.getResultTypes()))
     if (isa<ShapedType>(type))
-      entry.outputs.push_back(entryValue(type, attrsOf(main.getResultAttrDict(i))));
+      entry.outputs.push_back(entryValue(type, attrsOf(function.getResultAttrDict(i))));
   return entry;
+}
+
+std::vector<Entry> hone::describeEntries(ModuleOp module) {
+  std::vector<Entry> entries;
+  for (func::FuncOp function : entriesOf(module))
+    entries.push_back(describeEntry(function));
+  if (!entries.empty())
+    return entries;
+  auto manifest = module->getAttrOfType<StringAttr>(kManifestAttr);
+  llvm::Expected<json::Value> root = json::parse(manifest ? manifest.getValue() : "{}");
+  if (!root || !root->getAsObject()) {
+    consumeError(root.takeError());
+    return {Entry{"main", {}, {}}};
+  }
+  if (const json::Array *listed = root->getAsObject()->getArray("entries"))
+    for (const json::Value &entry : *listed)
+      if (const json::Object *object = entry.getAsObject())
+        entries.push_back(entryFromJson(*object, ""));
+  if (entries.empty())
+    entries.push_back(entryFromJson(*root->getAsObject(), "main"));
+  return entries;
 }
 
 json::Array hone::toJson(ArrayRef<EntryValue> values) {
@@ -173,7 +190,7 @@ std::string hone::buildManifest(ModuleOp module) {
   auto target = module->getAttrOfType<TargetAttr>(kTargetAttr);
   auto weightBytes = module->getAttrOfType<IntegerAttr>(kWeightBytesAttr);
   int64_t bytes = weightBytes ? weightBytes.getInt() : 0;
-  Entry entry = entryOf(module);
+  std::vector<Entry> entries = describeEntries(module);
 
   json::Object weights{{"bytes", bytes}};
   if (bytes)
@@ -183,13 +200,20 @@ std::string hone::buildManifest(ModuleOp module) {
       {"compiler", versionText()},
       {"flags", text("flags")},
       {"target", target ? json::fixUTF8((target.getLevel() + target.getFeatures()).str()) : ""},
-      {"inputs", toJson(entry.inputs)},
-      {"outputs", toJson(entry.outputs)},
+      {"inputs", toJson(entries.front().inputs)},
+      {"outputs", toJson(entries.front().outputs)},
       {"weights", std::move(weights)},
       {"kernels", kernelsOf(module)},
   };
-  if (!entry.states.empty())
-    manifest["states"] = toJson(entry.states);
+  if (!entries.empty() && !entries.front().states.empty())
+    manifest["states"] = toJson(entries.front().states);
+  if (entries.size() > 1) {
+    json::Array all;
+    for (const Entry &entry : entries)
+      all.push_back(json::Object{
+          {"name", json::fixUTF8(entry.name)}, {"inputs", toJson(entry.inputs)}, {"outputs", toJson(entry.outputs)}});
+    manifest["entries"] = std::move(all);
+  }
   // json::Object prints its keys in order, so the text is a function of the module.
   return llvm::formatv("{0}", json::Value(std::move(manifest))).str();
 }

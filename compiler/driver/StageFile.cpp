@@ -65,8 +65,9 @@ OwningOpRef<ModuleOp> hone::readStage(StringRef file, MLIRContext &context) {
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
   if (!module || failed(checkModuleBodies(*module)) || failed(checkRecipes(*module)))
     return {};
-  if (auto main = module->lookupSymbol<func::FuncOp>("main"); main && failed(checkHostProgram(main)))
-    return {};
+  for (func::FuncOp entry : entriesOf(*module))
+    if (failed(checkHostProgram(entry)))
+      return {};
 
   SmallString<128> folder;
   if (llvm::sys::fs::real_path(file, folder))
@@ -83,24 +84,21 @@ OwningOpRef<ModuleOp> hone::readStage(StringRef file, MLIRContext &context) {
   return module;
 }
 
-LogicalResult hone::nameEntry(ModuleOp module) {
-  auto main = module.lookupSymbol<func::FuncOp>("main");
-  if (!main)
-    return success();
+static LogicalResult nameValues(func::FuncOp entry) {
   llvm::StringSet<> inputs, outputs;
   auto name = [&](DictionaryAttr attrs, StringRef otherwise, llvm::StringSet<> &taken) -> FailureOr<StringAttr> {
     auto known = attrs ? attrs.getAs<StringAttr>(kNameAttr) : StringAttr();
     if (!known || known.empty())
-      known = StringAttr::get(module.getContext(), otherwise);
+      known = StringAttr::get(entry.getContext(), otherwise);
     if (taken.insert(known.getValue()).second)
       return known;
-    return main.emitError("has two ") << (&taken == &inputs ? "inputs" : "outputs") << " called '" << known.getValue()
-                                      << "'; give each a " << kNameAttr << " of its own";
+    return entry.emitError("has two ") << (&taken == &inputs ? "inputs" : "outputs") << " called '" << known.getValue()
+                                       << "'; give each a " << kNameAttr << " of its own";
   };
-  for (auto [i, type] : llvm::enumerate(main.getArgumentTypes())) {
-    DictionaryAttr attrs = main.getArgAttrDict(i);
+  for (auto [i, type] : llvm::enumerate(entry.getArgumentTypes())) {
+    DictionaryAttr attrs = entry.getArgAttrDict(i);
     bool isOutput = attrs && attrs.contains(kOutputAttr); // of a module whose memory is planned
-    if (isa<MemRefType>(type) && i + 1 == main.getNumArguments())
+    if (isa<MemRefType>(type) && i + 1 == entry.getNumArguments())
       continue; // its arena
     FailureOr<StringAttr> found =
         name(attrs, ((isOutput ? "result" : "arg") + Twine(isOutput ? outputs.size() : inputs.size())).str(),
@@ -108,18 +106,25 @@ LogicalResult hone::nameEntry(ModuleOp module) {
     if (failed(found))
       return failure();
     if (!attrs || attrs.get(kNameAttr) != *found) // each time it copies all attributes
-      main.setArgAttr(i, kNameAttr, *found);
+      entry.setArgAttr(i, kNameAttr, *found);
   }
-  for (auto [i, type] : llvm::enumerate(main.getResultTypes())) {
+  for (auto [i, type] : llvm::enumerate(entry.getResultTypes())) {
     if (!isa<TensorType>(type))
       continue;
-    DictionaryAttr attrs = main.getResultAttrDict(i);
+    DictionaryAttr attrs = entry.getResultAttrDict(i);
     FailureOr<StringAttr> found = name(attrs, ("result" + Twine(i)).str(), outputs);
     if (failed(found))
       return failure();
     if (!attrs || attrs.get(kNameAttr) != *found)
-      main.setResultAttr(i, kNameAttr, *found);
+      entry.setResultAttr(i, kNameAttr, *found);
   }
+  return success();
+}
+
+LogicalResult hone::nameEntries(ModuleOp module) {
+  for (func::FuncOp entry : entriesOf(module))
+    if (failed(nameValues(entry)))
+      return failure();
   return success();
 }
 

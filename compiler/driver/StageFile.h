@@ -16,9 +16,9 @@ namespace hone {
 /// diagnostic handler, and null is returned.
 mlir::OwningOpRef<mlir::ModuleOp> readStage(llvm::StringRef path, mlir::MLIRContext &context);
 
-/// Gives every input and output of @main that has no name (`hone.name`) one: arg0, arg1 …, result0 …, by position. An
-/// error if two inputs or two outputs share a name.
-llvm::LogicalResult nameEntry(mlir::ModuleOp module);
+/// Gives every input and output of an entry that has no name (`hone.name`) one: arg0, arg1 …, result0 …, by position.
+/// An error if two inputs or two outputs of an entry share a name.
+llvm::LogicalResult nameEntries(mlir::ModuleOp module);
 
 /// Prints `module`, with locations, as text for users: paths of weights are absolute, computed values have none.
 void printStage(mlir::ModuleOp module, llvm::raw_ostream &stream);

@@ -60,23 +60,35 @@ static std::string inComment(llvm::StringRef text) {
   return safe;
 }
 
-static void writeValues(llvm::raw_ostream &stream, llvm::StringRef model, llvm::StringRef kind,
-                        llvm::ArrayRef<HeaderValue> values) {
-  stream << "enum " << model << "_" << kind << " {\n";
-  llvm::StringSet<> used;
-  for (auto [index, value] : llvm::enumerate(values)) {
-    // Different names may give one identifier: the position tells them apart.
-    std::string identifier = toIdentifier(value.name);
-    while (!used.insert(identifier).second)
-      identifier += "_" + std::to_string(index);
-    stream << "  " << model << "_" << kind << "_" << identifier << " = " << index << ", /* '" << inComment(value.name)
-           << "': " << elementType(value.dtype) << " [" << inComment(llvm::join(value.dims, ", ")) << "] */\n";
-  }
-  stream << "  " << model << "_" << kind << "s = " << values.size() << " /* how many there are */\n};\n\n";
-}
+namespace {
+/// Writes enumerators. Names of the model may give an identifier that there is: a number tells them apart.
+class Enumerations {
+public:
+  explicit Enumerations(llvm::raw_ostream &stream) : stream(stream) {}
 
-std::string hone::makeHeader(llvm::StringRef name, llvm::ArrayRef<HeaderValue> inputs,
-                             llvm::ArrayRef<HeaderValue> outputs) {
+  llvm::raw_ostream &add(std::string name, size_t number) {
+    while (!used.insert(name).second)
+      name += "_" + std::to_string(number);
+    return stream << "  " << name << " = " << number;
+  }
+
+  void addValues(llvm::StringRef prefix, llvm::StringRef kind, llvm::ArrayRef<HeaderValue> values) {
+    std::string begin = (prefix + "_" + kind).str();
+    stream << "enum " << begin << " {\n";
+    for (auto [index, value] : llvm::enumerate(values))
+      add(begin + "_" + toIdentifier(value.name), index)
+          << ", /* '" << inComment(value.name) << "': " << elementType(value.dtype) << " ["
+          << inComment(llvm::join(value.dims, ", ")) << "] */\n";
+    add(begin + "s", values.size()) << " /* how many there are */\n};\n\n";
+  }
+
+private:
+  llvm::raw_ostream &stream;
+  llvm::StringSet<> used;
+};
+} // namespace
+
+std::string hone::makeHeader(llvm::StringRef name, llvm::ArrayRef<HeaderEntry> entries) {
   std::string text;
   llvm::raw_string_ostream stream(text);
   stream << "/* The model '" << name << "', compiled by Hone. Generated: changes will be lost. */\n"
@@ -85,11 +97,19 @@ std::string hone::makeHeader(llvm::StringRef name, llvm::ArrayRef<HeaderValue> i
          << "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
          << "/* Never fails, allocates nothing, may be called by any thread. */\n"
          << "const hone_library *" << name << "_library(void);\n\n"
-         << "/* What hone_run() can be asked for. */\nenum {\n  " << name
-         << "_entry_main = 0, /* the model's graph */\n  " << name << "_entries = 1 /* how many there are */\n};\n\n"
-         << "/* Positions in the arrays that hone_run() takes, with element type and dims. */\n";
-  writeValues(stream, name, "input", inputs);
-  writeValues(stream, name, "output", outputs);
+         << "/* What hone_run() can be asked for. */\nenum {\n";
+  Enumerations enumerations(stream);
+  for (auto [index, entry] : llvm::enumerate(entries))
+    enumerations.add((name + "_entry_" + toIdentifier(entry.name)).str(), index)
+        << (index ? ",\n" : ", /* the model's graph */\n");
+  enumerations.add((name + "_entries").str(), entries.size()) << " /* how many there are */\n};\n\n";
+  for (auto [index, entry] : llvm::enumerate(entries)) {
+    std::string prefix = name.str() + (index ? "_" + toIdentifier(entry.name) : "");
+    stream << "/* Positions in the arrays that hone_run() takes"
+           << (index ? " for entry " + toIdentifier(entry.name) : "") << ", with element type and dims. */\n";
+    enumerations.addValues(prefix, "input", entry.inputs);
+    enumerations.addValues(prefix, "output", entry.outputs);
+  }
   stream << "#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
   return text;
 }

@@ -22,9 +22,15 @@ struct HeaderValue {
   std::vector<std::string> dims; ///< "128", or the symbol of a dim that is not fixed
 };
 
-/// The text of `<name>.h`, plain C99 and C++: declares `<name>_library`, and for each input and output the position
-/// that hone_run() expects it at. `name` is an identifier.
-std::string makeHeader(llvm::StringRef name, llvm::ArrayRef<HeaderValue> inputs, llvm::ArrayRef<HeaderValue> outputs);
+struct HeaderEntry {
+  std::string name;
+  std::vector<HeaderValue> inputs, outputs;
+};
+
+/// The text of `<name>.h`, plain C99 and C++: declares `<name>_library`, the number of each entry, and for each of its
+/// inputs and outputs the position that hone_run() expects it at; of the first entry without its name. `name` is an
+/// identifier.
+std::string makeHeader(llvm::StringRef name, llvm::ArrayRef<HeaderEntry> entries);
 
 } // namespace hone
 

@@ -27,13 +27,12 @@ static constexpr int64_t kAlignment = 64; // a cache line and a vector register
 static constexpr int64_t kLargeWeight = 1 << 20;
 static constexpr double kMostBytes = double(int64_t(1) << 46); // half of what an x86-64 process can address
 
-/// Gives the weights that the program uses their places in the artefact, in order of first use. Recipes can claim more
+/// Gives the weights that the programs use their places in the artefact, in order of first use. Recipes can claim more
 /// bytes than there are numbers.
-static LogicalResult placeWeights(ModuleOp module, func::FuncOp main) {
+static LogicalResult placeWeights(ModuleOp module, SymbolTable &symbols, ArrayRef<TargetedProgram> programs) {
   int64_t offset = 0;
-  SymbolTable symbols(module);
   Builder builder(module.getContext());
-  WalkResult result = main.walk([&](UseWeightOp use) {
+  auto place = [&](UseWeightOp use) {
     auto weight = symbols.lookup<WeightOp>(use.getWeight());
     if (weight->hasAttr(kOffsetAttr))
       return WalkResult::advance();
@@ -47,9 +46,12 @@ static LogicalResult placeWeights(ModuleOp module, func::FuncOp main) {
     weight.emitOpError("@") << weight.getSymName()
                             << " and the weights before it have more bytes than memory can address";
     return WalkResult::interrupt();
-  });
+  };
+  for (const TargetedProgram &program : programs)
+    if (program.main->walk(place).wasInterrupted())
+      return failure();
   module->setAttr(kWeightBytesAttr, builder.getI64IntegerAttr(offset));
-  return failure(result.wasInterrupted());
+  return success();
 }
 
 /// Whether an op of the program has its place in memory, or needs none.
@@ -109,8 +111,9 @@ namespace {
 
 class Planner {
 public:
-  Planner(const TargetedProgram &program, ShapeBuilder &shapes)
-      : program(program), main(program.main), shapes(shapes), model(*program.model), target(program.target) {}
+  Planner(const TargetedProgram &program, SymbolTable &symbols, ShapeBuilder &shapes)
+      : program(program), main(program.main), symbols(symbols), shapes(shapes), model(*program.model),
+        target(program.target) {}
   LogicalResult run();
 
 private:
@@ -123,6 +126,7 @@ private:
 
   const TargetedProgram &program;
   func::FuncOp main;
+  SymbolTable &symbols; // of the module
   ShapeBuilder &shapes;
   const TargetModel &model;
   TargetAttr target;
@@ -288,7 +292,6 @@ void Planner::declareDims(Block &block) {
 /// Computes the parameters of launches whose sizes are known before the run. Returns the scratch that is known.
 FailureOr<OpFoldResult> Planner::prepareLaunches(EarlyValues &early) {
   OpFoldResult most = shapes.constant(0);
-  SymbolTable symbols(main->getParentOfType<ModuleOp>());
   WalkResult result = main.walk([&](LaunchOp launch) {
     auto kernel = symbols.lookup<KernelOp>(launch.getKernel());
     kernel->setAttr(kPlannedAttr, kernel.getDecision());
@@ -435,21 +438,30 @@ struct PlanMemory : hone::impl::PlanMemoryBase<PlanMemory> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    FailureOr<TargetedProgram> program = TargetedProgram::find(module);
-    if (failed(program) || failed(checkIsDispatched(program->main)))
+    FailureOr<std::vector<TargetedProgram>> programs = TargetedProgram::find(module);
+    if (failed(programs))
       return signalPassFailure();
-    if (failed(placeWeights(module, program->main)))
+    for (const TargetedProgram &program : *programs)
+      if (failed(checkIsDispatched(program.main)))
+        return signalPassFailure();
+    SymbolTable symbols(module);
+    if (failed(placeWeights(module, symbols, *programs)))
       return signalPassFailure();
-    if (failed(restoreLoops(program->main)))
-      return signalPassFailure();
-    program->main.walk<WalkOrder::PreOrder>([](Operation *op) {
+    for (const TargetedProgram &program : *programs)
+      if (failed(plan(program, symbols)))
+        return signalPassFailure();
+  }
+
+  static LogicalResult plan(const TargetedProgram &program, SymbolTable &symbols) {
+    if (failed(restoreLoops(program.main)))
+      return failure();
+    program.main->walk<WalkOrder::PreOrder>([](Operation *op) {
       if (isa<scf::IfOp, scf::ForOp, scf::WhileOp>(op))
         hoistArithmetic(op);
     });
-    OpBuilder builder(&getContext());
+    OpBuilder builder(program.main->getContext());
     ShapeBuilder shapes(builder);
-    if (failed(Planner(*program, shapes).run()))
-      signalPassFailure();
+    return Planner(program, symbols, shapes).run();
   }
 };
 } // namespace

@@ -25,10 +25,10 @@ def Hone_Dialect : Dialect {
 
     | attribute | on | what |
     |---|---|---|
-    | `hone.name` | arguments and results of `@main` | string: the name that callers know it by; without it `arg0`, `arg1` …, `result0` … |
-    | `hone.dims` | arguments and results of `@main` | array of strings: the symbol of each dynamic dim, "" for none. Equal symbols are equal sizes |
-    | `hone.state` | arguments of `@main` | dictionary: the session keeps the tensor from run to run, and `hone.keep` says what it holds then. One that grows has the `axis` along which it does, and the name of its `length`; its dim there is room, which may be more |
-    | `hone.length` | arguments of `@main` of `tensor<i64>` | unit: how much of the states that grow together is filled |
+    | `hone.name` | arguments and results of `@main`, or another entry | string: the name that callers know it by; without it `arg0`, `arg1` …, `result0` … |
+    | `hone.dims` | arguments and results of `@main`, or another entry | array of strings: the symbol of each dynamic dim, "" for none. Equal symbols are equal sizes |
+    | `hone.state` | arguments of `@main`, or another entry | dictionary: the session keeps the tensor from run to run, and `hone.keep` says what it holds then. One that grows has the `axis` along which it does, and the name of its `length`; its dim there is room, which may be more |
+    | `hone.length` | arguments of `@main`, or another entry, of `tensor<i64>` | unit: how much of the states that grow together is filled |
     | `hone.sizes` | tensor arguments of a `hone.kernel` | array of i64: for each dynamic dim, the number of the index argument that holds it |
     | `hone.target` | the module | [#hone.target](#targetattr): what code is generated for; without it this machine |
     | `hone.model` | the module | dictionary: `name` (a C identifier, prefix of the library's symbol; without it from the file's name), `digest` (of the model file), `flags` (that it was compiled with) |
@@ -36,7 +36,7 @@ def Hone_Dialect : Dialect {
     | `hone.manifest` | the module, from stage llvm on | string: the manifest, as JSON |
     | `hone.offset` | `hone.weight`, from stage plan on | i64: its place in the library's weights, in bytes |
     | `hone.weight_bytes` | the module, from stage plan on | i64: bytes of all weights in the library |
-    | `hone.output` | arguments of `@main`, from stage plan on | unit: the argument is memory for a result |
+    | `hone.output` | arguments of `@main`, or another entry, from stage plan on | unit: the argument is memory for a result |
 
     A whole module, written by hand:
     ```mlir

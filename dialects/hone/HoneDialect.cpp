@@ -12,7 +12,9 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include <algorithm>
 
 using namespace mlir;
 
@@ -206,7 +208,22 @@ static bool isSignCast(Operation *op) {
   return from && to && from.getWidth() == to.getWidth();
 }
 
+SmallVector<func::FuncOp> hone::entriesOf(ModuleOp module) {
+  SmallVector<func::FuncOp> entries;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function.isPublic())
+      entries.push_back(function);
+  std::stable_partition(entries.begin(), entries.end(),
+                        [](func::FuncOp entry) { return entry.getSymName() == "main"; });
+  return entries;
+}
+
 LogicalResult hone::checkHostProgram(func::FuncOp main) {
+  // Headers, and symbols of its functions, are made of it.
+  StringRef name = main.getSymName();
+  if (name.empty() || llvm::isDigit(name.front()) ||
+      !llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; }))
+    return main.emitOpError("is an entry of the library, which wants a C identifier as its name, not '") << name << "'";
   for (Type type : llvm::concat<const Type>(main.getArgumentTypes(), main.getResultTypes()))
     if (auto shaped = dyn_cast<ShapedType>(type); shaped && !isElementType(shaped.getElementType()))
       return main.emitOpError("has no elements of ") << shaped.getElementType() << ": there are " << kElementTypes;
@@ -249,25 +266,31 @@ LogicalResult hone::checkHostProgram(func::FuncOp main) {
   return failure(result.wasInterrupted());
 }
 
-FailureOr<hone::TargetedProgram> hone::TargetedProgram::find(ModuleOp module) {
-  TargetedProgram program{module.lookupSymbol<func::FuncOp>("main"), module->getAttrOfType<TargetAttr>(kTargetAttr),
-                          TargetModel::get(module.getContext())};
-  if (!program.main)
+FailureOr<std::vector<hone::TargetedProgram>> hone::TargetedProgram::find(ModuleOp module) {
+  std::vector<TargetedProgram> programs;
+  auto target = module->getAttrOfType<TargetAttr>(kTargetAttr);
+  const TargetModel *model = TargetModel::get(module.getContext());
+  for (func::FuncOp entry : entriesOf(module))
+    programs.push_back({entry, target, model});
+  if (programs.empty() || programs.front().main.getSymName() != "main")
     return emitError(module.getLoc(), "wants a function called @main: func.func @main(%x: tensor<?x8xf32>) -> …");
-  if (!program.target || !program.model)
+  if (!target || !model)
     return emitError(
         module.getLoc(),
         "wants a target on the module, as 'hone compile FILE --emit=import' writes it: module attributes "
         "{hone.target = #hone.target<triple = \"x86_64-unknown-linux-gnu\", level = \"x86-64-v3\", features "
         "= \"\">} { … }");
   auto emitTargetError = [&] { return emitError(module.getLoc()) << kTargetAttr << ": "; };
-  if (failed(program.model->verify(program.target, emitTargetError)))
+  if (failed(model->verify(target, emitTargetError)))
     return failure();
   auto areTensors = [](TypeRange types) { return llvm::all_of(types, llvm::IsaPred<RankedTensorType>); };
-  if (!llvm::hasSingleElement(program.main.getBody()) || !areTensors(program.main.getArgumentTypes()) ||
-      !areTensors(program.main.getResultTypes()))
-    return emitError(program.main.getLoc(), "wants one block, and tensors as arguments and results");
-  if (failed(checkHostProgram(program.main)))
-    return failure();
-  return program;
+  for (const TargetedProgram &program : programs) {
+    func::FuncOp entry = program.main;
+    if (!llvm::hasSingleElement(entry.getBody()) || !areTensors(entry.getArgumentTypes()) ||
+        !areTensors(entry.getResultTypes()))
+      return emitError(entry.getLoc(), "wants one block, and tensors as arguments and results");
+    if (failed(checkHostProgram(entry)))
+      return failure();
+  }
+  return programs;
 }

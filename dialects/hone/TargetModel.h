@@ -50,17 +50,22 @@ public:
   static const TargetModel *get(mlir::MLIRContext *context);
 };
 
-/// Whether the host program holds operations and element types that its passes know. If it does not, that was reported.
+/// What a library made of `module` can be asked to run: the public functions, @main first, the others in their order.
+llvm::SmallVector<mlir::func::FuncOp> entriesOf(mlir::ModuleOp module);
+
+/// Whether the host program of an entry holds operations and element types that its passes know, and has a name that
+/// programs can use. If not, that was reported.
 llvm::LogicalResult checkHostProgram(mlir::func::FuncOp main);
 
-/// A program in tensor form and what its code is generated for.
+/// The program of an entry in tensor form, and what its code is generated for.
 struct TargetedProgram {
-  mlir::func::FuncOp main;
+  mlir::func::FuncOp main; // or another entry
   TargetAttr target;
   const TargetModel *model;
 
-  /// What `module` holds: @main, of tensors and one block, and a target. If it does not, that was reported.
-  static mlir::FailureOr<TargetedProgram> find(mlir::ModuleOp module);
+  /// Those of all entries, each of tensors and one block: @main, and others behind it. If `module` has no @main or no
+  /// target, or an entry another form, that was reported.
+  static mlir::FailureOr<std::vector<TargetedProgram>> find(mlir::ModuleOp module);
 };
 
 } // namespace hone

@@ -2,7 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "dialects/hone/TargetModel.h"
 #include "passes/Passes.h"
 #include "passes/analysis/FactorAnalysis.h"
 #include "llvm/ADT/SetVector.h"
@@ -105,24 +105,34 @@ struct PrintFactors : hone::impl::PrintFactorsBase<PrintFactors> {
   using PrintFactorsBase::PrintFactorsBase;
 
   void runOnOperation() override {
-    auto main = getOperation().lookupSymbol<func::FuncOp>("main");
-    if (!main || !llvm::hasSingleElement(main.getBody())) {
+    SmallVector<func::FuncOp> entries = entriesOf(getOperation());
+    if (entries.empty() ||
+        !llvm::all_of(entries, [](func::FuncOp entry) { return llvm::hasSingleElement(entry.getBody()); })) {
       getOperation().emitError("wants a function called @main, of one block");
       return signalPassFailure();
     }
+    for (func::FuncOp entry : entries)
+      if (failed(print(entry)))
+        return signalPassFailure();
+  }
+
+  LogicalResult print(func::FuncOp entry) {
     // Dims are arithmetic of the program, which is to stay as it is: they go into a copy.
-    OwningOpRef<func::FuncOp> copy(main.clone());
+    OwningOpRef<func::FuncOp> copy(entry.clone());
     Block &block = copy->getBody().front();
     OpBuilder builder(&getContext());
     ShapeBuilder shapes(builder);
     ShapeBuilder::DeferredPlacement placement(shapes, block);
-    if (from.empty())
-      return printStructures(block, shapes);
+    if (from.empty()) {
+      printStructures(block, shapes);
+      return success();
+    }
     FactorAnalysis factors(block, shapes);
     std::optional<std::pair<Value, int64_t>> seed = findSeed(*copy);
     if (!seed)
-      return signalPassFailure();
+      return failure();
     Follower(factors, *copy).follow(seed->first, seed->second);
+    return success();
   }
 
   static void printStructures(Block &block, ShapeBuilder &shapes) {

@@ -31,22 +31,29 @@ static bool isInlineConstant(Operation *constant, DenseElementsAttr value, const
          });
 }
 
-/// Constants that kernels do not hold become weights.
-static void moveConstantsToWeights(ModuleOp module, func::FuncOp main, const TargetModel &model, TargetAttr target) {
+/// Constants that kernels do not hold become weights, equal ones one.
+static void moveConstantsToWeights(ModuleOp module, ArrayRef<TargetedProgram> programs) {
   SymbolTable symbols(module);
-  main.walk([&](Operation *constant) {
+  llvm::DenseMap<Attribute, WeightOp> weights;
+  auto move = [&](const TargetedProgram &program, Operation *constant) {
     DenseElementsAttr value;
-    if (!matchPattern(constant, m_Constant(&value)) || isInlineConstant(constant, value, model, target))
+    if (!matchPattern(constant, m_Constant(&value)) ||
+        isInlineConstant(constant, value, *program.model, program.target))
       return;
-    OpBuilder builder(main);
-    auto weight = WeightOp::create(builder, constant->getLoc(), builder.getStringAttr("constant"),
-                                   TypeAttr::get(value.getType()), value);
-    symbols.insert(weight);
+    OpBuilder builder(program.main);
+    WeightOp &weight = weights[value];
+    if (!weight) {
+      weight = WeightOp::create(builder, constant->getLoc(), builder.getStringAttr("constant"),
+                                TypeAttr::get(value.getType()), value);
+      symbols.insert(weight);
+    }
     builder.setInsertionPoint(constant);
     auto use = UseWeightOp::create(builder, constant->getLoc(), value.getType(), weight.getSymName());
     constant->replaceAllUsesWith(use);
     constant->erase();
-  });
+  };
+  for (const TargetedProgram &program : programs)
+    program.main->walk([&](Operation *op) { move(program, op); });
 }
 
 /// Values that are tapped become results, under the tap's name.
@@ -235,8 +242,9 @@ static void eraseDead(Block &block) {
   }
 }
 
-static void eraseDead(ModuleOp module, func::FuncOp main) {
-  eraseDead(main.getBody().front());
+static void eraseDead(ModuleOp module, ArrayRef<TargetedProgram> programs) {
+  for (TargetedProgram program : programs)
+    eraseDead(program.main.getBody().front());
   eraseDeadWeights(module);
 }
 
@@ -329,27 +337,31 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    FailureOr<TargetedProgram> program = TargetedProgram::find(module);
-    if (failed(program))
+    FailureOr<std::vector<TargetedProgram>> programs = TargetedProgram::find(module);
+    if (failed(programs))
       return signalPassFailure();
-    restoreBranches(program->main);
-    if (failed(restoreLoops(program->main)) || failed(checkIsNotDispatched(program->main)))
-      return signalPassFailure();
-    auto [main, target, model] = *program;
-    returnTaps(main);
-    OpBuilder builder(&getContext());
-    ShapeBuilder shapes(builder);
-    Outliner outliner(module, shapes);
-    eraseDead(module, main);
-    moveConstantsToWeights(module, main, *model, target);
-    layOutWeights(module, main, *model, target);
-    eraseDead(module, main);
-    if (failed(dispatch(main.getBody().front(), shapes, outliner, *model, target)))
-      return signalPassFailure();
+    for (auto [main, target, model] : *programs) {
+      restoreBranches(main);
+      if (failed(restoreLoops(main)) || failed(checkIsNotDispatched(main)))
+        return signalPassFailure();
+      returnTaps(main);
+    }
+    Outliner outliner(module);
+    eraseDead(module, *programs);
+    moveConstantsToWeights(module, *programs);
+    layOutWeights(module, *programs);
+    eraseDead(module, *programs);
+    for (auto [main, target, model] : *programs) {
+      OpBuilder builder(&getContext());
+      ShapeBuilder shapes(builder);
+      if (failed(dispatch(main.getBody().front(), shapes, outliner, *model, target)))
+        return signalPassFailure();
+    }
+    auto [main, target, model] = programs->front();
     for (KernelOp kernel : module.getOps<KernelOp>())
       if (failed(model->decide(target, kernel)))
         return signalPassFailure();
-    eraseDead(module, main);
+    eraseDead(module, *programs);
   }
 
   static LogicalResult dispatch(Block &block, ShapeBuilder &shapes, Outliner &outliner, const TargetModel &model,
@@ -381,7 +393,7 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
     keepStates(block, shapes);
     isolateUpdates(block, shapes);
     for (KernelGroup &group : groupOps(block, shapes, model, target))
-      outliner.outline(group);
+      outliner.outline(group, shapes);
     return success();
   }
 };

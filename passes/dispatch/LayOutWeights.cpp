@@ -10,10 +10,11 @@ using namespace hone;
 namespace {
 class WeightLayouts {
 public:
-  WeightLayouts(ModuleOp module, func::FuncOp main, const TargetModel &model, TargetAttr target)
-      : symbols(module), main(main), model(model), target(target) {}
+  WeightLayouts(ModuleOp module, const TargetModel &model, TargetAttr target)
+      : symbols(module), model(model), target(target) {}
 
-  void run() {
+  /// Lays out what kernels of `main` want.
+  void layOut(func::FuncOp main) {
     main.walk([&](StructureOpInterface op) {
       for (OpOperand &operand : op->getOpOperands())
         if (std::optional<Origin> origin = originOf(operand.get()))
@@ -24,6 +25,9 @@ public:
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(main.getBody().front())))
       if (isOpTriviallyDead(&op))
         op.erase();
+  }
+  /// Then, once all entries are laid out, the other readers of these weights.
+  void share(func::FuncOp main) {
     for (UseWeightOp use : llvm::make_early_inc_range(main.getOps<UseWeightOp>()))
       if (auto found = formOf.find(use.getWeightAttr()); found != formOf.end())
         share(use, found->second);
@@ -61,12 +65,12 @@ private:
   void layOut(OpOperand &operand, const Origin &origin, const TileLayout &layout) {
     FlatSymbolRefAttr source = origin.weight;
     TileLayout ofSource = origin.permutation.empty() ? layout : layout.ofTransposed(origin.permutation);
-    auto recipe = PackAttr::get(main.getContext(), source, ofSource.dims, ofSource.tiles, ofSource.order);
+    auto recipe = PackAttr::get(source.getContext(), source, ofSource.dims, ofSource.tiles, ofSource.order);
     WeightOp &weight = packed[recipe];
     if (!weight) {
       auto type = cast<RankedTensorType>(operand.get().getType());
       auto packedType = RankedTensorType::get(layout.packedShape(type.getShape()), type.getElementType());
-      OpBuilder builder(main);
+      OpBuilder builder(operand.getOwner()->getParentOfType<func::FuncOp>());
       weight =
           WeightOp::create(builder, operand.get().getLoc(), (source.getValue() + "_packed").str(), packedType, recipe);
       symbols.insert(weight);
@@ -99,7 +103,6 @@ private:
   }
 
   SymbolTable symbols;
-  func::FuncOp main;
   const TargetModel &model;
   TargetAttr target;
   llvm::DenseMap<Attribute, WeightOp> packed; // by recipe
@@ -107,6 +110,10 @@ private:
 };
 } // namespace
 
-void hone::layOutWeights(ModuleOp module, func::FuncOp main, const TargetModel &model, TargetAttr target) {
-  WeightLayouts(module, main, model, target).run();
+void hone::layOutWeights(ModuleOp module, ArrayRef<TargetedProgram> programs) {
+  WeightLayouts layouts(module, *programs.front().model, programs.front().target);
+  for (const TargetedProgram &program : programs)
+    layouts.layOut(program.main);
+  for (const TargetedProgram &program : programs)
+    layouts.share(program.main);
 }

@@ -11,8 +11,8 @@ namespace hone {
 
 /// Operands that are weights get the layout that their kernel wants, by a recipe; `hone.unpack` shows them as they
 /// were. Who reads only parts of such a weight (an embedding that is the last product's matrix, too) reads the same
-/// copy.
-void layOutWeights(mlir::ModuleOp module, mlir::func::FuncOp main, const TargetModel &model, TargetAttr target);
+/// copy, and so does another entry.
+void layOutWeights(mlir::ModuleOp module, llvm::ArrayRef<TargetedProgram> programs);
 
 } // namespace hone
 

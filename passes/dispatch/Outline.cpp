@@ -156,7 +156,7 @@ KernelOp Outliner::makeOnce(KernelOp kernel) {
   return entry->second;
 }
 
-void Outliner::outline(KernelGroup &group) {
+void Outliner::outline(KernelGroup &group, ShapeBuilder &shapes) {
   OpBuilder &builder = shapes.builder;
   Operation *root = group.root();
   builder.setInsertionPoint(root);

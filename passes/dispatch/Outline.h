@@ -13,13 +13,14 @@ namespace hone {
 
 struct KernelInputs;
 
-/// Outlines groups of one host program. Kernels with the same body are made once.
+/// Outlines groups of a module's host programs. Kernels with the same body are made once.
 class Outliner {
 public:
-  Outliner(mlir::ModuleOp module, ShapeBuilder &shapes) : symbols(module), shapes(shapes) {}
+  explicit Outliner(mlir::ModuleOp module) : symbols(module) {}
 
   /// Makes (or finds) the kernel of `group` and puts its launch in the place of the root; the group's ops are erased.
-  void outline(KernelGroup &group);
+  /// `shapes` is of its host program.
+  void outline(KernelGroup &group, ShapeBuilder &shapes);
 
 private:
   KernelOp createBody(const KernelGroup &group, const KernelInputs &inputs, const JoinedDims &joined,
@@ -28,7 +29,6 @@ private:
   KernelOp makeOnce(KernelOp kernel);
 
   mlir::SymbolTable symbols;
-  ShapeBuilder &shapes;
   llvm::StringMap<KernelOp> kernels;
 };
 

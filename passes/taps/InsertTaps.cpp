@@ -2,7 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "dialects/hone/TargetModel.h"
 #include "passes/Passes.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringMap.h"
@@ -41,14 +41,25 @@ struct InsertTaps : hone::impl::InsertTapsBase<InsertTaps> {
       emitError(getOperation().getLoc(), "'") << names << "' is no regular expression: " << problem;
       return signalPassFailure();
     }
-    auto main = getOperation().lookupSymbol<func::FuncOp>("main");
-    if (!main || main.isExternal()) {
+    SmallVector<func::FuncOp> entries = entriesOf(getOperation());
+    if (entries.empty()) {
       emitError(getOperation().getLoc(), "wants a function @main");
       return signalPassFailure();
     }
+    bool found = false;
+    for (func::FuncOp entry : entries)
+      found |= insert(entry, wanted);
+    if (!found) {
+      emitError(getOperation().getLoc(), "no value of a node whose name matches '") << names << "'";
+      return signalPassFailure();
+    }
+  }
+
+  /// Whether there is anything that is wanted.
+  static bool insert(func::FuncOp entry, const llvm::Regex &wanted) {
     // A node may be several ops: of those that something else uses, the last one computes its output.
     llvm::MapVector<std::string, Value, llvm::StringMap<unsigned>> values;
-    for (Operation &op : main.getBody().front()) {
+    for (Operation &op : entry.getBody().front()) {
       StringRef name = nodeName(op.getLoc());
       if (name.empty() || !isa<ShapeOpInterface>(op) || isa<UseWeightOp>(op) || op.hasTrait<OpTrait::ConstantLike>() ||
           !wanted.match(name))
@@ -57,14 +68,10 @@ struct InsertTaps : hone::impl::InsertTapsBase<InsertTaps> {
         if (llvm::any_of(result.getUsers(), [&](Operation *user) { return nodeName(user->getLoc()) != name; }))
           values[labelOf(result, name)] = result;
     }
-    if (values.empty()) {
-      emitError(getOperation().getLoc(), "no value of a node whose name matches '") << names << "'";
-      return signalPassFailure();
-    }
 
     llvm::StringMap<Value> outputs;
-    for (OpOperand &output : main.getBody().front().getTerminator()->getOpOperands())
-      if (auto name = main.getResultAttrOfType<StringAttr>(output.getOperandNumber(), kNameAttr))
+    for (OpOperand &output : entry.getBody().front().getTerminator()->getOpOperands())
+      if (auto name = entry.getResultAttrOfType<StringAttr>(output.getOperandNumber(), kNameAttr))
         outputs[name] = output.get();
     for (auto &[name, result] : values) {
       std::string label = name;
@@ -72,10 +79,11 @@ struct InsertTaps : hone::impl::InsertTapsBase<InsertTaps> {
         continue;
       while (!outputs.try_emplace(label, result).second)
         label += ":tap";
-      OpBuilder builder(&getContext());
+      OpBuilder builder(entry.getContext());
       builder.setInsertionPointAfterValue(result);
       TapOp::create(builder, result.getLoc(), result.getType(), result, label);
     }
+    return !values.empty();
   }
 };
 } // namespace

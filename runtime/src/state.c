@@ -218,10 +218,11 @@ static void show(hone_rt_session *session, int32_t position, int32_t i) {
 }
 
 /* Dims by the inputs of this run, which must be those of what is held. */
-static hone_status find_dims(hone_rt_session *session, hone_rt_state *state, int32_t i) {
+static hone_status find_dims(hone_rt_session *session, hone_rt_state *state, const hone_program_use *use) {
+  const int32_t i = use->number;
   const hone_program_state *kept = &state->program->states[i];
   for (int32_t d = 0; d < kept->value.rank; ++d) {
-    int64_t size = kept->value.dims[d];
+    int64_t size = use->dims[d];
     if (size == HONE_DIM_CAPACITY) {
       if (!state->has_dims)
         state->dims[i][d] = 0;
@@ -256,9 +257,9 @@ hone_status hone_rt_enter_state(hone_rt_session *session) {
     session->lengths[l] = state->lengths[l];
   }
   for (int32_t k = 0; !status && k < entry->state_count; ++k) {
-    int32_t i = entry->states[k], position = position_of(session, k);
+    int32_t i = entry->states[k].number, position = position_of(session, k);
     if (i >= 0) {
-      status = find_dims(session, state, i);
+      status = find_dims(session, state, &entry->states[k]);
       show(session, position, i);
     } else {
       session->inputs[position] = &state->lengths[-1 - i];
@@ -312,7 +313,7 @@ hone_status hone_rt_state_growth(hone_rt_session *session, int64_t *growth) {
   *growth = 0;
   choose_room(session);
   for (int32_t k = 0; !status && k < session->entry->state_count; ++k) {
-    int32_t i = session->entry->states[k];
+    int32_t i = session->entry->states[k].number;
     if (i < 0)
       continue;
     const hone_program_state *kept = &state->program->states[i];
@@ -332,7 +333,7 @@ hone_status hone_rt_place_state(hone_rt_session *session, bool *has_moved) {
   if (!status)
     choose_room(session);
   for (int32_t k = 0; !status && k < session->entry->state_count; ++k) {
-    int32_t i = session->entry->states[k];
+    int32_t i = session->entry->states[k].number;
     if (i < 0)
       continue;
     const hone_program_state *kept = &state->program->states[i];

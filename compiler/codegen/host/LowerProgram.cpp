@@ -1,4 +1,4 @@
-// The planned @main becomes two functions over hone_frame: `plan` computes sizes and checks, `run` launches.
+// Each planned entry becomes two functions over hone_frame: `plan` computes sizes and checks, `run` launches.
 //
 // Arithmetic is copied with index as i64 and lowered by hone-convert-to-llvm; memory and launches are a few loads,
 // stores and calls each. Neither function gets what only the other one needs.
@@ -62,12 +62,13 @@ llvm::SetVector<Operation *> findLate(func::FuncOp main, int64_t inputCount) {
 
 class ProgramLowering {
 public:
-  ProgramLowering(ModuleOp top, ModuleOp program, func::FuncOp main, ProgramData &data)
-      : symbols(top), program(program), main(main), data(data), inputCount(countInputs(main)),
+  ProgramLowering(SymbolTable &symbols, ModuleOp program, func::FuncOp main, ProgramData &data)
+      : symbols(symbols), program(program), main(main), data(data), inputCount(countInputs(main)),
         builder(main.getContext()), loc(main.getLoc()), pointer(LLVM::LLVMPointerType::get(main.getContext())),
         i32(builder.getI32Type()), i64(builder.getI64Type()), late(findLate(main, inputCount)) {}
 
-  void declareRuntime();
+  /// Declares what the functions of all entries call.
+  void declareRuntime(ArrayRef<func::FuncOp> entries);
   /// Writes one of the two functions.
   void write(StringRef name, bool isPlan);
 
@@ -147,7 +148,7 @@ private:
   bool isInput(int64_t argument) { return argument < inputCount; }
   bool isOfMain(Value value) { return isa<BlockArgument>(value) && value.getParentBlock() == &main.getBody().front(); }
 
-  SymbolTable symbols; // of the module
+  SymbolTable &symbols; // of the module
   ModuleOp program;
   func::FuncOp main;
   ProgramData &data;
@@ -165,7 +166,7 @@ private:
   IRMapping mapping;
 };
 
-void ProgramLowering::declareRuntime() {
+void ProgramLowering::declareRuntime(ArrayRef<func::FuncOp> entries) {
   builder.setInsertionPointToEnd(program.getBody());
   auto declare = [&](StringRef name, LLVM::LLVMFunctionType type) {
     auto declaration = LLVM::LLVMFuncOp::create(builder, loc, name, type);
@@ -179,13 +180,15 @@ void ProgramLowering::declareRuntime() {
   auto kernelType = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(main.getContext()), {pointer, i64, i64});
   auto workType = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(main.getContext()), {pointer, pointer});
   llvm::SmallDenseSet<Attribute> declared;
-  main.walk([&](LaunchOp launch) {
+  auto declareKernel = [&](LaunchOp launch) {
     if (!declared.insert(launch.getKernelAttr()).second)
       return;
     StringRef symbol = kernelOf(launch)->getAttrOfType<StringAttr>(kSymbolAttr).getValue();
     declare(symbol, kernelType);
     declare(workSymbol(symbol), workType);
-  });
+  };
+  for (func::FuncOp entry : entries)
+    entry->walk(declareKernel);
 }
 
 void ProgramLowering::write(StringRef name, bool plan) {
@@ -652,11 +655,41 @@ LogicalResult checkStates(func::FuncOp main, int64_t inputs) {
   return success();
 }
 
+/// Whether the entries that keep anything keep the same: what one leaves in the session, another one finds.
+LogicalResult checkSameStates(ArrayRef<func::FuncOp> entries) {
+  llvm::MapVector<Attribute, std::pair<Attribute, MemRefType>> known;
+  func::FuncOp first;
+  for (func::FuncOp entry : entries) {
+    llvm::MapVector<Attribute, std::pair<Attribute, MemRefType>> own;
+    for (BlockArgument argument : entry.getArguments()) {
+      unsigned i = argument.getArgNumber();
+      auto kept = entry.getArgAttr(i, entry.getArgAttr(i, kStateAttr) ? kStateAttr : kLengthAttr);
+      if (kept)
+        own[entry.getArgAttr(i, kNameAttr)] = {kept, cast<MemRefType>(argument.getType())};
+    }
+    if (own.empty())
+      continue;
+    if (!first) {
+      first = entry;
+      known = std::move(own);
+      continue;
+    }
+    bool isSame = own.size() == known.size() && llvm::all_of(own, [&](auto &each) {
+                    auto other = known.lookup(each.first);
+                    auto [kept, type] = each.second;
+                    return other.first == kept && other.second.getElementType() == type.getElementType() &&
+                           succeeded(verifyCompatibleShape(other.second, type));
+                  });
+    if (!isSame)
+      return entry.emitOpError("keeps other states than @") << first.getSymName() << ", or in another form";
+  }
+  return success();
+}
+
 /// What hone-plan-memory gives and a stage file may have lost. The verifiers of other dialects have seen the rest.
-LogicalResult checkIsPlanned(ModuleOp module, func::FuncOp main) {
+LogicalResult checkIsPlanned(SymbolTable &symbols, func::FuncOp main) {
   if (failed(checkHostProgram(main)))
     return failure();
-  SymbolTable symbols(module);
   int64_t inputs = countInputs(main), arguments = main.getNumArguments();
   if (!arguments || !llvm::all_of(main.getArgumentTypes(), llvm::IsaPred<MemRefType>) || !main.getBody().hasOneBlock())
     return main.emitOpError(
@@ -696,13 +729,17 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    auto main = module.lookupSymbol<func::FuncOp>("main");
+    SmallVector<func::FuncOp> entries = entriesOf(module);
     auto weightBytes = module->getAttrOfType<IntegerAttr>(kWeightBytesAttr);
-    if (!main || !weightBytes) {
+    if (entries.empty() || entries.front().getSymName() != "main" || !weightBytes) {
       module.emitError("wants a planned function @main (hone-plan-memory)");
       return signalPassFailure();
     }
-    if (failed(checkIsPlanned(module, main)))
+    SymbolTable symbols(module);
+    for (func::FuncOp entry : entries)
+      if (failed(checkIsPlanned(symbols, entry)))
+        return signalPassFailure();
+    if (failed(checkSameStates(entries)))
       return signalPassFailure();
     auto attribute = module->getAttrOfType<TargetAttr>(kTargetAttr);
     llvm::Expected<CpuTarget> target = attribute ? cpuTarget(attribute) : lookupTarget("");
@@ -721,21 +758,26 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
       }
       features |= more->runtimeFeatures;
     }
-    OpBuilder builder(main);
+    OpBuilder builder(entries.front());
     auto program = ModuleOp::create(builder, module.getLoc(), "program");
     program->setAttr(kHostProgramAttr, builder.getUnitAttr());
-    SymbolTable(module).insert(program); // a kernel may have this name
+    symbols.insert(program); // a kernel may have this name
     ProgramData data(program);
-    ProgramLowering lowering(module, program, main, data);
-    lowering.declareRuntime();
-    lowering.write("plan", /*isPlan=*/true);
-    lowering.write("run", /*isPlan=*/false);
+    for (func::FuncOp entry : entries) {
+      ProgramLowering lowering(symbols, program, entry, data);
+      if (entry == entries.front())
+        lowering.declareRuntime(entries);
+      lowering.write(ProgramData::symbolOf(entry, "plan"), /*isPlan=*/true);
+      lowering.write(ProgramData::symbolOf(entry, "run"), /*isPlan=*/false);
+      data.addEntry(entry);
+    }
     auto manifest = module->getAttrOfType<StringAttr>(kManifestAttr);
     auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
     auto digest = model ? model.getAs<StringAttr>("digest") : StringAttr();
-    data.addProgram(main, symbolPrefix(module), modelName(module), digest ? digest.getValue() : "",
+    data.addProgram(symbolPrefix(module), modelName(module), digest ? digest.getValue() : "",
                     manifest ? manifest.getValue() : "{}", weightBytes.getInt(), features);
-    main.erase();
+    for (func::FuncOp entry : entries)
+      entry.erase();
 
     // Host values may be floats, as shapes that are scaled and rounded.
     auto needsExpansion = [](Operation *op) {

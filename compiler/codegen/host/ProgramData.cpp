@@ -92,9 +92,8 @@ void ProgramData::addValues(StringRef name, ArrayRef<DictionaryAttr> attrs, Valu
       if (declaresSymbols && symbol.empty()) // equal to no other dim
         symbol = top.getStringAttr("#" + Twine(i) + "." + Twine(d));
       if (declaresSymbols)
-        symbols.try_emplace(symbol, symbols.size());
-      auto *found = symbols.find(symbol);
-      dims.push_back(found == symbols.end() ? HONE_DIM_PLAN : -1 - found->second);
+        symbols.try_emplace(symbol, symbols.size()), bound.insert(symbol);
+      dims.push_back(bound.contains(symbol) ? -1 - symbols.lookup(symbol) : HONE_DIM_PLAN);
     }
     addNumbers((name + ".dims." + Twine(i)).str(), dims);
   }
@@ -112,23 +111,17 @@ Value ProgramData::joinValue(OpBuilder &b, StringRef name, StringRef dims, MemRe
                   number(b, i32, HONE_TENSOR)});
 }
 
-SmallVector<int64_t> ProgramData::addStates(func::FuncOp entry) {
-  SmallVector<int64_t> numbers;
-  for (BlockArgument argument : entry.getArguments()) {
-    DictionaryAttr attrs = entry.getArgAttrDict(argument.getArgNumber());
+void ProgramData::addStates(func::FuncOp function, Entry &entry) {
+  for (BlockArgument argument : function.getArguments()) {
+    DictionaryAttr attrs = function.getArgAttrDict(argument.getArgNumber());
     auto state = attrs ? attrs.getAs<DictionaryAttr>(kStateAttr) : DictionaryAttr();
-    bool isLength = attrs && attrs.contains(kLengthAttr);
-    if (!state && !isLength)
+    if (!state && !(attrs && attrs.contains(kLengthAttr)))
       continue;
     auto name = attrs.getAs<StringAttr>(kNameAttr);
-    if (isLength) {
-      numbers.push_back(-1 - lengthNumber(name));
+    if (!state) {
+      entry.states.push_back({"", -1 - lengthNumber(name)});
       continue;
     }
-    auto [found, isNew] = states.try_emplace(name);
-    numbers.push_back(found - states.begin());
-    if (!isNew)
-      continue;
     auto type = cast<MemRefType>(argument.getType());
     std::optional<Growth> growth = growthOf(state);
     auto dimNames = attrs.getAs<ArrayAttr>(kDimsAttr);
@@ -137,12 +130,13 @@ SmallVector<int64_t> ProgramData::addStates(func::FuncOp entry) {
       if (ShapedType::isDynamic(dim))
         dim = growth && growth->axis == int64_t(d) ? HONE_DIM_CAPACITY
                                                    : -1 - symbols.lookup(cast<StringAttr>(dimNames[d]));
-    std::string dimsName = ("states.dims." + Twine(numbers.back())).str();
-    addNumbers(dimsName, dims);
-    found->second = {addString(name.getValue()).str(), dimsName, type, growth ? growth->axis : 0,
-                     growth ? growth->length : StringAttr()};
+    auto [found, isNew] = states.try_emplace(name);
+    entry.states.push_back({(entry.plan + ".state." + Twine(entry.states.size())).str(), found - states.begin()});
+    addNumbers(entry.states.back().dims, dims);
+    if (isNew)
+      found->second = {addString(name.getValue()).str(), entry.states.back().dims, type, growth ? growth->axis : 0,
+                       growth ? growth->length : StringAttr()};
   }
-  return numbers;
 }
 
 /// Name of the table of launches, which addProgram() adds when all are known.
@@ -175,8 +169,12 @@ Value ProgramData::addLaunch(OpBuilder &builder, ModuleOp kernel, Location locat
                              ArrayRef<LLVM::GEPArg>{offset});
 }
 
-void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef name, StringRef digest,
-                             StringRef manifest, int64_t weightBytes, uint32_t cpuFeatures) {
+std::string ProgramData::symbolOf(func::FuncOp entry, StringRef name) {
+  return entry.getSymName() == "main" ? name.str() : (entry.getSymName() + "." + name).str();
+}
+
+void ProgramData::addEntry(func::FuncOp main) {
+  bound.clear();
   SmallVector<DictionaryAttr> inputAttrs, outputAttrs;
   SmallVector<Value> inputs, outputs;
   // The last argument is the arena.
@@ -189,9 +187,18 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
     (isOutput ? outputAttrs : inputAttrs).push_back(attrs);
     (isOutput ? outputs : inputs).push_back(argument);
   }
-  addValues("inputs", inputAttrs, inputs, /*declaresSymbols=*/true);
-  addValues("outputs", outputAttrs, outputs, /*declaresSymbols=*/false);
-  SmallVector<int64_t> stateNumbers = addStates(main);
+  auto slots = main->getAttrOfType<IntegerAttr>(kSlotsAttr);
+  Entry entry{main.getSymName().str(), symbolOf(main, "inputs"),   symbolOf(main, "outputs"),
+              symbolOf(main, "plan"),  symbolOf(main, "run"),      inputs.size(),
+              outputs.size(),          slots ? slots.getInt() : 0, {}};
+  addValues(entry.inputs, inputAttrs, inputs, /*declaresSymbols=*/true);
+  addValues(entry.outputs, outputAttrs, outputs, /*declaresSymbols=*/false);
+  addStates(main, entry);
+  entries.push_back(std::move(entry));
+}
+
+void ProgramData::addProgram(StringRef identifier, StringRef name, StringRef digest, StringRef manifest,
+                             int64_t weightBytes, uint32_t cpuFeatures) {
   addConstant("symbols", [&](OpBuilder &b) {
     return llvm::map_to_vector(symbols, [&](auto &symbol) { return address(b, addString(symbol.first)); });
   });
@@ -208,11 +215,7 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
   });
 
   std::string nameText = addString(name).str(), manifestText = addString(manifest).str(),
-              digestText = addString(digest).str(), entryText = addString(main.getSymName()).str();
-  auto slots = main->getAttrOfType<IntegerAttr>(kSlotsAttr);
-  addConstant("entry.states", [&](OpBuilder &b) {
-    return llvm::map_to_vector(stateNumbers, [&](int64_t state) { return number(b, i32, state); });
-  });
+              digestText = addString(digest).str();
   addConstant("states", [&](OpBuilder &b) {
     return llvm::map_to_vector(states, [&](const auto &entry) {
       const State &state = entry.second;
@@ -223,17 +226,22 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
   addConstant("lengths", [&](OpBuilder &b) {
     return llvm::map_to_vector(lengths, [&](auto &length) { return address(b, addString(length.first)); });
   });
+  for (Entry &entry : entries) {
+    entry.name = addString(entry.name).str();
+    addConstant(entry.plan + ".states", [&](OpBuilder &b) {
+      return llvm::map_to_vector(entry.states, [&](const Entry::Use &use) {
+        Value dims = use.dims.empty() ? LLVM::ZeroOp::create(b, loc, pointer).getResult() : address(b, use.dims);
+        return join(b, {dims, number(b, i32, use.number), number(b, i32, 0)});
+      });
+    });
+  }
   addConstant("entries", [&](OpBuilder &b) {
-    return SmallVector<Value>{address(b, entryText),
-                              address(b, "inputs"),
-                              address(b, "outputs"),
-                              address(b, "plan"),
-                              address(b, "run"),
-                              number(b, i32, inputs.size()),
-                              number(b, i32, outputs.size()),
-                              number(b, i32, slots ? slots.getInt() : 0),
-                              number(b, i32, stateNumbers.size()),
-                              address(b, "entry.states")};
+    return llvm::map_to_vector(entries, [&](const Entry &entry) {
+      return join(b, {address(b, entry.name), address(b, entry.inputs), address(b, entry.outputs),
+                      address(b, entry.plan), address(b, entry.run), number(b, i32, entry.inputCount),
+                      number(b, i32, entry.outputCount), number(b, i32, entry.slots),
+                      number(b, i32, entry.states.size()), address(b, entry.plan + ".states")});
+    });
   });
   addConstant("program", [&](OpBuilder &b) {
     return SmallVector<Value>{address(b, nameText),
@@ -245,7 +253,7 @@ void ProgramData::addProgram(func::FuncOp main, StringRef identifier, StringRef 
                               number(b, i64, manifest.size()),
                               address(b, kLaunches),
                               number(b, i64, launches.size()),
-                              number(b, i32, /*entry_count=*/1),
+                              number(b, i32, entries.size()),
                               number(b, i32, symbols.size()),
                               number(b, i32, cpuFeatures),
                               number(b, i32, states.size()),

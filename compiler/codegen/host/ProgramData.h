@@ -28,10 +28,14 @@ public:
   mlir::Value addLaunch(mlir::OpBuilder &builder, mlir::ModuleOp kernel, mlir::Location nodes);
   /// The number of the length of states that has this name.
   int64_t lengthNumber(mlir::StringAttr name) { return lengths.try_emplace(name, lengths.size()).first->second; }
+  /// What `name` of an entry is called: @main's own names, "run", are those of others behind theirs, "decode.run".
+  static std::string symbolOf(mlir::func::FuncOp entry, llvm::StringRef name);
+  /// What is known of a planned entry, whose functions are `plan` and `run`. @main comes first.
+  void addEntry(mlir::func::FuncOp main);
   /// hone_program and the descriptor function `<identifier>_library` (runtime/include/hone/abi.h, hone.h) for the
-  /// planned entry `main`. Its functions are @plan and @run; `cpuFeatures` is a set of HONE_CPU_*.
-  void addProgram(mlir::func::FuncOp main, llvm::StringRef identifier, llvm::StringRef name, llvm::StringRef digest,
-                  llvm::StringRef manifest, int64_t weightBytes, uint32_t cpuFeatures);
+  /// entries; `digest` is the model's, `cpuFeatures` a set of HONE_CPU_*.
+  void addProgram(llvm::StringRef identifier, llvm::StringRef name, llvm::StringRef digest, llvm::StringRef manifest,
+                  int64_t weightBytes, uint32_t cpuFeatures);
 
 private:
   /// Adds a constant that consists of the values that `fill` builds.
@@ -43,13 +47,14 @@ private:
   std::string addKernel(mlir::ModuleOp kernel);
   /// A table of int64_t; never empty, so that its address means something.
   void addNumbers(llvm::StringRef name, llvm::SmallVector<int64_t> numbers);
-  /// A table of hone_program_value for `values` of @main; `attrs` carry names and dim symbols.
+  /// A table of hone_program_value for `values` of an entry; `attrs` carry names and dim symbols.
   void addValues(llvm::StringRef name, llvm::ArrayRef<mlir::DictionaryAttr> attrs, mlir::ValueRange values,
                  bool declaresSymbols);
   /// A hone_program_value; `name` and `dims` are globals.
   mlir::Value joinValue(mlir::OpBuilder &builder, llvm::StringRef name, llvm::StringRef dims, mlir::MemRefType type);
-  /// Takes note of what an entry keeps from run to run. Their numbers, as in hone_program_entry.states.
-  llvm::SmallVector<int64_t> addStates(mlir::func::FuncOp entry);
+  struct Entry;
+  /// Takes note of what an entry keeps from run to run.
+  void addStates(mlir::func::FuncOp function, Entry &entry);
 
   mlir::ModuleOp module;
   mlir::OpBuilder top;
@@ -62,6 +67,7 @@ private:
   std::vector<Launch> launches;
   llvm::StringSet<> kernels;                          // whose records there are
   llvm::MapVector<mlir::StringAttr, int64_t> symbols; // numbers of the dim symbols, in order of first use
+  llvm::DenseSet<mlir::StringAttr> bound;             // those of inputs of the entry that is being added
   llvm::MapVector<mlir::StringAttr, int64_t> lengths; // of states, likewise
   struct State {
     std::string name, dims; // globals
@@ -70,6 +76,17 @@ private:
     mlir::StringAttr length; // null: it does not grow
   };
   llvm::MapVector<mlir::StringAttr, State> states; // by name
+  struct Entry {
+    std::string name, inputs, outputs, plan, run; // the first is text, the others are names of globals
+    size_t inputCount, outputCount;
+    int64_t slots;
+    struct Use {
+      std::string dims; // a global; empty: it is a length
+      int64_t number;
+    };
+    std::vector<Use> states;
+  };
+  std::vector<Entry> entries;
 };
 
 } // namespace hone

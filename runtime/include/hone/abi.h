@@ -146,6 +146,13 @@ typedef struct hone_program_state {
   int32_t length; /* number of its length; -1: it does not grow */
 } hone_program_state;
 
+/* A state, or a length, as an entry has it. */
+typedef struct hone_program_use {
+  const int64_t *dims; /* of the state: fixed ones, symbols of the entry's inputs, HONE_DIM_CAPACITY */
+  int32_t number;      /* of the state, or -1 - the number of the length, a tensor of one int64 */
+  int32_t reserved;
+} hone_program_use;
+
 /* `plan` fills in output_dims (HONE_DIM_RUN: anything), arena_bytes and scratch_bytes from sources, steps and
  * input_dims, and launches nothing. */
 typedef struct hone_program_entry {
@@ -156,11 +163,9 @@ typedef struct hone_program_entry {
   int32_t (*run)(hone_frame *);
   int32_t input_count;
   int32_t output_count;
-  int32_t slot_count;  /* of hone_rt_grow */
-  int32_t state_count; /* of `states` */
-  /* What `plan` and `run` find behind the inputs: the number of a state, or -1 - the number of a length, a tensor of
-   * one int64. */
-  const int32_t *states;
+  int32_t slot_count;             /* of hone_rt_grow */
+  int32_t state_count;            /* of `states` */
+  const hone_program_use *states; /* what `plan` and `run` find behind the inputs; all of them, or none */
 } hone_program_entry;
 
 typedef struct hone_program {

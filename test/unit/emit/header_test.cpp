@@ -31,8 +31,9 @@ static bool compiles(llvm::StringRef header, llvm::StringRef assertion) {
 }
 
 TEST(HeaderTest, NamesInputsAndOutputs) {
-  std::string header = makeHeader("bert", {{"input_ids", HONE_INT64, {"batch", "sequence"}}, {"mask", HONE_BOOL, {}}},
-                                  {{"last_hidden_state", HONE_FLOAT, {"batch", "sequence", "384"}}});
+  std::string header = makeHeader("bert", {{"main",
+                                            {{"input_ids", HONE_INT64, {"batch", "sequence"}}, {"mask", HONE_BOOL, {}}},
+                                            {{"last_hidden_state", HONE_FLOAT, {"batch", "sequence", "384"}}}}});
   EXPECT_NE(header.find("const hone_library *bert_library(void);"), std::string::npos);
   EXPECT_NE(header.find("'input_ids': int64_t [batch, sequence]"), std::string::npos) << header;
   EXPECT_TRUE(compiles(header, "bert_input_input_ids == 0 && bert_input_mask == 1 && bert_inputs == 2 && "
@@ -41,15 +42,32 @@ TEST(HeaderTest, NamesInputsAndOutputs) {
 }
 
 TEST(HeaderTest, SurvivesHostileNames) {
-  std::string header = makeHeader("m",
-                                  {{"a*/ int x; /*", HONE_FLOAT, {"*/ int y;"}},
-                                   {"two\nlines\\", HONE_FLOAT, {"\\\n"}},
-                                   {"a.b", 0, {}},
-                                   {"a/b", 99, {}},
-                                   {"a_b_3", HONE_FLOAT, {}},
-                                   {"", HONE_FLOAT, {}},
-                                   {"/", HONE_FLOAT, {"*", "/"}},
-                                   {std::string("nul\0byte", 8), HONE_FLOAT, {}}},
-                                  {});
+  std::string header = makeHeader("m", {{"main",
+                                         {{"a*/ int x; /*", HONE_FLOAT, {"*/ int y;"}},
+                                          {"two\nlines\\", HONE_FLOAT, {"\\\n"}},
+                                          {"a.b", 0, {}},
+                                          {"a/b", 99, {}},
+                                          {"a_b_3", HONE_FLOAT, {}},
+                                          {"", HONE_FLOAT, {}},
+                                          {"/", HONE_FLOAT, {"*", "/"}},
+                                          {std::string("nul\0byte", 8), HONE_FLOAT, {}}},
+                                         {}}});
   EXPECT_TRUE(compiles(header, "m_inputs == 8 && m_input_a_b == 2 && m_outputs == 0")) << header;
+}
+
+TEST(HeaderTest, NumbersEntries) {
+  std::vector<HeaderValue> ids{{"ids", HONE_INT64, {"1"}}}, both{{"x", HONE_FLOAT, {}}, {"ids", HONE_INT64, {}}};
+  std::string header = makeHeader("m", {{"main", both, {}}, {"decode", ids, both}, {"prefill", {}, {}}});
+  EXPECT_TRUE(compiles(header, "m_entry_main == 0 && m_entry_decode == 1 && m_entry_prefill == 2 && m_entries == 3 && "
+                               "m_input_ids == 1 && m_inputs == 2 && m_outputs == 0 && m_decode_input_ids == 0 && "
+                               "m_decode_inputs == 1 && m_decode_output_ids == 1 && m_decode_outputs == 2 && "
+                               "m_prefill_inputs == 0"))
+      << header;
+}
+
+TEST(HeaderTest, SurvivesNamesThatMeet) {
+  std::vector<HeaderValue> values{{"input_x", HONE_FLOAT, {}}, {"inputs", HONE_FLOAT, {}}, {"x", HONE_FLOAT, {}}};
+  std::string header = makeHeader(
+      "m", {{"main", values, values}, {"input", values, values}, {"entry", values, {}}, {"a b*/", values, {}}});
+  EXPECT_TRUE(compiles(header, "m_entry_input == 1 && m_input_input_x == 0 && m_input_inputs == 1")) << header;
 }

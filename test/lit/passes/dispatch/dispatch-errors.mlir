@@ -15,9 +15,33 @@ module {
 
 // -----
 
+// expected-error@+1 {{wants a function called @main}}
 module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
-  // expected-error@+1 {{wants one block, and tensors as arguments and results}}
   func.func private @main(tensor<8xf32>) -> tensor<8xf32>
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<8xf32>) -> tensor<8xf32> {
+    return %x : tensor<8xf32>
+  }
+  // expected-error@+1 {{wants one block, and tensors as arguments and results}}
+  func.func @other(%x: tensor<8xf32>, %n: index) -> tensor<8xf32> {
+    return %x : tensor<8xf32>
+  }
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<8xf32>) -> tensor<8xf32> {
+    return %x : tensor<8xf32>
+  }
+  // expected-error@+1 {{is an entry of the library, which wants a C identifier as its name, not 'to do'}}
+  func.func @"to do"(%x: tensor<8xf32>) -> tensor<8xf32> {
+    return %x : tensor<8xf32>
+  }
 }
 
 // -----
