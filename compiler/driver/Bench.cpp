@@ -30,8 +30,8 @@ struct BenchSession {
   std::vector<hone_value> outputs;
 
   ~BenchSession() { hone_session_destroy(session); }
-  hone_status create(const LoadedLibrary &library, const hone_options &options, hone_error &error) {
-    outputs.assign(library.values(/*outputs=*/true).size(), hone_value_make());
+  hone_status create(const LoadedLibrary &library, int32_t entry, const hone_options &options, hone_error &error) {
+    outputs.assign(library.values(entry, /*outputs=*/true).size(), hone_value_make());
     hone_status status = hone_session_create(library.get(), &options, &session, &error);
     if (!status && hone_session_state(session, &state, nullptr))
       state = nullptr; // the library keeps none
@@ -40,7 +40,7 @@ struct BenchSession {
   hone_status run(const LibraryInputs &inputs, hone_error &error) {
     if (state && hone_state_reset(state, &error))
       return error.code;
-    return hone_run(session, 0, inputs.arguments.data(), int32_t(inputs.arguments.size()), outputs.data(),
+    return hone_run(session, inputs.entry, inputs.arguments.data(), int32_t(inputs.arguments.size()), outputs.data(),
                     int32_t(outputs.size()), &error);
   }
 };
@@ -101,7 +101,7 @@ static hone_status profileRuns(BenchSession &session, const LibraryInputs &input
 /// "ids i64 [1, 16], mask i64 [1, 16]".
 static std::string inputsText(const LoadedLibrary &library, const LibraryInputs &inputs) {
   std::string text;
-  for (auto [info, value] : llvm::zip(library.values(/*outputs=*/false), inputs.values)) {
+  for (auto [info, value] : llvm::zip(library.values(inputs.entry, /*outputs=*/false), inputs.values)) {
     auto dims = llvm::map_range(value.dims, [](int64_t dim) { return std::to_string(dim); });
     text += (text.empty() ? "" : ", ") + printable(info.name) + " " + dataTypeName(value.dtype).str() + " [" +
             llvm::join(dims, ", ") + "]";
@@ -130,7 +130,7 @@ static void printText(const LoadedLibrary &library, const LibraryInputs &inputs,
 static json::Object describeBench(const LoadedLibrary &library, const LibraryInputs &inputs, const Times &times,
                                   const Profile &profile, const Roofline &roofline) {
   json::Object dims;
-  for (auto [info, value] : llvm::zip(library.values(/*outputs=*/false), inputs.values))
+  for (auto [info, value] : llvm::zip(library.values(inputs.entry, /*outputs=*/false), inputs.values))
     dims[json::fixUTF8(info.name)] = json::Array(value.dims);
   json::Array memories;
   for (const Roofline::Memory &memory : roofline.memories)
@@ -174,7 +174,7 @@ ExitCode hone::benchCommand(const Options &options, Console &console) {
   Profile profile;
   {
     BenchSession session;
-    hone_status status = session.create(*library, sessionOptions, error);
+    hone_status status = session.create(*library, inputs.entry, sessionOptions, error);
     if (!status)
       status = measure(session, inputs, options.seconds, times, error);
     if (status)
@@ -183,7 +183,7 @@ ExitCode hone::benchCommand(const Options &options, Console &console) {
   {
     BenchSession session;
     profile.attach(sessionOptions);
-    hone_status status = session.create(*library, sessionOptions, error);
+    hone_status status = session.create(*library, inputs.entry, sessionOptions, error);
     if (!status)
       status = profileRuns(session, inputs, options.profile ? options.seconds / 2 : 0, profile, error);
     if (status)

@@ -174,14 +174,14 @@ ExitCode Compilation::importModel() {
       console.error(Twine(problem.text));
   if (console.errorCount())
     return ExitInput;
-  if (llvm::Error error = pinDims(model, options.dims, options.shapes)) {
-    console.error(std::move(error));
-    return ExitUsage;
-  }
-
   // The module names the files of its weights by the absolute paths of what was checked.
   for (OnnxFile &file : model.files)
     file.path = file.realPath;
+  llvm::Expected<std::vector<OnnxEntry>> entries = pinDims(model, options.dims, options.shapes, options.entries);
+  if (!entries) {
+    console.error(entries.takeError());
+    return ExitUsage;
+  }
   llvm::Expected<std::string> digest = digestModel(model);
   if (!digest) {
     console.error(digest.takeError());
@@ -194,7 +194,7 @@ ExitCode Compilation::importModel() {
     return ExitUsage;
   }
   auto keep = [&](StringRef node, StringRef label) { return filter.matches(node, label); };
-  root = importOnnx(model, wantedName(), *digest, *mlirContext, keeps ? KeepOutput(keep) : KeepOutput());
+  root = importOnnx(model, wantedName(), *digest, *mlirContext, keeps ? KeepOutput(keep) : KeepOutput(), *entries);
   if (!root) {
     if (console.errorCount())
       return ExitInput;
@@ -219,6 +219,8 @@ ExitCode Compilation::importModel() {
     flags += (" --dim=" + dim).str();
   for (StringRef shape : options.shapes)
     flags += (" --shape=" + shape).str();
+  for (StringRef entry : options.entries)
+    flags += (" --entry=" + entry).str();
   Builder builder(mlirContext.get());
   NamedAttrList modelAttrs((*root)->getAttrOfType<DictionaryAttr>(kModelAttr));
   modelAttrs.set("flags", builder.getStringAttr(StringRef(flags).ltrim()));
@@ -238,6 +240,8 @@ ExitCode Compilation::loadStage() {
     return given("--dim");
   if (!options.shapes.empty())
     return given("--shape");
+  if (!options.entries.empty())
+    return given("--entry");
   if (!options.keep.empty())
     return given("--keep");
 

@@ -26,11 +26,11 @@ static StringRef typeName(OnnxDataType type) {
 
 //===-- Text: both kinds of file become the same JSON, and this prints it ---------------------------------------===//
 
-static void printValues(const json::Object &root, StringRef key) {
+static void printValues(const json::Object &root, StringRef key, const llvm::Twine &title) {
   const json::Array *values = root.getArray(key);
   if (!values)
     return;
-  llvm::outs() << key << '\n';
+  llvm::outs() << title << '\n';
   for (const json::Value &entry : *values) {
     const json::Object *value = entry.getAsObject();
     if (!value)
@@ -100,9 +100,13 @@ static void printText(const json::Object &root) {
     else if (std::optional<StringRef> text = root.getString(key); text && !text->empty())
       llvm::outs() << llvm::left_justify(key, 9) << ' ' << printable(*text) << '\n';
   }
-  printValues(root, "inputs");
-  printValues(root, "outputs");
-  printValues(root, "states");
+  for (StringRef key : {"inputs", "outputs", "states"})
+    printValues(root, key, key);
+  if (const json::Array *entries = root.getArray("entries"); entries && !entries->empty())
+    for (const json::Value &each : llvm::drop_begin(*entries)) // the first one's are above
+      if (const json::Object *entry = each.getAsObject())
+        for (StringRef key : {"inputs", "outputs"})
+          printValues(*entry, key, key + " of entry " + printable(entry->getString("name").value_or("")));
   for (StringRef key : {"opsets", "operators"})
     if (const json::Object *counts = root.getObject(key))
       printCounts(*counts, key);

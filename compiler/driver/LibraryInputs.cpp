@@ -143,7 +143,11 @@ ExitCode hone::readLibraryInputs(const Options &options, const LoadedLibrary &li
                                  LibraryInputs &inputs, Console &console) {
   if (!options.trace.empty() && llvm::sys::fs::equivalent(options.input, options.trace))
     return usage(console, "--profile=" + options.trace + ": this is the library itself");
-  std::vector<hone_value_info> infos = library.values(/*outputs=*/false);
+  llvm::Expected<int32_t> entry = library.findEntry(options.entry);
+  if (!entry)
+    return usage(console, "--entry=" + options.entry + ": " + toString(entry.takeError()));
+  inputs.entry = *entry;
+  std::vector<hone_value_info> infos = library.values(inputs.entry, /*outputs=*/false);
   std::vector<std::optional<HostTensor>> tensors(infos.size());
   if (ExitCode code = readInputs(options, infos, tensors, console))
     return code;

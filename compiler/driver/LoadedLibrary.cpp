@@ -132,11 +132,22 @@ hone_library_info LoadedLibrary::info() const {
   return result;
 }
 
-std::vector<hone_value_info> LoadedLibrary::values(bool outputs) const {
+llvm::Expected<int32_t> LoadedLibrary::findEntry(StringRef name) const {
+  std::string names;
+  hone_entry_info entry;
+  for (int32_t i = 0; hone_library_entry(descriptor, i, &entry, nullptr) == HONE_OK; ++i) {
+    if (name.empty() || name == entry.name)
+      return i;
+    names += (i ? ", " : "") + printable(entry.name);
+  }
+  return llvm::createStringError("the library has no entry '" + name + "'; it has " + names);
+}
+
+std::vector<hone_value_info> LoadedLibrary::values(int32_t entry, bool outputs) const {
   std::vector<hone_value_info> result;
   hone_value_info value;
   auto describe = outputs ? hone_library_output : hone_library_input;
-  for (int32_t i = 0; describe(descriptor, 0, i, &value, nullptr) == HONE_OK; ++i)
+  for (int32_t i = 0; describe(descriptor, entry, i, &value, nullptr) == HONE_OK; ++i)
     result.push_back(value);
   return result;
 }

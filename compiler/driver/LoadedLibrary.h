@@ -40,8 +40,10 @@ public:
     hone_library_info described = info();
     return {described.manifest, size_t(described.manifest_bytes)};
   }
-  /// Inputs, or outputs, of the first entry, in order.
-  std::vector<hone_value_info> values(bool outputs) const;
+  /// The number of the entry of that name; of none, the first one's. Error: there is no such entry.
+  llvm::Expected<int32_t> findEntry(llvm::StringRef name) const;
+  /// Inputs, or outputs, of an entry, in order.
+  std::vector<hone_value_info> values(int32_t entry, bool outputs) const;
   /// The text of a dim: its size, its symbol, or "?".
   std::string dimText(int64_t dim) const;
 

@@ -48,6 +48,8 @@ Examples:
   hone compile model.onnx -o libmodel.a --target=x86-64-v3
   hone compile model.onnx --dim batch=1 --shape ids=1x128xi64
   hone compile decoder.onnx --state                       keeps past_key_values... in the session
+  hone compile model.onnx --entry decode:batch=1,sequence=1
+                                                          for any dims, and for these: two entries, weights once
   hone compile model.onnx --emit=kernels -o -             shows what was fused
   hone compile model.onnx --emit=hone -o model.mlir && hone compile model.mlir -o model.so
 )"},
@@ -140,6 +142,10 @@ struct Rows {
       cl::sub(compile),
       cl::sub(check),
       cl::desc("Let the session keep what each run hands to the next one: these, or past... and present...")};
+  cl::list<std::string> entries{"entry", cl::value_desc("NAME:SYMBOL=N,..."), cl::sub(compile),
+                                cl::desc("Add an entry to the library, beside main: the model with these dims pinned")};
+  cl::opt<std::string> entry{"entry", cl::value_desc("NAME"), cl::sub(run), cl::sub(bench),
+                             cl::desc("Which entry of the library (default: main)")};
   cl::opt<std::string> keep{"keep", cl::value_desc("REGEX"), cl::sub(compile),
                             cl::desc("Nodes whose values become outputs too, under the nodes' names")};
   cl::opt<std::string> name{
@@ -380,6 +386,8 @@ bool hone::parseOptions(int argc, char **argv, Options &options, int &exitCode) 
   }
   options.shapes = rows.shape;
   options.dims = rows.size.empty() ? rows.dim : rows.size;
+  options.entries = rows.entries;
+  options.entry = rows.entry;
   options.inputs = rows.inputs;
   options.printPipeline = rows.printPipeline;
   options.json = rows.json;

@@ -17,19 +17,21 @@ enum class Command { Compile, Check, Inspect, Run, Bench, Verify };
 /// Everything that can be asked for; a command reads the fields that its options set.
 struct Options {
   Command command = Command::Compile;
-  std::string input;               ///< MODEL or LIB
-  std::string output;              ///< -o; empty: the command's default
-  std::string emit;                ///< --emit; empty: by the suffix of `output`
-  std::string target;              ///< --target; empty: host
-  std::string name;                ///< --name; empty: from the file's name
-  std::string keep;                ///< --keep REGEX
-  bool state = false;              ///< --state
-  std::vector<std::string> pairs;  ///< --state=INPUT:OUTPUT; empty: by their names
-  std::vector<std::string> shapes; ///< --shape NAME=1x128xi64
-  std::vector<std::string> dims;   ///< --dim SYMBOL=N, to pin; for `run` and `bench`, sizes of made-up inputs
-  std::vector<std::string> inputs; ///< --input NAME=FILE
-  unsigned jobs = 0;               ///< --jobs; 0: as many as there are cores
-  unsigned threads = 0;            ///< --threads; 0: the library's default
+  std::string input;                ///< MODEL or LIB
+  std::string output;               ///< -o; empty: the command's default
+  std::string emit;                 ///< --emit; empty: by the suffix of `output`
+  std::string target;               ///< --target; empty: host
+  std::string name;                 ///< --name; empty: from the file's name
+  std::string keep;                 ///< --keep REGEX
+  bool state = false;               ///< --state
+  std::vector<std::string> pairs;   ///< --state=INPUT:OUTPUT; empty: by their names
+  std::vector<std::string> shapes;  ///< --shape NAME=1x128xi64
+  std::vector<std::string> dims;    ///< --dim SYMBOL=N, to pin; for `run` and `bench`, sizes of made-up inputs
+  std::vector<std::string> entries; ///< --entry NAME:SYMBOL=N[,SYMBOL=N...], to compile
+  std::string entry;                ///< --entry NAME, to run; empty: the first
+  std::vector<std::string> inputs;  ///< --input NAME=FILE
+  unsigned jobs = 0;                ///< --jobs; 0: as many as there are cores
+  unsigned threads = 0;             ///< --threads; 0: the library's default
   bool printPipeline = false;
   bool json = false;
   bool all = false; ///< --all: every node's name

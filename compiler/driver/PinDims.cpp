@@ -4,9 +4,11 @@
 
 #include "compiler/driver/PinDims.h"
 #include "compiler/driver/Manifest.h"
+#include "support/Identifier.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace hone;
 using llvm::StringRef;
@@ -49,7 +51,11 @@ namespace {
 class Pinner {
 public:
   explicit Pinner(OnnxModel &model) : model(model), original(model.graph.inputs) {}
-  llvm::Error pinSymbol(StringRef text);
+  /// Goes on behind `before` in a copy of its model.
+  Pinner(OnnxModel &model, const Pinner &before) : model(model), original(before.original), pins(before.pins) {}
+
+  /// Pins by "SYMBOL=N", a part of the text of `option`.
+  llvm::Error pinSymbol(StringRef text, StringRef option);
   llvm::Error pinShape(StringRef text);
 
 private:
@@ -65,15 +71,14 @@ private:
 };
 } // namespace
 
-llvm::Error Pinner::pinSymbol(StringRef text) {
-  std::string option = ("--dim " + text).str();
-  auto assignment = splitAssignment("--dim", text);
-  if (!assignment)
-    return assignment.takeError();
-  llvm::Expected<int64_t> size = parseSize(option, assignment->second);
+llvm::Error Pinner::pinSymbol(StringRef text, StringRef option) {
+  auto [symbol, number] = text.rsplit('=');
+  if (symbol.empty() || number.empty())
+    return pinError(option, "expected SYMBOL=N, not '" + text + "'");
+  llvm::Expected<int64_t> size = parseSize(option, number);
   if (!size)
     return size.takeError();
-  if (auto before = pins.find(assignment->first); before != pins.end()) {
+  if (auto before = pins.find(symbol); before != pins.end()) {
     auto &[pinned, by] = before->second;
     return pinned == *size ? llvm::Error::success() : pinError(option, "the dim is " + Twine(pinned) + " by " + by);
   }
@@ -82,10 +87,10 @@ llvm::Error Pinner::pinSymbol(StringRef text) {
     for (const OnnxDim &dim : input.type.dims)
       if (!dim.symbol.empty() && !llvm::is_contained(symbols, dim.symbol))
         symbols.push_back(dim.symbol);
-  if (!llvm::is_contained(symbols, assignment->first))
-    return pinError(option, "the model's inputs have no dim '" + assignment->first + "'; they have " +
+  if (!llvm::is_contained(symbols, symbol))
+    return pinError(option, "the model's inputs have no dim '" + symbol + "'; they have " +
                                 (symbols.empty() ? "none with a name: try --shape" : llvm::join(symbols, ", ")));
-  pin(assignment->first, *size, option);
+  pin(symbol, *size, option);
   return llvm::Error::success();
 }
 
@@ -136,13 +141,45 @@ llvm::Error Pinner::pinShape(StringRef text) {
   return llvm::Error::success();
 }
 
-llvm::Error hone::pinDims(OnnxModel &model, llvm::ArrayRef<std::string> dims, llvm::ArrayRef<std::string> shapes) {
+/// The entry that `text` asks for, of the model that `pinner` has pinned.
+static llvm::Expected<OnnxEntry> pinEntry(const OnnxModel &model, const Pinner &pinner, StringRef text) {
+  std::string option = ("--entry " + text).str();
+  auto [name, pins] = text.split(':');
+  if (name.empty() || pins.empty())
+    return pinError(option, "expected --entry NAME:SYMBOL=N, with more of SYMBOL=N behind commas");
+  if (std::string identifier = toIdentifier(name); name != identifier)
+    return pinError(option, "the name '" + name + "' is no C identifier, like " + identifier);
+  OnnxEntry entry{name.str(), model};
+  Pinner own(entry.model, pinner);
+  llvm::SmallVector<StringRef> parts;
+  pins.split(parts, ',');
+  for (StringRef part : parts)
+    if (llvm::Error error = own.pinSymbol(part, option))
+      return error;
+  return entry;
+}
+
+llvm::Expected<std::vector<OnnxEntry>> hone::pinDims(OnnxModel &model, llvm::ArrayRef<std::string> dims,
+                                                     llvm::ArrayRef<std::string> shapes,
+                                                     llvm::ArrayRef<std::string> entries) {
   Pinner pinner(model);
   for (StringRef text : dims)
-    if (llvm::Error error = pinner.pinSymbol(text))
+    if (llvm::Error error = pinner.pinSymbol(text, ("--dim " + text).str()))
       return error;
   for (StringRef text : shapes)
     if (llvm::Error error = pinner.pinShape(text))
       return error;
-  return llvm::Error::success();
+  std::vector<OnnxEntry> result;
+  llvm::StringSet<> names{"main"};
+  for (StringRef text : entries) {
+    llvm::Expected<OnnxEntry> entry = pinEntry(model, pinner, text);
+    if (!entry)
+      return entry.takeError();
+    if (!names.insert(entry->name).second)
+      return pinError("--entry " + text, entry->name == "main" ? "'main' is the model itself, which the library has; "
+                                                                 "give the entry another name, or pin with --dim"
+                                                               : "there is an entry of this name already");
+    result.push_back(std::move(*entry));
+  }
+  return result;
 }

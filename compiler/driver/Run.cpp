@@ -106,10 +106,10 @@ ExitCode hone::runCommand(const Options &options, Console &console) {
     console.error(library.takeError());
     return ExitInput;
   }
-  std::vector<hone_value_info> outputs = library->values(true);
   LibraryInputs inputs;
   if (ExitCode code = readLibraryInputs(options, *library, options.random, inputs, console))
     return code;
+  std::vector<hone_value_info> outputs = library->values(inputs.entry, /*outputs=*/true);
 
   hone_options sessionOptions = hone_options_default();
   sessionOptions.threads = options.threads;
@@ -123,8 +123,8 @@ ExitCode hone::runCommand(const Options &options, Console &console) {
   std::vector<hone_value> results(outputs.size(), hone_value_make());
   profile.beginRun();
   auto start = std::chrono::steady_clock::now();
-  hone_status status = hone_run(session, 0, inputs.arguments.data(), int32_t(inputs.arguments.size()), results.data(),
-                                int32_t(results.size()), &error);
+  hone_status status = hone_run(session, inputs.entry, inputs.arguments.data(), int32_t(inputs.arguments.size()),
+                                results.data(), int32_t(results.size()), &error);
   std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
   profile.endRun();
   ExitCode code =

@@ -13,22 +13,34 @@
 
 namespace hone {
 
+/// The weights of a module, by their tensor's data and type: a function's constant is one, however often the function
+/// is called, and so is a tensor of the model, whichever entry reads it. The data are held, so that no others come to
+/// lie there.
+using ImportedWeights =
+    std::map<std::pair<const void *, const void *>, std::pair<SharedBytes, mlir::FlatSymbolRefAttr>>;
+
 class GraphImporter {
 public:
   using PositiveSymbols = llvm::StringMap<std::pair<mlir::Location, std::string>>;
-  /// `positive`: symbols of dims that no run may have 0 of.
-  GraphImporter(const OnnxModel &model, mlir::ModuleOp module, const PositiveSymbols &positive, KeepOutput keep)
-      : model(model), module(module), positive(positive), keep(keep), builder(module.getContext()),
+  /// Imports into a function `entry` of `module`. `positive`: symbols of dims that no run may have 0 of.
+  GraphImporter(const OnnxModel &model, mlir::ModuleOp module, llvm::StringRef entry, ImportedWeights &weights,
+                const PositiveSymbols &positive, KeepOutput keep)
+      : model(model), module(module), entry(entry), weights(weights), positive(positive), keep(keep),
+        builder(module.getContext()),
         importer(
             builder, [this](const OnnxTensor &tensor, llvm::StringRef name) { return importTensor(tensor, name); },
             [this](const llvm::Twine &text, llvm::StringRef wayOut) { report(text, wayOut); }) {}
 
   mlir::LogicalResult run();
   PositiveSymbols latePositive() const { return importer.latePositive(); }
+  /// Takes back what was built, for another run.
+  void eraseFunction() { function.erase(); }
 
 private:
   const OnnxModel &model;
   mlir::ModuleOp module;
+  llvm::StringRef entry;
+  ImportedWeights &weights;
   const PositiveSymbols &positive;
   KeepOutput keep;
   mlir::OpBuilder builder;
@@ -49,10 +61,6 @@ private:
   Scope scope;
   /// Names of dims that are taken.
   llvm::StringSet<> symbols;
-  unsigned weightCount = 0;
-  /// Weights by their tensor's data and type: a function's constant is one, however often the function is called. The
-  /// data are held, so that no others come to lie there.
-  std::map<std::pair<const void *, const void *>, std::pair<SharedBytes, mlir::FlatSymbolRefAttr>> weights;
   /// Weights that shapes may be computed from, and their elements once somebody has asked.
   llvm::DenseMap<mlir::Attribute, OnnxTensor> smallWeights;
   llvm::DenseMap<mlir::Attribute, mlir::DenseElementsAttr> readWeights;

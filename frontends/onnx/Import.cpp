@@ -61,7 +61,8 @@ Value GraphImporter::importTensor(const OnnxTensor &tensor, StringRef name) {
     if (!source && !(source = storeBytes(tensor)))
       return nullptr;
     held = tensor.bytes;
-    symbol = FlatSymbolRefAttr::get(builder.getContext(), "w" + Twine(weightCount++).str() + "_" + toIdentifier(name));
+    symbol =
+        FlatSymbolRefAttr::get(builder.getContext(), "w" + Twine(weights.size() - 1).str() + "_" + toIdentifier(name));
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(function);
     WeightOp::create(builder, importer.loc, symbol.getValue(), type, source);
@@ -265,7 +266,7 @@ void GraphImporter::importInputs() {
   }
 
   builder.setInsertionPointToEnd(module.getBody());
-  function = func::FuncOp::create(builder, module.getLoc(), "main", builder.getFunctionType(types, {}));
+  function = func::FuncOp::create(builder, module.getLoc(), entry, builder.getFunctionType(types, {}));
   Block *entry = function.addEntryBlock();
   scope.block = entry;
   builder.setInsertionPointToEnd(entry);
@@ -564,29 +565,41 @@ LogicalResult GraphImporter::run() {
   return success(problems.empty());
 }
 
+static LogicalResult importEntry(const OnnxModel &model, StringRef entry, ModuleOp module, ImportedWeights &weights,
+                                 KeepOutput keep) {
+  GraphImporter::PositiveSymbols positive;
+  for (;;) {
+    GraphImporter importer(model, module, entry, weights, positive, keep);
+    if (failed(importer.run()))
+      return failure();
+    // A run that fails at its end may fail at its beginning: what was built without knowing that is built again.
+    GraphImporter::PositiveSymbols late = importer.latePositive();
+    if (!positive.empty() || late.empty())
+      return success();
+    positive = std::move(late);
+    importer.eraseFunction();
+  }
+}
+
 OwningOpRef<ModuleOp> hone::importOnnx(const OnnxModel &model, StringRef name, StringRef digest, MLIRContext &context,
-                                       KeepOutput keep) {
+                                       KeepOutput keep, ArrayRef<OnnxEntry> entries) {
   context.loadDialect<HoneDialect, func::FuncDialect, arith::ArithDialect, tensor::TensorDialect>();
   Builder builder(&context);
   // The name without its folder: stages say the same wherever the model lies.
   Location loc = FileLineColLoc::get(&context, llvm::sys::path::filename(model.files.front().path), 0, 0);
-  GraphImporter::PositiveSymbols positive;
-  for (;;) {
-    OwningOpRef<ModuleOp> module = ModuleOp::create(loc, name);
-    (*module)->setAttr(kModelAttr,
-                       builder.getDictionaryAttr({builder.getNamedAttr("name", builder.getStringAttr(name)),
-                                                  builder.getNamedAttr("digest", builder.getStringAttr(digest))}));
-    GraphImporter importer(model, *module, positive, keep);
-    if (failed(importer.run()))
+  OwningOpRef<ModuleOp> module = ModuleOp::create(loc, name);
+  (*module)->setAttr(kModelAttr,
+                     builder.getDictionaryAttr({builder.getNamedAttr("name", builder.getStringAttr(name)),
+                                                builder.getNamedAttr("digest", builder.getStringAttr(digest))}));
+  ImportedWeights weights;
+  if (failed(importEntry(model, "main", *module, weights, keep)))
+    return {};
+  for (const OnnxEntry &entry : entries)
+    if (failed(importEntry(entry.model, entry.name, *module, weights, keep))) {
+      emitError(loc) << "these are problems of entry '" << entry.name << "', with its dims pinned";
       return {};
-    // A run that fails at its end may fail at its beginning: what was built without knowing that is built again.
-    GraphImporter::PositiveSymbols late = importer.latePositive();
-    if (positive.empty() && !late.empty()) {
-      positive = std::move(late);
-      continue;
     }
-    if (failed(verify(*module)))
-      return {};
-    return module;
-  }
+  if (failed(verify(*module)))
+    return {};
+  return module;
 }
