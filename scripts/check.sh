@@ -32,7 +32,7 @@ layer support "support/|$llvm_support|sys/"
 layer dialects "dialects/|mlir/|$llvm_support|hone/abi\.h"
 layer frontends "frontends/|dialects/|support/|mlir/|$llvm_support|sys/" '/OnnxLibrary([A-Z][a-z]*\.(h|cpp)|\.cpp)$'
 layer passes "passes/|dialects/|mlir/|$llvm_support"
-layer compiler 'compiler/|passes/|frontends/|dialects/|support/|mlir/|llvm/|lld/|hone/(abi|hone)\.h|sys/'
+layer compiler 'compiler/|passes/|frontends/|dialects/|support/|mlir/|llvm/|lld/|hone/(abi|hone|ops)\.h|sys/'
 layer compiler/codegen/generic 'compiler/codegen/(generic/|[A-Z])|dialects/|mlir/|llvm/'
 layer '(examples|bench)' 'hone/|sys/'
 complain "the runtime is C: no C++ headers" "$(pick '^runtime/(src|ops)/' | xargs -r grep -nHE '^ *# *include *<[a-z_]+>')"

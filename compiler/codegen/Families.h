@@ -104,14 +104,13 @@ private:
 const KernelFamily &matmulFamily();
 const KernelFamily &attentionFamily();
 const KernelFamily &transposeFamily();
+const KernelFamily &externFamily();
 const KernelFamily &genericFamily();
 
 /// The first one that takes an op computes it; the last one takes what is left.
 inline llvm::ArrayRef<const KernelFamily *> kernelFamilies() {
   static const KernelFamily *const families[] = {
-      &matmulFamily(),
-      &attentionFamily(),
-      &transposeFamily(),
+      &matmulFamily(),  &attentionFamily(), &transposeFamily(), &externFamily(),
       &genericFamily(), // the last
   };
   return families;

@@ -155,16 +155,20 @@ llvm::Expected<FileBytes> hone::keepOneGlobal(llvm::StringRef object, llvm::Stri
   auto file = llvm::object::ObjectFile::createObjectFile(llvm::MemoryBufferRef(object, symbol));
   if (!file)
     return file.takeError();
-  bool defined = llvm::any_of((*file)->symbols(), [&](const llvm::object::SymbolRef &candidate) {
+  bool isDefined = false;
+  for (const llvm::object::SymbolRef &candidate : (*file)->symbols()) {
     llvm::Expected<llvm::StringRef> name = candidate.getName();
     if (!name)
-      llvm::consumeError(name.takeError());
+      return name.takeError();
     llvm::Expected<uint32_t> flags = candidate.getFlags();
     if (!flags)
-      llvm::consumeError(flags.takeError());
-    return name && flags && *name == symbol && !(*flags & llvm::object::SymbolRef::SF_Undefined);
-  });
-  if (!defined)
+      return flags.takeError();
+    bool isUndefined = *flags & llvm::object::SymbolRef::SF_Undefined;
+    if (isUndefined && name->starts_with("hone_"))
+      return llvm::createStringError("cannot link: the runtime does not define " + *name);
+    isDefined |= !isUndefined && *name == symbol;
+  }
+  if (!isDefined)
     return llvm::createStringError("cannot link: no object defines " + symbol);
   llvm::objcopy::ConfigManager config;
   config.Common.InputFilename = config.Common.OutputFilename = symbol;

@@ -24,7 +24,7 @@ struct LinkInput {
 llvm::Expected<FileBytes> runLinker(llvm::ArrayRef<std::string> options, llvm::ArrayRef<LinkInput> inputs);
 
 /// `object` without debug information, with `symbol` as its only global definition: all others become local, so that
-/// several such objects can be linked into one program. Error: `symbol` is not defined.
+/// several such objects can be linked into one program. Error: `symbol`, or one of the runtime's, is not defined.
 llvm::Expected<FileBytes> keepOneGlobal(llvm::StringRef object, llvm::StringRef symbol);
 
 /// A static library of `members`, in this order. No times, no owners.

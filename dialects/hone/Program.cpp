@@ -3,7 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "dialects/hone/Hone.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Interfaces/FunctionImplementation.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace hone;
@@ -25,6 +27,28 @@ void UseWeightOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpF
 Structure TapOp::getStructure(ShapeBuilder &shapes) { return broadcastStructure(*this, shapes); }
 void TapOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   llvm::append_range(dims, shapes.dims(getInput()));
+}
+
+LogicalResult ExternOp::verify() {
+  StringRef name = getFunction();
+  auto isInside = [](char c) { return llvm::isLower(c) || llvm::isDigit(c) || c == '_'; };
+  if (name.empty() || !llvm::isLower(name[0]) || !llvm::all_of(name, isInside))
+    return emitOpError("wants a function of lower-case letters, digits and underscores, got '") << name << "'";
+  if (getOutputs().empty())
+    return emitOpError("wants a result: it has no other effect");
+  int64_t dims = 0;
+  for (Value output : getOutputs())
+    dims += rankOf(output);
+  if (int64_t(getBounds().size()) != dims)
+    return emitOpError("has ") << getBounds().size() << " bounds for " << dims << " dims of results";
+  return success();
+}
+void ExternOp::reifyShape(ShapeBuilder &, unsigned result, SmallVectorImpl<OpFoldResult> &dims) {
+  int64_t first = 0;
+  for (Value output : getOutputs().take_front(result))
+    first += rankOf(output);
+  for (Value bound : getBounds().slice(first, rankOf(getOutputs()[result])))
+    dims.push_back(getAsOpFoldResult(bound));
 }
 
 void KernelOp::build(OpBuilder &builder, OperationState &state, StringRef name, FunctionType type, ArrayAttr argAttrs) {

@@ -69,6 +69,32 @@ def Hone_TapOp : Hone_Op<"tap", [DeclareOpInterfaceMethods<Hone_ShapeOpInterface
   let assemblyFormat = "$input $name attr-dict `:` type($output)";
 }
 
+def Hone_ExternOp : Hone_TensorOp<"extern", [AttrSizedOperandSegments, Hone_StructureOpInterface]> {
+  let summary = "What a C function of the runtime computes";
+  let description = [{
+    `function` is `hone_op_NAME` of `runtime/ops/NAME.c` (`hone/ops.h`), which only libraries that call it have. It gets the
+    tensors with their types and dims, `parameters`, and `scratch` bytes of memory; it has no effect but its results, and fails
+    if it is given something else than it is for.
+
+    `bounds` are the dims of all results, in order. Where data decide how much of a result there is, its dim is the most that there
+    can be, another result says how much it is, and what lies behind is anything: the program reads that number and takes a slice.
+    ```mlir
+    %rows, %count = hone.extern "non_max_suppression"(%boxes, %scores, %most, %iou) to(%n, %c3) scratch(%bytes)
+        {parameters = array<i64: 0>}
+        : (tensor<1x?x4xf32>, tensor<1x2x?xf32>, tensor<i64>, tensor<f32>) -> (tensor<?x3xi64>, tensor<i64>)
+    ```
+  }];
+  let arguments = (ins StrAttr:$function, Variadic<Hone_Tensor>:$inputs, Variadic<Index>:$bounds, Optional<Index>:$scratch,
+                       DefaultValuedAttr<DenseI64ArrayAttr, "{}">:$parameters);
+  let results = (outs Variadic<Hone_Tensor>:$outputs);
+  let assemblyFormat = [{
+    $function `(` $inputs `)` (`to` `(` $bounds^ `)`)? (`scratch` `(` $scratch^ `)`)? attr-dict
+    `:` functional-type($inputs, $outputs)
+  }];
+  let extraClassDeclaration = "::mlir::ValueRange getShapeOperands() { return getBounds(); }";
+  let hasVerifier = 1;
+}
+
 def Hone_CheckOp : Hone_Op<"check", []> {
   let summary = "Stops the run with an error unless a condition of the host program holds";
   let description = [{

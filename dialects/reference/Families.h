@@ -31,6 +31,7 @@ struct Call {
 /// The evaluation of an op of one family; none for an op of another.
 using Evaluation = std::optional<llvm::Expected<Results>>;
 Evaluation evaluateElementwise(const Call &call);
+Evaluation evaluateExtern(const Call &call);
 Evaluation evaluateIndex(const Call &call);
 Evaluation evaluateLinear(const Call &call);
 Evaluation evaluateNorm(const Call &call);

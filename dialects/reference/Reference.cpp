@@ -64,8 +64,8 @@ llvm::Expected<llvm::SmallVector<HostTensor>> hone::evaluate(Operation *op, Arra
   for (Type type : llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes()))
     if (!isa<IndexType>(type) && !(isa<RankedTensorType>(type) && isElementType(getElementTypeOrSelf(type))))
       return call.error("is no computation on tensors of the dialect's element types");
-  for (auto evaluateFamily :
-       {evaluateElementwise, evaluateShape, evaluateIndex, evaluateReduce, evaluateNorm, evaluateLinear})
+  for (auto evaluateFamily : {evaluateElementwise, evaluateShape, evaluateIndex, evaluateReduce, evaluateNorm,
+                              evaluateLinear, evaluateExtern})
     if (Evaluation results = evaluateFamily(call)) {
       if (!*results)
         return results->takeError();

@@ -320,3 +320,60 @@ hone.kernel @k(%x: tensor<4xf32>) -> tensor<4xf32> attributes {cost = 1.5 : f64}
 hone.kernel @k(%x: tensor<4xf32>) -> tensor<4xf32> attributes {family = 7 : i64} {
   hone.return %x : tensor<4xf32>
 }
+
+// -----
+
+func.func @extern(%x: tensor<?xf32>, %n: index) {
+  // expected-error@+1 {{wants a function of lower-case letters, digits and underscores, got 'memcpy; x'}}
+  %0 = hone.extern "memcpy; x"(%x) to(%n) : (tensor<?xf32>) -> tensor<?xf32>
+  return
+}
+
+// -----
+
+func.func @extern(%x: tensor<?xf32>, %n: index) {
+  // expected-error@+1 {{wants a function of lower-case letters, digits and underscores, got ''}}
+  %0 = hone.extern ""(%x) to(%n) : (tensor<?xf32>) -> tensor<?xf32>
+  return
+}
+
+// -----
+
+func.func @extern(%x: tensor<?xf32>, %n: index) {
+  // expected-error@+1 {{has 1 bounds for 2 dims of results}}
+  %0, %1 = hone.extern "cut"(%x) to(%n) : (tensor<?xf32>) -> (tensor<?xf32>, tensor<4xi64>)
+  return
+}
+
+// -----
+
+func.func @extern(%x: tensor<?xf32>) {
+  %c3 = arith.constant 3 : index
+  // expected-error@+1 {{wants 3 as dim 0 of its result, got 'tensor<4xf32>'}}
+  %0 = hone.extern "cut"(%x) to(%c3) : (tensor<?xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @extern(%x: tensor<?xf32>) {
+  // expected-error@+1 {{wants a result: it has no other effect}}
+  hone.extern "cut"(%x) : (tensor<?xf32>) -> ()
+  return
+}
+
+// -----
+
+func.func @extern(%x: tensor<?xf32>, %n: index) {
+  // expected-error@+1 {{attribute 'parameters' failed to satisfy constraint: i64 dense array attribute}}
+  %0 = hone.extern "cut"(%x) to(%n) {parameters = 1 : i64} : (tensor<?xf32>) -> tensor<?xf32>
+  return
+}
+
+// -----
+
+func.func @extern(%x: memref<?xf32>, %n: index) {
+  // expected-error@+1 {{operand #0 must be variadic of tensor of any element type}}
+  %0 = hone.extern "cut"(%x) to(%n) : (memref<?xf32>) -> tensor<?xf32>
+  return
+}

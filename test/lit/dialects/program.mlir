@@ -37,6 +37,10 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
     %0 = hone.use_weight @file : tensor<4x8xf32>
     // CHECK: hone.tap %{{.*}} "encoder/x:0" : tensor<?xf32>
     %1 = hone.tap %x "encoder/x:0" : tensor<?xf32>
+    // CHECK: hone.extern "cut"(%{{.*}}) to(%{{.*}}) scratch(%{{.*}}) {parameters = array<i64: 1, -2>} : (tensor<?xf32>) -> (tensor<?xf32>, tensor<i64>)
+    %part, %count = hone.extern "cut"(%x) to(%n) scratch(%n) {parameters = array<i64: 1, -2>} : (tensor<?xf32>) -> (tensor<?xf32>, tensor<i64>)
+    // CHECK: hone.extern "table"() : () -> tensor<i64>
+    %table = hone.extern "table"() : () -> tensor<i64>
     // CHECK: hone.check %{{.*}}, "node 'a' (Reshape): {0} is not {1}"(%{{.*}}, %{{.*}})
     hone.check %condition, "node 'a' (Reshape): {0} is not {1}" (%n, %n)
     // CHECK: hone.launch @exp(%{{.*}}) sizes(%{{.*}}) to(%{{.*}}) : (tensor<?xf32>) -> tensor<?xf32>

@@ -12,6 +12,7 @@ using namespace hone;
 using Shape = ReferenceTest;
 using Reduce = ReferenceTest;
 using Rows = ReferenceTest;
+using Extern = ReferenceTest;
 using Functions = ReferenceTest;
 
 using I = int64_t;
@@ -242,6 +243,25 @@ TEST_F(Rows, Attention) {
           "tensor<1x1x2x1xf32> -> tensor<1x1x4x1xf32>",
           {tensor<F>({1, 1, 4, 1}, {1, 2, 3, 4}), tensor<F>({1, 1, 2, 1}, {1, 1}), tensor<F>({1, 1, 2, 1}, {5, 9})}),
       tensor<F>({1, 1, 4, 1}, {5, 5, 9, 9}));
+}
+
+// The example of ONNX's specification, test_nonmaxsuppression_suppress_by_IOU.
+TEST_F(Extern, NonMaxSuppression) {
+  HostTensor boxes = tensor<F>(
+      {1, 6, 4}, {0, 0, 1, 1, 0, 0.1, 1, 1.1, 0, -0.1, 1, 0.9, 0, 10, 1, 11, 0, 10.1, 1, 11.1, 0, 100, 1, 101});
+  HostTensor scores = tensor<F>({1, 1, 6}, {0.9, 0.75, 0.6, 0.95, 0.5, 0.3});
+  auto suppress = [&](I most, std::string room, std::string function = "non_max_suppression") {
+    return evaluateText("hone.extern \"" + function + "\"(%0, %1, %2, %3, %4) to(%c" + room +
+                            ", %c3) {parameters = array<i64: 0>} : (tensor<1x6x4xf32>, tensor<1x1x6xf32>, tensor<i64>, "
+                            "tensor<f32>, tensor<f32>) -> (tensor<?x3xi64>, tensor<i64>)",
+                        {boxes, scores, tensor<I>({}, {most}), tensor<F>({}, {0.5}), tensor<F>({}, {0})});
+  };
+  auto results = suppress(3, "4");
+  ASSERT_TRUE(bool(results)) << llvm::toString(results.takeError());
+  expectEqual((*results)[0], tensor<I>({4, 3}, {0, 0, 3, 0, 0, 0, 0, 0, 5, 0, 0, 0}));
+  expectEqual((*results)[1], tensor<I>({}, {3}));
+  EXPECT_NE(llvm::toString(suppress(3, "2").takeError()).find("gives 3 rows, not 2"), std::string::npos);
+  EXPECT_NE(llvm::toString(suppress(3, "4", "other").takeError()).find("does not know"), std::string::npos);
 }
 
 TEST_F(Functions, WeightsChecksAndHostArithmetic) {
