@@ -98,7 +98,8 @@ def taken_types(models):
     schema = onnx.defs.get_schema(first.graph.node[0].op_type, version)
     variable, allowed = type_variable(schema, first.graph.node[0])
     if variable is None:
-        return ["none"]
+        fixed = schema.inputs[0].type_str if first.graph.node[0].input else ""
+        return [TYPES[fixed.removeprefix("tensor(").removesuffix(")")]] if fixed else ["none"]
     result = []
     for element, short in TYPES.items():
         if f"tensor({element})" not in allowed[variable]:

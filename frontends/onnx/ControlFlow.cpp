@@ -4,7 +4,6 @@
 
 #include "dialects/hone/Regions.h"
 #include "frontends/onnx/GraphImporter.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/ADT/SmallBitVector.h"
 
@@ -80,19 +79,12 @@ std::optional<GraphImporter::BodyOutputs> GraphImporter::importBody(const OnnxNo
 Value GraphImporter::onlyElement(Value tensor, Type elementType, const Twine &what) {
   if (elementTypeOf(tensor) != elementType)
     return importer.failValue(what + " must be of type " + toString(OnnxDataType(onnxDataType(elementType))));
-  if (!importer.checkEqual(importer.shapes.elementCount(tensor), importer.shapes.constant(1),
-                           "the number of elements of " + what + " and 1"))
-    return {};
-  return importer.reshape(tensor, {});
+  return importer.onlyElement(tensor, what);
 }
 
 OpFoldResult GraphImporter::conditionOf(Value tensor, const Twine &what) {
   Value scalar = onlyElement(tensor, builder.getI1Type(), what);
-  if (!scalar)
-    return {};
-  if (auto known = importer.host.elements(scalar))
-    return importer.host.simplifyCondition(known->front());
-  return tensor::ExtractOp::create(builder, importer.loc, scalar, ValueRange()).getResult();
+  return scalar ? importer.conditionOf(scalar) : OpFoldResult();
 }
 
 OpFoldResult GraphImporter::numberOf(Value tensor, const Twine &what) {

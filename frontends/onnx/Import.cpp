@@ -219,7 +219,7 @@ ArrayAttr GraphImporter::dimNames(StringRef name, const OnnxValueType &type, Val
 
 void GraphImporter::collectTables() {
   for (ArrayRef<OperatorRow> table : {elementwiseOperators(), linearOperators(), normOperators(), reduceOperators(),
-                                      shapeOperators(), indexOperators()})
+                                      shapeOperators(), indexOperators(), externOperators()})
     for (const OperatorRow &row : table)
       operators[row.name].push_back(&row);
   for (const OnnxTensor &tensor : model.graph.initializers)

@@ -67,7 +67,6 @@ static constexpr OperatorRow kOperatorRows[] = {
     {"", "Bernoulli", kNoRandom},
     {"", "Unique", kNoDataSizes},
     {"", "Compress", kNoDataSizes},
-    {"", "NonMaxSuppression", "leave it to the program around the model: give boxes and scores as outputs"},
     {"", "Einsum",
      "write it as Transpose, Reshape and MatMul before the export (torch.matmul instead of torch.einsum)"},
     {"ai.onnx.ml", "ZipMap", "convert with options={'zipmap': False} (skl2onnx): probabilities become one tensor"},

@@ -302,6 +302,10 @@ NODES = {
         *([([WHOLE[0].astype("i4"), WHOLE[0].T.astype("i4").copy()], {})] if version >= 9 else []),
     ],
     "Mod": fixed(([WHOLE, np.where(WHOLE % 2, 7, -7)], {}), ([SIGNED, X], {"fmod": 1})),
+    "NonMaxSuppression": fixed(
+        ([floats(2, 6, 4), floats(2, 3, 6), Constant([4]), Constant([0.2], "f4"), Constant([0.3], "f4")], {}),
+        ([floats(2, 6, 4), floats(2, 3, 6), Constant([4])], {"center_point_box": 1}),
+    ),
     "NonZero": fixed(([WHOLE % 2], {}), ([np.where(WHOLE % 3, X, 0).astype("f4")], {})),
     "OneHot": one_hot,
     "Pad": pad,

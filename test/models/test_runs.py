@@ -192,6 +192,9 @@ LONG = {
     "ScatterElements": ("(float[n] x, int64[k] i, float[k] u) => (float y)"
                         " { y = ScatterElements <axis = 0> (x, i, u) }",
                         lambda: {"x": zeros(4 * 10**8), "i": zeros(4 * 10**8, dtype="i8"), "u": zeros(4 * 10**8)}),
+    "NonMaxSuppression": ("(float[1, n, 4] x, float[1, 1, n] s) => (int64 y) { k = Constant <value_ints = [1000000]> ()"
+                          " r = NonMaxSuppression (x, s, k) y = ReduceSum <keepdims = 0> (r) }",
+                          lambda: {"x": zeros(1, 10**6, 4), "s": zeros(1, 1, 10**6)}),
     "Transpose": ("(float[n, m] x) => (float y) { y = Transpose <perm = [1, 0]> (x) }",
                   lambda: {"x": zeros(40000, 20000)}),
     "Concat": ("(float[n] x) => (float y) { y = Concat <axis = 0> (x, x) }", lambda: {"x": zeros(4 * 10**8)}),

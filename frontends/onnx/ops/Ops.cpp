@@ -422,6 +422,18 @@ std::optional<HostVector> Importer::hostInput(const Node &node, size_t i, int64_
   return result;
 }
 
+Value Importer::onlyElement(Value tensor, const Twine &what) {
+  if (!checkEqual(shapes.elementCount(tensor), shapes.constant(1), "the number of elements of " + what + " and 1"))
+    return {};
+  return reshape(tensor, {});
+}
+
+OpFoldResult Importer::conditionOf(Value scalar) {
+  if (auto known = host.elements(scalar))
+    return host.simplifyCondition(known->front());
+  return tensor::ExtractOp::create(builder, loc, scalar, ValueRange()).getResult();
+}
+
 std::optional<OpFoldResult> Importer::hostScalar(const Node &node, size_t i) {
   auto elements = hostInput(node, i);
   if (!elements)

@@ -177,6 +177,10 @@ public:
   std::optional<HostVector> hostInput(const Node &node, size_t i, int64_t maxRank = 1);
   /// An element that a run computes, as an index value.
   mlir::OpFoldResult lateIndex(mlir::Value tensor, mlir::ValueRange position);
+  /// The only element of a tensor, as one of rank 0.
+  mlir::Value onlyElement(mlir::Value tensor, const llvm::Twine &what);
+  /// A truth value of rank 0 as a condition of the host program.
+  mlir::OpFoldResult conditionOf(mlir::Value scalar);
   /// The only element of input `i`.
   std::optional<mlir::OpFoldResult> hostScalar(const Node &node, size_t i);
   /// Axes that came as an attribute up to an opset and as an input since; nothing where neither is given.
@@ -249,6 +253,7 @@ struct OperatorRow {
 
 // One table per family.
 llvm::ArrayRef<OperatorRow> elementwiseOperators();
+llvm::ArrayRef<OperatorRow> externOperators();
 llvm::ArrayRef<OperatorRow> linearOperators();
 llvm::ArrayRef<OperatorRow> normOperators();
 llvm::ArrayRef<OperatorRow> reduceOperators();

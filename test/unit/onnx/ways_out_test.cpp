@@ -9,7 +9,7 @@ using namespace hone;
 
 TEST(WaysOut, AreForWhatHasNoImporter) {
   for (llvm::ArrayRef<OperatorRow> table : {elementwiseOperators(), linearOperators(), normOperators(),
-                                            reduceOperators(), shapeOperators(), indexOperators()})
+                                            reduceOperators(), shapeOperators(), indexOperators(), externOperators()})
     for (const OperatorRow &row : table)
       if (row.domain.empty()) {
         EXPECT_EQ(wayOutOfOperator("", row.name), "") << row.name.str() << " has an importer: its row can go";
