@@ -109,7 +109,7 @@ std::vector<Entry> hone::describeEntries(ModuleOp module) {
   llvm::Expected<json::Value> root = json::parse(manifest ? manifest.getValue() : "{}");
   if (!root || !root->getAsObject()) {
     consumeError(root.takeError());
-    return {Entry{"main", {}, {}}};
+    return {Entry{"main", {}, {}, {}}};
   }
   if (const json::Array *listed = root->getAsObject()->getArray("entries"))
     for (const json::Value &entry : *listed)
