@@ -65,6 +65,25 @@ def test_runs(batch, model, library):
             assert session.state.capacities["past"] >= conversation.length
 
 
+def test_entries_share_state(model, compile_model):
+    """A prompt by the model's own entry, tokens by one for single tokens."""
+    library = compile_model(model, state=True, entry="decode:batch=1,sequence=1")
+    random, conversation = np.random.default_rng(4), Conversation(model)
+    with library.session() as session:
+        for count in [7, 1, 1, 1, 30, 1]:
+            feeds, expected = conversation.run(tokens(random, 1, count))
+            entry = "decode" if count == 1 else "main"
+            assert_all_close(session.run(feeds, entry=entry), expected, WHOLE_MODEL)
+        assert session.state.lengths == {"past": 41}
+        session.state.reset()
+        pair = Conversation(model, 2)
+        session.run(pair.run(tokens(random, 2, 3))[0])
+        one = {**pair.feeds(tokens(random, 2, 1)), "input_ids": [[1]], "position_ids": [[3]]}
+        one["attention_mask"] = np.ones((1, 4), np.int64)
+        with pytest.raises(hone.HoneError, match="dim 0 of what it holds is 2, and with these inputs 1"):
+            session.run(one, entry="decode")
+
+
 def test_what_is_left(library):
     assert [each.name for each in library.inputs] == ["input_ids", "attention_mask", "position_ids"]
     assert [each.name for each in library.outputs] == ["logits"]
