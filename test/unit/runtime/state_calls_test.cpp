@@ -1,0 +1,161 @@
+// What users do with a state, also wrongly, and from several threads.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "TestState.h"
+#include <random>
+#include <thread>
+
+using namespace test;
+
+TEST(State, Truncate) {
+  Rows session;
+  Expected first, expected;
+  Added start(3, 5);
+  EXPECT_EQ(session.add(first, start), "");
+  expected = first;
+  EXPECT_EQ(session.add(expected, 3, 30), "");
+  hone_state *state = session.state();
+  hone_error error;
+  EXPECT_EQ(hone_state_truncate(state, 0, 36, &error), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(error.message, "state 'past': cannot be truncated to 36, it is 35 long");
+  for (int64_t size : {int64_t(-1), INT64_MIN, INT64_MAX})
+    EXPECT_EQ(hone_state_truncate(state, 1, size, nullptr), HONE_INVALID_ARGUMENT);
+  for (int32_t length : {-1, 2, INT32_MAX, INT32_MIN})
+    EXPECT_EQ(hone_state_truncate(state, length, 0, &error), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(error.message, "there is no length -2147483648: the state has 2, counted from 0");
+  EXPECT_EQ(infoOf(state).lengths[0], 35);
+  ASSERT_EQ(hone_state_truncate(state, 0, 5, nullptr), HONE_OK);
+  ASSERT_EQ(hone_state_truncate(state, 1, 1, nullptr), HONE_OK);
+  EXPECT_EQ(session.add(first, 3, 80), "");
+  ASSERT_EQ(hone_state_truncate(state, 0, 0, nullptr), HONE_OK);
+  ASSERT_EQ(hone_state_truncate(state, 1, 0, nullptr), HONE_OK);
+  EXPECT_EQ(session.add(expected, 4, 2).find("state 'past': dim 0 of what it holds is 3"), 0u) << "a reset would do";
+  Expected anew;
+  EXPECT_EQ(session.add(anew, 3, 200), "");
+
+  Rows sums(mixed);
+  Expected total;
+  EXPECT_EQ(sums.add(total, 1, 5), "");
+  EXPECT_EQ(hone_state_truncate(sums.state(), 0, 5, nullptr), HONE_OK);
+  EXPECT_EQ(hone_state_truncate(sums.state(), 0, 4, &error), HONE_INVALID_ARGUMENT);
+  EXPECT_NE(std::string(error.message).find("parts of the state that do not grow cannot be taken back"),
+            std::string::npos);
+  EXPECT_EQ(sums.add(total, 1, 5), "");
+}
+
+TEST(State, SaveAndLoad) {
+  for (const hone_library *of : {&growing, &mixed}) {
+    Rows session(*of);
+    std::vector<char> empty = save(session.state());
+    EXPECT_EQ(empty.size(), headerBytes);
+    State target(*of);
+    for (int64_t batch : {2, 50, 7}) {
+      Expected expected;
+      EXPECT_EQ(session.add(expected, batch, 5), "");
+      EXPECT_EQ(session.add(expected, batch, 20), "");
+      std::vector<char> saved = save(session.state());
+      const size_t total = of == &mixed ? size_t(batch) * 16 + 16 : 0;
+      EXPECT_EQ(saved.size(), headerBytes + tableBytes + size_t(batch) * 25 * 16 + 25 * 12 + 2 * 8 + total);
+      // An exact buffer does; one byte less does not, and stays as it is.
+      std::vector<char> small(saved.size() - 1, 'x');
+      uint64_t bytes = 0;
+      hone_error error;
+      EXPECT_EQ(hone_state_save(session.state(), small.data(), small.size(), &bytes, &error), HONE_TOO_SMALL);
+      EXPECT_EQ(std::string(error.message), "the state takes " + std::to_string(saved.size()) +
+                                                " bytes, and there are " + std::to_string(small.size()));
+      EXPECT_EQ(bytes, saved.size());
+      EXPECT_EQ(small, std::vector<char>(small.size(), 'x'));
+      ASSERT_EQ(load(target.handle, saved, &error), HONE_OK) << error.message;
+      EXPECT_EQ(save(target.handle), saved);
+      ASSERT_EQ(hone_session_use_state(session.handle, target.handle, nullptr), HONE_OK);
+      EXPECT_EQ(session.add(expected, batch, 30), "");
+      ASSERT_EQ(hone_session_use_state(session.handle, nullptr, nullptr), HONE_OK);
+      ASSERT_EQ(load(session.state(), empty), HONE_OK);
+      EXPECT_EQ(infoOf(session.state()).lengths[0], 0);
+    }
+  }
+}
+
+TEST(State, OtherLibraries) {
+  Rows session, ofAgain(again);
+  Expected expected;
+  EXPECT_EQ(session.add(expected, 2, 3), "");
+  std::vector<char> saved = save(session.state());
+  State foreign(other), same(again);
+  hone_error error;
+  EXPECT_EQ(hone_session_use_state(session.handle, foreign.handle, &error), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(error.message,
+               "the state is of the library 'rows', and the session of another one, 'rows'; make it with "
+               "hone_state_create of the session's library");
+  EXPECT_EQ(hone_state_copy(same.handle, session.state(), &error), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(error.message, "the states are of two libraries, 'rows' and 'rows'; save one and load the other, if "
+                              "they are of one model");
+  EXPECT_EQ(load(foreign.handle, saved, &error), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(error.message, "the state was saved by another model than 'rows'");
+  EXPECT_EQ(load(same.handle, saved), HONE_OK);
+  ASSERT_EQ(hone_session_use_state(ofAgain.handle, same.handle, nullptr), HONE_OK);
+  EXPECT_EQ(ofAgain.add(expected, 2, 3), "");
+
+  hone_state *none = nullptr;
+  Session plain;
+  const char *text = "the library 'lookup' keeps no state: its model was compiled without --state";
+  EXPECT_EQ(hone_state_create(&library, nullptr, &none, &error), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(error.message, text);
+  EXPECT_EQ(hone_session_state(plain.handle, &none, &error), HONE_INVALID_ARGUMENT);
+  EXPECT_STREQ(error.message, text);
+  EXPECT_EQ(hone_session_use_state(plain.handle, session.state(), &error), HONE_INVALID_ARGUMENT);
+  EXPECT_EQ(none, nullptr);
+}
+
+TEST(State, InUse) {
+  Rows session, second;
+  State shared, free;
+  std::vector<char> saved = save(shared.handle);
+  ASSERT_EQ(hone_session_use_state(session.handle, shared.handle, nullptr), HONE_OK);
+  ASSERT_EQ(hone_session_use_state(second.handle, shared.handle, nullptr), HONE_OK);
+  Expected expected, none;
+  calledBack = [&] {
+    std::thread([&] {
+      hone_error error;
+      hone_state_info info;
+      uint64_t bytes;
+      hone_state *state;
+      auto expect = [&](hone_status status, const char *text) {
+        EXPECT_EQ(status, HONE_INVALID_ARGUMENT);
+        EXPECT_STREQ(error.message, text);
+      };
+      EXPECT_EQ(second.add(none, 2, 3), stateInUse);
+      expect(hone_state_describe(shared.handle, &info, &error), stateInUse);
+      expect(hone_state_reset(shared.handle, &error), stateInUse);
+      expect(hone_state_truncate(shared.handle, 0, 0, &error), stateInUse);
+      expect(hone_state_copy(shared.handle, free.handle, &error), stateInUse);
+      expect(hone_state_copy(free.handle, shared.handle, &error), stateInUse);
+      expect(hone_state_save(shared.handle, nullptr, 0, &bytes, &error), stateInUse);
+      expect(load(shared.handle, saved, &error), stateInUse);
+      expect(hone_session_state(session.handle, &state, &error), "the session is in use by another thread");
+      expect(hone_session_use_state(session.handle, free.handle, &error), "the session is in use by another thread");
+      EXPECT_EQ(hone_session_use_state(second.handle, nullptr, nullptr), HONE_OK);
+      EXPECT_EQ(second.add(none, 2, 3), "");
+    }).join();
+  };
+  EXPECT_EQ(session.add(expected, Added(2, 3, callsBack)), "");
+  EXPECT_EQ(session.add(expected, 2, 30), "");
+  ASSERT_EQ(hone_state_copy(free.handle, shared.handle, nullptr), HONE_OK);
+}
+
+TEST(State, ManySessions) {
+  std::vector<std::thread> threads;
+  std::vector<std::string> results(64);
+  for (int64_t i = 0; i < 64; ++i)
+    threads.emplace_back([&results, i] {
+      Rows session(i % 2 ? growing : mixed);
+      Expected expected;
+      for (int64_t round = 0; round < 20 && results[size_t(i)].empty(); ++round)
+        results[size_t(i)] = session.add(expected, 1 + i % 3, round % 7);
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  for (const std::string &result : results)
+    EXPECT_EQ(result, "");
+}

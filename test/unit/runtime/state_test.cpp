@@ -1,0 +1,211 @@
+// What runs keep for the next ones: growth, runs that fail, memory, versions.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "TestState.h"
+
+using namespace test;
+
+TEST(State, Grows) {
+  for (const hone_library *of : {&growing, &mixed})
+    for (int64_t batch : {1, 3}) {
+      CountingAllocator allocator;
+      {
+        Rows session(allocator.options(), *of);
+        Expected expected;
+        for (int64_t count : {5, 1, 1, 0, 13, 1, 200, 1, 99, 0}) {
+          EXPECT_EQ(session.add(expected, batch, count), "") << batch << " " << count;
+          hone_state_info info = infoOf(session.state());
+          ASSERT_EQ(info.length_count, 2);
+          EXPECT_STREQ(info.names[1], "runs");
+          EXPECT_EQ(info.lengths[0], expected.length());
+          EXPECT_EQ(info.lengths[1], int64_t(expected.steps.size()));
+          EXPECT_GE(info.capacities[0], info.lengths[0]);
+          EXPECT_GE(info.memory_bytes, info.capacities[0] * (16 * batch + 12) + info.capacities[1] * 8);
+          EXPECT_LT(info.memory_bytes, allocator.bytes);
+        }
+      }
+      EXPECT_EQ(allocator.taken, allocator.returned);
+      EXPECT_EQ(allocator.bytes, 0);
+    }
+}
+
+// A block may have more than its state's dims say: then parts move apart in place.
+TEST(State, GrowsInMemoryThatItHad) {
+  CountingAllocator allocator;
+  Rows session(allocator.options());
+  Expected first, second;
+  EXPECT_EQ(session.add(first, 3, 100), "");
+  ASSERT_EQ(hone_state_reset(session.state(), nullptr), HONE_OK);
+  int taken = allocator.taken;
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(session.add(second, 3, 3), "");
+  EXPECT_EQ(allocator.taken, taken + 1) << "of `steps`, beyond 16";
+}
+
+TEST(State, Empty) {
+  Rows session;
+  Expected none, nobody;
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(session.add(none, 2, 0), "");
+  EXPECT_EQ(session.add(none, 2, 3), "");
+  ASSERT_EQ(hone_state_reset(session.state(), nullptr), HONE_OK);
+  for (int64_t count : {0, 5, 40})
+    EXPECT_EQ(session.add(nobody, 0, count), "");
+  State copy;
+  ASSERT_EQ(hone_state_copy(copy.handle, session.state(), nullptr), HONE_OK);
+  ASSERT_EQ(load(session.state(), save(copy.handle)), HONE_OK);
+  EXPECT_EQ(infoOf(session.state()).lengths[0], 45);
+}
+
+TEST(State, CapacityBeyondMemory) {
+  hone_options options = hone_options_default();
+  options.threads = 1;
+  options.state_capacity = uint64_t(1) << 47;
+  Rows unlimited(options);
+  Expected expected;
+  EXPECT_EQ(unlimited.add(expected, 1, 3), "");
+  ++options.state_capacity;
+  Rows none(options);
+  EXPECT_STREQ(none.error.message, "options: state_capacity is more than 140737488355328");
+  State no(growing, options);
+  EXPECT_STREQ(no.error.message, none.error.message);
+  options.state_capacity = uint64_t(1) << 46;
+  Rows session(options);
+  EXPECT_EQ(session.add(expected, 1, 3).find("no memory for state 'past' ("), 0u) << session.error.message;
+  EXPECT_EQ(session.error.code, HONE_OUT_OF_MEMORY);
+}
+
+TEST(State, RunThatFails) {
+  Rows session;
+  Expected expected;
+  EXPECT_EQ(session.add(expected, 2, 0), "");
+  for (int64_t count : {3, 40}) { // where there is room, and where it has to grow
+    EXPECT_EQ(session.add(expected, Added(2, count, badData)), "bad data");
+    EXPECT_EQ(infoOf(session.state()).lengths[0], expected.length());
+    EXPECT_EQ(session.add(expected, 2, 3), "");
+  }
+
+  Rows spoils(mixed);
+  Expected sums;
+  EXPECT_EQ(spoils.add(sums, 2, 3), "");
+  std::vector<char> saved = save(spoils.state());
+  State copy(mixed);
+  for (int round = 0; round < 3; ++round) {
+    int64_t batch = int64_t(sums.rows.size());
+    EXPECT_EQ(spoils.add(sums, Added(batch, 3, badData)), "bad data");
+    EXPECT_EQ(spoils.add(sums, batch, 3), unknownState);
+    EXPECT_EQ(spoils.error.code, HONE_INVALID_ARGUMENT);
+    uint64_t bytes;
+    EXPECT_EQ(hone_state_save(spoils.state(), nullptr, 0, &bytes, &spoils.error), HONE_INVALID_ARGUMENT);
+    ASSERT_EQ(hone_state_copy(copy.handle, spoils.state(), nullptr), HONE_OK);
+    EXPECT_EQ(hone_state_save(copy.handle, nullptr, 0, &bytes, nullptr), HONE_INVALID_ARGUMENT);
+    if (round == 1) {
+      ASSERT_EQ(hone_state_reset(spoils.state(), nullptr), HONE_OK);
+      sums = {};
+      EXPECT_EQ(spoils.add(sums, 5, 1), "");
+      saved = save(spoils.state());
+    } else {
+      ASSERT_EQ(load(spoils.state(), saved), HONE_OK);
+      EXPECT_EQ(spoils.add(sums, batch, 1), "");
+      saved = save(spoils.state());
+    }
+  }
+}
+
+TEST(State, WrongInputChangesNothing) {
+  Rows session;
+  Expected expected;
+  EXPECT_EQ(session.add(expected, 2, 3), "");
+  Added wrong(2, 3);
+  wrong.shape[2] = 7;
+  EXPECT_EQ(session.add(expected, wrong), "input 'x': dim 2 is 7, expected 2");
+  EXPECT_EQ(session.add(expected, 2, 3), "");
+}
+
+TEST(State, BufferInTheState) {
+  for (bool isForeign : {false, true}) {
+    Rows session;
+    State foreign;
+    if (isForeign) {
+      ASSERT_EQ(hone_session_use_state(session.handle, foreign.handle, nullptr), HONE_OK);
+    }
+    Expected expected;
+    calledBack = [] {};
+    EXPECT_EQ(session.add(expected, Added(2, 3, callsBack)), "");
+    session.outputs[3] = hone_value_buffer(seenPast, 64);
+    EXPECT_EQ(session.add(expected, 2, 3),
+              "output 'total': its buffer is memory that this session owns; give it memory of its own");
+    session.outputs[3] = hone_value_make();
+    Added x(2, 3);
+    hone_value value = x.value();
+    value.tensor.data = seenPast;
+    EXPECT_EQ(session.run({value}, session.outputs, 4), HONE_INVALID_ARGUMENT);
+    EXPECT_EQ(session.add(expected, x), "");
+  }
+}
+
+TEST(State, OrderOfEnds) {
+  CountingAllocator allocator;
+  hone_state *state = nullptr;
+  hone_options options = allocator.options();
+  ASSERT_EQ(hone_state_create(&growing, &options, &state, nullptr), HONE_OK);
+  Expected expected;
+  for (bool hasOwn : {false, true}) {
+    Rows session(options);
+    Expected own;
+    if (hasOwn) {
+      EXPECT_EQ(session.add(own, 1, 20), "");
+    }
+    ASSERT_EQ(hone_session_use_state(session.handle, state, nullptr), HONE_OK);
+    EXPECT_EQ(session.add(expected, 2, 20), "");
+  } // the session ends while it uses the state
+  Rows session(options);
+  ASSERT_EQ(hone_session_use_state(session.handle, state, nullptr), HONE_OK);
+  EXPECT_EQ(session.add(expected, 2, 20), "");
+  ASSERT_EQ(hone_session_use_state(session.handle, nullptr, nullptr), HONE_OK);
+  hone_state_destroy(state);
+  Expected own;
+  EXPECT_EQ(session.add(own, 1, 20), "");
+  hone_session_destroy(session.handle);
+  session.handle = nullptr;
+  EXPECT_EQ(allocator.taken, allocator.returned);
+  EXPECT_EQ(allocator.bytes, 0);
+}
+
+// A program whose hone_options end before state_capacity: what lies behind is not looked at.
+TEST(State, OlderOptions) {
+  hone_options options = hone_options_default();
+  options.size = offsetof(hone_options, state_capacity);
+  options.threads = 1;
+  options.state_capacity = 2;
+  Rows session(options);
+  State state(growing, options);
+  Expected first, second;
+  EXPECT_EQ(session.add(first, 1, 20), "");
+  ASSERT_EQ(hone_session_use_state(session.handle, state.handle, nullptr), HONE_OK);
+  EXPECT_EQ(session.add(second, 1, 20), "");
+  hone_state_info info;
+  std::memset(&info, 0xee, sizeof(info));
+  info.size = offsetof(hone_state_info, memory_bytes);
+  ASSERT_EQ(growing.functions->state_info(state.handle, &info, nullptr), HONE_OK);
+  EXPECT_EQ(info.lengths[0], 20);
+  EXPECT_EQ(info.memory_bytes, int64_t(0xeeeeeeeeeeeeeeee)) << "written behind the older structure's end";
+}
+
+// A library that was compiled before there were states ends its table before them.
+TEST(State, OlderLibrary) {
+  hone_functions functions = hone_rt_functions;
+  functions.size = offsetof(hone_functions, state_create);
+  hone_library old = growing;
+  old.functions = &functions;
+  hone_state *state = nullptr;
+  hone_error error;
+  EXPECT_EQ(hone_state_create(&old, nullptr, &state, &error), HONE_UNSUPPORTED);
+  EXPECT_STREQ(error.message, "the library was compiled by a Hone that knew no states: compile the model again");
+  hone_session *session = nullptr;
+  ASSERT_EQ(hone_session_create(&old, nullptr, &session, nullptr), HONE_OK);
+  EXPECT_EQ(hone_session_state(session, &state, nullptr), HONE_UNSUPPORTED);
+  EXPECT_EQ(hone_session_use_state(session, nullptr, nullptr), HONE_UNSUPPORTED);
+  hone_session_destroy(session);
+}
