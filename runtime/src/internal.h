@@ -39,7 +39,7 @@ typedef struct hone_rt_state {
   int64_t bytes; /* of this structure and the arrays behind it */
   int64_t most;  /* what a length may be at most */
   _Atomic bool in_use;
-  bool has_dims;         /* runs have decided on them, and not been forgotten by a reset */
+  bool has_dims;         /* a run has decided on them, and not been forgotten by a reset */
   bool is_spoiled;       /* a run failed that may have written some of what does not grow */
   int64_t *lengths;      /* [length] */
   int64_t *capacities;   /* [length] */

@@ -168,13 +168,19 @@ static int64_t room_for(const hone_rt_state *state, int64_t length, int64_t capa
   return length > generous ? length : generous;
 }
 
-/* Makes number `i` have room for `room` positions along its axis, with what was filled. */
+/* Takes memory for number `i`, as its dims say; it holds nothing in particular. */
+static hone_status hold(hone_rt_state *state, int32_t i, hone_error *error) {
+  const hone_program_value *value = &state->program->states[i].value;
+  int64_t bytes = hone_rt_tensor_bytes(value, state->dims[i]);
+  return hone_rt_reserve(state->memory, error, &state->blocks[i], bytes < 0 ? INT64_MAX : bytes, value->name, "state");
+}
+
+/* Makes number `i`, which grows, have room for `room` positions along its axis, with what was filled. */
 static hone_status grow(hone_rt_state *state, int32_t i, int64_t room, hone_error *error) {
   const hone_program_state *kept = &state->program->states[i];
   int64_t *dims = state->dims[i];
   shape before = shape_of(kept, dims, state->lengths);
-  if (kept->length >= 0)
-    dims[kept->axis] = room;
+  dims[kept->axis] = room;
   int64_t bytes = hone_rt_tensor_bytes(&kept->value, dims);
   if (bytes < 0)
     bytes = INT64_MAX;
@@ -194,9 +200,9 @@ static hone_status grow(hone_rt_state *state, int32_t i, int64_t room, hone_erro
       memmove(state->blocks[i].data + part * room * before.position,
               state->blocks[i].data + part * before.room * before.position, (size_t)(before.filled * before.position));
   } else {
-    status = hone_rt_reserve(state->memory, error, &state->blocks[i], bytes, kept->value.name, "state");
+    status = hold(state, i, error);
   }
-  if (status && kept->length >= 0)
+  if (status)
     dims[kept->axis] = before.room;
   return status;
 }
@@ -240,6 +246,14 @@ static hone_status find_dims(hone_rt_session *session, hone_rt_state *state, con
   return HONE_OK;
 }
 
+/* What does not grow is zeros at first; `plan` may read it. */
+static hone_status clear(hone_rt_state *state, int32_t i, hone_error *error) {
+  hone_status status = hold(state, i, error);
+  if (!status)
+    memset(state->blocks[i].data, 0, (size_t)hone_rt_tensor_bytes(&state->program->states[i].value, state->dims[i]));
+  return status;
+}
+
 hone_status hone_rt_enter_state(hone_rt_session *session) {
   const hone_program_entry *entry = session->entry;
   hone_status status = session->state ? HONE_OK : own_state(session, session->error);
@@ -260,6 +274,8 @@ hone_status hone_rt_enter_state(hone_rt_session *session) {
     int32_t i = entry->states[k].number, position = position_of(session, k);
     if (i >= 0) {
       status = find_dims(session, state, &entry->states[k]);
+      if (!status && !state->has_dims && state->program->states[i].length < 0)
+        status = clear(state, i, session->error);
       show(session, position, i);
     } else {
       session->inputs[position] = &state->lengths[-1 - i];
@@ -334,27 +350,24 @@ hone_status hone_rt_place_state(hone_rt_session *session, bool *has_moved) {
     choose_room(session);
   for (int32_t k = 0; !status && k < session->entry->state_count; ++k) {
     int32_t i = session->entry->states[k].number;
-    if (i < 0)
+    if (i < 0 || state->program->states[i].length < 0)
       continue;
     const hone_program_state *kept = &state->program->states[i];
-    bool grows = kept->length >= 0;
-    int64_t room = grows ? state->capacities[kept->length] : 0;
-    if (state->has_dims && (!grows || state->dims[i][kept->axis] == room))
+    int64_t room = state->capacities[kept->length];
+    /* One that holds nothing may have lost its memory: there was none for more. */
+    if (state->blocks[i].data && state->dims[i][kept->axis] == room)
       continue;
     status = grow(state, i, room, session->error);
-    if (!status && !grows)
-      memset(state->blocks[i].data, 0, (size_t)hone_rt_tensor_bytes(&kept->value, state->dims[i]));
     show(session, position_of(session, k), i);
     *has_moved = true;
   }
-  if (!status)
-    state->has_dims = true;
   return status;
 }
 
 void hone_rt_commit_state(hone_rt_session *session) {
   for (int32_t l = 0; l < session->program->length_count; ++l)
     session->entered->lengths[l] = session->lengths[l];
+  session->entered->has_dims = true;
 }
 
 /* Whether some of what is held does not grow: runs write over it. */
@@ -424,13 +437,9 @@ static hone_status prepare(hone_rt_state *state, const int64_t *lengths, int64_t
     const hone_program_state *kept = &program->states[i];
     for (int32_t d = 0; d < kept->value.rank; ++d)
       state->dims[i][d] = dims[i][d];
-    int64_t room = 0;
-    if (kept->length >= 0) {
-      state->dims[i][kept->axis] = 0;
-      room = room_for(state, lengths[kept->length], 0);
-      state->capacities[kept->length] = room;
-    }
-    status = grow(state, i, room, error);
+    if (kept->length >= 0)
+      state->dims[i][kept->axis] = state->capacities[kept->length] = room_for(state, lengths[kept->length], 0);
+    status = hold(state, i, error);
   }
   for (int32_t l = 0; !status && l < program->length_count; ++l)
     state->lengths[l] = lengths[l];

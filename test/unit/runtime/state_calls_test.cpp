@@ -8,6 +8,24 @@
 
 using namespace test;
 
+// Memory of a smaller batch holds nothing of a larger one's.
+TEST(State, ResetThenAnotherBatch) {
+  for (const hone_library *of : {&growing, &mixed}) {
+    CountingAllocator allocator;
+    Rows session(allocator.options(), *of);
+    for (int64_t batch : {1, 100, 3, 300}) {
+      Expected expected;
+      for (int64_t count : {2, 30, 1})
+        EXPECT_EQ(session.add(expected, batch, count), "") << batch;
+      ASSERT_EQ(hone_state_reset(session.state(), nullptr), HONE_OK);
+      hone_state_info info = infoOf(session.state());
+      EXPECT_EQ(info.lengths[0], 0);
+      EXPECT_EQ(info.lengths[1], 0);
+      EXPECT_EQ(info.saved_bytes, int64_t(headerBytes));
+    }
+  }
+}
+
 TEST(State, Truncate) {
   Rows session;
   Expected first, expected;
@@ -42,6 +60,33 @@ TEST(State, Truncate) {
   EXPECT_NE(std::string(error.message).find("parts of the state that do not grow cannot be taken back"),
             std::string::npos);
   EXPECT_EQ(sums.add(total, 1, 5), "");
+}
+
+TEST(State, Copy) {
+  for (const hone_library *of : {&growing, &mixed}) {
+    CountingAllocator allocator;
+    Rows session(*of);
+    State fork(*of, allocator.options());
+    for (int64_t batch : {2, 50, 7}) { // into memory that is too small, and into memory that is not
+      Expected expected;
+      EXPECT_EQ(session.add(expected, batch, 5), "");
+      EXPECT_EQ(session.add(expected, batch, 20), "");
+      ASSERT_EQ(hone_state_copy(fork.handle, session.state(), nullptr), HONE_OK);
+      EXPECT_EQ(save(fork.handle), save(session.state()));
+      Expected other = expected;
+      EXPECT_EQ(session.add(expected, batch, 4), "");
+      ASSERT_EQ(hone_session_use_state(session.handle, fork.handle, nullptr), HONE_OK);
+      EXPECT_EQ(session.state(), fork.handle);
+      EXPECT_EQ(session.add(other, batch, 2), "");
+      ASSERT_EQ(hone_session_use_state(session.handle, nullptr, nullptr), HONE_OK);
+      EXPECT_EQ(session.add(expected, batch, 40), "");
+      EXPECT_EQ(hone_state_copy(session.state(), session.state(), nullptr), HONE_OK);
+      EXPECT_EQ(session.add(expected, batch, 1), "");
+      ASSERT_EQ(hone_state_reset(session.state(), nullptr), HONE_OK);
+    }
+    ASSERT_EQ(hone_state_copy(fork.handle, session.state(), nullptr), HONE_OK);
+    EXPECT_EQ(infoOf(fork.handle).lengths[0], 0) << "a copy of nothing";
+  }
 }
 
 TEST(State, SaveAndLoad) {

@@ -76,6 +76,33 @@ TEST(State, CapacityBeyondMemory) {
   EXPECT_EQ(session.error.code, HONE_OUT_OF_MEMORY);
 }
 
+// The host program may ask for what a state holds, before the first run too.
+TEST(State, PlanReadsWhatDoesNotGrow) {
+  static int64_t seen;
+  RowsProgram program(true);
+  program.main.plan = [](hone_frame *frame) -> int32_t {
+    std::memcpy(&seen, frame->sources[TOTAL], sizeof(seen));
+    return planRows(frame);
+  };
+  hone_library of = makeLibrary(program);
+  Session session(1, nullptr, of);
+  hone_value outputs[4] = {hone_value_make(), hone_value_make(), hone_value_make(), hone_value_make()};
+  hone_plan plan;
+  for (int round = 0; round < 2; ++round) {
+    seen = -1;
+    Added x(1, 1);
+    ASSERT_EQ(session.plan({x.value()}, &plan), HONE_OK) << session.error.message;
+    EXPECT_EQ(seen, 0);
+    ASSERT_EQ(session.run({x.value()}, outputs, 4), HONE_OK);
+    EXPECT_EQ(seen, 0);
+    ASSERT_EQ(session.plan({x.value()}, &plan), HONE_OK);
+    EXPECT_EQ(seen, x.data[0]);
+    hone_state *state;
+    ASSERT_EQ(hone_session_state(session.handle, &state, nullptr), HONE_OK);
+    ASSERT_EQ(hone_state_reset(state, nullptr), HONE_OK);
+  }
+}
+
 TEST(State, RunThatFails) {
   Rows session;
   Expected expected;
@@ -113,6 +140,27 @@ TEST(State, RunThatFails) {
   }
 }
 
+// The first run decides on the batch; not one that failed, nor a plan, nor memory that was taken ahead.
+TEST(State, BatchOfTheFirstRun) {
+  CountingAllocator allocator;
+  Rows session(allocator.options());
+  Expected expected;
+  hone_plan plan;
+  Added reserved(4, 20);
+  ASSERT_EQ(session.plan({Added(9, 1).value()}, &plan), HONE_OK);
+  ASSERT_EQ(session.reserve({reserved.value()}), HONE_OK);
+  EXPECT_EQ(infoOf(session.state()).lengths[0], 0);
+  int taken = allocator.taken;
+  EXPECT_EQ(session.add(expected, Added(3, 1, badData)), "bad data");
+  EXPECT_EQ(session.add(expected, 2, 20), "");
+  EXPECT_EQ(allocator.taken, taken);
+  EXPECT_EQ(session.add(expected, 3, 1),
+            "state 'past': dim 0 of what it holds is 2, and with these inputs 3; reset it, "
+            "or use another state for them");
+  EXPECT_EQ(session.error.code, HONE_INVALID_ARGUMENT);
+  EXPECT_EQ(session.add(expected, 2, 1), "");
+}
+
 TEST(State, WrongInputChangesNothing) {
   Rows session;
   Expected expected;
@@ -142,6 +190,75 @@ TEST(State, BufferInTheState) {
     value.tensor.data = seenPast;
     EXPECT_EQ(session.run({value}, session.outputs, 4), HONE_INVALID_ARGUMENT);
     EXPECT_EQ(session.add(expected, x), "");
+  }
+}
+
+// Each allocation in turn is refused: an error, the state as it was, and the right result once there is memory.
+TEST(State, EveryAllocationMayFail) {
+  for (const hone_library *of : {&growing, &mixed})
+    for (bool isTruncated : {false, true}) {
+      bool failed = true;
+      for (int refused = 1; failed; ++refused) {
+        CountingAllocator allocator;
+        allocator.limit = refused;
+        {
+          Rows session(allocator.options(), *of);
+          failed = false;
+          Expected expected;
+          for (int64_t count : {2, 0, 30, 1, 200}) {
+            std::string message = session.add(expected, 2, count);
+            if (!message.empty()) {
+              failed = true;
+              EXPECT_EQ(message.find("no memory for "), 0u) << message;
+              EXPECT_EQ(session.error.code, HONE_OUT_OF_MEMORY);
+              allocator.limit = 1000;
+              EXPECT_EQ(infoOf(session.state()).lengths[0], expected.length());
+              EXPECT_EQ(session.add(expected, 2, 1), "") << refused;
+              EXPECT_EQ(session.add(expected, 2, count), "") << refused;
+            }
+            if (isTruncated && of == &growing) {
+              ASSERT_EQ(hone_state_truncate(session.state(), 0, 0, nullptr), HONE_OK);
+              ASSERT_EQ(hone_state_truncate(session.state(), 1, 0, nullptr), HONE_OK);
+              expected = {};
+            }
+          }
+        }
+        EXPECT_EQ(allocator.taken, allocator.returned);
+        EXPECT_EQ(allocator.bytes, 0);
+      }
+    }
+}
+
+TEST(State, EveryAllocationOfCopyAndLoadMayFail) {
+  for (const hone_library *of : {&growing, &mixed}) {
+    Rows session(*of);
+    Expected small, expected;
+    EXPECT_EQ(session.add(small, 1, 2), "");
+    std::vector<char> first = save(session.state());
+    ASSERT_EQ(hone_state_reset(session.state(), nullptr), HONE_OK);
+    EXPECT_EQ(session.add(expected, 30, 40), "");
+    std::vector<char> second = save(session.state());
+    for (bool copies : {false, true}) {
+      hone_status status = HONE_OUT_OF_MEMORY;
+      for (int refused = 0; status; ++refused) {
+        CountingAllocator allocator;
+        {
+          State state(*of, allocator.options());
+          ASSERT_EQ(load(state.handle, first), HONE_OK);
+          allocator.limit = allocator.taken + refused;
+          status = copies ? hone_state_copy(state.handle, session.state(), &state.error)
+                          : load(state.handle, second, &state.error);
+          ASSERT_TRUE(status == HONE_OK || status == HONE_OUT_OF_MEMORY) << state.error.message;
+          std::vector<char> held = save(state.handle);
+          EXPECT_TRUE(status ? held == first || held.size() == headerBytes : held == second) << "this, or nothing";
+          allocator.limit = 1000;
+          ASSERT_EQ(load(state.handle, second), HONE_OK);
+          EXPECT_EQ(save(state.handle), second);
+        }
+        EXPECT_EQ(allocator.taken, allocator.returned);
+        EXPECT_EQ(allocator.bytes, 0);
+      }
+    }
   }
 }
 
