@@ -191,8 +191,9 @@ hone_status hone_rt_state_copy(hone_state *to, const hone_state *from, hone_erro
 hone_status hone_rt_state_save(hone_state *state, void *data, uint64_t capacity, uint64_t *bytes, hone_error *error);
 hone_status hone_rt_state_load(hone_state *state, const void *data, uint64_t bytes, hone_error *error);
 
-/* Sets the entry's states in the tables of inputs, as far as the state has memory for them. The call has the state to
- * itself until hone_rt_leave_state. */
+/* Lets the call have the session's state to itself until hone_rt_leave_state. */
+hone_status hone_rt_take_state(hone_rt_session *session);
+/* Sets the entry's states in the tables of inputs, as far as the state has memory for them. */
 hone_status hone_rt_enter_state(hone_rt_session *session);
 /* How many bytes more the state needs for the lengths that `plan` told. */
 hone_status hone_rt_state_growth(hone_rt_session *session, int64_t *bytes);

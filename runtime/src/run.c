@@ -77,7 +77,9 @@ static hone_status stage(hone_rt_session *session, const hone_value *inputs) {
  */
 static hone_status prepare(hone_rt_session *session, const hone_value *inputs, int32_t input_count, hone_frame *frame) {
   const hone_program_entry *entry = session->entry;
-  hone_status status = hone_rt_validate(session, inputs, input_count);
+  hone_status status = entry->state_count ? hone_rt_take_state(session) : HONE_OK;
+  if (!status)
+    status = hone_rt_validate(session, inputs, input_count);
   if (!status && entry->state_count)
     status = hone_rt_enter_state(session);
   if (status)

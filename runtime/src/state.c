@@ -254,14 +254,19 @@ static hone_status clear(hone_rt_state *state, int32_t i, hone_error *error) {
   return status;
 }
 
-hone_status hone_rt_enter_state(hone_rt_session *session) {
-  const hone_program_entry *entry = session->entry;
+hone_status hone_rt_take_state(hone_rt_session *session) {
   hone_status status = session->state ? HONE_OK : own_state(session, session->error);
   if (!status)
     status = take(session->state, session->error);
-  if (status)
-    return status;
-  hone_rt_state *state = session->entered = session->state;
+  if (!status)
+    session->entered = session->state;
+  return status;
+}
+
+hone_status hone_rt_enter_state(hone_rt_session *session) {
+  const hone_program_entry *entry = session->entry;
+  hone_rt_state *state = session->entered;
+  hone_status status = HONE_OK;
   if (state->is_spoiled)
     return hone_rt_error(session->error, HONE_INVALID_ARGUMENT,
                          "the state is unknown since a run failed that was changing it; reset it, or load one");
@@ -493,10 +498,10 @@ static bool is_equal(const char *a, const char *b, int64_t bytes) {
   return i == bytes;
 }
 
-static void begin(header *h, const hone_rt_state *state) {
-  *h = (header){.magic = "HONEST1", .holds = state->has_dims};
-  for (int32_t i = 0; i < DIGEST_BYTES && state->program->digest[i]; ++i)
-    h->digest[i] = state->program->digest[i];
+static void begin(header *h, const hone_program *program) {
+  *h = (header){.magic = "HONEST1"};
+  for (int32_t i = 0; i < DIGEST_BYTES && program->digest[i]; ++i)
+    h->digest[i] = program->digest[i];
 }
 
 static int64_t table_words(const hone_program *program) {
@@ -551,7 +556,8 @@ hone_status hone_rt_state_save(hone_state *base, void *data, uint64_t capacity, 
     return give(state, hone_rt_error(error, HONE_INVALID_ARGUMENT,
                                      "the state is unknown since a run failed that was changing it"));
   header h;
-  begin(&h, state);
+  begin(&h, program);
+  h.holds = state->has_dims;
   *bytes = h.bytes = (uint64_t)saved_bytes(state);
   if (!data)
     return give(state, HONE_OK);
@@ -612,7 +618,7 @@ hone_status hone_rt_state_load(hone_state *base, const void *data, uint64_t byte
   hone_rt_state *state = (hone_rt_state *)base;
   const hone_program *program = state->program;
   header h, expected;
-  begin(&expected, state);
+  begin(&expected, program);
   if (!data || bytes < sizeof(h))
     return hone_rt_error(error, HONE_INVALID_ARGUMENT, "these %ld bytes are no saved state", data ? (long)bytes : 0L);
   memcpy(&h, data, sizeof(h));

@@ -142,13 +142,14 @@ static bool overlaps(uintptr_t a, int64_t a_bytes, uintptr_t b, int64_t b_bytes)
   return a_bytes && b_bytes && a < b + (uintptr_t)b_bytes && b < a + (uintptr_t)a_bytes;
 }
 
-/* Whether the session has outputs in this memory, now or in its next run. */
+/* Whether the session has outputs in this memory, now or in its next run, or what the run keeps. */
 static bool owns(const hone_rt_session *session, uintptr_t at, int64_t bytes) {
   bool found = overlaps(at, bytes, (uintptr_t)session->arena.data, session->arena.bytes);
   for (int32_t i = 0; session->has_grown && i < session->output_count; ++i)
     found |= overlaps(at, bytes, (uintptr_t)session->grown[i].data, session->grown[i].bytes);
-  for (int32_t i = 0; session->state && i < session->program->state_count; ++i)
-    found |= overlaps(at, bytes, (uintptr_t)session->state->blocks[i].data, session->state->blocks[i].bytes);
+  const hone_rt_state *state = session->entered;
+  for (int32_t i = 0; state && i < session->program->state_count; ++i)
+    found |= overlaps(at, bytes, (uintptr_t)state->blocks[i].data, state->blocks[i].bytes);
   return found;
 }
 

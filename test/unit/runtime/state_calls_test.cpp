@@ -189,6 +189,37 @@ TEST(State, InUse) {
   ASSERT_EQ(hone_state_copy(free.handle, shared.handle, nullptr), HONE_OK);
 }
 
+TEST(State, TwoSessionsAtOnce) {
+  State shared;
+  std::vector<char> empty = save(shared.handle);
+  std::atomic<int64_t> added{0}, wrong{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i)
+    threads.emplace_back([&] {
+      Rows session;
+      hone_session_use_state(session.handle, shared.handle, nullptr);
+      for (int round = 0; round < 500; ++round) {
+        Added x(2, 3);
+        hone_status status = session.give(x);
+        added += status ? 0 : 3;
+        wrong += status && std::string(session.error.message) != stateInUse;
+        hone_plan plan;
+        wrong += session.plan({x.value()}, &plan) && std::string(session.error.message) != stateInUse;
+      }
+    });
+  threads.emplace_back([&] { // not a state's
+    std::vector<char> damaged = empty;
+    damaged.back() = 9;
+    for (int round = 0; round < 500; ++round)
+      wrong += load(shared.handle, damaged) == HONE_OK;
+  });
+  for (std::thread &thread : threads)
+    thread.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_GT(added, 0);
+  EXPECT_EQ(infoOf(shared.handle).lengths[0], added);
+}
+
 TEST(State, ManySessions) {
   std::vector<std::thread> threads;
   std::vector<std::string> results(64);
