@@ -94,6 +94,7 @@ typedef struct hone_rt_session {
   void **slots;           /* [slot]: hone_frame.slots */
   hone_rt_block *blocks;  /* [slot]: their memory */
   int64_t *lengths;       /* [length]: hone_frame.lengths */
+  int64_t *rooms;         /* [length]: what the state is to have room for */
   int64_t *symbols;       /* [symbol]: sizes */
   int32_t *origins;       /* [symbol]: the input that set it, -1: none yet */
 } hone_rt_session;
@@ -141,6 +142,8 @@ void hone_rt_release(const hone_allocator *allocator, void *memory, int64_t byte
  * empty. */
 hone_status hone_rt_reserve(hone_rt_memory *memory, hone_error *error, hone_rt_block *block, int64_t bytes,
                             const char *what, const char *kind);
+/* How many bytes more the block has behind hone_rt_reserve of `bytes`, where that takes no more than it must. */
+int64_t hone_rt_block_growth(const hone_rt_block *block, int64_t bytes);
 /* An option's limit, of which 0 means that there is none. */
 int64_t hone_rt_limit(uint64_t given);
 /* Sets what options say of memory; `allocator` is read from options->allocator. */
@@ -195,8 +198,9 @@ hone_status hone_rt_state_load(hone_state *state, const void *data, uint64_t byt
 hone_status hone_rt_take_state(hone_rt_session *session);
 /* Sets the entry's states in the tables of inputs, as far as the state has memory for them. */
 hone_status hone_rt_enter_state(hone_rt_session *session);
-/* How many bytes more the state needs for the lengths that `plan` told. */
-hone_status hone_rt_state_growth(hone_rt_session *session, int64_t *bytes);
+/* How many bytes more the session needs for a state of the lengths that `plan` told: `growth` behind the run, `moving`
+ * at most before that, while what is held is copied. */
+hone_status hone_rt_state_growth(hone_rt_session *session, int64_t *growth, int64_t *moving);
 /* Makes room for them; `*has_moved` if that changed the tables of inputs. */
 hone_status hone_rt_place_state(hone_rt_session *session, bool *has_moved);
 /* The run has succeeded: the lengths are those that `plan` told. */

@@ -29,12 +29,19 @@ void hone_rt_release(const hone_allocator *allocator, void *memory, int64_t byte
     munmap(memory, (size_t)bytes);
 }
 
+/* Empty tensors point at something too. */
+static int64_t at_least(int64_t bytes) { return bytes > HONE_RT_ALIGNMENT ? bytes : HONE_RT_ALIGNMENT; }
+
+int64_t hone_rt_block_growth(const hone_rt_block *block, int64_t bytes) {
+  bytes = at_least(bytes);
+  return bytes > block->bytes ? bytes - block->bytes : 0;
+}
+
 hone_status hone_rt_reserve(hone_rt_memory *memory, hone_error *error, hone_rt_block *block, int64_t bytes,
                             const char *what, const char *kind) {
   if (block->data && bytes <= block->bytes)
     return HONE_OK;
-  if (bytes < HONE_RT_ALIGNMENT)
-    bytes = HONE_RT_ALIGNMENT; /* empty tensors point at something too */
+  bytes = at_least(bytes);
   const char *space = kind ? " '" : "", *close = kind ? "'" : "";
   kind = kind ? kind : "";
   const int64_t limit = memory->limit, others = memory->held - block->bytes, room = limit - others;

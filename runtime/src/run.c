@@ -234,7 +234,7 @@ hone_status hone_rt_session_plan(hone_session *base, int32_t entry, const hone_v
   hone_rt_session *session = (hone_rt_session *)base;
   hone_frame frame;
   layout l;
-  int64_t copies, growth = 0;
+  int64_t copies, growth = 0, moving = 0;
   hone_status status = enter(session, entry, error);
   if (status)
     return status;
@@ -245,14 +245,15 @@ hone_status hone_rt_session_plan(hone_session *base, int32_t entry, const hone_v
   if (!status)
     status = staging_bytes(session, &copies);
   if (!status && session->entered)
-    status = hone_rt_state_growth(session, &growth);
+    status = hone_rt_state_growth(session, &growth, &moving);
   if (status)
     return leave(session, status);
   /* Blocks do not shrink. */
-  int64_t memory = session->memory.held;
-  if (!hone_rt_add(memory, growth, &memory) ||
-      (l.total > session->arena.bytes && !hone_rt_add(memory, l.total - session->arena.bytes, &memory)) ||
-      (copies > session->staging.bytes && !hone_rt_add(memory, copies - session->staging.bytes, &memory)))
+  int64_t memory = growth;
+  bool fits = hone_rt_add(memory, hone_rt_block_growth(&session->arena, l.total), &memory) &&
+              (!copies || hone_rt_add(memory, hone_rt_block_growth(&session->staging, copies), &memory)) &&
+              hone_rt_add(memory > moving ? memory : moving, session->memory.held, &memory);
+  if (!fits)
     return leave(session, out_of_memory(session, "the session", INT64_MAX));
   for (int32_t i = 0; i < session->entry->output_count; ++i) {
     session->planned[i].size = sizeof(hone_value);

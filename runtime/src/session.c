@@ -85,6 +85,7 @@ static int64_t lay_out(char *base, const hone_program *program) {
   session->slots = hone_rt_carve(&c, slots, sizeof(void *));
   session->blocks = hone_rt_carve(&c, slots, sizeof(hone_rt_block));
   session->lengths = hone_rt_carve(&c, program->length_count, sizeof(int64_t));
+  session->rooms = hone_rt_carve(&c, program->length_count, sizeof(int64_t));
   session->symbols = hone_rt_carve(&c, program->symbol_count, sizeof(int64_t));
   session->origins = hone_rt_carve(&c, program->symbol_count, sizeof(int64_t));
   return c.used;

@@ -305,8 +305,8 @@ static hone_status check_lengths(const hone_rt_session *session) {
   return HONE_OK;
 }
 
-/* Sets capacities: one for all states that grow together. Under a limit, and where half as much again does not fit, as
- * much as is needed. */
+/* Sets session->rooms: one for all states that grow together. Under a limit, and where half as much again does not fit,
+ * as much as is needed. */
 static void choose_room(const hone_rt_session *session) {
   hone_rt_state *state = session->entered;
   const hone_program *program = state->program;
@@ -324,27 +324,31 @@ static void choose_room(const hone_rt_session *session) {
           more = INT64_MAX;
       }
     bool fits = more <= state->memory->limit - state->memory->held;
-    state->capacities[l] = needed > capacity && !fits && state->most == HONE_MAX_DIM ? needed : room;
+    session->rooms[l] = needed > capacity && !fits && state->most == HONE_MAX_DIM ? needed : room;
   }
 }
 
-hone_status hone_rt_state_growth(hone_rt_session *session, int64_t *growth) {
+hone_status hone_rt_state_growth(hone_rt_session *session, int64_t *growth, int64_t *moving) {
   const hone_rt_state *state = session->entered;
   hone_status status = check_lengths(session);
-  *growth = 0;
+  *growth = *moving = 0;
   choose_room(session);
   for (int32_t k = 0; !status && k < session->entry->state_count; ++k) {
     int32_t i = session->entry->states[k].number;
-    if (i < 0)
+    if (i < 0 || state->program->states[i].length < 0)
       continue;
     const hone_program_state *kept = &state->program->states[i];
-    int64_t *dims = session->input_dims[position_of(session, k)], held = state->blocks[i].bytes;
-    if (kept->length >= 0)
-      dims[kept->axis] = state->capacities[kept->length];
-    int64_t bytes = hone_rt_tensor_bytes(&kept->value, dims);
-    if (bytes < 0 || (bytes > held && !hone_rt_add(*growth, bytes - held, growth)))
+    int64_t *dims = session->input_dims[position_of(session, k)], both;
+    dims[kept->axis] = session->rooms[kept->length];
+    int64_t bytes = hone_rt_tensor_bytes(&kept->value, dims), before = *growth;
+    int64_t more = hone_rt_block_growth(&state->blocks[i], bytes);
+    if (bytes < 0 || !hone_rt_add(before, more, growth) || !hone_rt_add(before, bytes, &both))
       status = hone_rt_error(session->error, HONE_OUT_OF_MEMORY, "no memory for state '%s'", kept->value.name);
+    else if (more && state->lengths[kept->length] && both > *moving)
+      *moving = both; /* what is held is copied: there are two for a while */
   }
+  if (state->memory != &session->memory)
+    *growth = *moving = 0;
   return status;
 }
 
@@ -358,7 +362,7 @@ hone_status hone_rt_place_state(hone_rt_session *session, bool *has_moved) {
     if (i < 0 || state->program->states[i].length < 0)
       continue;
     const hone_program_state *kept = &state->program->states[i];
-    int64_t room = state->capacities[kept->length];
+    int64_t room = session->rooms[kept->length];
     /* One that holds nothing may have lost its memory: there was none for more. */
     if (state->blocks[i].data && state->dims[i][kept->axis] == room)
       continue;
@@ -366,6 +370,8 @@ hone_status hone_rt_place_state(hone_rt_session *session, bool *has_moved) {
     show(session, position_of(session, k), i);
     *has_moved = true;
   }
+  for (int32_t l = 0; !status && l < state->program->length_count; ++l)
+    state->capacities[l] = session->rooms[l];
   return status;
 }
 

@@ -262,6 +262,67 @@ TEST(State, EveryAllocationOfCopyAndLoadMayFail) {
   }
 }
 
+// What a plan says is enough: for a state of one element, where memory moves, with a state of somebody else.
+TEST(State, MemoryLimit) {
+  for (const hone_library *of : {&growing, &mixed})
+    for (std::vector<int64_t> counts : {std::vector<int64_t>{0, 1}, {1}, {16, 1}, {5, 13, 300, 1}, {100, 200}}) {
+      CountingAllocator allocator;
+      hone_options options = allocator.options();
+      int64_t needed = 0;
+      {
+        Rows session(options, *of);
+        Expected expected;
+        for (int64_t count : counts) {
+          Added x(2, count);
+          hone_plan plan;
+          ASSERT_EQ(session.plan({x.value()}, &plan), HONE_OK);
+          hone_state_info before = infoOf(session.state());
+          int64_t capacity = before.capacities[0];
+          ASSERT_EQ(session.plan({x.value()}, &plan), HONE_OK);
+          EXPECT_EQ(infoOf(session.state()).capacities[0], capacity) << "a plan takes none";
+          EXPECT_EQ(session.add(expected, x), "");
+          if (count == counts[0]) {
+            EXPECT_EQ(plan.memory_bytes, allocator.bytes);
+          }
+          needed = std::max(needed, plan.memory_bytes);
+        }
+      }
+      options.memory_limit = uint64_t(needed);
+      Rows session(options, *of);
+      Expected expected;
+      for (int64_t count : counts)
+        EXPECT_EQ(session.add(expected, 2, count), "") << count;
+      EXPECT_LE(allocator.bytes, needed);
+      std::string message = session.add(expected, 2, 1000);
+      EXPECT_NE(message.find("its memory_limit is " + std::to_string(needed)), std::string::npos) << message;
+      EXPECT_EQ(session.error.code, HONE_OUT_OF_MEMORY);
+      EXPECT_EQ(infoOf(session.state()).lengths[0], expected.length());
+    }
+}
+
+TEST(State, MemoryOfAForeignState) {
+  CountingAllocator own, theirs;
+  hone_options options = theirs.options();
+  options.memory_limit = 20000;
+  {
+    State state(growing, options);
+    int64_t empty = theirs.bytes;
+    Rows session(own.options());
+    ASSERT_EQ(hone_session_use_state(session.handle, state.handle, nullptr), HONE_OK);
+    Added x(2, 100);
+    hone_plan plan;
+    ASSERT_EQ(session.plan({x.value()}, &plan), HONE_OK);
+    Expected expected;
+    EXPECT_EQ(session.add(expected, x), "");
+    EXPECT_EQ(own.bytes, plan.memory_bytes);
+    EXPECT_EQ(theirs.bytes, empty + infoOf(state.handle).memory_bytes);
+    std::string message = session.add(expected, 2, 1000);
+    EXPECT_NE(message.find("memory_limit is 20000"), std::string::npos) << message;
+    EXPECT_EQ(session.add(expected, 2, 1), "");
+  }
+  EXPECT_EQ(own.bytes + theirs.bytes, 0);
+}
+
 TEST(State, OrderOfEnds) {
   CountingAllocator allocator;
   hone_state *state = nullptr;
