@@ -243,6 +243,9 @@ static hone_status find_dims(hone_rt_session *session, hone_rt_state *state, con
                            kept->value.name, (long)d, (long)state->dims[i][d], (long)size);
     state->dims[i][d] = size;
   }
+  /* Products of its dims may be counted on from here. */
+  if (hone_rt_tensor_bytes(&kept->value, state->dims[i]) < 0)
+    return hone_rt_error(session->error, HONE_OUT_OF_MEMORY, "no memory for state '%s'", kept->value.name);
   return HONE_OK;
 }
 

@@ -76,6 +76,33 @@ TEST(State, CapacityBeyondMemory) {
   EXPECT_EQ(session.error.code, HONE_OUT_OF_MEMORY);
 }
 
+// Products of dims of several inputs may be anything: an error before anything is computed with them.
+TEST(State, DimsThatOverflow) {
+  static const int64_t dims[] = {-1, -2, HONE_DIM_CAPACITY}, xDims[] = {-1, 0}, yDims[] = {-2, 0};
+  static const hone_program_value inputs[] = {tensorValue("x", xDims, HONE_INT64, 2),
+                                              tensorValue("y", yDims, HONE_INT64, 2)};
+  static const hone_program_state states[] = {{tensorValue("wide", dims, HONE_INT64, 3), 2, 0}};
+  static const int32_t wide[] = {0};
+  RowsProgram program(false);
+  program.main.inputs = inputs;
+  program.main.input_count = 2;
+  program.main.plan = [](hone_frame *frame) -> int32_t { return frame->lengths[0] = 1, 0; };
+  program.main.run = [](hone_frame *) -> int32_t { return 0; };
+  program.main.output_count = 0;
+  program.main.states = wide;
+  program.main.state_count = program.state_count = program.length_count = 1;
+  program.states = states;
+  hone_library of = makeLibrary(program);
+  Session session(1, nullptr, of);
+  int64_t shapes[][2] = {{int64_t(1) << 40, 0}, {int64_t(1) << 40, 0}, {1, 0}};
+  hone_value x = hone_value_tensor(nullptr, int64Type(), 2, shapes[0]), y = x;
+  y.tensor.shape = shapes[1];
+  EXPECT_EQ(session.run({x, y}, nullptr, 0), HONE_OUT_OF_MEMORY);
+  EXPECT_STREQ(session.error.message, "no memory for state 'wide'");
+  x.tensor.shape = y.tensor.shape = shapes[2];
+  EXPECT_EQ(session.run({x, y}, nullptr, 0), HONE_OK) << session.error.message;
+}
+
 // The host program may ask for what a state holds, before the first run too.
 TEST(State, PlanReadsWhatDoesNotGrow) {
   static int64_t seen;
