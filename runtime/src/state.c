@@ -477,15 +477,17 @@ hone_status hone_rt_state_copy(hone_state *to_base, const hone_state *from_base,
   if (status)
     return give(from, status);
   bool is_held = from->has_dims;
-  forget(to);
   if (is_held)
     status = prepare(to, from->lengths, from->dims, error);
+  else
+    forget(to);
   for (int32_t i = 0; !status && is_held && i < to->program->state_count; ++i) {
     const hone_program_state *kept = &to->program->states[i];
     shape s = shape_of(kept, from->dims[i], from->lengths);
     move(to->blocks[i].data, shape_of(kept, to->dims[i], to->lengths).room, from->blocks[i].data, s.room, &s);
   }
-  to->is_spoiled = from->is_spoiled;
+  if (!status)
+    to->is_spoiled = from->is_spoiled;
   return give(from, give(to, status));
 }
 
@@ -631,7 +633,8 @@ hone_status hone_rt_state_load(hone_state *base, const void *data, uint64_t byte
   if (!data || bytes < sizeof(h))
     return hone_rt_error(error, HONE_INVALID_ARGUMENT, "these %ld bytes are no saved state", data ? (long)bytes : 0L);
   memcpy(&h, data, sizeof(h));
-  if (!is_equal(h.magic, expected.magic, sizeof(h.magic)) || h.bytes != bytes || h.holds > 1)
+  if (!is_equal(h.magic, expected.magic, sizeof(h.magic)) || h.bytes != bytes || h.holds > 1 ||
+      (!h.holds && bytes != sizeof(h)))
     return hone_rt_error(error, HONE_INVALID_ARGUMENT,
                          "these %ld bytes are no saved state, or not all of one, or of another version", (long)bytes);
   if (!is_equal(h.digest, expected.digest, DIGEST_BYTES))

@@ -153,6 +153,70 @@ TEST(State, OtherLibraries) {
   EXPECT_EQ(none, nullptr);
 }
 
+// Sizes that fit nothing are refused, and nothing has changed; whatever is taken is harmless.
+TEST(State, DamagedBytes) {
+  for (const hone_library *of : {&growing, &mixed}) {
+    CountingAllocator allocator;
+    allocator.limit = INT32_MAX;
+    allocator.most = 1 << 20;
+    Rows session(allocator.options(), *of);
+    Expected expected;
+    EXPECT_EQ(session.add(expected, 3, 5), "");
+    EXPECT_EQ(session.add(expected, 3, 20), "");
+    const std::vector<char> saved = save(session.state());
+    const size_t tables = headerBytes + tableBytes + (of == &mixed ? 16 : 0);
+    for (size_t size = 0; size <= saved.size(); ++size) { // cut, and what lies behind the end is another's
+      std::vector<char> cut(saved.begin(), saved.begin() + int64_t(size));
+      EXPECT_EQ(load(session.state(), cut), size == saved.size() ? HONE_OK : HONE_INVALID_ARGUMENT);
+    }
+    std::vector<char> longer = saved;
+    longer.push_back(0);
+    EXPECT_EQ(load(session.state(), longer), HONE_INVALID_ARGUMENT);
+
+    std::mt19937_64 random(1);
+    const int64_t numbers[] = {
+        0, 1, -1, 2, 3, 24, 26, 75, int64_t(1) << 31, int64_t(1) << 47, int64_t(1) << 62, INT64_MAX, INT64_MIN};
+    for (int round = 0; round < 5000; ++round) {
+      std::vector<char> damaged = saved;
+      if (round % 5 == 0) // shorter or longer, and saying so
+        damaged.resize(headerBytes + random() % (2 * saved.size()));
+      uint64_t bytes = damaged.size();
+      std::memcpy(damaged.data() + 72, &bytes, sizeof(bytes));
+      for (uint64_t i = random() % 4 + (round % 5 != 0); i > 0; --i) {
+        size_t at = random() % std::min(tables, damaged.size());
+        if (round % 3 == 0)
+          damaged[at] = char(damaged[at] ^ (1 << random() % 8));
+        else if ((at &= ~size_t(7)) >= headerBytes)
+          std::memcpy(damaged.data() + at, &numbers[random() % std::size(numbers)], 8);
+      }
+      hone_status status = load(session.state(), damaged, &session.error);
+      if (status == HONE_INVALID_ARGUMENT) {
+        EXPECT_EQ(save(session.state()), saved);
+        continue;
+      }
+      ASSERT_TRUE(status == HONE_OK || status == HONE_OUT_OF_MEMORY) << session.error.message;
+      if (status == HONE_OK) {
+        EXPECT_EQ(save(session.state()).size(), damaged.size());
+      }
+      for (int64_t batch : {3, 0})
+        session.give(Added(batch, 7));
+      ASSERT_EQ(load(session.state(), saved), HONE_OK);
+    }
+    EXPECT_EQ(session.add(expected, 3, 4), "");
+    if (of == &growing)
+      continue;
+    // As many bytes, but two batches: no run can use it.
+    std::vector<char> odd = saved;
+    const int64_t batches[] = {2, 28};
+    std::memcpy(odd.data() + headerBytes + 16, &batches[0], 8);
+    std::memcpy(odd.data() + headerBytes + tableBytes, &batches[1], 8);
+    ASSERT_EQ(load(session.state(), odd), HONE_OK);
+    for (int64_t batch : batches)
+      EXPECT_EQ(session.give(Added(batch, 1)), HONE_INVALID_ARGUMENT);
+    ASSERT_EQ(load(session.state(), saved), HONE_OK);
+  }
+}
+
 TEST(State, InUse) {
   Rows session, second;
   State shared, free;

@@ -58,6 +58,41 @@ TEST(State, Empty) {
   EXPECT_EQ(infoOf(session.state()).lengths[0], 45);
 }
 
+TEST(State, Capacity) {
+  CountingAllocator allocator;
+  hone_options options = allocator.options();
+  options.state_capacity = 8;
+  Rows session(options);
+  Expected expected;
+  EXPECT_EQ(session.add(expected, 2, 6), "");
+  int64_t bytes = infoOf(session.state()).memory_bytes;
+  EXPECT_EQ(infoOf(session.state()).capacities[0], 8);
+  std::vector<char> before = save(session.state());
+  EXPECT_EQ(session.add(expected, 2, 3), "state 'past': it would be 9 long, and its capacity is 8; reset or truncate "
+                                         "it, or make it with a larger state_capacity");
+  EXPECT_EQ(session.error.code, HONE_TOO_SMALL);
+  hone_plan plan;
+  Added many(2, 3);
+  EXPECT_EQ(session.plan({many.value()}, &plan), HONE_TOO_SMALL);
+  EXPECT_EQ(session.reserve({many.value()}), HONE_TOO_SMALL);
+  EXPECT_EQ(save(session.state()), before);
+  EXPECT_EQ(session.add(expected, 2, 2), "");
+  for (int run = 3; run <= 8; ++run)
+    EXPECT_EQ(session.add(expected, 2, 0), "");
+  EXPECT_EQ(session.add(expected, 2, 0).find("state 'runs': it would be 9 long"), 0u);
+  EXPECT_EQ(infoOf(session.state()).memory_bytes, bytes);
+
+  // What does not fit leaves what there is alone.
+  Rows larger;
+  Expected many9;
+  EXPECT_EQ(larger.add(many9, 2, 9), "");
+  before = save(session.state());
+  EXPECT_EQ(hone_state_copy(session.state(), larger.state(), &session.error), HONE_TOO_SMALL);
+  EXPECT_STREQ(session.error.message, "state 'past': 9 do not fit into its capacity of 8");
+  EXPECT_EQ(load(session.state(), save(larger.state())), HONE_TOO_SMALL);
+  EXPECT_EQ(save(session.state()), before);
+}
+
 TEST(State, CapacityBeyondMemory) {
   hone_options options = hone_options_default();
   options.threads = 1;
