@@ -485,6 +485,8 @@ static inline hone_status hone_state_describe(hone_state *state, hone_state_info
   hone_status status = hone_state_check(state, error);
   if (status)
     return status;
+  if (!info)
+    return hone_error_set(error, HONE_INVALID_ARGUMENT, "info is NULL: nowhere to put the description");
   info->size = (uint32_t)sizeof(*info);
   return state->library->functions->state_info(state, info, error);
 }

@@ -153,6 +153,43 @@ TEST(State, OtherLibraries) {
   EXPECT_EQ(none, nullptr);
 }
 
+TEST(State, NullArguments) {
+  Rows session;
+  State state;
+  hone_error error;
+  uint64_t bytes = 0;
+  hone_state_info info;
+  auto expect = [&](hone_status status, const char *text) {
+    EXPECT_EQ(status, HONE_INVALID_ARGUMENT);
+    EXPECT_STREQ(error.message, text);
+  };
+  const char *noState = "state is NULL; hone_session_state gives a session's, hone_state_create makes one";
+  const char *noSession = "session is NULL; make one with hone_session_create, and look at what it returns";
+  expect(hone_state_create(nullptr, nullptr, &state.handle, &error),
+         "library is NULL; pass what the model's NAME_library() returns");
+  expect(hone_state_create(&growing, nullptr, nullptr, &error), "state is NULL: nowhere to put the new state");
+  expect(hone_session_state(session.handle, nullptr, &error), "state is NULL: nowhere to put the session's");
+  expect(hone_session_state(nullptr, &state.handle, &error), noSession);
+  expect(hone_session_use_state(nullptr, state.handle, &error), noSession);
+  expect(hone_state_describe(nullptr, &info, &error), noState);
+  expect(hone_state_describe(state.handle, nullptr, &error), "info is NULL: nowhere to put the description");
+  expect(hone_state_reset(nullptr, &error), noState);
+  expect(hone_state_truncate(nullptr, 0, 0, &error), noState);
+  expect(hone_state_copy(nullptr, state.handle, &error), noState);
+  expect(hone_state_copy(state.handle, nullptr, &error), noState);
+  expect(hone_state_save(nullptr, nullptr, 0, &bytes, &error), noState);
+  expect(hone_state_save(state.handle, nullptr, 0, nullptr, &error), "bytes is NULL: nowhere to put the size");
+  expect(hone_state_load(nullptr, &bytes, 8, &error), noState);
+  expect(hone_state_load(state.handle, nullptr, 100, &error), "these 0 bytes are no saved state");
+  EXPECT_EQ(hone_state_load(state.handle, nullptr, 100, nullptr), HONE_INVALID_ARGUMENT);
+  hone_state_destroy(nullptr);
+  hone_state *own = nullptr;
+  ASSERT_EQ(hone_state_create(&growing, nullptr, &own, nullptr), HONE_OK);
+  hone_state_destroy(own);
+  Expected expected;
+  EXPECT_EQ(session.add(expected, 1, 1), "");
+}
+
 // Sizes that fit nothing are refused, and nothing has changed; whatever is taken is harmless.
 TEST(State, DamagedBytes) {
   for (const hone_library *of : {&growing, &mixed}) {
