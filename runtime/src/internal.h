@@ -222,6 +222,8 @@ bool hone_rt_is_known(const void *callers, uint32_t size, uint32_t known_size);
 hone_status hone_rt_read_options(const hone_options *options, hone_options *known, hone_allocator *allocator,
                                  hone_error *error);
 
+/* Gives all memory of runs back. */
+void hone_rt_release_blocks(hone_rt_session *session);
 hone_status hone_rt_session_create(const hone_library *library, const hone_options *options, hone_session **session,
                                    hone_error *error);
 void hone_rt_session_destroy(hone_session *session);

@@ -312,6 +312,8 @@ hone_status hone_rt_run(hone_session *base, int32_t entry, const hone_value *inp
     else if (session->entered)
       hone_rt_commit_state(session);
   }
+  if (status == HONE_OUT_OF_MEMORY)
+    hone_rt_release_blocks(session); /* what this run took may be what a smaller one lacks */
   for (int32_t i = 0; !status && i < output_count; ++i)
     if (session->output_bytes[i] < 0)
       status = hone_rt_error(error, HONE_INTERNAL, "output '%s': the run has not told its size",

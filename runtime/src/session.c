@@ -150,19 +150,24 @@ hone_status hone_rt_session_create(const hone_library *library, const hone_optio
   return HONE_OK;
 }
 
+void hone_rt_release_blocks(hone_rt_session *session) {
+  hone_rt_memory *memory = &session->memory;
+  hone_rt_release_block(memory, &session->staging);
+  hone_rt_release_block(memory, &session->arena);
+  hone_rt_release_block(memory, &session->scratch_block);
+  for (int32_t i = 0; i < session->output_count; ++i)
+    hone_rt_release_block(memory, &session->grown[i]);
+  for (int32_t i = 0; i < session->slot_count; ++i)
+    hone_rt_release_block(memory, &session->blocks[i]);
+}
+
 void hone_rt_session_destroy(hone_session *base) {
   hone_rt_session *session = (hone_rt_session *)base;
   if (session->owns_pool)
     session->pool->destroy(session->pool);
   if (session->own_state)
     hone_rt_state_destroy(&session->own_state->base);
-  hone_rt_memory memory = session->memory;
-  hone_rt_release_block(&memory, &session->staging);
-  hone_rt_release_block(&memory, &session->arena);
-  hone_rt_release_block(&memory, &session->scratch_block);
-  for (int32_t i = 0; i < session->output_count; ++i)
-    hone_rt_release_block(&memory, &session->grown[i]);
-  for (int32_t i = 0; i < session->slot_count; ++i)
-    hone_rt_release_block(&memory, &session->blocks[i]);
-  hone_rt_release(&memory.allocator, session, session->bytes);
+  hone_rt_release_blocks(session);
+  hone_allocator allocator = session->memory.allocator;
+  hone_rt_release(&allocator, session, session->bytes);
 }

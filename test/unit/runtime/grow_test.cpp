@@ -261,6 +261,11 @@ TEST(MemoryLimit, BoundsEverything) {
                          "; raise it, or give smaller inputs");
   EXPECT_EQ(session.error.code, HONE_OUT_OF_MEMORY);
   EXPECT_EQ(session.keep(Rows(1000, 100)), "") << "the session is usable";
+  // Also where a part of what was too large has found memory.
+  KeepSession partly(options);
+  message = partly.keep(Rows(1000, 300));
+  EXPECT_EQ(message.find("no memory for output 'rows': with its 4800 bytes "), 0u) << message;
+  EXPECT_EQ(partly.keep(Rows(1000, 100)), "");
 
   options.memory_limit += 8;
   KeepSession next(options);
