@@ -130,9 +130,12 @@ void hone_op_non_max_suppression(const hone_op_arguments *a) {
       const float *corners = (const float *)in[BOXES].data + batch * boxes * 4;
       const float *scores = (const float *)in[SCORES].data + (batch * classes + class) * boxes;
       int64_t count = 0;
-      for (int64_t i = 0; i < boxes; ++i)
+      for (int64_t i = 0; i < boxes; ++i) {
+        if (i % BOXES_BETWEEN_POLLS == 0 && hone_op_is_cancelled(a))
+          return;
         if (!least || scores[i] > *least)
           heap[count++] = (candidate){scores[i], i};
+      }
       for (int64_t i = count / 2; i-- > 0;) {
         if (i % BOXES_BETWEEN_POLLS == 0 && hone_op_is_cancelled(a))
           return;

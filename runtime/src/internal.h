@@ -36,8 +36,9 @@ typedef struct hone_rt_state {
   const hone_program *program;
   hone_rt_memory *memory; /* its own, or that of the session that it belongs to */
   hone_rt_memory own;
-  int64_t bytes; /* of this structure and the arrays behind it */
-  int64_t most;  /* what a length may be at most */
+  struct hone_rt_session *owner; /* NULL: it was made by itself */
+  int64_t bytes;                 /* of this structure and the arrays behind it */
+  int64_t most;                  /* what a length may be at most */
   _Atomic bool in_use;
   bool has_dims;         /* a run has decided on them, and not been forgotten by a reset */
   bool is_spoiled;       /* a run failed that may have written some of what does not grow */
@@ -203,6 +204,8 @@ hone_status hone_rt_enter_state(hone_rt_session *session);
 hone_status hone_rt_state_growth(hone_rt_session *session, int64_t *growth, int64_t *moving);
 /* Makes room for them; `*has_moved` if that changed the tables of inputs. */
 hone_status hone_rt_place_state(hone_rt_session *session, bool *has_moved);
+/* HONE_INTERNAL where the lengths that `plan` told have changed since there was made room for them. */
+hone_status hone_rt_check_room(hone_rt_session *session);
 /* The run has succeeded: the lengths are those that `plan` told. */
 void hone_rt_commit_state(hone_rt_session *session);
 void hone_rt_leave_state(hone_rt_session *session, bool is_spoiled);

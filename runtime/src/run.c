@@ -73,6 +73,26 @@ static hone_status stage(hone_rt_session *session, const hone_value *inputs) {
   return HONE_OK;
 }
 
+/* The program's plan. */
+static hone_status plan(hone_rt_session *session, hone_frame *frame) {
+  const hone_program_entry *entry = session->entry;
+  hone_status status = (hone_status)entry->plan(frame);
+  for (int32_t i = 0; !status && i < entry->output_count; ++i) {
+    const hone_program_value *value = &entry->outputs[i];
+    int64_t *dims = session->planned_dims[i];
+    bool is_open = false;
+    for (int32_t d = 0; d < value->rank; ++d)
+      if (value->dims[d] == HONE_DIM_RUN) {
+        is_open = true;
+        dims[d] = -1;
+      }
+    session->output_bytes[i] = hone_rt_tensor_bytes(value, dims);
+    if (!is_open && session->output_bytes[i] < 0)
+      status = too_large(session, value);
+  }
+  return status;
+}
+
 /* Validation and the program's plan. On success `frame` lacks only memory, and inputs that must be copied are not yet.
  */
 static hone_status prepare(hone_rt_session *session, const hone_value *inputs, int32_t input_count, hone_frame *frame) {
@@ -94,21 +114,18 @@ static hone_status prepare(hone_rt_session *session, const hone_value *inputs, i
                         .session = &session->base,
                         .slots = session->slots,
                         .lengths = session->lengths};
-  status = (hone_status)entry->plan(frame);
-  for (int32_t i = 0; !status && i < entry->output_count; ++i) {
-    const hone_program_value *value = &entry->outputs[i];
-    int64_t *dims = session->planned_dims[i];
-    bool is_open = false;
-    for (int32_t d = 0; d < value->rank; ++d)
-      if (value->dims[d] == HONE_DIM_RUN) {
-        is_open = true;
-        dims[d] = -1;
-      }
-    session->output_bytes[i] = hone_rt_tensor_bytes(value, dims);
-    if (!is_open && session->output_bytes[i] < 0)
-      status = too_large(session, value);
-  }
-  return status;
+  return plan(session, frame);
+}
+
+/* Makes room in the state. What is planned may ask for it. */
+static hone_status settle(hone_rt_session *session, hone_frame *frame) {
+  bool has_moved = false;
+  if (!session->entered)
+    return HONE_OK;
+  hone_status status = hone_rt_place_state(session, &has_moved);
+  if (!status && has_moved)
+    status = plan(session, frame);
+  return status ? status : hone_rt_check_room(session);
 }
 
 /* Where the parts of the memory block begin. */
@@ -139,12 +156,7 @@ static hone_status lay_out(hone_rt_session *session, const hone_frame *frame, la
 /* Finds the memory and fills in the frame. */
 static hone_status place(hone_rt_session *session, hone_frame *frame) {
   layout l;
-  bool has_moved = false;
-  hone_status status = session->entered ? hone_rt_place_state(session, &has_moved) : HONE_OK;
-  if (!status && has_moved) /* sizes may ask for the room that there is */
-    status = (hone_status)session->entry->plan(frame);
-  if (!status)
-    status = lay_out(session, frame, &l);
+  hone_status status = lay_out(session, frame, &l);
   if (!status)
     status = hone_rt_reserve(&session->memory, session->error, &session->arena, l.total, "the arena", NULL);
   if (status)
@@ -277,6 +289,8 @@ hone_status hone_rt_session_reserve(hone_session *base, int32_t entry, const hon
   unbind(session);
   status = prepare(session, inputs, input_count, &frame);
   if (!status)
+    status = settle(session, &frame);
+  if (!status)
     status = place(session, &frame);
   if (!status)
     status = stage(session, inputs);
@@ -299,6 +313,8 @@ hone_status hone_rt_run(hone_session *base, int32_t entry, const hone_value *inp
   status = hone_rt_check_sizes(session, outputs, output_count, true);
   if (!status)
     status = prepare(session, inputs, input_count, &frame);
+  if (!status)
+    status = settle(session, &frame);
   if (!status)
     status = hone_rt_bind_outputs(session, outputs);
   if (!status)

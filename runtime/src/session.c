@@ -165,8 +165,10 @@ void hone_rt_session_destroy(hone_session *base) {
   hone_rt_session *session = (hone_rt_session *)base;
   if (session->owns_pool)
     session->pool->destroy(session->pool);
-  if (session->own_state)
+  if (session->own_state) {
+    session->own_state->owner = NULL;
     hone_rt_state_destroy(&session->own_state->base);
+  }
   hone_rt_release_blocks(session);
   hone_allocator allocator = session->memory.allocator;
   hone_rt_release(&allocator, session, session->bytes);

@@ -65,6 +65,8 @@ hone_status hone_rt_state_create(const hone_library *library, const hone_options
 
 void hone_rt_state_destroy(hone_state *base) {
   hone_rt_state *state = (hone_rt_state *)base;
+  if (state->owner)
+    return; /* it ends with its session */
   for (int32_t i = 0; i < state->program->state_count; ++i)
     hone_rt_release_block(state->memory, &state->blocks[i]);
   state->memory->held -= state->bytes;
@@ -74,9 +76,12 @@ void hone_rt_state_destroy(hone_state *base) {
 
 static hone_status own_state(hone_rt_session *session, hone_error *error) {
   hone_status status = HONE_OK;
-  if (!session->own_state)
+  if (!session->own_state) {
     status = create(session->base.library, &session->memory, (hone_rt_memory){.held = 0}, session->state_capacity,
                     &session->own_state, error);
+    if (!status)
+      session->own_state->owner = session;
+  }
   if (!session->state)
     session->state = session->own_state;
   return status;
@@ -107,6 +112,10 @@ hone_status hone_rt_session_use_state(hone_session *base, hone_state *used, hone
                          "the state is of the library '%s', and the session of another one, '%s'; make it with "
                          "hone_state_create of the session's library",
                          state->program->name, session->program->name);
+  if (state && state->owner && state->owner != session)
+    return hone_rt_error(error, HONE_INVALID_ARGUMENT,
+                         "the state is another session's own, and ends with it; make one with hone_state_create, and "
+                         "let it hold the same by hone_state_copy");
   if (atomic_exchange_explicit(&session->in_use, true, memory_order_acquire))
     return in_use(error, "session");
   session->state = state ? state : session->own_state;
@@ -121,6 +130,23 @@ static hone_status take(hone_rt_state *state, hone_error *error) {
 
 static hone_status give(hone_rt_state *state, hone_status status) {
   atomic_store_explicit(&state->in_use, false, memory_order_release);
+  return status;
+}
+
+/* The memory of a session's own state is the session's, which runs of it with another state take memory from, too. */
+static hone_status take_with_memory(hone_rt_state *state, hone_error *error) {
+  if (state->owner && atomic_exchange_explicit(&state->owner->in_use, true, memory_order_acquire))
+    return in_use(error, "session");
+  hone_status status = take(state, error);
+  if (status && state->owner)
+    atomic_store_explicit(&state->owner->in_use, false, memory_order_release);
+  return status;
+}
+
+static hone_status give_with_memory(hone_rt_state *state, hone_status status) {
+  give(state, status);
+  if (state->owner)
+    atomic_store_explicit(&state->owner->in_use, false, memory_order_release);
   return status;
 }
 
@@ -153,6 +179,8 @@ static shape shape_of(const hone_program_state *kept, const int64_t *dims, const
 
 /* Copies what is filled from one room to another one. */
 static void move(char *to, int64_t to_room, const char *from, int64_t from_room, const shape *s) {
+  if (!s->filled || !s->position)
+    return; /* of how many parts whatever */
   for (int64_t part = 0; part < s->parts; ++part)
     memcpy(to + part * to_room * s->position, from + part * from_room * s->position, (size_t)(s->filled * s->position));
 }
@@ -275,7 +303,7 @@ hone_status hone_rt_enter_state(hone_rt_session *session) {
                          "the state is unknown since a run failed that was changing it; reset it, or load one");
   for (int32_t l = 0; l < state->program->length_count; ++l) {
     if (!state->has_dims)
-      state->lengths[l] = state->capacities[l] = 0;
+      state->lengths[l] = 0;
     session->lengths[l] = state->lengths[l];
   }
   for (int32_t k = 0; !status && k < entry->state_count; ++k) {
@@ -311,24 +339,29 @@ static hone_status check_lengths(const hone_rt_session *session) {
 /* Sets session->rooms: one for all states that grow together. Under a limit, and where half as much again does not fit,
  * as much as is needed. */
 static void choose_room(const hone_rt_session *session) {
-  hone_rt_state *state = session->entered;
+  const hone_rt_state *state = session->entered;
   const hone_program *program = state->program;
-  for (int32_t l = 0; l < program->length_count; ++l) {
-    int64_t needed = session->lengths[l], capacity = 0;
-    for (int32_t i = 0; i < program->state_count; ++i)
-      if (program->states[i].length == l && state->dims[i][program->states[i].axis] > capacity)
-        capacity = state->dims[i][program->states[i].axis]; /* of one that grew when there was no memory for others */
-    int64_t room = room_for(state, needed, capacity), more = 0;
-    for (int32_t i = 0; i < program->state_count; ++i)
-      if (program->states[i].length == l) {
-        shape s = shape_of(&program->states[i], state->dims[i], state->lengths);
-        int64_t bytes;
-        if (__builtin_mul_overflow(s.parts * s.position, room, &bytes) || !hone_rt_add(more, bytes, &more))
-          more = INT64_MAX;
-      }
-    bool fits = more <= state->memory->limit - state->memory->held;
-    session->rooms[l] = needed > capacity && !fits && state->most == HONE_MAX_DIM ? needed : room;
+  int64_t more = 0, *rooms = session->rooms;
+  for (int32_t l = 0; l < program->length_count; ++l)
+    rooms[l] = 0;
+  for (int32_t i = 0; i < program->state_count; ++i) {
+    const hone_program_state *kept = &program->states[i];
+    if (kept->length >= 0 && state->dims[i][kept->axis] > rooms[kept->length])
+      rooms[kept->length] = state->dims[i][kept->axis]; /* of one that grew when there was no memory for others */
   }
+  for (int32_t i = 0; i < program->state_count; ++i) {
+    const hone_program_state *kept = &program->states[i];
+    if (kept->length < 0 || session->lengths[kept->length] <= rooms[kept->length])
+      continue;
+    shape s = shape_of(kept, state->dims[i], state->lengths);
+    int64_t bytes, room = room_for(state, session->lengths[kept->length], rooms[kept->length]);
+    if (__builtin_mul_overflow(s.parts * s.position, room, &bytes) || !hone_rt_add(more, bytes, &more))
+      more = INT64_MAX;
+  }
+  bool is_tight = more > state->memory->limit - state->memory->held && state->most == HONE_MAX_DIM;
+  for (int32_t l = 0; l < program->length_count; ++l)
+    rooms[l] = is_tight && session->lengths[l] > rooms[l] ? session->lengths[l]
+                                                          : room_for(state, session->lengths[l], rooms[l]);
 }
 
 hone_status hone_rt_state_growth(hone_rt_session *session, int64_t *growth, int64_t *moving) {
@@ -376,6 +409,14 @@ hone_status hone_rt_place_state(hone_rt_session *session, bool *has_moved) {
   for (int32_t l = 0; !status && l < state->program->length_count; ++l)
     state->capacities[l] = session->rooms[l];
   return status;
+}
+
+hone_status hone_rt_check_room(hone_rt_session *session) {
+  for (int32_t l = 0; l < session->program->length_count; ++l)
+    if (session->lengths[l] > session->rooms[l])
+      return hone_rt_error(session->error, HONE_INTERNAL, "state '%s': its length depends on the room that it has",
+                           session->program->lengths[l]);
+  return HONE_OK;
 }
 
 void hone_rt_commit_state(hone_rt_session *session) {
@@ -438,26 +479,60 @@ hone_status hone_rt_state_truncate(hone_state *base, int32_t length, int64_t siz
   return give(state, HONE_OK);
 }
 
-/* Makes an empty state of the lengths and dims of what will be held. `dims` have lengths along axes. */
-static hone_status prepare(hone_rt_state *state, const int64_t *lengths, int64_t *const *dims, hone_error *error) {
+/* Takes memory for other lengths and dims than those of `state`, in `made`, a state of the same form. */
+static hone_status make_room(const hone_rt_state *state, hone_rt_state *made, const int64_t *lengths,
+                             int64_t *const *dims, hone_error *error) {
   const hone_program *program = state->program;
   hone_status status = HONE_OK;
+  made->program = program;
+  made->memory = state->memory;
+  for (int32_t i = 0; !status && i < program->state_count; ++i) {
+    const hone_program_state *kept = &program->states[i];
+    for (int32_t d = 0; d < kept->value.rank; ++d)
+      made->dims[i][d] = dims[i][d];
+    if (kept->length >= 0) {
+      made->lengths[kept->length] = lengths[kept->length];
+      made->dims[i][kept->axis] = made->capacities[kept->length] = room_for(state, lengths[kept->length], 0);
+    }
+    status = hold(made, i, error);
+  }
+  return status;
+}
+
+/* Makes `state` have these lengths and dims, which have lengths along axes, and memory that holds nothing in
+ * particular. An error changes nothing. */
+static hone_status prepare(hone_rt_state *state, const int64_t *lengths, int64_t *const *dims, hone_error *error) {
+  const hone_program *program = state->program;
   for (int32_t l = 0; l < program->length_count; ++l)
     if (lengths[l] > state->most)
       return hone_rt_error(error, HONE_TOO_SMALL, "state '%s': %ld do not fit into its capacity of %ld",
                            program->lengths[l], (long)lengths[l], (long)state->most);
-  forget(state);
-  for (int32_t i = 0; !status && i < program->state_count; ++i) {
-    const hone_program_state *kept = &program->states[i];
-    for (int32_t d = 0; d < kept->value.rank; ++d)
-      state->dims[i][d] = dims[i][d];
-    if (kept->length >= 0)
-      state->dims[i][kept->axis] = state->capacities[kept->length] = room_for(state, lengths[kept->length], 0);
-    status = hold(state, i, error);
+  if (!state->has_dims)
+    for (int32_t i = 0; i < program->state_count; ++i) /* nothing that could be lost */
+      hone_rt_release_block(state->memory, &state->blocks[i]);
+  hone_rt_block block;
+  hone_status status = hone_rt_make(state->memory, error, lay_out, program, "a state", &block);
+  if (status)
+    return status;
+  hone_rt_state *made = (hone_rt_state *)block.data;
+  status = make_room(state, made, lengths, dims, error);
+  for (int32_t i = 0; i < program->state_count; ++i) {
+    hone_rt_block *unused = status ? &made->blocks[i] : &state->blocks[i], kept = made->blocks[i];
+    hone_rt_release_block(state->memory, unused);
+    if (!status) {
+      state->blocks[i] = kept;
+      memcpy(state->dims[i], made->dims[i], (size_t)program->states[i].value.rank * 8);
+    }
   }
-  for (int32_t l = 0; !status && l < program->length_count; ++l)
-    state->lengths[l] = lengths[l];
-  state->has_dims = !status;
+  for (int32_t l = 0; !status && l < program->length_count; ++l) {
+    state->lengths[l] = made->lengths[l];
+    state->capacities[l] = made->capacities[l];
+  }
+  if (!status) {
+    state->has_dims = true;
+    state->is_spoiled = false;
+  }
+  hone_rt_release_block(state->memory, &block);
   return status;
 }
 
@@ -473,7 +548,7 @@ hone_status hone_rt_state_copy(hone_state *to_base, const hone_state *from_base,
   hone_status status = take(from, error);
   if (status)
     return status;
-  status = take(to, error);
+  status = take_with_memory(to, error);
   if (status)
     return give(from, status);
   bool is_held = from->has_dims;
@@ -488,7 +563,7 @@ hone_status hone_rt_state_copy(hone_state *to_base, const hone_state *from_base,
   }
   if (!status)
     to->is_spoiled = from->is_spoiled;
-  return give(from, give(to, status));
+  return give(from, give_with_memory(to, status));
 }
 
 /* ---- Saving: a header, lengths, dims, then what is filled of each state. Numbers are 64 bits, the machine's. ---- */
@@ -565,7 +640,8 @@ hone_status hone_rt_state_save(hone_state *base, void *data, uint64_t capacity, 
     return status;
   if (state->is_spoiled)
     return give(state, hone_rt_error(error, HONE_INVALID_ARGUMENT,
-                                     "the state is unknown since a run failed that was changing it"));
+                                     "the state is unknown since a run failed that was changing it; reset it, or load "
+                                     "one"));
   header h;
   begin(&h, program);
   h.holds = state->has_dims;
@@ -639,17 +715,17 @@ hone_status hone_rt_state_load(hone_state *base, const void *data, uint64_t byte
                          "these %ld bytes are no saved state, or not all of one, or of another version", (long)bytes);
   if (!is_equal(h.digest, expected.digest, DIGEST_BYTES))
     return hone_rt_error(error, HONE_INVALID_ARGUMENT, "the state was saved by another model than '%s'", program->name);
-  hone_status status = take(state, error);
+  hone_status status = take_with_memory(state, error);
   if (status)
     return status;
   if (!h.holds) {
     forget(state);
-    return give(state, HONE_OK);
+    return give_with_memory(state, HONE_OK);
   }
   hone_rt_block block;
   status = hone_rt_make(state->memory, error, lay_out, program, "a state", &block);
   if (status)
-    return give(state, status);
+    return give_with_memory(state, status);
   hone_rt_state *read = (hone_rt_state *)block.data; /* its tables only */
   if (!read_tables(program, data, bytes, read->lengths, read->dims))
     status = hone_rt_error(error, HONE_INVALID_ARGUMENT, "the saved state is damaged: its sizes fit no state of '%s'",
@@ -663,5 +739,5 @@ hone_status hone_rt_state_load(hone_state *base, const void *data, uint64_t byte
     at += s.parts * s.filled * s.position;
   }
   hone_rt_release_block(state->memory, &block);
-  return give(state, status);
+  return give_with_memory(state, status);
 }

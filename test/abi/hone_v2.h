@@ -472,7 +472,8 @@ static inline hone_status hone_session_state(hone_session *session, hone_state *
   return status ? status : session->library->functions->session_state(session, state, error);
 }
 
-/* Lets runs of the session use `state`, of the same library; NULL: the session's own again. Takes no time. */
+/* Lets runs of the session use `state`, of hone_state_create with the same library; NULL: the session's own again.
+ * Takes no time. A state that several sessions use serves one run at a time. */
 static inline hone_status hone_session_use_state(hone_session *session, hone_state *state, hone_error *error) {
   hone_status status = hone_session_check(session, error);
   if (!status)
@@ -485,6 +486,8 @@ static inline hone_status hone_state_describe(hone_state *state, hone_state_info
   hone_status status = hone_state_check(state, error);
   if (status)
     return status;
+  if (!info)
+    return hone_error_set(error, HONE_INVALID_ARGUMENT, "info is NULL: nowhere to put the description");
   info->size = (uint32_t)sizeof(*info);
   return state->library->functions->state_info(state, info, error);
 }

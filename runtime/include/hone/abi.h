@@ -184,7 +184,7 @@ typedef struct hone_program {
   int32_t state_count;
   const hone_program_state *states; /* of all entries */
   const char *const *lengths;       /* their names */
-  const char *digest;               /* of the model, by which a saved state knows it */
+  const char *digest;               /* of the model and its states, by which saved ones are known */
   int32_t length_count;
   uint32_t reserved;
 } hone_program;

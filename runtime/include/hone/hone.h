@@ -472,7 +472,8 @@ static inline hone_status hone_session_state(hone_session *session, hone_state *
   return status ? status : session->library->functions->session_state(session, state, error);
 }
 
-/* Lets runs of the session use `state`, of the same library; NULL: the session's own again. Takes no time. */
+/* Lets runs of the session use `state`, of hone_state_create with the same library; NULL: the session's own again.
+ * Takes no time. A state that several sessions use serves one run at a time. */
 static inline hone_status hone_session_use_state(hone_session *session, hone_state *state, hone_error *error) {
   hone_status status = hone_session_check(session, error);
   if (!status)

@@ -92,7 +92,8 @@ inline const hone_program_state rowsStates[] = {{tensorValue("past", pastDims, H
                                                 {tensorValue("steps", stepsDims, HONE_INT64, 1), 0, 1},
                                                 {tensorValue("total", totalDims, HONE_INT64, 2), 0, -1}};
 inline const char *const rowsLengths[] = {"past", "runs"}, *const rowsSymbols[] = {"batch", "new"};
-inline const int32_t uses[] = {0, 1, 2, -1, -2, 3}; // as the enumeration above
+inline const hone_program_use uses[] = {{pastDims, 0, 0}, {tagsDims, 1, 0}, {stepsDims, 2, 0},
+                                        {nullptr, -1, 0}, {nullptr, -2, 0}, {totalDims, 3, 0}}; // as enumerated above
 
 /// The program with `total`, or without it.
 struct RowsProgram : Program {

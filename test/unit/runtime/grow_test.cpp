@@ -256,8 +256,8 @@ TEST(MemoryLimit, BoundsEverything) {
   EXPECT_EQ(allocator.bytes, plan.memory_bytes);
   std::string message = session.keep(Rows(1000, 101));
   std::string bytes = std::to_string(plan.memory_bytes);
-  EXPECT_EQ(message, "no memory for node 'nonzero' (NonZero): with its 808 bytes the session would have " +
-                         std::to_string(plan.memory_bytes + 8) + ", and its memory_limit is " + bytes +
+  EXPECT_EQ(message, "no memory for node 'nonzero' (NonZero): with its 808 bytes there would be " +
+                         std::to_string(plan.memory_bytes + 8) + ", and the memory_limit is " + bytes +
                          "; raise it, or give smaller inputs");
   EXPECT_EQ(session.error.code, HONE_OUT_OF_MEMORY);
   EXPECT_EQ(session.keep(Rows(1000, 100)), "") << "the session is usable";

@@ -117,7 +117,7 @@ TEST(State, DimsThatOverflow) {
   static const hone_program_value inputs[] = {tensorValue("x", xDims, HONE_INT64, 2),
                                               tensorValue("y", yDims, HONE_INT64, 2)};
   static const hone_program_state states[] = {{tensorValue("wide", dims, HONE_INT64, 3), 2, 0}};
-  static const int32_t wide[] = {0};
+  static const hone_program_use wide[] = {{dims, 0, 0}};
   RowsProgram program(false);
   program.main.inputs = inputs;
   program.main.input_count = 2;
