@@ -315,8 +315,11 @@ FailureOr<OpFoldResult> Planner::prepareLaunches(EarlyValues &early) {
 /// Whether each state is written where it lies; finds the new lengths of those that grow.
 LogicalResult Planner::keepStates(const Destinations &destinations, llvm::SetVector<Operation *> &late) {
   llvm::DenseMap<Value, KeepOp> kept;
+  States states = statesOf(main);
   for (KeepOp keep : main.getOps<KeepOp>()) {
-    BlockArgument state = keep.getArgument();
+    BlockArgument state = findState(keep, states);
+    if (!state)
+      return failure();
     if (!kept.try_emplace(state, keep).second)
       return keep.emitOpError("keeps a second value in a state");
     if (isa<RankedTensorType>(keep.getValue().getType()) && destinations.of(rootOf(keep.getValue())) != state)

@@ -86,8 +86,8 @@ static LogicalResult verifyState(Operation *op, Type type, NamedAttribute attrib
   } else {
     auto axis = details ? details.getAs<IntegerAttr>("axis") : IntegerAttr();
     auto length = details ? details.getAs<StringAttr>("length") : StringAttr();
-    fits = details && shaped && shaped.hasRank() && shaped.getRank() > 0 && details.size() == (axis ? 2 : 0) &&
-           bool(axis) == bool(length);
+    fits = details && shaped && shaped.hasRank() && shaped.getRank() > 0 && !hone::isNibble(type) &&
+           details.size() == (axis ? 2 : 0) && bool(axis) == bool(length);
     if (fits && axis)
       fits = axis.getValue().getSignificantBits() <= 32 && axis.getInt() >= 0 && axis.getInt() < shaped.getRank() &&
              shaped.isDynamicDim(axis.getInt());

@@ -107,29 +107,6 @@ std::optional<unsigned> KernelOp::getUpdatedArgument() {
   return argument ? std::optional(argument.getArgNumber()) : std::nullopt;
 }
 
-BlockArgument KeepOp::getArgument() {
-  auto function = dyn_cast<FunctionOpInterface>((*this)->getParentOp());
-  for (unsigned i = 0; function && i < function.getNumArguments(); ++i) {
-    auto name = function.getArgAttrOfType<StringAttr>(i, kNameAttr);
-    bool isLength = function.getArgAttr(i, kLengthAttr) != nullptr;
-    if (name == getStateAttr() &&
-        (isLength ? getValue().getType().isIndex() : bool(function.getArgAttr(i, kStateAttr))))
-      return function.getArgument(i);
-  }
-  return {};
-}
-LogicalResult KeepOp::verify() {
-  BlockArgument state = getArgument();
-  if (!state)
-    return emitOpError("names no argument of the function around it that has ")
-           << (getValue().getType().isIndex() ? kLengthAttr : kStateAttr) << ": " << getStateAttr();
-  auto type = dyn_cast<RankedTensorType>(getValue().getType());
-  auto own = dyn_cast<RankedTensorType>(state.getType());
-  if (type && (!own || failed(verifyCompatibleShape(type, own)) || type.getElementType() != own.getElementType()))
-    return emitOpError("keeps ") << type << " in a state of " << state.getType();
-  return success();
-}
-
 LogicalResult LaunchOp::verify() {
   int64_t dynamic = 0;
   for (Type type : getOutputs().getTypes())

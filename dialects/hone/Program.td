@@ -120,11 +120,6 @@ def Hone_KeepOp : Hone_Op<"keep", []> {
   }];
   let arguments = (ins AnyTypeOf<[Hone_Tensor, Index]>:$value, StrAttr:$state);
   let assemblyFormat = "$value `as` $state attr-dict `:` type($value)";
-  let hasVerifier = 1;
-  let extraClassDeclaration = [{
-    /// The argument that it names.
-    ::mlir::BlockArgument getArgument();
-  }];
 }
 
 def Hone_GrowOp : Hone_Op<"grow", []> {

@@ -5,13 +5,20 @@
 #ifndef HONE_DIALECTS_HONE_STATE_H
 #define HONE_DIALECTS_HONE_STATE_H
 
-#include "mlir/IR/BuiltinAttributes.h"
-#include "mlir/IR/Value.h"
+#include "dialects/hone/Hone.h"
 
 namespace hone {
 
 /// Whether `value` is an argument of a function that has hone.state.
 bool isState(mlir::Value value);
+
+/// The arguments of a function that have hone.state, and those that have hone.length, by name.
+struct States {
+  llvm::DenseMap<mlir::StringAttr, mlir::BlockArgument> tensors, lengths;
+};
+States statesOf(mlir::FunctionOpInterface function);
+/// The state, or length, that `keep` names and its value fits; null after an error was reported.
+mlir::BlockArgument findState(KeepOp keep, const States &states);
 
 /// How a state grows: along which of its dims, and the name of the argument that is its length.
 struct Growth {

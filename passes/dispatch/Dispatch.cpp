@@ -160,29 +160,38 @@ static bool isOwn(const OpOperand &use) {
 
 /// What a state is to hold is written where it lies: by an operation that changes it in part, or as a copy, behind all
 /// that reads what it held before.
-static void keepStates(Block &block, ShapeBuilder &shapes) {
-  SmallVector<KeepOp> copied;
-  for (KeepOp keep : block.getOps<KeepOp>()) {
-    if (!isa<RankedTensorType>(keep.getValue().getType()))
+static LogicalResult keepStates(Block &block, ShapeBuilder &shapes) {
+  auto function = dyn_cast<FunctionOpInterface>(block.getParentOp());
+  SmallVector<KeepOp> keeps(block.getOps<KeepOp>());
+  if (keeps.empty())
+    return success();
+  States states = function ? statesOf(function) : States();
+  SmallVector<std::pair<KeepOp, BlockArgument>> copied;
+  for (KeepOp keep : keeps) {
+    BlockArgument state = findState(keep, states);
+    if (!state)
+      return failure();
+    if (!isState(state))
       continue;
     Value root = rootOf(keep.getValue());
     while (auto update = root.getDefiningOp<UpdateOpInterface>())
       root = rootOf(update.getUpdated().get());
-    if (root == keep.getArgument())
+    if (root == state)
       continue;
-    copied.push_back(keep);
+    copied.push_back({keep, state});
     if (isEntryArgument(root)) // another state, maybe, and that is written over too
       keep.getValueMutable().set(copyBefore(block.getTerminator(), keep.getValue(), shapes));
   }
-  for (KeepOp keep : copied) {
+  for (auto [keep, state] : copied) {
     shapes.builder.setInsertionPoint(block.getTerminator());
-    Value first = shapes.materialize(shapes.constant(0)), state = keep.getArgument();
+    Value first = shapes.materialize(shapes.constant(0));
     auto insert =
         InsertOp::create(shapes.builder, keep.getLoc(), state.getType(), keep.getValue(), state, first, /*axis=*/0);
     (void)shapes.dims(insert);
     keep.getValueMutable().set(insert);
     keep->moveBefore(block.getTerminator());
   }
+  return success();
 }
 
 /// What an operation changes in part is nobody else's: otherwise it changes a copy. What a loop carries is changed from
@@ -390,7 +399,8 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
     }
     keepDims(block, shapes);
     isolateResults(block, shapes);
-    keepStates(block, shapes);
+    if (failed(keepStates(block, shapes)))
+      return failure();
     isolateUpdates(block, shapes);
     for (KernelGroup &group : groupOps(block, shapes, model, target))
       outliner.outline(group, shapes);

@@ -28,7 +28,7 @@ public:
   SmallVector<KernelGroup> run() {
     for (Operation &op : block)
       if (auto update = dyn_cast<UpdateOpInterface>(op))
-        updates.push_back({rootOf(update.getUpdated().get()), &op});
+        updates[rootOf(update.getUpdated().get())].push_back(&op);
     for (Operation &op : block)
       if (runsInKernel(&op) && !groupOf.count(&op) && model.hasKernelOfItsOwn(target, &op))
         startOwn(&op);
@@ -109,12 +109,16 @@ private:
 
   /// Whether `op`, computed with the group, would find changed what it reads: the group is launched behind an update.
   bool readsTooLate(Operation *op, const KernelGroup &group) {
-    return llvm::any_of(updates, [&](auto &each) {
-      auto &[root, update] = each;
-      return op->isBeforeInBlock(update) &&
-             llvm::any_of(op->getOperands(), [&](Value operand) { return rootOf(operand) == root; }) &&
-             llvm::any_of(group.ops, [&](Operation *other) { return update->isBeforeInBlock(other); });
-    });
+    if (updates.empty())
+      return false;
+    auto isChanged = [&](Value operand) {
+      auto found = updates.find(rootOf(operand));
+      return found != updates.end() && llvm::any_of(found->second, [&](Operation *update) {
+               return op->isBeforeInBlock(update) &&
+                      llvm::any_of(group.ops, [&](Operation *other) { return update->isBeforeInBlock(other); });
+             });
+    };
+    return llvm::any_of(op->getOperands(), isChanged);
   }
 
   /// What only shows a tensor otherwise (a weight in another layout, a part of it) is done by the kernel of its
@@ -205,7 +209,7 @@ private:
   TargetAttr target;
   SmallVector<KernelGroup> groups;
   llvm::DenseMap<Operation *, int> groupOf;
-  SmallVector<std::pair<Value, Operation *>> updates; // of what, and by what
+  llvm::DenseMap<Value, SmallVector<Operation *, 1>> updates; // by what they change
   llvm::DenseMap<Operation *, std::unique_ptr<Structure>> structures;
   /// Ops whose elements their kernel's results read at their own positions only.
   llvm::DenseSet<Operation *> inPlace;

@@ -32,7 +32,9 @@ using Pairs = SmallVector<Pair>;
 
 /// What exporters call an input that they take from the run before, and the output that it was.
 static constexpr std::pair<StringLiteral, StringLiteral> kNames[] = {
-    {"past_key_values", "present"}, {"past_key_values", "present_key_values"}, {"past", "present"}, {"_in", "_out"}};
+    {"past_key_values", "present"}, {"past_key_values", "present_key_values"}, {"past", "present"}};
+/// The same, at the end of the name.
+static constexpr std::pair<StringLiteral, StringLiteral> kSuffixes[] = {{"_in", "_out"}};
 
 static StringRef nameOf(DictionaryAttr attrs) {
   auto name = attrs ? attrs.getAs<StringAttr>(kNameAttr) : StringAttr();
@@ -53,22 +55,28 @@ static llvm::StringMap<unsigned> outputsOf(func::FuncOp function) {
   return outputs;
 }
 
+/// What the present of an input may be called.
+static SmallVector<std::string> presentsOf(StringRef name) {
+  SmallVector<std::string> presents;
+  for (auto [past, present] : kNames)
+    if (size_t at = name.find(past); at != StringRef::npos)
+      presents.push_back((name.take_front(at) + present + name.drop_front(at + past.size())).str());
+  for (auto [past, present] : kSuffixes)
+    if (StringRef front = name; front.consume_back(past))
+      presents.push_back((front + present).str());
+  return presents;
+}
+
 static FailureOr<Pairs> findPairs(func::FuncOp function) {
   llvm::StringMap<unsigned> outputs = outputsOf(function);
+  llvm::SmallDenseSet<unsigned> taken;
   Pairs pairs;
-  for (unsigned i = 0; i < function.getNumArguments(); ++i) {
-    StringRef name = nameOf(function.getArgAttrDict(i));
-    for (auto [past, present] : kNames) {
-      size_t at = name.find(past);
-      if (at == StringRef::npos)
-        continue;
-      auto output = outputs.find((name.take_front(at) + present + name.drop_front(at + past.size())).str());
-      if (output == outputs.end())
-        continue;
-      pairs.push_back({i, output->second});
-      break;
-    }
-  }
+  for (unsigned i = 0; i < function.getNumArguments(); ++i)
+    for (StringRef present : presentsOf(nameOf(function.getArgAttrDict(i))))
+      if (auto output = outputs.find(present); output != outputs.end() && taken.insert(output->second).second) {
+        pairs.push_back({i, output->second});
+        break;
+      }
   if (pairs.empty())
     return function.emitError("no input and output are named like a past and its present (past_key_values.0.key and "
                               "present.0.key, past_0 and present_0, h_in and h_out); name the pairs: "
@@ -186,9 +194,11 @@ LogicalResult Holder::checkSymbols(BlockArgument past, std::optional<int64_t> ax
   auto type = cast<RankedTensorType>(past.getType());
   for (auto [i, symbol] : llvm::enumerate(symbolsOf(past)))
     if (type.isDynamicDim(i) && axis != int64_t(i) && !inputSymbols.contains(symbol))
-      return emitError(past.getLoc(), "cannot become state: no input that is left tells dim ")
-             << i << (symbol.empty() ? "" : ", '") << symbol << (symbol.empty() ? "" : "'")
-             << "; pin it with --dim or --shape";
+      return emitError(past.getLoc(), "cannot become state: ")
+             << (axis ? ""
+                      : "its output is not the input with something behind it (a Concat that begins with it), and ")
+             << "no input that is left tells dim " << i << (symbol.empty() ? "" : ", '") << symbol
+             << (symbol.empty() ? "" : "'") << "; pin it with --dim or --shape";
   return success();
 }
 
@@ -268,11 +278,6 @@ void Holder::hold(Growing &growing) {
   auto type = cast<RankedTensorType>(past.getType()), stateType = cast<RankedTensorType>(state.getType());
   int64_t axis = concat.getAxis();
   Length &length = lengths[growing.length];
-  SmallVector<OpFoldResult> own;
-  for (int64_t i = 0; i < type.getRank(); ++i)
-    own.push_back(i == axis ? OpFoldResult(length.before) : shapes.dim(state, growing.inverse[i]));
-  shapes.setDims(past, own);
-
   Location loc = concat.getLoc();
   builder.setInsertionPoint(concat);
   SmallVector<OpFoldResult> dims(shapes.dims(concat));
@@ -346,10 +351,12 @@ void Holder::hold(BlockArgument state, Value present) {
 /// Inputs that share a dim with what was an input before tell the length, too.
 void Holder::checkInputs() {
   builder.setInsertionPoint(body().getTerminator());
+  auto inputs = body().getArguments().take_front(llvm::count_if(body().getArguments(), [&](BlockArgument argument) {
+    DictionaryAttr attrs = function.getArgAttrDict(argument.getArgNumber());
+    return !attrs || (!attrs.contains(kStateAttr) && !attrs.contains(kLengthAttr));
+  }));
   for (auto &[name, length] : lengths) {
-    for (BlockArgument argument : body().getArguments()) {
-      if (function.getArgAttr(argument.getArgNumber(), kStateAttr))
-        continue;
+    for (BlockArgument argument : inputs) {
       for (auto [i, symbol] : llvm::enumerate(symbolsOf(argument)))
         if (symbol == name) {
           Value dim = shapes.materialize(shapes.dim(argument, i));
@@ -389,7 +396,7 @@ LogicalResult Holder::run(ArrayRef<Pair> pairs) {
                 llvm::all_of(llvm::seq<int64_t>(0, type.getRank()),
                              [&](int64_t i) { return mayBeEqual(type.getDimSize(i), other.getDimSize(i)); });
     if (isNibble(type))
-      return emitError(past.getLoc(), "cannot become state: its elements are ") << type.getElementType();
+      return emitError(past.getLoc(), "cannot become state: two of its elements share a byte");
     if (!fits)
       return emitError(past.getLoc(), "cannot become state: input ")
              << type << " and output '" << nameOf(function.getResultAttrDict(pair.output)) << "' " << other
@@ -407,6 +414,13 @@ LogicalResult Holder::run(ArrayRef<Pair> pairs) {
   }
   // Only now, for the shape builder remembers what asks for dims.
   llvm::sort(growing, [](Growing &a, Growing &b) { return a.concat->isBeforeInBlock(b.concat); });
+  for (Growing &each : growing) {
+    SmallVector<OpFoldResult> dims;
+    for (auto [i, from] : llvm::enumerate(each.inverse))
+      dims.push_back(int64_t(i) == int64_t(each.concat.getAxis()) ? OpFoldResult(lengths[each.length].before)
+                                                                  : shapes.dim(each.state, from));
+    shapes.setDims(each.past, dims);
+  }
   for (Growing &each : growing)
     hold(each);
   for (auto [state, output] : fixed)

@@ -207,6 +207,8 @@ def test_wrong_use(model, library, compile_model):
         assert session.state.save() == saved
         with pytest.raises(hone.HoneError, match="the session of another one"):
             session.use(other.state())
+        with library.session() as second, pytest.raises(hone.HoneError, match="the state is another session's own"):
+            second.use(session.state)
         with other.session() as theirs:
             theirs.state.load(saved)  # of the same model
             assert theirs.state.save() == saved
@@ -327,6 +329,27 @@ def test_other_forms(compile_model):
     )
     feeds = [{"x": row[None] / 100} for row in ramp(12, 2)]
     check_pairs(compile_model, grows, {"past": "present"}, feeds, {"past": np.zeros((0, 2), np.float32)})
+    # One that takes in what another one had.
+    crossed = model_of(
+        [
+            node("Concat", ["past_a", "past_b", "x"], ["present_a"], axis=0),
+            node("Concat", ["past_b", "x"], ["present_b"], axis=0),
+            node("ReduceSum", ["present_a", "zero"], ["y"], keepdims=0),
+        ],
+        [value("past_a", "n", 2), value("past_b", "m", 2), value("x", 1, 2)],
+        [value("y", 2), value("present_a", "k", 2), value("present_b", "l", 2)],
+        {"zero": np.array([0])},
+    )
+    empty = {name: np.zeros((0, 2), np.float32) for name in ("past_a", "past_b")}
+    check_pairs(compile_model, crossed, {"past_a": "present_a", "past_b": "present_b"}, feeds, empty)
+    # A state that is called as the dim by which it grows.
+    named = model_of(
+        [node("Concat", ["n", "x"], ["m"], axis=0), node("ReduceSum", ["m", "zero"], ["y"], keepdims=0)],
+        [value("n", "n", 2), value("x", 1, 2)],
+        [value("y", 2), value("m", "m", 2)],
+        {"zero": np.array([0])},
+    )
+    check_pairs(compile_model, named, {"n": "m"}, feeds, {"n": np.zeros((0, 2), np.float32)})
     # The past of a read that grouping would like to do where the result is written.
     late = model_of(
         [
@@ -383,6 +406,57 @@ def test_a_run_that_fails(compile_model):
                 wrong()
         session.state.reset()
         np.testing.assert_array_equal(session.run({"index": np.array([0])})["y"], [[-1, -2]])
+
+
+def test_what_is_kept_says_whose_it_is(compile_model):
+    """Bytes of the same model with other pairs, or in another order, are no state of this one."""
+    node = helper.make_node
+    model = model_of(
+        [node("Add", ["a", "x"], ["a2"]), node("Mul", ["b", "x"], ["b2"]), node("Sub", ["a2", "b2"], ["y"])],
+        [value(name, 4) for name in ("x", "a", "b")],
+        [value(name, 4) for name in ("y", "a2", "b2")],
+    )
+    first, second = (compile_model(model, state=state) for state in ("a:a2,b:b2", "b:b2,a:a2"))
+    with first.session() as one, second.session() as other:
+        one.run({"x": ramp(4)})
+        with pytest.raises(hone.HoneError, match="saved by another model"):
+            other.state.load(one.state.save())
+
+
+def test_hostile_sizes(compile_model):
+    """What holds nothing takes no time, of how many parts whatever."""
+    model = model_of(
+        [
+            helper.make_node("Concat", ["past", "x"], ["present"], axis=1),
+            helper.make_node("ReduceSum", ["present", "one"], ["y"], keepdims=0),
+        ],
+        [value("past", "batch", "n", 2), value("x", "batch", 1, 2)],
+        [value("y", "batch", 2), value("present", "batch", "m", 2)],
+        {"one": np.array([1])},
+    )
+    library = compile_model(model, state="past:present")
+    with library.session() as session:
+        session.run({"x": ramp(1, 1, 2)})
+        session.state.truncate(0)
+        saved = bytearray(session.state.save())
+        assert saved[96:104] == (1).to_bytes(8, "little")  # the batch
+        saved[96:104] = (2**46).to_bytes(8, "little")
+        session.state.load(bytes(saved))
+        session.state.save()
+        session.state.reset()
+        np.testing.assert_array_equal(session.run({"x": ramp(1, 1, 2)})["y"], [[1, 2]])
+
+
+def test_reserving_decides_on_nothing(model, library):
+    random = np.random.default_rng(9)
+    with library.session() as session:
+        large = Conversation(model, 4).feeds(tokens(random, 4, 64))
+        session.reserve(large)
+        capacities = session.state.capacities
+        assert session.plan(large).memory_bytes > 0
+        assert session.state.capacities == capacities and session.state.lengths == {"past": 0}
+        feeds, expected = Conversation(model).run(tokens(random, 1, 5))
+        assert_all_close(session.run(feeds), expected, WHOLE_MODEL)
 
 
 def test_pairs_that_do_not_fit(save, run_hone):

@@ -622,7 +622,7 @@ LogicalResult checkOp(Operation *op, SymbolTable &symbols, int64_t inputs, int64
 
 /// Whether the runtime can tell the dims of what is kept from run to run: those of inputs, or the length of a state.
 LogicalResult checkStates(func::FuncOp main, int64_t inputs) {
-  llvm::DenseSet<Attribute> symbols, lengths, names;
+  llvm::DenseSet<Attribute> symbols, lengths, names; // the last of states
   bool isBehind = false;
   for (int64_t i = 0; i < inputs; ++i) {
     auto state = main.getArgAttrOfType<DictionaryAttr>(i, kStateAttr);
@@ -631,13 +631,14 @@ LogicalResult checkStates(func::FuncOp main, int64_t inputs) {
     bool isLength = main.getArgAttr(i, kLengthAttr) != nullptr, isKept = state || isLength;
     if (isKept != (isBehind |= isKept))
       return main.emitOpError("wants inputs, then states: argument ") << i << " stands behind a state";
-    if (isKept && (!name || !names.insert(name).second))
+    if (isKept && (!name || !(isLength ? lengths : names).insert(name).second))
       return main.emitOpError("wants a name of its own (") << kNameAttr << ") for each state: argument " << i;
     if (!isKept && dims)
       symbols.insert_range(dims);
-    if (isLength)
-      lengths.insert(name);
   }
+  for (int64_t i = inputs; i < int64_t(main.getNumArguments()); ++i)
+    if (main.getArgAttr(i, kStateAttr) || main.getArgAttr(i, kLengthAttr))
+      return main.emitOpError("has a state behind its inputs: argument ") << i << " is an output, or the arena";
   symbols.erase(StringAttr::get(main.getContext(), ""));
   for (int64_t i = 0; i < inputs; ++i) {
     auto state = main.getArgAttrOfType<DictionaryAttr>(i, kStateAttr);
@@ -657,16 +658,20 @@ LogicalResult checkStates(func::FuncOp main, int64_t inputs) {
 
 /// Whether the entries that keep anything keep the same: what one leaves in the session, another one finds.
 LogicalResult checkSameStates(ArrayRef<func::FuncOp> entries) {
-  llvm::MapVector<Attribute, std::pair<Attribute, MemRefType>> known;
-  func::FuncOp first;
-  for (func::FuncOp entry : entries) {
-    llvm::MapVector<Attribute, std::pair<Attribute, MemRefType>> own;
+  using Kept = std::tuple<Attribute, Attribute, MemRefType>; // name, hone.state or hone.length, type
+  auto statesOf = [](func::FuncOp entry) {
+    SmallVector<Kept> states;
     for (BlockArgument argument : entry.getArguments()) {
       unsigned i = argument.getArgNumber();
-      auto kept = entry.getArgAttr(i, entry.getArgAttr(i, kStateAttr) ? kStateAttr : kLengthAttr);
-      if (kept)
-        own[entry.getArgAttr(i, kNameAttr)] = {kept, cast<MemRefType>(argument.getType())};
+      if (Attribute kept = entry.getArgAttr(i, entry.getArgAttr(i, kStateAttr) ? kStateAttr : kLengthAttr))
+        states.push_back({entry.getArgAttr(i, kNameAttr), kept, cast<MemRefType>(argument.getType())});
     }
+    return states;
+  };
+  func::FuncOp first;
+  SmallVector<Kept> known;
+  for (func::FuncOp entry : entries) {
+    SmallVector<Kept> own = statesOf(entry);
     if (own.empty())
       continue;
     if (!first) {
@@ -674,14 +679,16 @@ LogicalResult checkSameStates(ArrayRef<func::FuncOp> entries) {
       known = std::move(own);
       continue;
     }
-    bool isSame = own.size() == known.size() && llvm::all_of(own, [&](auto &each) {
-                    auto other = known.lookup(each.first);
-                    auto [kept, type] = each.second;
-                    return other.first == kept && other.second.getElementType() == type.getElementType() &&
-                           succeeded(verifyCompatibleShape(other.second, type));
+    bool isSame = own.size() == known.size() && llvm::all_of_zip(own, known, [](const Kept &a, const Kept &b) {
+                    auto [name, kept, type] = a;
+                    auto [otherName, otherKept, otherType] = b;
+                    return name == otherName && kept == otherKept &&
+                           type.getElementType() == otherType.getElementType() &&
+                           succeeded(verifyCompatibleShape(type, otherType));
                   });
     if (!isSame)
-      return entry.emitOpError("keeps other states than @") << first.getSymName() << ", or in another form";
+      return entry.emitOpError("keeps other states than @")
+             << first.getSymName() << ", or in another order or form; entries of one library share them";
   }
   return success();
 }
@@ -774,7 +781,8 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
     auto manifest = module->getAttrOfType<StringAttr>(kManifestAttr);
     auto model = module->getAttrOfType<DictionaryAttr>(kModelAttr);
     auto digest = model ? model.getAs<StringAttr>("digest") : StringAttr();
-    data.addProgram(symbolPrefix(module), modelName(module), digest ? digest.getValue() : "",
+    data.addProgram(symbolPrefix(module), modelName(module),
+                    digest && !digest.empty() ? digest.getValue() : modelName(module),
                     manifest ? manifest.getValue() : "{}", weightBytes.getInt(), features);
     for (func::FuncOp entry : entries)
       entry.erase();

@@ -9,6 +9,7 @@
 #include "hone/hone.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/BLAKE3.h"
 
 using namespace mlir;
 using namespace hone;
@@ -139,6 +140,18 @@ void ProgramData::addStates(func::FuncOp function, Entry &entry) {
   }
 }
 
+std::string ProgramData::digestOfStates(StringRef model) const {
+  std::string text = (model + "\n").str();
+  llvm::raw_string_ostream stream(text);
+  for (const auto &[name, state] : states) {
+    stream << name << ' ' << state.type.getElementType() << ' ' << state.type.getRank() << ' ' << state.axis;
+    if (state.length)
+      stream << ' ' << state.length;
+    stream << '\n';
+  }
+  return llvm::toHex(llvm::BLAKE3::hash<32>(llvm::arrayRefFromStringRef(text)), /*LowerCase=*/true);
+}
+
 /// Name of the table of launches, which addProgram() adds when all are known.
 static constexpr StringLiteral kLaunches = "launches";
 
@@ -215,7 +228,7 @@ void ProgramData::addProgram(StringRef identifier, StringRef name, StringRef dig
   });
 
   std::string nameText = addString(name).str(), manifestText = addString(manifest).str(),
-              digestText = addString(digest).str();
+              digestText = addString(states.empty() ? "" : digestOfStates(digest)).str();
   addConstant("states", [&](OpBuilder &b) {
     return llvm::map_to_vector(states, [&](const auto &entry) {
       const State &state = entry.second;

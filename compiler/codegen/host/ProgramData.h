@@ -52,6 +52,8 @@ private:
                  bool declaresSymbols);
   /// A hone_program_value; `name` and `dims` are globals.
   mlir::Value joinValue(mlir::OpBuilder &builder, llvm::StringRef name, llvm::StringRef dims, mlir::MemRefType type);
+  /// What saved states of the library begin with: of the model, and of what is kept of it, in order.
+  std::string digestOfStates(llvm::StringRef model) const;
   struct Entry;
   /// Takes note of what an entry keeps from run to run.
   void addStates(mlir::func::FuncOp function, Entry &entry);

@@ -125,3 +125,78 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
     return %c0, %c0, %n : index, index, index
   }
 }
+
+// -----
+
+// States stand between inputs and outputs, and the runtime tells their dims and lengths.
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  // expected-error@+1 {{has a state behind its inputs: argument 1 is an output, or the arena}}
+  func.func @main(%x: memref<4xf32>, %y: memref<4xf32> {hone.output, hone.name = "y", hone.state = {}}, %arena: memref<?xi8>) -> (index, index, index) {
+    %c0 = arith.constant 0 : index
+    return %c0, %c0, %c0 : index, index, index
+  }
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  // expected-error@+1 {{has a state behind its inputs: argument 1 is an output, or the arena}}
+  func.func @main(%x: memref<4xf32>, %arena: memref<?xi8> {hone.name = "arena", hone.state = {}}) -> (index, index) {
+    %c0 = arith.constant 0 : index
+    return %c0, %c0 : index, index
+  }
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  // expected-error@+1 {{wants inputs, then states: argument 1 stands behind a state}}
+  func.func @main(%s: memref<4xf32> {hone.name = "s", hone.state = {}}, %x: memref<4xf32>, %arena: memref<?xi8>) -> (index, index) {
+    %c0 = arith.constant 0 : index
+    return %c0, %c0 : index, index
+  }
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  // expected-error@+1 {{wants a name of its own (hone.name) for each state: argument 1}}
+  func.func @main(%s: memref<4xf32> {hone.name = "s", hone.state = {}}, %t: memref<4xf32> {hone.name = "s", hone.state = {}}, %arena: memref<?xi8>) -> (index, index) {
+    %c0 = arith.constant 0 : index
+    return %c0, %c0 : index, index
+  }
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  // expected-error@+1 {{has a state, argument 1, whose dim 0 no input tells}}
+  func.func @main(%x: memref<?xf32> {hone.dims = ["n"]}, %s: memref<?xf32> {hone.name = "s", hone.state = {}, hone.dims = ["m"]}, %arena: memref<?xi8>) -> (index, index) {
+    %c0 = arith.constant 0 : index
+    return %c0, %c0 : index, index
+  }
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  // expected-error@+1 {{wants states to grow along axis 0 or 1, by the length of an argument: argument 0}}
+  func.func @main(%s: memref<?xf32> {hone.name = "s", hone.state = {axis = 0 : i64, length = "n"}}, %arena: memref<?xi8>) -> (index, index) {
+    %c0 = arith.constant 0 : index
+    return %c0, %c0 : index, index
+  }
+}
+
+// -----
+
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">, hone.weight_bytes = 0 : i64} {
+  func.func @main(%s: memref<4xf32> {hone.name = "s", hone.state = {}}, %arena: memref<?xi8>) -> (index, index) {
+    %c0 = arith.constant 0 : index
+    return %c0, %c0 : index, index
+  }
+  // expected-error@+1 {{keeps other states than @main, or in another order or form; entries of one library share them}}
+  func.func @decode(%s: memref<5xf32> {hone.name = "s", hone.state = {}}, %arena: memref<?xi8>) -> (index, index) {
+    %c0 = arith.constant 0 : index
+    return %c0, %c0 : index, index
+  }
+}
