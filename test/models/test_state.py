@@ -366,6 +366,19 @@ def test_other_forms(compile_model):
     check_pairs(compile_model, late, {"past": "present"}, feeds, {"past": np.zeros((0, 2), np.float32)})
 
 
+def test_a_state_that_decides_on_a_shape(compile_model):
+    """It is read before anything runs, in the first run too."""
+    node = helper.make_node
+    model = model_of(
+        [node("Add", ["count", "one"], ["count2"]), node("Expand", ["x", "count2"], ["y"])],
+        [value("x", 1), value("count", 1, dtype="i8")],
+        [value("y", "k"), value("count2", 1, dtype="i8")],
+        {"one": np.array([1])},
+    )
+    zero = np.array([0])
+    check_pairs(compile_model, model, {"count": "count2"}, [{"x": row} for row in ramp(4, 1)], {"count": zero})
+
+
 def test_a_run_that_fails(compile_model):
     """What grows is as it was; what does not has to be reset."""
     node = helper.make_node
