@@ -4,7 +4,8 @@
 # Installs what is missing, builds, and runs the tests. Suites:
 #   lit           one IR step each                      conformance   ONNX's node tests in test/conformance/scope.json
 #   unit          C and C++ functions                   models        whole models against ONNX Runtime
-#   python        the Python package, test/abi          examples      the commands of the examples' READMEs
+#   python        the Python package, test/abi,         examples      the commands of the examples' READMEs
+#                 test/programs
 #   docs          the commands and snippets of README and docs, and of the generated reference
 #   sanitizers    of `unit`, the runtime's tests under ASan, UBSan and TSan
 #   fuzz          test/fuzz, each for a minute          demo          scripts/demo.sh
@@ -106,7 +107,7 @@ for name in "${suites[@]}"; do
   lit) suite lit lit-22 -sv --xunit-xml-output "$results/lit.xml" "$HONE_BUILD/test/lit" ;;
   unit) suite unit units -E '^lit$' ;;
   sanitizers) suite sanitizers units -R 'san$' ;;
-  python) suite python "$python" -m pytest -q test/python test/abi --junitxml "$results/python.xml" ;;
+  python) suite python "$python" -m pytest -q test/python test/abi test/programs --junitxml "$results/python.xml" ;;
   conformance)
     suite conformance "$python" test/conformance/onnx_conformance.py --adapter hone --kinds node \
       --ulp 2 --scope test/conformance/scope.json --junit "$results/conformance.xml"
