@@ -10,12 +10,13 @@ using namespace hone;
 
 static bool isTensor(Value value) { return isa<RankedTensorType>(value.getType()); }
 
-/// Whether nobody but the loop reads its first value, which a launch or branches in front of it write.
+/// Whether a launch or branches in front of a loop write its first value, and nobody but the loop needs it from there
+/// on.
 static bool isFirstItsOwn(const Loop &loop, unsigned i) {
   Value root = rootOf(loop.inits[i].get());
   Operation *writer = root.getDefiningOp();
   return isa_and_nonnull<LaunchOp, scf::IfOp>(writer) && writer->getBlock() == loop.op->getBlock() &&
-         llvm::hasSingleElement(readersOf(root));
+         isDeadBefore(root, loop.op, &loop.inits[i]);
 }
 
 OpOperand *hone::updatedBy(LaunchOp launch, const SymbolTable &symbols) {

@@ -174,6 +174,46 @@ static Value transpose(OpBuilder &builder, Location loc, Value tensor, ArrayRef<
   return TransposeOp::create(builder, loc, type.clone(shape), tensor, permutation);
 }
 
+/// The concatenation that `present` is, which begins with `past`, or null. Joins what exporters and the importer make
+/// of it: concatenations of concatenations, and of f16 that is computed in f32 and rounded behind it.
+static ConcatOp findConcat(OpBuilder &builder, Value present, BlockArgument past) {
+  auto type = cast<RankedTensorType>(past.getType());
+  if (auto narrow = present.getDefiningOp<CastOp>()) {
+    auto wide = narrow.getInput().getDefiningOp<ConcatOp>();
+    auto widened = wide ? wide.getInputs().front().getDefiningOp<CastOp>() : CastOp();
+    if (!widened || widened.getInput() != past || elementTypeOf(narrow) != type.getElementType() ||
+        !isWidening(type.getElementType(), elementTypeOf(widened)))
+      return {};
+    builder.setInsertionPoint(wide);
+    SmallVector<Value> parts{past};
+    for (Value part : wide.getInputs().drop_front())
+      parts.push_back(CastOp::create(builder, narrow.getLoc(),
+                                     cast<RankedTensorType>(part.getType()).clone(type.getElementType()), part));
+    auto joined =
+        ConcatOp::create(builder, wide.getLoc(), cast<RankedTensorType>(narrow.getType()), parts, wide.getAxis());
+    narrow.replaceAllUsesWith(joined.getOutput());
+    wide.replaceAllUsesWith(CastOp::create(builder, wide.getLoc(), wide.getType(), joined).getOutput());
+    narrow.erase();
+    wide.erase();
+    return joined;
+  }
+  auto concat = present.getDefiningOp<ConcatOp>();
+  if (!concat)
+    return {};
+  SmallVector<Value> parts(concat.getInputs());
+  while (auto inner = parts.front().getDefiningOp<ConcatOp>()) {
+    if (inner.getAxis() != concat.getAxis())
+      return {};
+    SmallVector<Value> all(inner.getInputs());
+    all.append(parts.begin() + 1, parts.end());
+    parts = std::move(all);
+  }
+  if (parts.front() != past || parts.size() < 2)
+    return {};
+  concat.getInputsMutable().assign(parts);
+  return concat;
+}
+
 BlockArgument Holder::addArgument(RankedTensorType type, ArrayRef<NamedAttribute> attrs, Location loc) {
   unsigned number = function.getNumArguments();
   LogicalResult inserted = function.insertArgument(number, type, builder.getDictionaryAttr(attrs), loc);
@@ -314,6 +354,14 @@ void Holder::hold(Growing &growing) {
   for (OpOperand &use : llvm::make_early_inc_range(past.getUses())) {
     if (use.getOwner() == concat)
       continue;
+    if (auto element = dyn_cast<tensor::ExtractOp>(use.getOwner())) { // of what was there before
+      SmallVector<Value> indices;
+      for (int64_t from : growing.permutation)
+        indices.push_back(element.getIndices()[from]);
+      element.getTensorMutable().assign(state);
+      element.getIndicesMutable().assign(indices);
+      continue;
+    }
     Operation *user = body().findAncestorOpInBlock(*use.getOwner());
     builder.setInsertionPoint(user);
     use.set(show(user->isBeforeInBlock(concat) ? Value(state) : updated, length.before, type));
@@ -388,9 +436,9 @@ LogicalResult Holder::run(ArrayRef<Pair> pairs) {
     BlockArgument past = function.getArgument(pair.input);
     Value present = end->getOperand(pair.output);
     auto type = cast<RankedTensorType>(past.getType()), other = cast<RankedTensorType>(present.getType());
-    auto grown = present.getDefiningOp<ConcatOp>();
-    bool grows = grown && grown.getInputs().front() == past && grown.getInputs().size() > 1 &&
-                 type.isDynamicDim(grown.getAxis()) && grown->getBlock() == &body() &&
+    ConcatOp grown = findConcat(builder, present, past);
+    present = end->getOperand(pair.output);
+    bool grows = grown && type.isDynamicDim(grown.getAxis()) && grown->getBlock() == &body() &&
                  llvm::count(grown.getInputs(), past) == 1;
     bool fits = type.getElementType() == other.getElementType() && type.getRank() == other.getRank() &&
                 llvm::all_of(llvm::seq<int64_t>(0, type.getRank()),

@@ -181,34 +181,37 @@ hone_status hone_rt_bind_outputs(hone_rt_session *session, const hone_value *out
 /* HONE_TOO_SMALL unless an output of `bytes` fits into what the caller lent. */
 hone_status hone_rt_check_capacity(hone_rt_session *session, int32_t index, int64_t bytes);
 
-/* state.c: what hone.h documents, and what a run does with a state */
+/* state.c: what hone.h documents, and what a run does with a state. A program without states does not have it. */
+typedef struct hone_rt_state_calls {
+  hone_status (*create)(const hone_library *library, const hone_options *options, hone_state **state,
+                        hone_error *error);
+  void (*destroy)(hone_state *state);
+  hone_status (*of_session)(hone_session *session, hone_state **state, hone_error *error);
+  hone_status (*use)(hone_session *session, hone_state *state, hone_error *error);
+  hone_status (*info)(hone_state *state, hone_state_info *info, hone_error *error);
+  hone_status (*reset)(hone_state *state, hone_error *error);
+  hone_status (*truncate)(hone_state *state, int32_t length, int64_t size, hone_error *error);
+  hone_status (*copy)(hone_state *to, const hone_state *from, hone_error *error);
+  hone_status (*save)(hone_state *state, void *data, uint64_t capacity, uint64_t *bytes, hone_error *error);
+  hone_status (*load)(hone_state *state, const void *data, uint64_t bytes, hone_error *error);
 
-hone_status hone_rt_state_create(const hone_library *library, const hone_options *options, hone_state **state,
-                                 hone_error *error);
-void hone_rt_state_destroy(hone_state *state);
-hone_status hone_rt_session_state(hone_session *session, hone_state **state, hone_error *error);
-hone_status hone_rt_session_use_state(hone_session *session, hone_state *state, hone_error *error);
-hone_status hone_rt_state_info(hone_state *state, hone_state_info *info, hone_error *error);
-hone_status hone_rt_state_reset(hone_state *state, hone_error *error);
-hone_status hone_rt_state_truncate(hone_state *state, int32_t length, int64_t size, hone_error *error);
-hone_status hone_rt_state_copy(hone_state *to, const hone_state *from, hone_error *error);
-hone_status hone_rt_state_save(hone_state *state, void *data, uint64_t capacity, uint64_t *bytes, hone_error *error);
-hone_status hone_rt_state_load(hone_state *state, const void *data, uint64_t bytes, hone_error *error);
+  /* Lets the call have the session's state to itself until `leave`. */
+  hone_status (*take)(hone_rt_session *session);
+  /* Sets the entry's states in the tables of inputs, as far as the state has memory for them. */
+  hone_status (*enter)(hone_rt_session *session);
+  /* How many bytes more the session needs for a state of the lengths that `plan` told: `growth` behind the run,
+   * `moving` at most before that, while what is held is copied. */
+  hone_status (*growth)(hone_rt_session *session, int64_t *growth, int64_t *moving);
+  /* Makes room for them; `*has_moved` if that changed the tables of inputs. */
+  hone_status (*place)(hone_rt_session *session, bool *has_moved);
+  /* HONE_INTERNAL where the lengths that `plan` told have changed since there was made room for them. */
+  hone_status (*check_room)(hone_rt_session *session);
+  /* The run has succeeded: the lengths are those that `plan` told. */
+  void (*commit)(hone_rt_session *session);
+  void (*leave)(hone_rt_session *session, bool is_spoiled);
+} hone_rt_state_calls;
 
-/* Lets the call have the session's state to itself until hone_rt_leave_state. */
-hone_status hone_rt_take_state(hone_rt_session *session);
-/* Sets the entry's states in the tables of inputs, as far as the state has memory for them. */
-hone_status hone_rt_enter_state(hone_rt_session *session);
-/* How many bytes more the session needs for a state of the lengths that `plan` told: `growth` behind the run, `moving`
- * at most before that, while what is held is copied. */
-hone_status hone_rt_state_growth(hone_rt_session *session, int64_t *growth, int64_t *moving);
-/* Makes room for them; `*has_moved` if that changed the tables of inputs. */
-hone_status hone_rt_place_state(hone_rt_session *session, bool *has_moved);
-/* HONE_INTERNAL where the lengths that `plan` told have changed since there was made room for them. */
-hone_status hone_rt_check_room(hone_rt_session *session);
-/* The run has succeeded: the lengths are those that `plan` told. */
-void hone_rt_commit_state(hone_rt_session *session);
-void hone_rt_leave_state(hone_rt_session *session, bool is_spoiled);
+extern const hone_rt_state_calls hone_rt_states;
 
 /* library.c */
 

@@ -74,6 +74,53 @@ static const char *symbol(const hone_library *library, int64_t dim) {
   return dim < 0 && dim >= -program->symbol_count ? program->symbols[-1 - dim] : NULL;
 }
 
+/* ---- States: what a library without any answers, and what the others do ---- */
+
+static hone_status check_state(const hone_library *library, hone_error *error) {
+  return library->program->state_calls
+             ? HONE_OK
+             : hone_rt_error(error, HONE_INVALID_ARGUMENT,
+                             "the library '%s' keeps no state: its model was compiled without --state",
+                             library->program->name);
+}
+
+static hone_status state_create(const hone_library *library, const hone_options *options, hone_state **state,
+                                hone_error *error) {
+  hone_status status = check_state(library, error);
+  return status ? status : library->program->state_calls->create(library, options, state, error);
+}
+
+static hone_status session_state(hone_session *session, hone_state **state, hone_error *error) {
+  hone_status status = check_state(session->library, error);
+  return status ? status : session->library->program->state_calls->of_session(session, state, error);
+}
+
+static hone_status session_use_state(hone_session *session, hone_state *state, hone_error *error) {
+  hone_status status = check_state(session->library, error);
+  return status ? status : session->library->program->state_calls->use(session, state, error);
+}
+
+/* Who has a state has a library with states. */
+static const hone_rt_state_calls *calls(const hone_state *state) { return state->library->program->state_calls; }
+
+static void state_destroy(hone_state *state) { calls(state)->destroy(state); }
+static hone_status state_info(hone_state *state, hone_state_info *info, hone_error *error) {
+  return calls(state)->info(state, info, error);
+}
+static hone_status state_reset(hone_state *state, hone_error *error) { return calls(state)->reset(state, error); }
+static hone_status state_truncate(hone_state *state, int32_t length, int64_t size, hone_error *error) {
+  return calls(state)->truncate(state, length, size, error);
+}
+static hone_status state_copy(hone_state *to, const hone_state *from, hone_error *error) {
+  return calls(to)->copy(to, from, error);
+}
+static hone_status state_save(hone_state *state, void *data, uint64_t capacity, uint64_t *bytes, hone_error *error) {
+  return calls(state)->save(state, data, capacity, bytes, error);
+}
+static hone_status state_load(hone_state *state, const void *data, uint64_t bytes, hone_error *error) {
+  return calls(state)->load(state, data, bytes, error);
+}
+
 const hone_functions hone_rt_functions = {
     .size = sizeof(hone_functions),
     .library_info = library_info,
@@ -86,14 +133,14 @@ const hone_functions hone_rt_functions = {
     .session_plan = hone_rt_session_plan,
     .session_reserve = hone_rt_session_reserve,
     .run = hone_rt_run,
-    .state_create = hone_rt_state_create,
-    .state_destroy = hone_rt_state_destroy,
-    .session_state = hone_rt_session_state,
-    .session_use_state = hone_rt_session_use_state,
-    .state_info = hone_rt_state_info,
-    .state_reset = hone_rt_state_reset,
-    .state_truncate = hone_rt_state_truncate,
-    .state_copy = hone_rt_state_copy,
-    .state_save = hone_rt_state_save,
-    .state_load = hone_rt_state_load,
+    .state_create = state_create,
+    .state_destroy = state_destroy,
+    .session_state = session_state,
+    .session_use_state = session_use_state,
+    .state_info = state_info,
+    .state_reset = state_reset,
+    .state_truncate = state_truncate,
+    .state_copy = state_copy,
+    .state_save = state_save,
+    .state_load = state_load,
 };

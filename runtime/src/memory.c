@@ -47,7 +47,7 @@ hone_status hone_rt_reserve(hone_rt_memory *memory, hone_error *error, hone_rt_b
   const int64_t limit = memory->limit, others = memory->held - block->bytes, room = limit - others;
   if (bytes > room && limit < INT64_MAX)
     return hone_rt_error(error, HONE_OUT_OF_MEMORY,
-                         "no memory for %s%s%s%s: with its %ld bytes there would be %ld, and the memory_limit is "
+                         "no memory for %s%s%s%s: with its %ld bytes there would be %ld, and its memory_limit is "
                          "%ld; raise it, or give smaller inputs",
                          kind, space, what, close, (long)bytes,
                          bytes > INT64_MAX - others ? INT64_MAX : (long)(others + bytes), (long)limit);

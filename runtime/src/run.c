@@ -12,6 +12,9 @@ static hone_status too_large(const hone_rt_session *session, const hone_program_
                        "output '%s': its size in bytes overflows; give smaller inputs", value->name);
 }
 
+/* Of a program with states. */
+static const hone_rt_state_calls *calls(const hone_rt_session *session) { return session->program->state_calls; }
+
 /* A session serves one call at a time; a second one is told so instead of spoiling the first. */
 static hone_status enter(hone_rt_session *session, int32_t entry, hone_error *error) {
   hone_status status = hone_rt_check_entry(session->program, entry, error);
@@ -27,7 +30,7 @@ static hone_status enter(hone_rt_session *session, int32_t entry, hone_error *er
 
 static hone_status leave(hone_rt_session *session, hone_status status) {
   if (session->entered)
-    hone_rt_leave_state(session, /*is_spoiled=*/false);
+    calls(session)->leave(session, /*is_spoiled=*/false);
   session->error = NULL;
   atomic_store_explicit(&session->in_use, false, memory_order_release);
   return status;
@@ -97,11 +100,11 @@ static hone_status plan(hone_rt_session *session, hone_frame *frame) {
  */
 static hone_status prepare(hone_rt_session *session, const hone_value *inputs, int32_t input_count, hone_frame *frame) {
   const hone_program_entry *entry = session->entry;
-  hone_status status = entry->state_count ? hone_rt_take_state(session) : HONE_OK;
+  hone_status status = entry->state_count ? calls(session)->take(session) : HONE_OK;
   if (!status)
     status = hone_rt_validate(session, inputs, input_count);
   if (!status && entry->state_count)
-    status = hone_rt_enter_state(session);
+    status = calls(session)->enter(session);
   if (status)
     return status;
   *frame = (hone_frame){.inputs = session->inputs,
@@ -122,10 +125,10 @@ static hone_status settle(hone_rt_session *session, hone_frame *frame) {
   bool has_moved = false;
   if (!session->entered)
     return HONE_OK;
-  hone_status status = hone_rt_place_state(session, &has_moved);
+  hone_status status = calls(session)->place(session, &has_moved);
   if (!status && has_moved)
     status = plan(session, frame);
-  return status ? status : hone_rt_check_room(session);
+  return status ? status : calls(session)->check_room(session);
 }
 
 /* Where the parts of the memory block begin. */
@@ -257,7 +260,7 @@ hone_status hone_rt_session_plan(hone_session *base, int32_t entry, const hone_v
   if (!status)
     status = staging_bytes(session, &copies);
   if (!status && session->entered)
-    status = hone_rt_state_growth(session, &growth, &moving);
+    status = calls(session)->growth(session, &growth, &moving);
   if (status)
     return leave(session, status);
   /* Blocks do not shrink. */
@@ -324,9 +327,9 @@ hone_status hone_rt_run(hone_session *base, int32_t entry, const hone_value *inp
   if (!status) {
     status = (hone_status)session->entry->run(&frame);
     if (session->entered && status)
-      hone_rt_leave_state(session, /*is_spoiled=*/true);
+      calls(session)->leave(session, /*is_spoiled=*/true);
     else if (session->entered)
-      hone_rt_commit_state(session);
+      calls(session)->commit(session);
   }
   if (status == HONE_OUT_OF_MEMORY)
     hone_rt_release_blocks(session); /* what this run took may be what a smaller one lacks */

@@ -167,7 +167,7 @@ void hone_rt_session_destroy(hone_session *base) {
     session->pool->destroy(session->pool);
   if (session->own_state) {
     session->own_state->owner = NULL;
-    hone_rt_state_destroy(&session->own_state->base);
+    session->program->state_calls->destroy(&session->own_state->base);
   }
   hone_rt_release_blocks(session);
   hone_allocator allocator = session->memory.allocator;

@@ -27,9 +27,6 @@ static int64_t lay_out(char *base, const hone_program *program) {
 static hone_status create(const hone_library *library, hone_rt_memory *memory, hone_rt_memory own, int64_t capacity,
                           hone_rt_state **result, hone_error *error) {
   const hone_program *program = library->program;
-  if (!program->state_count)
-    return hone_rt_error(error, HONE_INVALID_ARGUMENT,
-                         "the library '%s' keeps no state: its model was compiled without --state", program->name);
   hone_rt_block block;
   hone_status status = hone_rt_make(memory ? memory : &own, error, lay_out, program, "a state", &block);
   if (status)
@@ -45,8 +42,8 @@ static hone_status create(const hone_library *library, hone_rt_memory *memory, h
   return HONE_OK;
 }
 
-hone_status hone_rt_state_create(const hone_library *library, const hone_options *options, hone_state **state,
-                                 hone_error *error) {
+static hone_status state_create(const hone_library *library, const hone_options *options, hone_state **state,
+                                hone_error *error) {
   hone_options known;
   hone_allocator allocator;
   if (!state)
@@ -63,7 +60,7 @@ hone_status hone_rt_state_create(const hone_library *library, const hone_options
   return status;
 }
 
-void hone_rt_state_destroy(hone_state *base) {
+static void state_destroy(hone_state *base) {
   hone_rt_state *state = (hone_rt_state *)base;
   if (state->owner)
     return; /* it ends with its session */
@@ -91,7 +88,7 @@ static hone_status in_use(hone_error *error, const char *what) {
   return hone_rt_error(error, HONE_INVALID_ARGUMENT, "the %s is in use by another thread", what);
 }
 
-hone_status hone_rt_session_state(hone_session *base, hone_state **state, hone_error *error) {
+static hone_status of_session(hone_session *base, hone_state **state, hone_error *error) {
   hone_rt_session *session = (hone_rt_session *)base;
   if (!state)
     return hone_rt_error(error, HONE_INVALID_ARGUMENT, "state is NULL: nowhere to put the session's");
@@ -104,7 +101,7 @@ hone_status hone_rt_session_state(hone_session *base, hone_state **state, hone_e
   return status;
 }
 
-hone_status hone_rt_session_use_state(hone_session *base, hone_state *used, hone_error *error) {
+static hone_status use_state(hone_session *base, hone_state *used, hone_error *error) {
   hone_rt_session *session = (hone_rt_session *)base;
   hone_rt_state *state = (hone_rt_state *)used;
   if (state && state->program != session->program)
@@ -285,7 +282,7 @@ static hone_status clear(hone_rt_state *state, int32_t i, hone_error *error) {
   return status;
 }
 
-hone_status hone_rt_take_state(hone_rt_session *session) {
+static hone_status take_state(hone_rt_session *session) {
   hone_status status = session->state ? HONE_OK : own_state(session, session->error);
   if (!status)
     status = take(session->state, session->error);
@@ -294,7 +291,7 @@ hone_status hone_rt_take_state(hone_rt_session *session) {
   return status;
 }
 
-hone_status hone_rt_enter_state(hone_rt_session *session) {
+static hone_status enter_state(hone_rt_session *session) {
   const hone_program_entry *entry = session->entry;
   hone_rt_state *state = session->entered;
   hone_status status = HONE_OK;
@@ -364,7 +361,7 @@ static void choose_room(const hone_rt_session *session) {
                                                           : room_for(state, session->lengths[l], rooms[l]);
 }
 
-hone_status hone_rt_state_growth(hone_rt_session *session, int64_t *growth, int64_t *moving) {
+static hone_status growth_of(hone_rt_session *session, int64_t *growth, int64_t *moving) {
   const hone_rt_state *state = session->entered;
   hone_status status = check_lengths(session);
   *growth = *moving = 0;
@@ -388,7 +385,7 @@ hone_status hone_rt_state_growth(hone_rt_session *session, int64_t *growth, int6
   return status;
 }
 
-hone_status hone_rt_place_state(hone_rt_session *session, bool *has_moved) {
+static hone_status place_state(hone_rt_session *session, bool *has_moved) {
   hone_rt_state *state = session->entered;
   hone_status status = check_lengths(session);
   if (!status)
@@ -411,7 +408,7 @@ hone_status hone_rt_place_state(hone_rt_session *session, bool *has_moved) {
   return status;
 }
 
-hone_status hone_rt_check_room(hone_rt_session *session) {
+static hone_status check_room(hone_rt_session *session) {
   for (int32_t l = 0; l < session->program->length_count; ++l)
     if (session->lengths[l] > session->rooms[l])
       return hone_rt_error(session->error, HONE_INTERNAL, "state '%s': its length depends on the room that it has",
@@ -419,7 +416,7 @@ hone_status hone_rt_check_room(hone_rt_session *session) {
   return HONE_OK;
 }
 
-void hone_rt_commit_state(hone_rt_session *session) {
+static void commit_state(hone_rt_session *session) {
   for (int32_t l = 0; l < session->program->length_count; ++l)
     session->entered->lengths[l] = session->lengths[l];
   session->entered->has_dims = true;
@@ -433,7 +430,7 @@ static bool has_fixed(const hone_program *program) {
   return false;
 }
 
-void hone_rt_leave_state(hone_rt_session *session, bool is_spoiled) {
+static void leave_state(hone_rt_session *session, bool is_spoiled) {
   hone_rt_state *state = session->entered;
   state->is_spoiled |= is_spoiled && has_fixed(state->program);
   session->entered = NULL;
@@ -448,7 +445,7 @@ static void forget(hone_rt_state *state) {
     state->lengths[l] = state->capacities[l] = 0;
 }
 
-hone_status hone_rt_state_reset(hone_state *base, hone_error *error) {
+static hone_status reset(hone_state *base, hone_error *error) {
   hone_rt_state *state = (hone_rt_state *)base;
   hone_status status = take(state, error);
   if (status)
@@ -457,7 +454,7 @@ hone_status hone_rt_state_reset(hone_state *base, hone_error *error) {
   return give(state, HONE_OK);
 }
 
-hone_status hone_rt_state_truncate(hone_state *base, int32_t length, int64_t size, hone_error *error) {
+static hone_status truncate(hone_state *base, int32_t length, int64_t size, hone_error *error) {
   hone_rt_state *state = (hone_rt_state *)base;
   const hone_program *program = state->program;
   if (length < 0 || length >= program->length_count)
@@ -536,7 +533,7 @@ static hone_status prepare(hone_rt_state *state, const int64_t *lengths, int64_t
   return status;
 }
 
-hone_status hone_rt_state_copy(hone_state *to_base, const hone_state *from_base, hone_error *error) {
+static hone_status copy(hone_state *to_base, const hone_state *from_base, hone_error *error) {
   hone_rt_state *to = (hone_rt_state *)to_base, *from = (hone_rt_state *)from_base;
   if (to == from)
     return HONE_OK;
@@ -609,7 +606,7 @@ static int64_t saved_bytes(const hone_rt_state *state) {
   return bytes;
 }
 
-hone_status hone_rt_state_info(hone_state *base, hone_state_info *info, hone_error *error) {
+static hone_status state_info(hone_state *base, hone_state_info *info, hone_error *error) {
   hone_rt_state *state = (hone_rt_state *)base;
   hone_status status = take(state, error);
   if (status)
@@ -630,7 +627,7 @@ static void put(char **at, const void *data, int64_t bytes) {
   *at += bytes;
 }
 
-hone_status hone_rt_state_save(hone_state *base, void *data, uint64_t capacity, uint64_t *bytes, hone_error *error) {
+static hone_status save(hone_state *base, void *data, uint64_t capacity, uint64_t *bytes, hone_error *error) {
   hone_rt_state *state = (hone_rt_state *)base;
   const hone_program *program = state->program;
   if (!bytes)
@@ -701,7 +698,7 @@ static bool read_tables(const hone_program *program, const char *data, uint64_t 
   return total == bytes;
 }
 
-hone_status hone_rt_state_load(hone_state *base, const void *data, uint64_t bytes, hone_error *error) {
+static hone_status load(hone_state *base, const void *data, uint64_t bytes, hone_error *error) {
   hone_rt_state *state = (hone_rt_state *)base;
   const hone_program *program = state->program;
   header h, expected;
@@ -741,3 +738,23 @@ hone_status hone_rt_state_load(hone_state *base, const void *data, uint64_t byte
   hone_rt_release_block(state->memory, &block);
   return give_with_memory(state, status);
 }
+
+const hone_rt_state_calls hone_rt_states = {
+    .create = state_create,
+    .destroy = state_destroy,
+    .of_session = of_session,
+    .use = use_state,
+    .info = state_info,
+    .reset = reset,
+    .truncate = truncate,
+    .copy = copy,
+    .save = save,
+    .load = load,
+    .take = take_state,
+    .enter = enter_state,
+    .growth = growth_of,
+    .place = place_state,
+    .check_room = check_room,
+    .commit = commit_state,
+    .leave = leave_state,
+};

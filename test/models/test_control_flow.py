@@ -55,6 +55,15 @@ MODELS = {
         }""",
         [{"x": X}, {"x": X[:1]}],
     ),
+    "loops_that_collect_alike": (
+        """g (float[n, 4] x) => (float[k] first, float[k] second) <int64 m = {5}, float z = {0}> {
+          a, first = Loop(m, , z) <body = b (int64 i, bool ci, float s) => (bool co, float sn, float o) {
+            r = Gather(x, i) t = ReduceSum<keepdims = 0>(r) sn = Add(s, t) o = Identity(sn) co = Identity(ci) }>
+          c, second = Loop(m, , z) <body = d (int64 j, bool cj, float u) => (bool cp, float un, float p) {
+            q = Gather(x, j) v = ReduceMax<keepdims = 0>(q) un = Add(u, v) p = Identity(un) cp = Identity(cj) }>
+        }""",
+        [{"x": X}],
+    ),
     "loop_while": (
         """g (float[n] x) => (float[n] y, float[k, n] all) <bool begin = {1}, float most = {100}> {
           y, all = Loop(, begin, x) <body = b (int64 i, bool ci, float[n] a) => (bool co, float[n] an, float[n] o) {

@@ -329,6 +329,32 @@ def test_other_forms(compile_model):
     )
     feeds = [{"x": row[None] / 100} for row in ramp(12, 2)]
     check_pairs(compile_model, grows, {"past": "present"}, feeds, {"past": np.zeros((0, 2), np.float32)})
+    # Joined in two steps, and with something fixed between.
+    nested = model_of(
+        [
+            node("Concat", ["past", "x"], ["longer"], axis=0),
+            node("Concat", ["longer", "mark", "x"], ["present"], axis=0),
+            node("ReduceSum", ["present", "zero"], ["y"], keepdims=0),
+            node("ReduceSum", ["longer", "zero"], ["z"], keepdims=0),
+        ],
+        [value("past", "n", 2), value("x", 1, 2)],
+        [value("y", 2), value("z", 2), value("present", "m", 2)],
+        {"zero": np.array([0]), "mark": ramp(1, 2)},
+    )
+    check_pairs(compile_model, nested, {"past": "present"}, feeds, {"past": np.zeros((0, 2), np.float32)})
+    # Halves that are computed.
+    halves = model_of(
+        [
+            node("Mul", ["x", "x"], ["square"]),
+            node("Concat", ["past", "square"], ["present"], axis=0),
+            node("ReduceSum", ["present", "zero"], ["y"], keepdims=0),
+        ],
+        [value("past", "n", 2, dtype="f2"), value("x", 1, 2, dtype="f2")],
+        [value("y", 2, dtype="f2"), value("present", "m", 2, dtype="f2")],
+        {"zero": np.array([0])},
+    )
+    small = [{"x": inputs["x"].astype(np.float16)} for inputs in feeds]
+    check_pairs(compile_model, halves, {"past": "present"}, small, {"past": np.zeros((0, 2), np.float16)})
     # One that takes in what another one had.
     crossed = model_of(
         [

@@ -274,11 +274,17 @@ void ProgramData::addProgram(StringRef identifier, StringRef name, StringRef dig
                               address(b, "lengths"),
                               address(b, digestText),
                               number(b, i32, lengths.size()),
-                              number(b, i32, 0)};
+                              number(b, i32, 0),
+                              states.empty() ? LLVM::ZeroOp::create(b, loc, pointer).getResult()
+                                             : address(b, "hone_rt_states")};
   });
   auto functions = LLVM::GlobalOp::create(top, loc, top.getI8Type(), /*isConstant=*/true, LLVM::Linkage::External,
                                           "hone_rt_functions", Attribute());
   functions.setVisibility_(LLVM::Visibility::Hidden);
+  if (!states.empty())
+    LLVM::GlobalOp::create(top, loc, top.getI8Type(), /*isConstant=*/true, LLVM::Linkage::External, "hone_rt_states",
+                           Attribute())
+        .setVisibility_(LLVM::Visibility::Hidden);
   addConstant("library", [&](OpBuilder &b) {
     return SmallVector<Value>{number(b, i32, sizeof(hone_library)), number(b, i32, HONE_ABI_VERSION),
                               address(b, "hone_rt_functions"), address(b, "program")};

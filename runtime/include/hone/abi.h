@@ -187,6 +187,8 @@ typedef struct hone_program {
   const char *digest;               /* of the model and its states, by which saved ones are known */
   int32_t length_count;
   uint32_t reserved;
+  const struct hone_rt_state_calls *state_calls; /* &hone_rt_states of the runtime; NULL without states: their code
+                                                    is linked where it is used */
 } hone_program;
 
 /* The descriptor that NAME_library() returns is `struct hone_library` of hone.h; generated data are

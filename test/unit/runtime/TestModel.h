@@ -18,6 +18,7 @@
 extern "C" {
 #include "hone/abi.h"
 extern const hone_functions hone_rt_functions;
+extern const struct hone_rt_state_calls hone_rt_states;
 }
 #include <cstdlib>
 #include <cstring>

@@ -116,6 +116,7 @@ struct RowsProgram : Program {
     lengths = rowsLengths;
     length_count = 2;
     digest = digestText;
+    state_calls = &hone_rt_states;
   }
 };
 inline const RowsProgram growingProgram(false), mixedProgram(true), sameModel(false), otherModel(false, "another");

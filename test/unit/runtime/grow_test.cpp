@@ -257,7 +257,7 @@ TEST(MemoryLimit, BoundsEverything) {
   std::string message = session.keep(Rows(1000, 101));
   std::string bytes = std::to_string(plan.memory_bytes);
   EXPECT_EQ(message, "no memory for node 'nonzero' (NonZero): with its 808 bytes there would be " +
-                         std::to_string(plan.memory_bytes + 8) + ", and the memory_limit is " + bytes +
+                         std::to_string(plan.memory_bytes + 8) + ", and its memory_limit is " + bytes +
                          "; raise it, or give smaller inputs");
   EXPECT_EQ(session.error.code, HONE_OUT_OF_MEMORY);
   EXPECT_EQ(session.keep(Rows(1000, 100)), "") << "the session is usable";

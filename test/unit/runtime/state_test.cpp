@@ -127,6 +127,7 @@ TEST(State, DimsThatOverflow) {
   program.main.states = wide;
   program.main.state_count = program.state_count = program.length_count = 1;
   program.states = states;
+  program.state_calls = &hone_rt_states;
   hone_library of = makeLibrary(program);
   Session session(1, nullptr, of);
   int64_t shapes[][2] = {{int64_t(1) << 40, 0}, {int64_t(1) << 40, 0}, {1, 0}};
