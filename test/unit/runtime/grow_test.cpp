@@ -292,7 +292,7 @@ TEST(MemoryLimit, SessionArenaAndCopies) {
   ASSERT_EQ(session.plan(inputs.values, &plan), HONE_OK);
   options.memory_limit = uint64_t(plan.memory_bytes) - 1;
   Session small(options);
-  EXPECT_EQ(small.check(inputs).find("no memory for copies of strided inputs: with its 1600 bytes the session would "),
+  EXPECT_EQ(small.check(inputs).find("no memory for copies of strided inputs: with its 1600 bytes there would be "),
             0u);
   EXPECT_EQ(small.check(Inputs(4, 100)).find("no memory for the arena: with its "), 0u);
   EXPECT_EQ(small.check(Inputs(4, 40)), "");
