@@ -162,8 +162,8 @@ def output_of(*command):
 
 def test_flags_exist():
     """Every --flag that a page names is one of a program's or script's."""
-    texts = [(ROOT / name).read_text() for name in ("bench/minilm.py", "scripts/operators.py")]
-    texts += [path.read_text() for path in (ROOT / "scripts").glob("*.sh")]
+    scripts = [path for pattern in ("bench/*.py", "scripts/*.py", "scripts/*.sh") for path in ROOT.glob(pattern)]
+    texts = [path.read_text() for path in scripts]
     overview = output_of("hone", "--help")
     commands = re.findall(r"^  hone ([a-z]+) ", overview, re.MULTILINE)
     texts += [
