@@ -42,6 +42,15 @@ private:
   hone_status status;
 };
 
+namespace detail {
+/// Makes a call that takes a hone_error; throws what it reports.
+template <typename Call> void check(Call call) {
+  hone_error error;
+  if (call(&error))
+    throw Error(error);
+}
+} // namespace detail
+
 /// The element type of a C++ type.
 template <typename T> hone_dtype dtypeOf() {
   static_assert(std::is_arithmetic_v<T>, "of float16 and bfloat16, give the hone_dtype");
@@ -132,9 +141,7 @@ struct Plan {
 class Library {
 public:
   Library(const hone_library *library) : handle(library) {
-    hone_error error;
-    if (hone_library_check(library, &error))
-      throw Error(error);
+    detail::check([&](hone_error *error) { return hone_library_check(library, error); });
   }
   std::string name() const { return describe().name; }
   std::string manifest() const { return {describe().manifest, size_t(describe().manifest_bytes)}; }
@@ -156,16 +163,12 @@ public:
 private:
   hone_library_info describe() const {
     hone_library_info info;
-    hone_error error;
-    if (hone_library_describe(handle, &info, &error))
-      throw Error(error);
+    detail::check([&](hone_error *error) { return hone_library_describe(handle, &info, error); });
     return info;
   }
   hone_entry_info describe(int32_t entry) const {
     hone_entry_info info;
-    hone_error error;
-    if (hone_library_entry(handle, entry, &info, &error))
-      throw Error(error);
+    detail::check([&](hone_error *error) { return hone_library_entry(handle, entry, &info, error); });
     return info;
   }
 
@@ -173,9 +176,7 @@ private:
     std::vector<ValueInfo> result;
     for (int32_t i = 0; i < count; ++i) {
       hone_value_info info;
-      hone_error error;
-      if (describe(handle, entry, i, &info, &error))
-        throw Error(error);
+      detail::check([&](hone_error *error) { return describe(handle, entry, i, &info, error); });
       ValueInfo value{info.name, info.kind, info.dtype, {}, {}};
       for (int32_t d = 0; d < info.rank; ++d) {
         const char *symbol = hone_library_symbol(handle, info.dims[d]);
@@ -194,10 +195,8 @@ private:
 class Pool {
 public:
   explicit Pool(const Library &library, int32_t threads = 0) {
-    hone_error error;
     hone_pool *pool = nullptr;
-    if (hone_pool_create(library.get(), threads, &pool, &error))
-      throw Error(error);
+    detail::check([&](hone_error *error) { return hone_pool_create(library.get(), threads, &pool, error); });
     handle.reset(pool);
   }
   hone_pool *get() const { return handle.get(); }
@@ -214,7 +213,7 @@ class State {
 public:
   /// An empty one, for Session::use. It must outlive the sessions that use it.
   explicit State(const Library &library, hone_options options = hone_options_default()) : isOwned(true) {
-    check([&](hone_error *error) { return hone_state_create(library.get(), &options, &handle, error); });
+    detail::check([&](hone_error *error) { return hone_state_create(library.get(), &options, &handle, error); });
   }
   ~State() {
     if (isOwned)
@@ -236,40 +235,35 @@ public:
   /// Lengths, capacities, bytes.
   hone_state_info describe() const {
     hone_state_info info;
-    check([&](hone_error *error) { return hone_state_describe(handle, &info, error); });
+    detail::check([&](hone_error *error) { return hone_state_describe(handle, &info, error); });
     return info;
   }
   void reset() {
-    check([&](hone_error *error) { return hone_state_reset(handle, error); });
+    detail::check([&](hone_error *error) { return hone_state_reset(handle, error); });
   }
   void truncate(int64_t size, int32_t index = 0) {
-    check([&](hone_error *error) { return hone_state_truncate(handle, index, size, error); });
+    detail::check([&](hone_error *error) { return hone_state_truncate(handle, index, size, error); });
   }
   /// Holds what `other` holds.
   void copy(const State &other) {
-    check([&](hone_error *error) { return hone_state_copy(handle, other.handle, error); });
+    detail::check([&](hone_error *error) { return hone_state_copy(handle, other.handle, error); });
   }
   /// For load() of this process or another one.
   std::vector<char> save() const {
     uint64_t bytes = 0;
-    check([&](hone_error *error) { return hone_state_save(handle, nullptr, 0, &bytes, error); });
+    detail::check([&](hone_error *error) { return hone_state_save(handle, nullptr, 0, &bytes, error); });
     std::vector<char> data(bytes);
-    check([&](hone_error *error) { return hone_state_save(handle, data.data(), bytes, &bytes, error); });
+    detail::check([&](hone_error *error) { return hone_state_save(handle, data.data(), bytes, &bytes, error); });
     return data;
   }
   void load(const std::vector<char> &data) {
-    check([&](hone_error *error) { return hone_state_load(handle, data.data(), data.size(), error); });
+    detail::check([&](hone_error *error) { return hone_state_load(handle, data.data(), data.size(), error); });
   }
   hone_state *get() const { return handle; }
 
 private:
   friend class Session;
   explicit State(hone_state *handle) : handle(handle) {}
-  template <typename Call> static void check(Call call) {
-    hone_error error;
-    if (call(&error))
-      throw Error(error);
-  }
 
   hone_state *handle = nullptr;
   bool isOwned = false;
@@ -283,14 +277,15 @@ public:
     static_assert(sizeof(state->cancelled) == sizeof(int32_t), "the flag is read as a number");
     if (!options.cancel)
       options.cancel = reinterpret_cast<const int32_t *>(&state->cancelled);
-    check([&](hone_error *error) { return hone_session_create(library.get(), &options, &state->handle, error); });
+    detail::check(
+        [&](hone_error *error) { return hone_session_create(library.get(), &options, &state->handle, error); });
   }
 
   /// Runs an entry. The outputs are the session's until its next call.
   std::vector<Value> run(const std::vector<Value> &inputs, int32_t entry = 0) {
-    check([&](hone_error *error) { return hone_session_check(get(), error); }); // it may have been moved from
+    detail::check([&](hone_error *error) { return hone_session_check(get(), error); }); // it may have been moved from
     hone_entry_info info;
-    check([&](hone_error *error) { return hone_library_entry(get()->library, entry, &info, error); });
+    detail::check([&](hone_error *error) { return hone_library_entry(get()->library, entry, &info, error); });
     std::vector<Value> outputs(size_t(info.output_count));
     run(inputs, outputs, entry);
     return outputs;
@@ -301,7 +296,7 @@ public:
     std::vector<hone_value> given = list(inputs), results = list(outputs);
     if (state)
       state->cancelled = 0;
-    check([&](hone_error *error) {
+    detail::check([&](hone_error *error) {
       return hone_run(get(), entry, given.data(), int32_t(given.size()), results.data(), int32_t(results.size()),
                       error);
     });
@@ -313,7 +308,7 @@ public:
   Plan plan(const std::vector<Value> &inputs, int32_t entry = 0) {
     std::vector<hone_value> given = list(inputs);
     hone_plan plan;
-    check([&](hone_error *error) {
+    detail::check([&](hone_error *error) {
       return hone_session_plan(get(), entry, given.data(), int32_t(given.size()), &plan, error);
     });
     Plan result{{}, plan.arena_bytes, plan.memory_bytes};
@@ -325,7 +320,7 @@ public:
   /// Takes the memory for such inputs ahead of the run.
   void reserve(const std::vector<Value> &inputs, int32_t entry = 0) {
     std::vector<hone_value> given = list(inputs);
-    check([&](hone_error *error) {
+    detail::check([&](hone_error *error) {
       return hone_session_reserve(get(), entry, given.data(), int32_t(given.size()), error);
     });
   }
@@ -333,16 +328,16 @@ public:
   /// What runs use: the session's own, which ends with it, unless use() says otherwise.
   State current() {
     hone_state *used = nullptr;
-    check([&](hone_error *error) { return hone_session_state(get(), &used, error); });
+    detail::check([&](hone_error *error) { return hone_session_state(get(), &used, error); });
     return State(used);
   }
   /// Lets runs use `other`, of the same library.
   void use(State &other) {
-    check([&](hone_error *error) { return hone_session_use_state(get(), other.get(), error); });
+    detail::check([&](hone_error *error) { return hone_session_use_state(get(), other.get(), error); });
   }
   /// Lets runs use the session's own again.
   void useOwn() {
-    check([&](hone_error *error) { return hone_session_use_state(get(), nullptr, error); });
+    detail::check([&](hone_error *error) { return hone_session_use_state(get(), nullptr, error); });
   }
 
   /// Ends the run that is under way, if one is: it throws an Error with HONE_CANCELLED. From any thread. A session with
@@ -361,11 +356,6 @@ private:
     ~Held() { hone_session_destroy(handle); }
   };
 
-  template <typename Call> static void check(Call call) {
-    hone_error error;
-    if (call(&error))
-      throw Error(error);
-  }
   static std::vector<hone_value> list(const std::vector<Value> &values) {
     std::vector<hone_value> result;
     for (const Value &value : values)
