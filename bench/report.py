@@ -8,6 +8,17 @@ import json
 import os
 
 
+def settings(path: str) -> dict:
+    """What the file at `path` says, once the ONNX Runtime that is installed is the peer that it names."""
+    import onnxruntime  # not where there is nothing of the peer to be measured
+
+    with open(path) as file:
+        read = json.load(file)
+    if onnxruntime.__version__ != read["peer"]:
+        raise SystemExit(f"error: ONNX Runtime {onnxruntime.__version__} is installed, the peer is {read['peer']}")
+    return read
+
+
 def machine(peer: str) -> str:
     """The machine, the day and the peer, in words. `peer`: the version of ONNX Runtime."""
     with open("/proc/cpuinfo") as file:

@@ -15,7 +15,6 @@ SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 
 import argparse
-import json
 import os
 import re
 import statistics
@@ -156,10 +155,7 @@ def main():
     parser.add_argument("--json", help="append the JSON lines to this file instead of printing them")
     parser.add_argument("--smoke", action="store_true")
     options = parser.parse_args()
-    with open(options.settings) as file:
-        settings = json.load(file)
-    if onnxruntime.__version__ != settings["peer"]:
-        raise SystemExit(f"error: ONNX Runtime {onnxruntime.__version__} is installed, the peer is {settings['peer']}")
+    settings = report.settings(options.settings)
     if options.smoke:
         settings.update(rounds=1, block_seconds=0)
 

@@ -18,7 +18,6 @@ SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -29,7 +28,6 @@ import time
 import hone
 import numpy as np
 import onnx
-import onnxruntime
 import report
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -142,10 +140,7 @@ def main():
     parser.add_argument("--json", help="append the JSON lines to this file instead of printing them")
     parser.add_argument("--smoke", action="store_true")
     options = parser.parse_args()
-    with open(options.settings) as file:
-        settings = json.load(file)
-    if onnxruntime.__version__ != settings["peer"]:
-        raise SystemExit(f"error: ONNX Runtime {onnxruntime.__version__} is installed, the peer is {settings['peer']}")
+    settings = report.settings(options.settings)
     random = np.random.default_rng(settings["seed"])
     size = decoding.SMOLLM2._replace(layers=settings["layers"])
     if options.smoke:
