@@ -41,18 +41,20 @@ static StringRef nameOf(DictionaryAttr attrs) {
   return name ? name.getValue() : "";
 }
 
+/// The numbers of arguments or results by their names.
+static llvm::StringMap<unsigned> numbersOf(unsigned count, function_ref<DictionaryAttr(unsigned)> attrsOf) {
+  llvm::StringMap<unsigned> numbers;
+  for (unsigned i = 0; i < count; ++i)
+    numbers[nameOf(attrsOf(i))] = i;
+  return numbers;
+}
+
 static llvm::StringMap<unsigned> inputsOf(func::FuncOp function) {
-  llvm::StringMap<unsigned> inputs;
-  for (unsigned i = 0; i < function.getNumArguments(); ++i)
-    inputs[nameOf(function.getArgAttrDict(i))] = i;
-  return inputs;
+  return numbersOf(function.getNumArguments(), [&](unsigned i) { return function.getArgAttrDict(i); });
 }
 
 static llvm::StringMap<unsigned> outputsOf(func::FuncOp function) {
-  llvm::StringMap<unsigned> outputs;
-  for (unsigned i = 0; i < function.getNumResults(); ++i)
-    outputs[nameOf(function.getResultAttrDict(i))] = i;
-  return outputs;
+  return numbersOf(function.getNumResults(), [&](unsigned i) { return function.getResultAttrDict(i); });
 }
 
 /// What the present of an input may be called.

@@ -13,8 +13,6 @@
 #include "compiler/codegen/host/CheckProgram.h"
 #include "compiler/codegen/host/ProgramData.h"
 #include "dialects/hone/Hone.h"
-#include "dialects/hone/Regions.h"
-#include "dialects/hone/State.h"
 #include "dialects/hone/TargetModel.h"
 #include "hone/abi.h"
 #include "mlir/Conversion/Passes.h"
