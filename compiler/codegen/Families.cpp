@@ -13,11 +13,11 @@ const KernelFamily *hone::familyOf(const CpuTarget &target, Operation *op) {
   return nullptr;
 }
 
-/// Whether an operand is an argument, or what `family` makes of one while it reads it.
+/// Whether an operand is an argument or a number, or what `family` makes of them while it reads it.
 static bool isInMemory(const KernelFamily &family, const CpuTarget &target, OpOperand &operand) {
-  if (isa<BlockArgument>(operand.get()))
-    return true;
   auto isArgument = [](Value read) { return isa<BlockArgument>(read) || !isa<RankedTensorType>(read.getType()); };
+  if (isArgument(operand.get()))
+    return true;
   return llvm::all_of(operand.get().getDefiningOp()->getOperands(), isArgument) && family.fusesBefore(target, operand);
 }
 

@@ -90,6 +90,7 @@ def Hone_FloatTensor : Hone_TensorOf<Hone_Floats, "floats (f32, f64)">;
 def Hone_F32Tensor : Hone_TensorOf<[F32], "f32">;
 def Hone_IntegerTensor : Hone_TensorOf<Hone_Integers, "integers (i8-i64, ui8-ui64)", "i64">;
 def Hone_IndexTensor : Hone_TensorOf<[I8, I16, I32, I64], "positions, which may count from the end (i8-i64)", "i64">;
+def Hone_LengthTensor : Hone_TensorOf<[I64], "lengths or positions (i64)", "i64">;
 def Hone_BoolTensor : Hone_TensorOf<[I1], "truth values (i1)", "i1">;
 
 class Hone_Op<string mnemonic, list<Trait> traits = []> : Op<Hone_Dialect, mnemonic, traits>;

@@ -129,6 +129,13 @@ LogicalResult AttentionOp::verify() {
   bool isSelected = getMask() && elementTypeOf(getMask()).isInteger(1);
   if (isSelected != bool(getFill()))
     return emitOpError("wants `fill` beside a mask of booleans, and only there");
+  if (getMaskedZero() && (!getMask() || getGuarded()))
+    return emitOpError("wants `maskedZero` beside a mask, and not beside `guarded`, which gives zeros there, too");
+  if (getLengths()) {
+    auto lengths = cast<RankedTensorType>(getLengths().getType());
+    if (lengths.getRank() != 1 || !mayBeEqual(lengths.getDimSize(0), query.getDimSize(0)))
+      return emitOpError("wants a length for each row of the batch: got ") << lengths << " for " << query;
+  }
   if (!getMask())
     return success();
   ArrayRef<int64_t> mask = cast<RankedTensorType>(getMask().getType()).getShape();
@@ -147,6 +154,8 @@ Structure AttentionOp::getStructure(ShapeBuilder &shapes) {
   unsigned shared = structure.add(shapes.floorDiv(query[2], key[2])); // heads that read one group
   unsigned keys = structure.add(key[1], FactorKind::Row), depth = structure.add(query[3], FactorKind::Row);
   unsigned columns = structure.add(value[3]);
+  if (getCausal()) // what a query sees depends on which one it is
+    structure.factors[queries].kind = FactorKind::Opaque;
   SmallVector<unsigned, 1> heads{groups, shared};
   if (query[2] == key[2])
     heads.pop_back();
@@ -162,6 +171,8 @@ Structure AttentionOp::getStructure(ShapeBuilder &shapes) {
     for (auto [size, score] : llvm::zip_equal(own, ArrayRef(scores).take_back(own.size())))
       structure.operands[3].push_back(Structure::broadcast(size, score.first, score.second));
   }
+  if (getLengths())
+    structure.operands[getLengthsMutable()[0].getOperandNumber()] = {{{batch}}};
   return structure;
 }
 /// Two products, and an exponential for each score.

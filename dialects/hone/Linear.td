@@ -25,27 +25,34 @@ def Hone_MatmulOp : Hone_TensorOp<"matmul", [
 }
 
 def Hone_MaskTensor : Hone_TensorOf<[F32, I1], "f32 or truth values (i1)">;
-def Hone_AttentionOp : Hone_TensorOp<"attention", [
+def Hone_AttentionOp : Hone_TensorOp<"attention", [AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<Hone_StructureOpInterface, ["getStructure", "flops"]>]> {
   let summary = "softmax(scale · Q Kᵀ + mask) V, keys visited once (Dao et al. 2022)";
   let description = [{
     query [batch, q, heads, d], key [batch, k, groups, d], value [batch, k, groups, dv] -> [batch, q, heads, dv].
     `groups` divides `heads`; head h reads group h / (heads / groups) (grouped-query attention, Ainslie et al. 2023).
     The optional mask broadcasts to [batch, heads, q, k]. Numbers are added to the scores; of booleans, true keeps a score
-    and false puts `fill` in its place. A row of scores that has no softmax (nothing but -inf, or +inf or NaN among them)
-    gives NaN, or with `guarded` zeros, as where(isnan(p), 0, p) between softmax and product does in what PyTorch exports.
+    and false puts `fill` in its place.
+    With `lengths` [batch], row b of the batch has its first lengths[b] keys alone (none if that is negative, all k if it is more): what
+    lies behind them is not read. With `causal(%n)`, query i sees the keys up to i + n: their count is i + n + 1, less what `lengths`
+    takes from the k keys. The values of others count with weight 0, or are not read. A query that sees no key gives zeros.
+    A row of scores that has no softmax (nothing but -inf, or +inf or NaN among them) gives NaN; with `guarded` zeros, as
+    where(isnan(p), 0, p) between softmax and product does in what PyTorch exports; with `maskedZero` zeros where it is the mask
+    that is -inf for all keys that are seen (ONNX Attention-23).
     ```mlir
     %y = hone.attention %q, %k, %v, %mask {scale = 0.17 : f32}
        : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x1x1x?xf32> -> tensor<?x?x12x32xf32>
+    %z = hone.attention %q, %k, %v lengths %n causal(%i) {scale = 0.17 : f32}
+       : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32> lengths tensor<?xi64> -> tensor<?x?x12x32xf32>
     ```
   }];
   let arguments = (ins Hone_F32Tensor:$query, Hone_F32Tensor:$key, Hone_F32Tensor:$value,
-                       Optional<Hone_MaskTensor>:$mask, F32Attr:$scale,
-                       OptionalAttr<F32Attr>:$fill, UnitAttr:$guarded);
+                       Optional<Hone_MaskTensor>:$mask, Optional<Hone_LengthTensor>:$lengths, Optional<Index>:$causal,
+                       F32Attr:$scale, OptionalAttr<F32Attr>:$fill, UnitAttr:$guarded, UnitAttr:$maskedZero);
   let results = (outs Hone_F32Tensor:$output);
   let assemblyFormat = [{
-    $query `,` $key `,` $value (`,` $mask^)? attr-dict `:` type($query) `,` type($key) `,` type($value)
-    (`,` type($mask)^)? `->` type($output)
+    $query `,` $key `,` $value (`,` $mask^)? (`lengths` $lengths^)? (`causal` `(` $causal^ `)`)? attr-dict
+    `:` type($query) `,` type($key) `,` type($value) (`,` type($mask)^)? (`lengths` type($lengths)^)? `->` type($output)
   }];
   let hasVerifier = 1;
 }

@@ -778,15 +778,35 @@ void NonzeroOp::emitIteration(ElementBuilder &e, Value) {
   });
 }
 
-LogicalResult InsertOp::verify() {
-  auto from = cast<RankedTensorType>(getSource().getType()), into = cast<RankedTensorType>(getInto().getType());
-  bool fits = from.getRank() == into.getRank() && from.getRank() > 0;
-  for (int64_t i = 0; fits && i < into.getRank(); ++i)
-    fits = i == int64_t(getAxis()) || mayBeEqual(from.getDimSize(i), into.getDimSize(i));
+/// Of an op that puts `source` into `into`, somewhere along an axis.
+static LogicalResult verifyPart(Operation *op, Value source, Value into, int64_t axis) {
+  auto from = cast<RankedTensorType>(source.getType()), to = cast<RankedTensorType>(into.getType());
+  bool fits = from.getRank() == to.getRank() && from.getRank() > 0;
+  for (int64_t i = 0; fits && i < to.getRank(); ++i)
+    fits = i == axis || mayBeEqual(from.getDimSize(i), to.getDimSize(i));
   if (!fits)
-    return emitOpError("cannot put ") << from << " into " << into;
-  return verifyAxis(*this, getAxis(), into.getRank());
+    return op->emitOpError("cannot put ") << from << " into " << to;
+  return verifyAxis(op, axis, to.getRank());
 }
+/// The part's rows, for each of which an iteration writes a line: `place` says where an element of the part goes.
+static OpFoldResult countLines(ShapeBuilder &shapes, Value source) {
+  return shapes.product(ArrayRef(SmallVector<OpFoldResult>(shapes.dims(source))).drop_back());
+}
+static void emitLine(ElementBuilder &e, Value source, Value iteration,
+                     function_ref<void(SmallVectorImpl<Value> &)> place) {
+  SmallVector<Value> dims = e.dims(source);
+  SmallVector<Value> at = e.delinearize(iteration, ArrayRef(dims).drop_back());
+  at.push_back(nullptr);
+  e.over(e.index(0), dims.back(), /*vectorize=*/true, [&](Value i) {
+    at.back() = i;
+    Value scalar = e.load(source, at);
+    SmallVector<Value> to(at);
+    place(to);
+    e.store(0, to, scalar);
+  });
+}
+
+LogicalResult InsertOp::verify() { return verifyPart(*this, getSource(), getInto(), getAxis()); }
 void InsertOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   llvm::append_range(dims, shapes.dims(getInto()));
 }
@@ -795,19 +815,41 @@ OpFoldResult InsertOp::bytesRead(ShapeBuilder &shapes, unsigned operand) {
   return operand == 0 ? shapes.storageBytes(getSource()) : shapes.constant(0);
 }
 OpFoldResult InsertOp::bytesWritten(ShapeBuilder &shapes, unsigned) { return shapes.storageBytes(getSource()); }
-OpFoldResult InsertOp::iterationCount(ShapeBuilder &shapes) {
-  return shapes.product(ArrayRef(SmallVector<OpFoldResult>(shapes.dims(getSource()))).drop_back());
-}
+OpFoldResult InsertOp::iterationCount(ShapeBuilder &shapes) { return countLines(shapes, getSource()); }
 void InsertOp::emitIteration(ElementBuilder &e, Value iteration) {
-  SmallVector<Value> dims = e.dims(getSource());
-  SmallVector<Value> at = e.delinearize(iteration, ArrayRef(dims).drop_back());
-  at.push_back(nullptr);
-  e.over(e.index(0), dims.back(), /*vectorize=*/true, [&](Value i) {
-    at.back() = i;
-    Value scalar = e.load(getSource(), at);
-    SmallVector<Value> to(at);
-    to[getAxis()] = e.add(to[getAxis()], e.operand(getPosition()));
-    e.store(0, to, scalar);
+  emitLine(e, getSource(), iteration,
+           [&](auto &to) { to[getAxis()] = e.add(to[getAxis()], e.operand(getPosition())); });
+}
+
+LogicalResult TensorScatterOp::verify() {
+  auto into = cast<RankedTensorType>(getInto().getType()), positions = cast<RankedTensorType>(getPositions().getType());
+  if (failed(verifyPart(*this, getSource(), getInto(), getAxis())))
+    return failure();
+  if (getAxis() == 0)
+    return emitOpError("cannot write along dim 0, the batch");
+  if (positions.getRank() != 1 || !mayBeEqual(positions.getDimSize(0), into.getDimSize(0)))
+    return emitOpError("wants a position for each row of the batch: got ") << positions << " for " << into;
+  return success();
+}
+void TensorScatterOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
+  llvm::append_range(dims, shapes.dims(getInto()));
+}
+OpOperand &TensorScatterOp::getUpdated() { return getIntoMutable(); }
+OpFoldResult TensorScatterOp::bytesRead(ShapeBuilder &shapes, unsigned operand) {
+  return operand == 1 ? shapes.constant(0) : shapes.storageBytes(getOperand(operand));
+}
+OpFoldResult TensorScatterOp::bytesWritten(ShapeBuilder &shapes, unsigned) { return shapes.storageBytes(getSource()); }
+OpFoldResult TensorScatterOp::iterationCount(ShapeBuilder &shapes) { return countLines(shapes, getSource()); }
+void TensorScatterOp::emitIteration(ElementBuilder &e, Value iteration) {
+  Value room = e.dim(getInto(), getAxis()), zero = e.index(0);
+  Value spare = getCircular() ? e.index(kMaxDim) : e.sub(room, e.dim(getSource(), getAxis()));
+  emitLine(e, getSource(), iteration, [&](auto &to) {
+    Value position = e.toIndex(e.load(getPositions(), to.front()));
+    Value isOutside = e.builder.createOrFold<arith::OrIOp>(e.loc, e.compare(arith::CmpIPredicate::slt, position, zero),
+                                                           e.compare(arith::CmpIPredicate::sgt, position, spare));
+    e.failIf(isOutside);
+    Value next = e.add(e.select(isOutside, zero, position), to[getAxis()]);
+    to[getAxis()] = getCircular() ? e.builder.createOrFold<arith::RemUIOp>(e.loc, next, room) : next;
   });
 }
 

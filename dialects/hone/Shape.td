@@ -297,6 +297,32 @@ def Hone_InsertOp
   let hasVerifier = 1;
 }
 
+def Hone_TensorScatterOp
+    : Hone_TensorOp<"tensor_scatter", [DeclareOpInterfaceMethods<Hone_StructureOpInterface, ["bytesRead", "bytesWritten"]>,
+                                       DeclareOpInterfaceMethods<Hone_LoopOpInterface>,
+                                       DeclareOpInterfaceMethods<Hone_UpdateOpInterface>,
+                                       AllElementTypesMatch<["source", "into", "output"]>]> {
+  let summary = "A cache with new elements in it, in each row of the batch from a position of its own on (ONNX TensorScatter-24)";
+  let description = [{
+    The dims of `source` are those of `into`, but for the axis, along which there are at most as many. Row b of the batch, the first
+    dim, is replaced from positions[b] on: all of it has to fit, or, where it is `circular`, goes on at the beginning. Positions are
+    not negative. A launch writes what is new alone, where `into` lies.
+    ```mlir
+    %y = hone.tensor_scatter %new into %cache at %positions {axis = 1 : i64}
+       : tensor<?x1x8xf32> into tensor<?x64x8xf32> at tensor<?xi64> -> tensor<?x64x8xf32>
+    ```
+  }];
+  let arguments = (ins Hone_Tensor:$source, Hone_Tensor:$into, Hone_LengthTensor:$positions, I64Attr:$axis,
+                       UnitAttr:$circular);
+  let results = (outs Hone_Tensor:$output);
+  let assemblyFormat = [{
+    $source `into` $into `at` $positions attr-dict `:` type($source) `into` type($into) `at` type($positions)
+    `->` type($output)
+  }];
+  let extraClassDeclaration = "::mlir::ValueRange getShapeOperands() { return getODSOperands(1); }";
+  let hasVerifier = 1;
+}
+
 def Hone_NonzeroOp
     : Hone_TensorOp<"nonzero", [Hone_StructureOpInterface, DeclareOpInterfaceMethods<Hone_LoopOpInterface>]> {
   let summary = "Where a tensor is not zero: an index for each dim and element, in row-major order (ONNX NonZero-13)";

@@ -80,13 +80,21 @@ static llvm::Expected<Results> attention(const Call &call, AttentionOp op) {
     if (*dims != scores)
       return call.error("has mask " + dimsText(mask->dims) + " for scores " + dimsText(scores));
   }
+  const HostTensor *lengths = op.getLengths() ? &call.tensors.back() : nullptr;
+  if (lengths && lengths->dims != Dims{batch})
+    return call.error("has lengths " + dimsText(lengths->dims) + " for a batch of " + std::to_string(batch));
   HostTensor result(call.element(), {batch, queries, heads, valueDepth});
   if (!result.element.isF32())
     return call.error("wants f32");
-  std::vector<double> row(keys);
+  std::vector<double> row;
   forEach({batch, heads, queries}, [&](ArrayRef<int64_t> at) {
     int64_t group = at[1] / (heads / groups);
-    for (int64_t j = 0; j < keys; ++j) {
+    int64_t own = lengths ? std::clamp<int64_t>(lengths->integer(at[0]), 0, keys) : keys, seen = own;
+    if (op.getCausal())
+      seen = std::clamp<int64_t>(call.indices[0] + at[2] + 1 - (keys - own), 0, own);
+    bool isMasked = mask;
+    row.assign(own, -INFINITY);
+    for (int64_t j = 0; j < seen; ++j) {
       double dot = 0;
       for (int64_t i = 0; i < depth; ++i)
         dot += query.number(positionOf({at[0], at[2], at[1], i}, query.dims)) *
@@ -95,15 +103,18 @@ static llvm::Expected<Results> attention(const Call &call, AttentionOp op) {
       if (!mask)
         continue;
       double masked = mask->number(broadcastPosition({at[0], at[1], at[2], j}, mask->dims));
-      if (std::optional<APFloat> fill = op.getFill())
-        row[j] = masked ? row[j] : fill->convertToDouble();
-      else
+      if (std::optional<APFloat> fill = op.getFill()) {
+        masked = masked ? 0 : fill->convertToDouble();
+        row[j] = masked ? masked : row[j];
+      } else {
         row[j] += masked;
+      }
+      isMasked &= masked == -INFINITY;
     }
     bool isValid = softmaxRow(row);
     for (int64_t i = 0; i < valueDepth; ++i) {
-      double sum = isValid || op.getGuarded() || keys == 0 ? 0 : NAN;
-      for (int64_t j = 0; isValid && j < keys; ++j)
+      double sum = isValid || op.getGuarded() || seen == 0 || (op.getMaskedZero() && isMasked) ? 0 : NAN;
+      for (int64_t j = 0; isValid && j < own; ++j)
         sum += row[j] * value.number(positionOf({at[0], j, group, i}, value.dims));
       result.as<float>()[positionOf({at[0], at[2], at[1], i}, result.dims)] = float(sum);
     }

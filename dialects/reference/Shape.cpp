@@ -81,6 +81,32 @@ static llvm::Expected<Results> insert(const Call &call, int64_t axis) {
   return one(std::move(result));
 }
 
+static llvm::Expected<Results> tensorScatter(const Call &call, int64_t axis, bool isCircular) {
+  const HostTensor &source = call.tensors[0], &into = call.tensors[1], &positions = call.tensors[2];
+  Dims wanted = into.dims;
+  wanted[axis] = source.dims[axis];
+  if (source.dims != wanted || source.dims[axis] > into.dims[axis] || positions.dims != Dims{into.dims[0]})
+    return call.error("cannot put " + dimsText(source.dims) + " into " + dimsText(into.dims) + " at " +
+                      dimsText(positions.dims));
+  HostTensor result = into;
+  int64_t size = elementBytes(into.element), room = into.dims[axis], next = 0;
+  std::optional<int64_t> wrong;
+  forEach(source.dims, [&](ArrayRef<int64_t> at) {
+    int64_t position = positions.integer(at[0]), from = next++;
+    if (position < 0 || position > (isCircular ? kMaxDim : room - source.dims[axis])) {
+      wrong = position;
+      return;
+    }
+    Dims to(at.begin(), at.end());
+    to[axis] = (position + to[axis]) % room;
+    std::copy_n(source.bytes.begin() + from * size, size, result.bytes.begin() + positionOf(to, into.dims) * size);
+  });
+  if (wrong)
+    return call.error("cannot put " + dimsText(source.dims) + " into " + dimsText(into.dims) + " at " +
+                      std::to_string(*wrong));
+  return one(std::move(result));
+}
+
 static llvm::Expected<Results> expand(const Call &call) {
   const HostTensor &input = call.tensors[0];
   auto dims = broadcastDims(call, input.dims, call.indices);
@@ -262,6 +288,7 @@ Evaluation hone::evaluateShape(const Call &call) {
       .Case([&](WithDimsOp) { return withDims(call); })
       .Case([&](NonzeroOp) { return nonzero(call); })
       .Case([&](InsertOp op) { return insert(call, op.getAxis()); })
+      .Case([&](TensorScatterOp op) { return tensorScatter(call, op.getAxis(), op.getCircular()); })
       .Case([&](ExpandOp) { return expand(call); })
       .Case([&](TransposeOp op) { return transpose(call, op.getPermutation()); })
       .Case([&](SliceOp) { return slice(call); })

@@ -218,8 +218,8 @@ ArrayAttr GraphImporter::dimNames(StringRef name, const OnnxValueType &type, Val
 //===-- The graph -----------------------------------------------------------------------------------------------===//
 
 void GraphImporter::collectTables() {
-  for (ArrayRef<OperatorRow> table : {elementwiseOperators(), linearOperators(), normOperators(), reduceOperators(),
-                                      shapeOperators(), indexOperators(), externOperators()})
+  for (ArrayRef<OperatorRow> table : {attentionOperators(), elementwiseOperators(), externOperators(), indexOperators(),
+                                      linearOperators(), normOperators(), reduceOperators(), shapeOperators()})
     for (const OperatorRow &row : table)
       operators[row.name].push_back(&row);
   for (const OnnxTensor &tensor : model.graph.initializers)
@@ -406,6 +406,8 @@ void GraphImporter::importOperator(const OnnxNode &onnx, unsigned depth) {
   std::vector<OnnxValueType> types;
   for (const std::string &input : onnx.inputs)
     types.push_back(typeOf(input));
+  if (row && row->takes && !row->takes(onnx, types))
+    row = nullptr;
   if (!row) {
     bool isTyped = llvm::all_of(llvm::zip_equal(onnx.inputs, types), [](auto each) {
       return std::get<0>(each).empty() || std::get<1>(each).kind != OnnxValueType::Unknown;

@@ -185,10 +185,10 @@ static Value buildAttention(OpBuilder &builder, AttentionParts &parts, MatmulOp 
   Value value = permute(builder, loc, valueHeads, valueIsRows ? kFromRows : kFromColumns);
   auto type = cast<RankedTensorType>(root.getType());
   auto transposed = type.clone({type.getDimSize(0), type.getDimSize(2), type.getDimSize(1), type.getDimSize(3)});
-  Value attention =
-      AttentionOp::create(builder, loc, transposed, query, key, value, parts.mask, builder.getF32FloatAttr(parts.scale),
-                          parts.fill ? builder.getF32FloatAttr(*parts.fill) : FloatAttr(),
-                          parts.guarded ? builder.getUnitAttr() : UnitAttr());
+  Value attention = AttentionOp::create(builder, loc, transposed, query, key, value, parts.mask, /*lengths=*/nullptr,
+                                        /*causal=*/nullptr, builder.getF32FloatAttr(parts.scale),
+                                        parts.fill ? builder.getF32FloatAttr(*parts.fill) : FloatAttr(),
+                                        parts.guarded ? builder.getUnitAttr() : UnitAttr(), /*maskedZero=*/nullptr);
   return permute(builder, loc, attention, kFromRows);
 }
 

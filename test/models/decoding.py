@@ -78,8 +78,8 @@ class _Decoder:
         turned = self("Concat", self("Neg", high), low, axis=-1)
         return self("Add", self("Mul", x, "cos"), self("Mul", turned, "sin"))
 
-    def tables(self):
-        """Cosine and sine of each position's angles, and the mask that hides what comes later."""
+    def angles(self):
+        """Cosine and sine of each position's angles."""
         frequencies = ROTARY_BASE ** (-np.arange(0, self.columns, 2) / self.columns)
         self.weights["frequencies"] = frequencies.astype(np.float32)[None]
         positions = self("Cast", self("Unsqueeze", "position_ids", self.integers(-1)), to=TensorProto.FLOAT)
@@ -88,6 +88,8 @@ class _Decoder:
         self("Cos", angles, name="cos")
         self("Sin", angles, name="sin")
 
+    def mask(self):
+        """Hides what comes later."""
         zero, one = self.integer(0), self.integer(1)
         count, total = (self("Gather", self("Shape", name), one, axis=0) for name in ("input_ids", "attention_mask"))
         every = self("Unsqueeze", self("Range", zero, total, one), self.integers(0))
@@ -114,6 +116,13 @@ class _Decoder:
         joined = self("Concat", dims(0, 1), self.integers(self.size.heads), dims(2, 4), axis=0)
         return self("Reshape", self("Expand", apart, shape), joined)
 
+    def attention(self, queries, keys, values):
+        if self.size.heads != self.size.groups:
+            keys, values = self.repeated(keys), self.repeated(values)
+        scores = self("MatMul", queries, self("Transpose", keys, perm=[0, 1, 3, 2]))
+        scores = self("Add", self("Mul", scores, self.number(self.columns**-0.5)), "mask")
+        return self("MatMul", self("Softmax", scores, axis=-1), values)
+
     def layer(self, x, i):
         _, width, heads, groups, inner, _ = self.size
         normed = self.norm(x, f"{i}.attention.norm")
@@ -121,13 +130,8 @@ class _Decoder:
             self.split(self.linear(normed, f"{i}.{name}", width, count * self.columns), count)
             for name, count in (("queries", heads), ("keys", groups), ("values", groups))
         )
-        queries = self.rotated(queries)
         keys, values = self.cached(self.rotated(keys), f"{i}.key"), self.cached(values, f"{i}.value")
-        if heads != groups:
-            keys, values = self.repeated(keys), self.repeated(values)
-        scores = self("MatMul", queries, self("Transpose", keys, perm=[0, 1, 3, 2]))
-        scores = self("Add", self("Mul", scores, self.number(self.columns**-0.5)), "mask")
-        attended = self("Transpose", self("MatMul", self("Softmax", scores, axis=-1), values), perm=[0, 2, 1, 3])
+        attended = self("Transpose", self.attention(self.rotated(queries), keys, values), perm=[0, 2, 1, 3])
         attended = self("Reshape", attended, self.integers(0, 0, width))
         x = self("Add", x, self.linear(attended, f"{i}.output", width, width))
         normed = self.norm(x, f"{i}.inner.norm")
@@ -137,7 +141,8 @@ class _Decoder:
 
     def build(self):
         _, width, _, _, _, vocabulary = self.size
-        self.tables()
+        self.angles()
+        self.mask()
         # Small beside what the layers add: or the next token would be the token again.
         x = self("Gather", self.weight("embedding", vocabulary, width, deviation=0.02), "input_ids", axis=0)
         for i in range(self.size.layers):
@@ -150,6 +155,49 @@ class _Decoder:
         ]
         outputs = [value("logits", "batch", "sequence", vocabulary), *self.outputs]
         return model_of(self.nodes, inputs + self.inputs, outputs, self.weights)
+
+
+class _SlotDecoder(_Decoder):
+    """With a cache of a fixed size, into which each row of the batch writes where it has come to: TensorScatter, and
+    Attention with the lengths of rows."""
+
+    def __init__(self, size, source, room):
+        super().__init__(size, source)
+        self.room = room
+
+    def norm(self, x, name):
+        weight = self.weight(name, self.size.width, mean=1, deviation=1 / 8)
+        return self("RMSNormalization", x, weight, epsilon=EPSILON)
+
+    def cached(self, x, name):
+        dims = ["batch", self.size.groups, self.room, self.columns]
+        self.inputs.append(value(f"past_key_values.{name}", *dims))
+        self.outputs.append(value(f"present.{name}", *dims))
+        return self("TensorScatter", f"past_key_values.{name}", x, "before", name=f"present.{name}")
+
+    def attention(self, queries, keys, values):
+        return self("Attention", queries, keys, values, "", "", "", "lengths", is_causal=1)
+
+    def build(self):
+        _, width, _, _, _, vocabulary = self.size
+        count = self("Gather", self("Shape", "input_ids"), self.integer(1), axis=0)
+        own = self("Unsqueeze", self("Range", self.integer(0), count, self.integer(1)), self.integers(0))
+        self("Add", self("Unsqueeze", "before", self.integers(1)), own, name="position_ids")
+        self("Add", "before", count, name="lengths")
+        self.angles()
+        x = self("Gather", self.weight("embedding", vocabulary, width, deviation=0.02), "input_ids", axis=0)
+        for i in range(self.size.layers):
+            x = self.layer(x, i)
+        self("MatMul", self.norm(x, "norm"), self("Transpose", "embedding", perm=[1, 0]), name="logits")
+        inputs = [value("input_ids", "batch", "sequence", dtype="i8"), value("before", "batch", dtype="i8")]
+        outputs = [value("logits", "batch", "sequence", vocabulary), *self.outputs]
+        return model_of(self.nodes, inputs + self.inputs, outputs, self.weights, opset=24, ir_version=10)
+
+
+def slot_decoder(size, random, room):
+    """A model of that kind whose cache has a fixed room: input_ids, before [batch] (how many tokens each row has had),
+    past_key_values.I.key and .value [batch, groups, room, columns] → logits, present.I.key and .value."""
+    return _SlotDecoder(size, random_weights(random), room).build()
 
 
 def decoder(size, weights):

@@ -228,3 +228,111 @@ def test_projections_are_one_product(half, save, run_hone):
     model = projected(heads=4, keys=4, size=96, width=64)
     kernels = run_hone("compile", save(in_half(model) if half else model), "--emit=kernels", "-o", "-").stdout
     assert len(re.findall(r"= hone\.launch @\w*matmul", kernels)) == 1
+
+
+# ---- The operator Attention
+
+FOUR = "float[b, 6, s, 16] q, float[b, 2, t, 16] k, float[b, 2, t, 16] v"
+THREE = "float[b, s, 96] q, float[b, t, 32] k, float[b, t, 32] v"
+HEADS = "q_num_heads = 6, kv_num_heads = 2"
+OPERATORS = {
+    "plain": (FOUR, "Attention (q, k, v)"),
+    "joined": (THREE, f"Attention <{HEADS}> (q, k, v)"),
+    "causal": (FOUR, "Attention <is_causal = 1> (q, k, v)"),
+    "scale": (THREE, f"Attention <{HEADS}, is_causal = 1, scale = 0.1> (q, k, v)"),
+    "bools": (f"{FOUR}, bool[s, t] mask", "Attention (q, k, v, mask)"),
+    "numbers": (f"{FOUR}, float[b, 1, s, t] mask", "Attention (q, k, v, mask)"),
+    "causal bools": (f"{FOUR}, bool[s, t] mask", "Attention <is_causal = 1> (q, k, v, mask)"),
+    "lengths": (f"{FOUR}, int64[b] lengths", "Attention (q, k, v, , , , lengths)"),
+    "causal lengths": (f"{FOUR}, int64[b] lengths", "Attention <is_causal = 1> (q, k, v, , , , lengths)"),
+    # The standard's definition, by other operators.
+    "capped": (FOUR, "Attention <softcap = 2.0> (q, k, v)"),
+}
+
+
+@pytest.fixture(scope="module", params=OPERATORS)
+def operator(request, compile_model):
+    """The attention, and the names and dims of its inputs."""
+    inputs, node = OPERATORS[request.param]
+    y = "float[b, s, 96] y" if inputs.startswith(THREE) else "float[b, 6, s, 16] y"
+    model = parsed(f"g ({inputs}) => ({y}) {{ y = {node} }}", opset=24)
+    return Attention(model, compile_model), inputs
+
+
+def operator_inputs(inputs, queries, keys, random):
+    dims = {"b": 3, "s": queries, "t": keys}
+    feeds = {}
+    for dtype, shape, name in re.findall(r"(\w+)\[(.*?)\] (\w+)", inputs):
+        shape = [dims[dim] if dim in dims else int(dim) for dim in shape.split(", ")]
+        if name == "lengths":
+            feeds[name] = np.array([0, keys // 2, keys])
+        elif name == "mask":
+            kept = random.random(shape) < 0.5
+            kept[..., 0, :] = False
+            feeds[name] = kept if dtype == "bool" else np.where(kept, random.standard_normal(shape), -INF).astype("f4")
+        else:
+            feeds[name] = random.standard_normal(shape).astype("f4")
+    return feeds
+
+
+@pytest.mark.parametrize("queries, keys", [(1, 1), (1, 70), (4, 9), (7, 7), (9, 4), (33, 133), (130, 130)])
+def test_operator(operator, queries, keys):
+    attention, inputs = operator
+    attention.check(**operator_inputs(inputs, queries, keys, np.random.default_rng(queries + keys)))
+
+
+def test_masked_rows_are_zero_and_nan_is_nan(compile_model):
+    """A row without a key to see is 0; what is not a number stays so."""
+    inputs, node = OPERATORS["numbers"]
+    model = parsed(f"g ({inputs}) => (float[b, 6, s, 16] y) {{ y = {node} }}", opset=24)
+    feeds = operator_inputs(inputs, 6, 9, np.random.default_rng(3))
+    feeds["q"][0, 0, 0, 0], feeds["q"][0, 0, 1, 0], feeds["mask"][0, 0, 2, 3] = NAN, NAN, NAN
+    y = compile_model(model).run(feeds)["y"]
+    assert (y[1:, :, 0] == 0).all() and (y[0, 1:, 0] == 0).all()
+    assert np.isnan(y[0, 0, :3]).all() and np.isnan(y[0, :, 2]).all() and np.isfinite(y[0, 1:, 3:]).all()
+
+
+def test_keys_behind_the_end_are_not_read(compile_model):
+    inputs, node = OPERATORS["lengths"]
+    model = parsed(f"g ({inputs}) => (float[b, 6, s, 16] y) {{ y = {node} }}", opset=24)
+    feeds = operator_inputs(inputs, 3, 20, np.random.default_rng(4))
+    session = compile_model(model).session()
+    feeds["lengths"] = np.array([-5, 7, 10**18])  # none, some, all
+    feeds["k"][1, :, 7:], feeds["v"][1, :, 7:] = NAN, INF
+    expected = onnx_runtime(model)({**feeds, "lengths": np.array([0, 7, 20]), "v": np.nan_to_num(feeds["v"], posinf=0),
+                                    "k": np.nan_to_num(feeds["k"])})  # fmt: skip
+    assert_all_close(session.run(feeds), expected, WHOLE_MODEL)
+
+
+def test_operator_reads_what_was_before(compile_model):
+    """past_key and past_value, and with --state what the session holds in their place."""
+    past = "float[b, 2, p, 16] past_key, float[b, 2, p, 16] past_value"
+    model = parsed(
+        f"""g ({THREE.replace(" t,", " s,")}, {past})
+            => (float[b, s, 96] y, float[b, 2, n, 16] present_key, float[b, 2, n, 16] present_value)
+        {{ y, present_key, present_value = Attention <is_causal = 1, {HEADS}> (q, k, v, , past_key, past_value) }}""",
+        opset=23,
+    )
+    library, stateful, expected = compile_model(model), compile_model(model, state=True), onnx_runtime(model)
+    random = np.random.default_rng(5)
+    held = {name: np.zeros((2, 2, 0, 16), "f4") for name in ("past_key", "past_value")}
+    with stateful.session() as session:
+        for count in (5, 1, 1, 3):
+            new = {
+                name: random.standard_normal((2, count, width)).astype("f4") for name, width in zip("qkv", (96, 32, 32))
+            }
+            wanted = expected({**new, **held})
+            assert_all_close(library.run({**new, **held}), wanted, WHOLE_MODEL)
+            assert_all_close(session.run(new), {"y": wanted["y"]}, WHOLE_MODEL)
+            held = {name.replace("present", "past"): wanted[name] for name in ("present_key", "present_value")}
+
+
+@pytest.mark.parametrize("name", [name for name in OPERATORS if name != "capped"])
+def test_operator_is_one_kernel(name, save, run_hone):
+    inputs, node = OPERATORS[name]
+    y = "float[b, s, 96] y" if inputs.startswith(THREE) else "float[b, 6, s, 16] y"
+    model = parsed(f"g ({inputs}) => ({y}) {{ y = {node} }}", opset=24)
+    kernels = run_hone("compile", save(model), "--emit=kernels", "-o", "-").stdout
+    assert len(re.findall(r"hone\.launch @\w*attention", kernels)) == 1
+    # The result of heads' rows is turned; what is read is not.
+    assert len(re.findall(r"hone\.launch ", kernels)) == (1 if inputs.startswith(THREE) else 2)

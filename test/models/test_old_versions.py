@@ -221,6 +221,14 @@ def top_k(version):
     return cases + ([([X, Constant([3])], {"axis": -2, "largest": 0}, 2)] if version >= 11 else [])
 
 
+def attention(version):
+    joined, heads = [floats(2, 3, 8), floats(2, 5, 4), floats(2, 5, 4, seed=1)], {"q_num_heads": 4, "kv_num_heads": 2}
+    apart = [floats(2, 4, 3, 8), floats(2, 2, 5, 8), floats(2, 2, 5, 8, seed=1)]
+    mask = floats(3, 5) > 0.4
+    cases = [(joined, heads), (apart, {"is_causal": 1}), ([*apart, mask], {"scale": 0.3})]
+    return [*cases, *([([*apart, mask[:, :4].copy()], {})] if version >= 24 else [])]
+
+
 def both(version):
     return BOTH
 
@@ -267,6 +275,7 @@ NODES = {
     **dict.fromkeys(["Celu", "Elu", "LeakyRelu", "ThresholdedRelu"], unary(alpha=0.25)),
     "Selu": unary(alpha=0.5, gamma=2.0),
     "HardSigmoid": unary(alpha=0.5, beta=0.25),
+    "Attention": attention,
     "Cast": cast,
     "CastLike": fixed(([SIGNED, WHOLE[0]], {}), ([WHOLE, X], {})),
     "Clip": clip,

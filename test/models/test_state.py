@@ -49,6 +49,65 @@ class Conversation:
         return feeds, {"logits": outputs["logits"]}
 
 
+# ---- A cache of a fixed size, in which each row of a batch has a length of its own
+
+ROOM = 40
+
+
+@pytest.fixture(scope="module")
+def slot_model():
+    return decoding.slot_decoder(SIZE, np.random.default_rng(5), ROOM)
+
+
+@pytest.fixture(scope="module")
+def slot_library(slot_model, compile_model):
+    return compile_model(slot_model, state=True)
+
+
+def empty_slots(model, batch):
+    shape = (batch, SIZE.groups, ROOM, SIZE.width // SIZE.heads)
+    return {each.name: np.zeros(shape, np.float32) for each in model.graph.input[2:]}
+
+
+def test_rows_have_lengths(slot_model, slot_library):
+    """Rows begin and end at different times: a row that is done is given away, and begins anew in the same place."""
+    random, run_model = np.random.default_rng(1), onnx_runtime(slot_model)
+    past, before = empty_slots(slot_model, 3), np.array([0, 0, 0])
+    with slot_library.session() as session:
+        for step in range(24):
+            ids = tokens(random, 3, 5 if step == 0 else 1)
+            feeds = {"input_ids": ids, "before": before}
+            expected = run_model({**feeds, **past})
+            past = {name: expected[name.replace("past_key_values", "present")] for name in past}
+            assert_all_close(session.run(feeds), {"logits": expected["logits"]}, WHOLE_MODEL)
+            before = before + ids.shape[1]
+            if step % 7 == 3:
+                before[step % 3] = 0
+
+
+def test_slots_are_written_in_place(slot_model, slot_library):
+    """No launch moves the cache: what is new is written, and attention reads it where it lies."""
+    launches = []
+    with slot_library.session(on_launch=launches.append) as session:
+        session.run({"input_ids": np.array([[1]]), "before": np.array([0])})
+    cache = 4 * SIZE.groups * ROOM * SIZE.width // SIZE.heads
+    writers = [each for each in launches if "TensorScatter" in each.nodes and "Attention" not in each.nodes]
+    assert len(writers) == 2 * SIZE.layers
+    assert all(each.bytes < cache / 4 for each in writers)
+    readers = [each for each in launches if each.family == "attention"]
+    assert len(readers) == SIZE.layers
+    others = [each for each in launches if each not in writers and each not in readers]
+    assert not [each for each in others if "Attention" in each.nodes and each.bytes >= cache]
+
+
+def test_slot_beyond_the_room(slot_library):
+    with slot_library.session() as session:
+        session.run({"input_ids": np.ones((2, 1), "i8"), "before": np.array([0, ROOM - 1])})
+        for before in ([0, ROOM], [-1, 0]):
+            with pytest.raises(hone.Error):
+                session.run({"input_ids": np.ones((2, 1), "i8"), "before": np.array(before)})
+
+
 def tokens(random, batch, count):
     return random.integers(0, SIZE.vocabulary, (batch, count))
 

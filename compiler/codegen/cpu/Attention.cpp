@@ -130,6 +130,9 @@ public:
       batch = b.div(headUnit, shape.heads);
       keyHead = b.div(head, b.div(shape.heads, shape.keyHeads));
       Value entry = b.add(b.mul(batch, shape.keyHeads), keyHead);
+      ownKeys = operands.length ? operands.length(b, b.getLoc(), batch) : shape.keys;
+      if (operands.causalOffset)
+        causalOffset = b.sub(operands.causalOffset, b.sub(shape.keys, ownKeys));
       Value changed = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, entry, packed[0]);
       b.when(b.select(plan.isFew, b.boolean(false), changed), [&] { writePacking(); });
       firstQuery = b.mul(b.rem(unit, plan.queryBlocks), plan.queryRows);
@@ -162,23 +165,23 @@ private:
   Value subF(Value x, Value y) { return arith::SubFOp::create(b, x, y); }
 
   void writePacking() {
-    b.loop(zero, b.ceilDiv(shape.keys, plan.keyWidth), 1, [&](Value panel) {
+    b.loop(zero, b.ceilDiv(ownKeys, plan.keyWidth), 1, [&](Value panel) {
       Value first = b.mul(panel, plan.keyWidth);
       TileMatrix source = {operands.key.pointer, offsetOf(operands.key, keyHead, first), operands.key.sequenceStride};
       TileMatrix packed = {scratchPointer, b.add(plan.keysOffset, b.mul(first, shape.depth)), {}};
-      Value count = b.min(b.sub(shape.keys, first), b.index(plan.keyWidth));
+      Value count = b.min(b.sub(ownKeys, first), b.index(plan.keyWidth));
       emitPackPanel(b, vector, kKeyVectors, /*transposed=*/true, source, count, shape.depth, packed);
     });
     b.loop(zero, plan.valuePanels, 1, [&](Value panel) {
       Value first = b.mul(panel, plan.valueWidth);
       Value count = b.min(b.sub(shape.valueDepth, first), b.index(plan.valueWidth));
       Value panelOffset = b.add(plan.valuesOffset, b.mul(first, shape.keys));
-      b.loop(zero, shape.keys, kKeysPerPacking, [&](Value key) {
+      b.loop(zero, ownKeys, kKeysPerPacking, [&](Value key) {
         TileMatrix source = {operands.value.pointer, b.add(offsetOf(operands.value, keyHead, key), first),
                              operands.value.sequenceStride};
         TileMatrix packed = {scratchPointer, b.add(panelOffset, b.mul(key, plan.valueWidth)), {}};
-        Value keys = b.min(b.sub(shape.keys, key), b.index(kKeysPerPacking));
-        emitPackPanel(b, vector, plan.valueWidth / lanes, /*transposed=*/false, source, count, keys, packed);
+        Value rest = b.min(b.sub(ownKeys, key), b.index(kKeysPerPacking));
+        emitPackPanel(b, vector, plan.valueWidth / lanes, /*transposed=*/false, source, count, rest, packed);
       });
     });
   }
@@ -197,9 +200,7 @@ private:
                                 }),
                          /*interleave=*/1);
     });
-    Value visible = shape.keys;
-    if (operands.causalOffset)
-      visible = b.min(visible, b.add(b.add(firstQuery, rows), operands.causalOffset));
+    Value visible = seenBy(b.add(firstQuery, b.sub(rows, b.index(1))));
     b.loop(zero, visible, tiles.keys,
            [&](Value firstKey) { writeKeyBlock(firstKey, b.min(b.sub(visible, firstKey), b.index(tiles.keys))); });
     writeOutput();
@@ -314,15 +315,15 @@ private:
   void writeSoftmaxRow(Value row, Value firstKey, Value keys, Value later) {
     Value scores = b.add(plan.scoresOffset, b.mul(row, plan.scoreStride));
     Value query = b.add(firstQuery, row), padded = b.roundUp(keys, lanes);
-    if (operands.mask || operands.causalOffset) {
+    if (operands.mask || causalOffset) {
+      Value seen = seenBy(query);
       annotateVectorLoop(b.loop(zero, keys, 1,
                                 [&](Value k) {
                                   Value score = load(b.add(scores, k)), key = b.add(firstKey, k);
                                   if (operands.mask)
                                     score = operands.mask(b, b.getLoc(), score, batch, head, query, key);
-                                  if (operands.causalOffset)
-                                    score = arith::SelectOp::create(b, b.less(b.add(query, operands.causalOffset), key),
-                                                                    never, score);
+                                  if (causalOffset)
+                                    score = arith::SelectOp::create(b, b.less(key, seen), score, never);
                                   store(score, b.add(scores, k));
                                 }),
                          /*interleave=*/1);
@@ -367,14 +368,39 @@ private:
     });
   }
 
+  /// How many keys a query sees.
+  Value seenBy(Value query) {
+    if (!causalOffset)
+      return ownKeys;
+    Value count = b.add(b.add(query, causalOffset), b.index(1));
+    return arith::MinSIOp::create(b, arith::MaxSIOp::create(b, count, zero), ownKeys);
+  }
+
+  /// Whether the mask alone makes all scores of the query that has these keys -inf.
+  Value writeIsMasked(Value query, Value seen) {
+    scf::ForOp all = b.loop(zero, seen, 1, b.boolean(true), [&](Value key, ValueRange carried) -> SmallVector<Value> {
+      Value score = operands.mask(b, b.getLoc(), b.f32(0), batch, head, query, key);
+      Value isMasked = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, score, never);
+      return {arith::AndIOp::create(b, carried[0], isMasked)};
+    });
+    return all.getResult(0);
+  }
+
   void writeOutput() {
-    Value output = flatView(b, b.getLoc(), operands.output.pointer), empty = b.equal(shape.keys, zero);
+    Value output = flatView(b, b.getLoc(), operands.output.pointer);
     b.loop(zero, rows, 1, [&](Value row) {
-      Value sum = load(b.add(plan.sumOffset, row)), isZero = empty;
-      if (operands.guarded) {
-        // The sum of a row is at least 1 unless all of it is -inf (0) or it holds a NaN or +inf (NaN).
-        Value isUndefined = arith::CmpFOp::create(b, arith::CmpFPredicate::ULE, sum, b.f32(0));
-        isZero = arith::OrIOp::create(b, empty, isUndefined);
+      Value query = b.add(firstQuery, row), seen = seenBy(query);
+      Value sum = load(b.add(plan.sumOffset, row)), isZero = b.equal(seen, zero);
+      // The sum of a row is at least 1 unless all of it is -inf (0) or it holds a NaN or +inf (NaN).
+      auto isSum = [&](arith::CmpFPredicate predicate) -> Value {
+        return arith::CmpFOp::create(b, predicate, sum, b.f32(0));
+      };
+      if (operands.guarded)
+        isZero = arith::OrIOp::create(b, isZero, isSum(arith::CmpFPredicate::ULE));
+      if (operands.maskedZero) {
+        Value isNothing = isSum(arith::CmpFPredicate::OEQ);
+        Value isMasked = writeIsMasked(query, b.select(isNothing, seen, zero));
+        isZero = arith::OrIOp::create(b, isZero, arith::AndIOp::create(b, isNothing, isMasked));
       }
       Value factor = arith::DivFOp::create(b, b.f32(1), sum);
       Value from = b.add(plan.outputOffset, b.mul(row, plan.outputStride));
@@ -397,7 +423,7 @@ private:
   AttentionPlan plan;
   Value scratchPointer, scratch, zero, never;
   // The unit at hand.
-  Value batch, head, keyHead, firstQuery, rows;
+  Value batch, head, keyHead, ownKeys, causalOffset, firstQuery, rows;
 };
 
 } // namespace

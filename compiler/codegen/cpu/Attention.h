@@ -32,13 +32,18 @@ struct AttentionShape {
 using AttentionMask = std::function<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value score, mlir::Value batch,
                                                 mlir::Value head, mlir::Value query, mlir::Value key)>;
 
+/// How many keys a row of the batch sees, an index from 0 to the number of keys.
+using AttentionLength = std::function<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value batch)>;
+
 struct AttentionOperands {
   AttentionTensor query, key, value, output;
   AttentionShape shape;
   mlir::Value scale;        ///< f32
   bool guarded = false;     ///< rows without a softmax give 0 in place of NaN
+  bool maskedZero = false;  ///< those that the mask alone makes -inf do
   AttentionMask mask;       ///< empty: scores stay
-  mlir::Value causalOffset; ///< query q sees keys <= q + causalOffset (index); null: all keys
+  AttentionLength length;   ///< empty: all keys
+  mlir::Value causalOffset; ///< query q sees keys <= q + causalOffset, less those that `length` takes; null: all keys
   mlir::Value begin, end;   ///< part of attentionRange's count
   mlir::Value scratch;      ///< memref<1xi8>, attentionRange's scratchBytes
 };
@@ -59,7 +64,7 @@ LaunchRange attentionRange(mlir::OpBuilder &builder, mlir::Location loc, const C
 
 /// Writes the loops that compute part [begin, end) of the range at the builder's place. Results are those of the plain
 /// formula: a row whose keys are all masked by -inf gives NaN, one whose keys all have the same huge negative mask
-/// gives the mean of the values, no keys at all give 0, NaN in gives NaN out.
+/// gives the mean of the values, one that sees no keys gives 0, NaN in gives NaN out.
 void buildAttention(mlir::OpBuilder &builder, mlir::Location loc, const CpuTarget &target, const AttentionTiles &tiles,
                     const AttentionOperands &operands);
 

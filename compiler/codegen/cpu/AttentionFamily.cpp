@@ -24,20 +24,25 @@ static AttentionShape shapeOf(AttentionOp op, ShapeBuilder &shapes, function_ref
 }
 
 static void buildKernel(KernelEmitter &e, const CpuTarget &target, const AttentionTiles &tiles, AttentionOp attention) {
-  // [batch, sequence, heads, depth], contiguous.
-  auto tensor = [&](Value pointer, Value value) {
+  // Of memory whose dims are, in the order of `permutation`, batch, sequence, heads, depth.
+  auto tensor = [&](Value pointer, Value memory, ArrayRef<int64_t> permutation = {0, 1, 2, 3}) {
+    SmallVector<Value> sizes = e.dims(memory), strides(4, e.index(1));
+    for (int64_t i = 2; i >= 0; --i)
+      strides[i] = e.mul(sizes[i + 1], strides[i + 1]);
     AttentionTensor result;
     result.pointer = pointer;
-    SmallVector<Value> sizes = e.dims(value);
-    result.headStride = sizes[3];
-    result.sequenceStride = e.mul(sizes[2], sizes[3]);
-    result.batchStride = e.mul(sizes[1], result.sequenceStride);
+    result.batchStride = strides[permutation[0]];
+    result.sequenceStride = strides[permutation[1]];
+    result.headStride = strides[permutation[2]];
     return result;
   };
   auto input = [&](Value value) {
+    auto pointerOf = [&](Value memory) { return e.body.buffers[cast<BlockArgument>(memory).getArgNumber()]; };
+    if (auto transpose = value.getDefiningOp<TransposeOp>())
+      return tensor(pointerOf(transpose.getInput()), transpose.getInput(), transpose.getPermutation());
     auto slice = value.getDefiningOp<SliceOp>();
     Value memory = slice ? slice.getInput() : value;
-    AttentionTensor result = tensor(e.body.buffers[cast<BlockArgument>(memory).getArgNumber()], memory);
+    AttentionTensor result = tensor(pointerOf(memory), memory);
     if (slice) {
       Value strides[] = {result.batchStride, result.sequenceStride, result.headStride, e.index(1)};
       result.offset = e.index(0);
@@ -55,6 +60,9 @@ static void buildKernel(KernelEmitter &e, const CpuTarget &target, const Attenti
   operands.shape = shapeOf(attention, e.shapes(), [&](OpFoldResult value) { return e.size(value); });
   operands.scale = e.constant(TypedAttr(attention.getScaleAttr()));
   operands.guarded = attention.getGuarded();
+  operands.maskedZero = attention.getMaskedZero();
+  if (Value causal = attention.getCausal())
+    operands.causalOffset = e.size(causal);
   operands.begin = e.body.begin;
   operands.end = e.body.end;
   operands.scratch = e.body.scratch;
@@ -84,6 +92,14 @@ static void buildKernel(KernelEmitter &e, const CpuTarget &target, const Attenti
       });
       return masked;
     };
+  if (Value lengths = attention.getLengths())
+    operands.length = [&e, lengths, keys = shape.keys](OpBuilder &builder, Location loc, Value batch) {
+      Value length;
+      e.buildAt(builder, [&] { length = e.toIndex(e.load(lengths, batch)); });
+      Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+      length = arith::MaxSIOp::create(builder, loc, length, zero);
+      return arith::MinSIOp::create(builder, loc, length, keys).getResult();
+    };
   buildAttention(e.builder, e.loc, target, tiles, operands);
 }
 
@@ -95,12 +111,14 @@ class AttentionFamily : public KernelFamily {
 public:
   StringRef name() const override { return "attention"; }
   bool takes(const CpuTarget &, Operation *op) const override { return isa<AttentionOp>(op); }
-  /// Part of a tensor, as some of its heads, which is read where it lies.
+  /// Part of a tensor, as some of its heads, or one in another order of dims, which is read where it lies.
   bool fusesBefore(const CpuTarget &, OpOperand &operand) const override {
+    if (operand.getOperandNumber() >= 3) // the mask, or lengths
+      return false;
+    if (auto transpose = operand.get().getDefiningOp<TransposeOp>())
+      return transpose.getPermutation().back() == 3;
     auto slice = operand.get().getDefiningOp<SliceOp>();
-    bool isMask = operand.getOperandNumber() == 3;
-    return slice && !isMask &&
-           llvm::all_of(slice.getSteps(), [](Value step) { return getConstantIntValue(step) == 1; });
+    return slice && llvm::all_of(slice.getSteps(), [](Value step) { return getConstantIntValue(step) == 1; });
   }
 
   ArrayRef<KernelParameter> parameters() const override {

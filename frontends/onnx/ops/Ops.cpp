@@ -173,14 +173,14 @@ bool Importer::checkBroadcast(ValueRange tensors) {
   return true;
 }
 
-bool Importer::checkFits(Value small, Value x, const Twine &what) {
-  int64_t added = rankOf(x) - rankOf(small);
+bool Importer::checkFits(Value small, ArrayRef<OpFoldResult> dims, const Twine &what) {
+  int64_t added = int64_t(dims.size()) - rankOf(small);
   if (added < 0) {
     report(what + " has more dims than what it is for");
     return false;
   }
   for (int64_t i = 0; i < rankOf(small); ++i) {
-    OpFoldResult mine = shapes.dim(small, i), other = shapes.dim(x, i + added);
+    OpFoldResult mine = shapes.dim(small, i), other = dims[i + added];
     OpFoldResult fits = host.logicalOr(host.compare(CmpIPredicate::eq, mine, other),
                                        host.compare(CmpIPredicate::eq, mine, shapes.constant(1)));
     std::string which = ("dim " + Twine(i) + " of " + what).str();

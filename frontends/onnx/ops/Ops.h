@@ -137,7 +137,10 @@ public:
   /// The same for one dim of each of two tensors.
   bool checkBroadcastDims(mlir::OpFoldResult a, mlir::OpFoldResult b);
   /// Makes sure that `small` broadcasts to x without adding to its dims, in the same way.
-  bool checkFits(mlir::Value small, mlir::Value x, const llvm::Twine &what);
+  bool checkFits(mlir::Value small, mlir::Value x, const llvm::Twine &what) {
+    return checkFits(small, HostVector(shapes.dims(x)), what);
+  }
+  bool checkFits(mlir::Value small, llvm::ArrayRef<mlir::OpFoldResult> dims, const llvm::Twine &what);
   /// Makes sure that two dims are equal, in the same way. `what` says of what they are.
   bool checkEqual(mlir::OpFoldResult a, mlir::OpFoldResult b, const llvm::Twine &what);
   /// Makes sure that `value` is in [least, greatest], in the same way.
@@ -249,9 +252,13 @@ struct OperatorRow {
   mlir::LogicalResult (*import)(Node &, Importer &);
   Halves halves = Halves::Computes;
   llvm::StringLiteral domain = "";
+  /// Whether the importer takes a node of inputs of these types; others are left to the standard's definition of the
+  /// operator by others. Null: it takes all.
+  bool (*takes)(const OnnxNode &, llvm::ArrayRef<OnnxValueType>) = nullptr;
 };
 
 // One table per family.
+llvm::ArrayRef<OperatorRow> attentionOperators();
 llvm::ArrayRef<OperatorRow> elementwiseOperators();
 llvm::ArrayRef<OperatorRow> externOperators();
 llvm::ArrayRef<OperatorRow> linearOperators();

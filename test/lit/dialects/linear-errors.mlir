@@ -112,6 +112,22 @@ func.func @attention_groups(%x: tensor<2x7x12x32xf32>, %k: tensor<2x7x5x32xf32>)
 
 // -----
 
+func.func @attention_lengths(%x: tensor<2x7x12x32xf32>, %n: tensor<3xi64>) {
+  // expected-error@+1 {{wants a length for each row of the batch: got 'tensor<3xi64>' for 'tensor<2x7x12x32xf32>'}}
+  %0 = hone.attention %x, %x, %x lengths %n {scale = 1.0 : f32} : tensor<2x7x12x32xf32>, tensor<2x7x12x32xf32>, tensor<2x7x12x32xf32> lengths tensor<3xi64> -> tensor<2x7x12x32xf32>
+  return
+}
+
+// -----
+
+func.func @attention_masked_zero(%x: tensor<2x7x12x32xf32>) {
+  // expected-error@+1 {{wants `maskedZero` beside a mask, and not beside `guarded`, which gives zeros there, too}}
+  %0 = hone.attention %x, %x, %x {maskedZero, scale = 1.0 : f32} : tensor<2x7x12x32xf32>, tensor<2x7x12x32xf32>, tensor<2x7x12x32xf32> -> tensor<2x7x12x32xf32>
+  return
+}
+
+// -----
+
 func.func @attention_fill(%x: tensor<2x7x12x32xf32>, %m: tensor<7x7xi1>) {
   // expected-error@+1 {{wants `fill` beside a mask of booleans, and only there}}
   %0 = hone.attention %x, %x, %x, %m {scale = 1.0 : f32} : tensor<2x7x12x32xf32>, tensor<2x7x12x32xf32>, tensor<2x7x12x32xf32>, tensor<7x7xi1> -> tensor<2x7x12x32xf32>

@@ -22,6 +22,18 @@ func.func @attention(%x: tensor<?x?x12x32xf32>, %mask: tensor<?x1x1x?xf32>) {
   return
 }
 
+// CHECK-LABEL: func @attention_of_seen_keys
+func.func @attention_of_seen_keys(%x: tensor<?x?x12x32xf32>, %mask: tensor<?x1x1x?xf32>, %n: tensor<?xi64>, %i: index) {
+  // CHECK: hone.attention %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} lengths %{{.*}} causal(%{{.*}}) {maskedZero, scale = 1.000000e+00 : f32}
+  // CHECK-SAME: : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x1x1x?xf32> lengths tensor<?xi64> -> tensor<?x?x12x32xf32>
+  %0 = hone.attention %x, %x, %x, %mask lengths %n causal(%i) {maskedZero, scale = 1.0 : f32}
+     : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x1x1x?xf32> lengths tensor<?xi64> -> tensor<?x?x12x32xf32>
+  // CHECK: hone.attention %{{.*}}, %{{.*}}, %{{.*}} lengths %{{[a-z0-9]*}} {scale = 1.000000e+00 : f32}
+  %1 = hone.attention %x, %x, %x lengths %n {scale = 1.0 : f32}
+     : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32> lengths tensor<?xi64> -> tensor<?x?x12x32xf32>
+  return
+}
+
 // CHECK-LABEL: func @grouped_attention
 func.func @grouped_attention(%x: tensor<?x?x12x32xf32>, %k: tensor<?x?x4x32xf32>, %mask: tensor<?x1x1x?xi1>) {
   // CHECK: hone.attention %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} {fill = 0xFF800000 : f32, scale = 1.250000e-01 : f32}

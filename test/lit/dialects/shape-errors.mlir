@@ -417,6 +417,30 @@ func.func @insert_axis(%x: tensor<4x2xf32>, %row: tensor<4x2xf32>, %i: index) {
 
 // -----
 
+func.func @tensor_scatter_dims(%x: tensor<4x2xf32>, %row: tensor<3x1xf32>, %n: tensor<4xi64>) {
+  // expected-error@+1 {{cannot put 'tensor<3x1xf32>' into 'tensor<4x2xf32>'}}
+  %0 = hone.tensor_scatter %row into %x at %n {axis = 1 : i64} : tensor<3x1xf32> into tensor<4x2xf32> at tensor<4xi64> -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @tensor_scatter_axis(%x: tensor<4x2xf32>, %row: tensor<1x2xf32>, %n: tensor<4xi64>) {
+  // expected-error@+1 {{cannot write along dim 0, the batch}}
+  %0 = hone.tensor_scatter %row into %x at %n {axis = 0 : i64} : tensor<1x2xf32> into tensor<4x2xf32> at tensor<4xi64> -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @tensor_scatter_positions(%x: tensor<4x2xf32>, %row: tensor<4x1xf32>, %n: tensor<3xi64>) {
+  // expected-error@+1 {{wants a position for each row of the batch: got 'tensor<3xi64>' for 'tensor<4x2xf32>'}}
+  %0 = hone.tensor_scatter %row into %x at %n {axis = 1 : i64} : tensor<4x1xf32> into tensor<4x2xf32> at tensor<3xi64> -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
 func.func @nonzero(%x: tensor<4xf32>, %i: index) {
   // expected-error@+1 {{wants a result of two dims and i64, got 'tensor<1x?xi32>'}}
   %0 = hone.nonzero %x [%i] : tensor<4xf32> -> tensor<1x?xi32>

@@ -74,9 +74,11 @@ func.func @unpack(%panels: tensor<2x8x16xf32>, %tiles: tensor<2x2x2x3xi8>) {
 }
 
 // CHECK-LABEL: func @parts
-func.func @parts(%x: tensor<?x12xf32>, %row: tensor<1x12xf32>, %i: index) {
+func.func @parts(%x: tensor<?x12xf32>, %row: tensor<1x12xf32>, %column: tensor<?x1xf32>, %n: tensor<?xi64>, %i: index) {
   // CHECK: hone.insert %{{.*}} into %{{.*}}[%{{.*}}] {axis = 0 : i64} : tensor<1x12xf32> into tensor<?x12xf32> -> tensor<?x12xf32>
   %0 = hone.insert %row into %x [%i] {axis = 0 : i64} : tensor<1x12xf32> into tensor<?x12xf32> -> tensor<?x12xf32>
+  // CHECK: hone.tensor_scatter %{{.*}} into %{{.*}} at %{{.*}} {axis = 1 : i64, circular} : tensor<?x1xf32> into tensor<?x12xf32> at tensor<?xi64> -> tensor<?x12xf32>
+  %s = hone.tensor_scatter %column into %x at %n {axis = 1 : i64, circular} : tensor<?x1xf32> into tensor<?x12xf32> at tensor<?xi64> -> tensor<?x12xf32>
   // CHECK: hone.nonzero %{{.*}}[%{{.*}}] : tensor<?x12xf32> -> tensor<2x?xi64>
   %1 = hone.nonzero %x [%i] : tensor<?x12xf32> -> tensor<2x?xi64>
   // CHECK: hone.with_dims %{{.*}}[%{{.*}}, %{{.*}}] : tensor<?x12xf32> -> tensor<?x?xf32>

@@ -17,7 +17,8 @@ using namespace mlir;
 
 namespace {
 
-enum class Masking { None, Added, Causal };
+/// Lengths: row b of the batch sees MaskStrides::batch * b keys, and is causal.
+enum class Masking { None, Added, Causal, Lengths };
 
 struct Shape {
   int64_t batch, heads, keyHeads, queries, keys, depth, valueDepth;
@@ -65,7 +66,11 @@ static std::unique_ptr<CompiledKernel> compile(const CpuTarget &target, Masking 
         at = arith::AddIOp::create(b, loc, at, arith::MulIOp::create(b, loc, key, sizes[8]));
         return arith::AddFOp::create(b, loc, score, memref::LoadOp::create(b, loc, mask, at));
       };
-    if (masking == Masking::Causal)
+    if (masking == Masking::Lengths)
+      operands.length = [&](OpBuilder &b, Location loc, Value batch) -> Value {
+        return arith::MinSIOp::create(b, loc, arith::MulIOp::create(b, loc, batch, sizes[5]), sizes[4]);
+      };
+    if (masking == Masking::Causal || masking == Masking::Lengths)
       operands.causalOffset = arith::SubIOp::create(b, loc, sizes[4], sizes[3]);
     operands.guarded = guarded;
     operands.begin = body.begin;
@@ -99,6 +104,13 @@ struct Problem {
   }
   float maskAt(int64_t b, int64_t h, int64_t q, int64_t k) const {
     return mask[b * strides.batch + h * strides.head + q * strides.query + k * strides.key];
+  }
+
+  int64_t seenBy(int64_t b, int64_t q) const {
+    int64_t length = masking == Masking::Lengths ? std::min(b * strides.batch, shape.keys) : shape.keys;
+    if (masking == Masking::Causal || masking == Masking::Lengths)
+      return std::clamp<int64_t>(q + length - shape.queries + 1, 0, length);
+    return length;
   }
 
   void run(const CpuTarget &target, const CompiledKernel &kernel);
@@ -145,7 +157,7 @@ void Problem::expect(double tolerance) {
     for (int64_t h = 0; h < heads; ++h)
       for (int64_t q = 0; q < queries; ++q) {
         int64_t keyHead = h / (heads / keyHeads);
-        int64_t visible = masking == Masking::Causal ? q + keys - queries + 1 : keys;
+        int64_t visible = seenBy(b, q);
         std::vector<double> weights(visible);
         double maximum = -std::numeric_limits<double>::infinity(), sum = 0;
         for (int64_t k = 0; k < visible; ++k) {
@@ -161,7 +173,7 @@ void Problem::expect(double tolerance) {
         for (double &weight : weights)
           sum += weight = std::exp(weight - maximum);
         for (int64_t d = 0; d < valueDepth; ++d) {
-          double exact = 0;
+          double exact = 0; // if no key is seen
           for (int64_t k = 0; k < visible; ++k)
             exact += weights[k] / sum * value[((b * keyHeads + keyHead) * keys + k) * valueDepth + d];
           float actual = output[((b * heads + h) * queries + q) * valueDepth + d];
@@ -197,13 +209,32 @@ TEST(AttentionTest, CausalSeesEarlierKeysOnly) {
   for (const CpuTarget *target : runnableTargets()) {
     std::unique_ptr<CompiledKernel> kernel = compile(*target, Masking::Causal, 32, 32);
     for (auto [queries, keys] : sequences) {
-      if (keys < queries)
-        continue;
       SCOPED_TRACE(testing::Message() << target->name() << " queries " << queries << " keys " << keys);
       Problem problem({1, 2, 1, queries, keys, 32, 32}, Masking::Causal);
       problem.run(*target, *kernel);
       problem.expect(5e-6);
     }
+  }
+}
+
+TEST(AttentionTest, RowsOfABatchHaveLengths) {
+  for (const CpuTarget *target : runnableTargets()) {
+    std::unique_ptr<CompiledKernel> kernel = compile(*target, Masking::Lengths, 32, 32);
+    for (auto [queries, keys] : sequences)
+      for (int64_t step : {1, 7, 300}) {
+        SCOPED_TRACE(testing::Message() << target->name() << " queries " << queries << " keys " << keys
+                                        << " lengths 0, " << step << ", …");
+        Problem problem({4, 4, 2, queries, keys, 32, 32}, Masking::Lengths, {step, 0, 0, 0});
+        // What lies behind a row's end is not read.
+        for (int64_t b = 0; b < 4; ++b)
+          for (int64_t k = std::min(b * step, keys); k < keys; ++k)
+            for (int64_t i = 0; i < 2 * 32; ++i) {
+              problem.key[(b * keys + k) * 2 * 32 + i] = NAN;
+              problem.value[((b * 2 + i / 32) * keys + k) * 32 + i % 32] = NAN;
+            }
+        problem.run(*target, *kernel);
+        problem.expect(5e-6);
+      }
   }
 }
 

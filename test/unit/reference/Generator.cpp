@@ -492,8 +492,19 @@ void Generator::addAttention() {
   FloatAttr fill;
   if (mask && isSelected)
     fill = builder.getF32FloatAttr(oneIn(2) ? -INFINITY : -3.0f);
-  add<AttentionOp>(f32, 4, query.value, key.value, value.value, mask, builder.getF32FloatAttr(0.25f), fill,
-                   oneIn(2) ? builder.getUnitAttr() : UnitAttr());
+  auto flag = [&](bool set) { return set ? builder.getUnitAttr() : UnitAttr(); };
+  bool isGuarded = oneIn(2);
+  Value lengths, causal;
+  if (oneIn(3))
+    lengths = source(randomTensor(builder.getI64Type(), {batch}, -1, keys + 1)).value;
+  // Values that are not seen may be read or not.
+  bool isFinite = true;
+  for (int64_t i = 0; i < value.tensor.count(); ++i)
+    isFinite &= std::isfinite(value.tensor.number(i));
+  if (oneIn(3) && isFinite)
+    causal = index(below(keys + queries + 2) - queries - 1);
+  add<AttentionOp>(f32, 4, query.value, key.value, value.value, mask, lengths, causal, builder.getF32FloatAttr(0.25f),
+                   fill, flag(isGuarded), flag(mask && !isGuarded && oneIn(2)));
 }
 
 void Generator::addReshape() {
@@ -557,6 +568,20 @@ void Generator::addInsert() {
   dims[axis] = part;
   Known source = pickFit(x.tensor.element, dims);
   add<InsertOp>(x.tensor.element, x.tensor.rank(), source.value, x.value, index(below(room - part + 1)), axis);
+}
+
+void Generator::addTensorScatter() {
+  Known x = pickAny(2);
+  int64_t axis = 1 + below(x.tensor.rank() - 1), room = x.tensor.dims[axis], part = below(room + 1);
+  hone::Dims dims = x.tensor.dims;
+  dims[axis] = part;
+  bool isCircular = oneIn(2) && room > 0;
+  Known update = pickFit(x.tensor.element, dims);
+  HostTensor positions(builder.getI64Type(), {dims[0]});
+  for (int64_t &position : positions.as<int64_t>())
+    position = below((isCircular ? 3 * room : room - part) + 1);
+  add<TensorScatterOp>(x.tensor.element, x.tensor.rank(), update.value, x.value, source(std::move(positions)).value,
+                       axis, isCircular);
 }
 
 void Generator::addNonzero() {
@@ -742,7 +767,7 @@ Generator::Generator(MLIRContext *context, uint64_t seed)
                                    &Generator::addOneHot,         &Generator::addRange,
                                    &Generator::addTrilu,          &Generator::addScatterElements,
                                    &Generator::addScatterND,      &Generator::addInsert,
-                                   &Generator::addNonzero};
+                                   &Generator::addTensorScatter,  &Generator::addNonzero};
   for (int64_t count = 1 + below(6); count > 0 && problem.empty(); --count)
     (this->*steps[below(std::size(steps))])();
   finish();

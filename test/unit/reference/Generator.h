@@ -102,6 +102,7 @@ private:
   void addRange();
   void addTrilu();
   void addInsert();
+  void addTensorScatter();
   void addNonzero();
   void addScatterElements();
   void addScatterND();

@@ -23,14 +23,19 @@ func.func @main(%x: tensor<?x8xf32> {hone.dims = ["n", ""]}, %y: tensor<?x1xf32>
 
 // Products, with and without a batch, and attention whose heads share keys.
 func.func @main(%x: tensor<?x?x16xf32> {hone.dims = ["b", "s", ""]}, %w: tensor<16x32xf32>, %k: tensor<?x?x16xf32> {hone.dims = ["b", "s", ""]},
-                %q: tensor<?x?x8x4xf32> {hone.dims = ["b", "s", "", ""]}, %g: tensor<?x?x2x4xf32> {hone.dims = ["b", "p", "", ""]}) -> tensor<?x?x8x4xf32> {
+                %q: tensor<?x?x8x4xf32> {hone.dims = ["b", "s", "", ""]}, %g: tensor<?x?x2x4xf32> {hone.dims = ["b", "p", "", ""]},
+                %n: tensor<?xi64> {hone.dims = ["b"]}) -> tensor<?x?x8x4xf32> {
   // expected-remark@+1 {{([a, b, d], [d, c]) -> ([a, b, c]) d: reduction sum}}
   %0 = hone.matmul %x, %w : tensor<?x?x16xf32>, tensor<16x32xf32> -> tensor<?x?x32xf32>
   // expected-remark@+1 {{([a, b, d], [a, c, d]) -> ([a, b, c]) d: reduction sum}}
   %1 = hone.matmul %x, %k {transpose_rhs} : tensor<?x?x16xf32>, tensor<?x?x16xf32> -> tensor<?x?x?xf32>
   // expected-remark@+1 {{([a, b, c·d, f], [a, e, c, f], [a, e, c, g]) -> ([a, b, c·d, g]) e: row f: row}}
   %2 = hone.attention %q, %g, %g {scale = 0.5 : f32} : tensor<?x?x8x4xf32>, tensor<?x?x2x4xf32>, tensor<?x?x2x4xf32> -> tensor<?x?x8x4xf32>
-  return %2 : tensor<?x?x8x4xf32>
+  // What a query sees depends on which one it is.
+  %i = arith.constant 0 : index
+  // expected-remark@+1 {{([a, b, c·d, f], [a, e, c, f], [a, e, c, g], [a]) -> ([a, b, c·d, g]) b: opaque e: row f: row}}
+  %3 = hone.attention %2, %g, %g lengths %n causal(%i) {scale = 0.5 : f32} : tensor<?x?x8x4xf32>, tensor<?x?x2x4xf32>, tensor<?x?x2x4xf32> lengths tensor<?xi64> -> tensor<?x?x8x4xf32>
+  return %3 : tensor<?x?x8x4xf32>
 }
 
 // -----

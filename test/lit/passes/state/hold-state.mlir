@@ -57,3 +57,34 @@ module @swaps attributes {hone.target = #hone.target<triple = "x86_64-unknown-li
     return %0, %b, %a : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
   }
 }
+
+// -----
+
+// A cache of a fixed size, of which each row of the batch has a part: what is new is written where the cache lies, and
+// attention reads it there, in its own order of dims.
+// CHECK-LABEL: module @slots
+// CHECK: %[[UPDATED:.*]] = hone.tensor_scatter %{{.*}} into %[[CACHE:.*]] at %{{.*}} {axis = 2 : i64}
+// CHECK: hone.keep %[[UPDATED]] as "past_0"
+// PLAN-LABEL: module @slots
+// PLAN: hone.kernel @[[WRITE:.*tensor_scatter]](
+// PLAN: hone.kernel @[[READ:.*attention]](
+// PLAN:   %[[TURNED:.*]] = hone.transpose %{{.*}} [0, 2, 1, 3] : tensor<?x2x64x8xf32> -> tensor<?x64x2x8xf32>
+// PLAN:   hone.attention %{{.*}}, %[[TURNED]], %[[TURNED]] lengths
+// PLAN: func.func @main({{.*}}%[[CACHE:[a-z0-9]*]]: memref<?x2x64x8xf32> {{{.*}}hone.name = "past_0", hone.state = {}}
+// PLAN-NOT: hone.launch
+// PLAN: hone.launch @[[WRITE]](%{{.*}}, %[[CACHE]], %{{.*}}, %[[CACHE]])
+// PLAN-NEXT: hone.launch @[[READ]](%[[CACHE]], %{{.*}})
+// PLAN-NOT: hone.launch
+module @slots attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%cache: tensor<?x2x64x8xf32> {hone.name = "past_0", hone.dims = ["batch", "", "", ""]},
+                  %q: tensor<?x1x4x8xf32> {hone.name = "q", hone.dims = ["batch", "", "", ""]},
+                  %new: tensor<?x2x1x8xf32> {hone.name = "new", hone.dims = ["batch", "", "", ""]},
+                  %before: tensor<?xi64> {hone.name = "before", hone.dims = ["batch"]},
+                  %lengths: tensor<?xi64> {hone.name = "lengths", hone.dims = ["batch"]})
+      -> (tensor<?x1x4x8xf32> {hone.name = "y"}, tensor<?x2x64x8xf32> {hone.name = "present_0"}) {
+    %0 = hone.tensor_scatter %new into %cache at %before {axis = 2 : i64} : tensor<?x2x1x8xf32> into tensor<?x2x64x8xf32> at tensor<?xi64> -> tensor<?x2x64x8xf32>
+    %1 = hone.transpose %0 [0, 2, 1, 3] : tensor<?x2x64x8xf32> -> tensor<?x64x2x8xf32>
+    %2 = hone.attention %q, %1, %1 lengths %lengths {scale = 1.0 : f32} : tensor<?x1x4x8xf32>, tensor<?x64x2x8xf32>, tensor<?x64x2x8xf32> lengths tensor<?xi64> -> tensor<?x1x4x8xf32>
+    return %2, %0 : tensor<?x1x4x8xf32>, tensor<?x2x64x8xf32>
+  }
+}

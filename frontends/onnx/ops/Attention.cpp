@@ -1,0 +1,212 @@
+// Attention as one operator, and the cache that its keys and values lie in.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "frontends/onnx/ops/Ops.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace hone;
+
+//===-- Attention -----------------------------------------------------------------------------------------------===//
+
+/// To [batch, sequence, heads, size] from [batch, heads, sequence, size], and back.
+static constexpr int64_t kSwapped[] = {0, 2, 1, 3};
+
+namespace {
+struct HeadCounts {
+  int64_t queries, keys;
+};
+} // namespace
+
+/// What a node says of its heads: attributes, or dims of types; 0 where it does not.
+static HeadCounts headsOf(const OnnxNode &node, ArrayRef<OnnxValueType> types) {
+  if (types[0].dims.size() == 3)
+    return {node.getInt("q_num_heads", 0), node.getInt("kv_num_heads", 0)};
+  auto heads = [&](const OnnxValueType &type) { return type.dims.size() == 4 ? type.dims[1].value : 0; };
+  return {heads(types[0]), heads(types[1])};
+}
+
+/// All but what hone.attention has no place for: a cap on scores, a window of keys, the scores as an output, f64.
+static bool takesAttention(const OnnxNode &node, ArrayRef<OnnxValueType> types) {
+  if (types.size() < 3)
+    return false;
+  auto isShort = [](OnnxDataType type) {
+    return type == OnnxDataType::Float || type == OnnxDataType::Float16 || type == OnnxDataType::BFloat16;
+  };
+  for (const OnnxValueType &type : types.take_front(3))
+    if (type.elementType != types[0].elementType || !type.hasShape || type.dims.size() != types[0].dims.size())
+      return false;
+  auto precision = OnnxDataType(node.getInt("softmax_precision", int64_t(types[0].elementType)));
+  auto [heads, groups] = headsOf(node, types);
+  return isShort(types[0].elementType) && isShort(precision) && heads > 0 && groups > 0 && heads % groups == 0 &&
+         node.getFloat("softcap", 0) == 0 && node.getInt("left_window_size", -1) < 0 &&
+         node.getInt("right_window_size", -1) < 0 && !node.hasOutput(3);
+}
+
+/// `x` as [batch, sequence, heads, size]: [batch, sequence, heads · size], or [batch, heads, sequence, size].
+static Value splitHeads(Importer &importer, Value x, int64_t heads, const Twine &what) {
+  ShapeBuilder &shapes = importer.shapes;
+  if (rankOf(x) == 4)
+    return importer.transpose(x, kSwapped);
+  HostVector dims(shapes.dims(x));
+  OpFoldResult count = shapes.constant(heads), width = dims.back(), size = shapes.floorDiv(width, count);
+  if (!importer.checkEqual(shapes.mul(size, count), width, what + ": the heads' sizes and the last dim"))
+    return {};
+  dims.back() = count;
+  dims.push_back(size);
+  return importer.reshape(x, dims);
+}
+
+/// The keys or values of before, `past`, and behind them `x`, as the standard has them: [batch, heads, sequence, size].
+static Value joinPast(Importer &importer, Value past, Value x) {
+  Value own = importer.transpose(x, kSwapped);
+  if (!past || !own)
+    return own;
+  if (rankOf(past) != 4)
+    return importer.failValue("a past must have 4 dims, not " + Twine(rankOf(past)));
+  ShapeBuilder &shapes = importer.shapes;
+  for (int64_t i : {0, 1, 3})
+    if (!importer.checkEqual(shapes.dim(past, i), shapes.dim(own, i),
+                             "dims " + Twine(i) + " of a past and its present"))
+      return {};
+  if (!importer.sum({shapes.dim(past, 2), shapes.dim(own, 2)}))
+    return {};
+  return importer.create<ConcatOp>(elementTypeOf(own), 4, ValueRange{past, own}, 2);
+}
+
+/// The mask, as far as it goes; as of version 24 what it lacks at the end of the keys is masked.
+static Value readMask(Node &node, Importer &importer, ArrayRef<OpFoldResult> scores) {
+  ShapeBuilder &shapes = importer.shapes;
+  Value mask = node.input(3);
+  if (!elementTypeOf(mask).isInteger(1))
+    mask = importer.cast(mask, importer.builder.getF32Type());
+  if (rankOf(mask) == 0)
+    return importer.failValue("attn_mask must have a dim or more");
+  OpFoldResult keys = scores.back(), own = shapes.dim(mask, rankOf(mask) - 1);
+  if (node.version() >= 24 && !shapes.areEqual(own, keys)) {
+    OpFoldResult lacking = shapes.sub(keys, own), zero = shapes.constant(0);
+    if (!importer.checkNotNegative(lacking, "the number of keys less that of attn_mask"))
+      return {};
+    Value never = importer.like(mask, elementTypeOf(mask).isInteger(1) ? 0 : -INFINITY);
+    HostVector before(rankOf(mask), zero), after(before);
+    after.back() = lacking;
+    SmallVector<Value> beforeValues = shapes.materialize(before), afterValues = shapes.materialize(after);
+    mask = importer.create<PadOp>(elementTypeOf(mask), rankOf(mask), mask, never, ValueRange(beforeValues),
+                                  ValueRange(afterValues), "constant");
+  }
+  return mask && importer.checkFits(mask, scores, "attn_mask") ? mask : Value();
+}
+
+static LogicalResult importAttention(Node &node, Importer &importer) {
+  ShapeBuilder &shapes = importer.shapes;
+  Builder &builder = importer.builder;
+  bool isJoined = rankOf(node.input(0)) == 3;
+  int64_t heads = node.getInt("q_num_heads", 0), groups = node.getInt("kv_num_heads", 0);
+  Value query = splitHeads(importer, node.input(0), heads, "Q"), key = splitHeads(importer, node.input(1), groups, "K"),
+        value = splitHeads(importer, node.input(2), groups, "V");
+  if (!query || !key || !value)
+    return failure();
+  Value presentKey = joinPast(importer, node.input(4), key), presentValue = joinPast(importer, node.input(5), value);
+  if (!presentKey || !presentValue)
+    return failure();
+  (void)node.set(1, presentKey);
+  (void)node.set(2, presentValue);
+  key = importer.transpose(presentKey, kSwapped);
+  value = importer.transpose(presentValue, kSwapped);
+  OpFoldResult batch = shapes.dim(query, 0), queries = shapes.dim(query, 1), depth = shapes.dim(query, 3),
+               keys = shapes.dim(key, 1);
+  if (!importer.checkEqual(batch, shapes.dim(key, 0), "the batches of Q and K") ||
+      !importer.checkEqual(batch, shapes.dim(value, 0), "the batches of Q and V") ||
+      !importer.checkEqual(depth, shapes.dim(key, 3), "the sizes of heads of Q and K") ||
+      !importer.checkEqual(shapes.dim(key, 2), shapes.dim(value, 2), "the heads of K and V") ||
+      !importer.checkEqual(keys, shapes.dim(value, 1), "the lengths of K and V"))
+    return failure();
+
+  Value lengths = node.input(6), mask, causal;
+  if (lengths && (node.input(4) || node.input(5)))
+    return importer.fail("nonpad_kv_seqlen is for keys and values that lie in a cache, not beside past_key");
+  if (lengths && (rankOf(lengths) != 1 ||
+                  !importer.checkEqual(shapes.dim(lengths, 0), batch, "the number of nonpad_kv_seqlen and the batch")))
+    return rankOf(lengths) == 1 ? failure() : importer.fail("nonpad_kv_seqlen must have 1 dim");
+  HostVector scores{batch, shapes.dim(query, 2), queries, keys};
+  if (node.input(3) && !(mask = readMask(node, importer, scores)))
+    return failure();
+  if (node.isOne("is_causal", false)) {
+    // The queries are the last of the keys that count; without a cache, both begin at once.
+    OpFoldResult offset = shapes.constant(0);
+    if (node.input(4))
+      offset = shapes.dim(node.input(4), 2);
+    else if (lengths)
+      offset = shapes.sub(keys, queries);
+    causal = shapes.materialize(offset);
+  }
+  // Without an attribute it is 1 / sqrt(depth).
+  float scale = 1;
+  auto knownDepth = ShapeBuilder::getConstant(depth);
+  if (node.onnx.find("scale"))
+    scale = node.getFloat("scale", 1);
+  else if (knownDepth)
+    scale = 1 / std::sqrt(float(*knownDepth));
+  else
+    query =
+        importer.binary<DivOp>(query, importer.unary<SqrtOp>(importer.cast(
+                                          importer.fromIndices(depth, 0, builder.getI64Type()), elementTypeOf(query))));
+  if (!query)
+    return failure();
+  bool isSelected = mask && elementTypeOf(mask).isInteger(1);
+  Value output = importer.create<AttentionOp>(builder.getF32Type(), 4, query, key, value, mask, lengths, causal,
+                                              builder.getF32FloatAttr(scale),
+                                              isSelected ? builder.getF32FloatAttr(-INFINITY) : FloatAttr(), UnitAttr(),
+                                              mask ? builder.getUnitAttr() : UnitAttr());
+  if (!output || !isJoined)
+    return node.set(0, importer.transpose(output, kSwapped));
+  HostVector dims(shapes.dims(output));
+  OpFoldResult size = dims.pop_back_val();
+  dims.back() = shapes.mul(dims.back(), size);
+  return node.set(0, importer.reshape(output, dims));
+}
+
+//===-- Caches --------------------------------------------------------------------------------------------------===//
+
+static LogicalResult importTensorScatter(Node &node, Importer &importer) {
+  ShapeBuilder &shapes = importer.shapes;
+  Value cache = node.input(0), update = node.input(1), positions = node.input(2);
+  auto axis = importer.axis(node.getInt("axis", -2), rankOf(cache));
+  if (!axis)
+    return failure();
+  StringRef mode = node.onnx.getString("mode", "linear");
+  if (*axis == 0)
+    return importer.fail("axis is 0, that of the batch");
+  if (mode != "linear" && mode != "circular")
+    return importer.fail("attribute mode is '" + mode + "', must be linear or circular");
+  if (rankOf(update) != rankOf(cache))
+    return importer.fail("past_cache and update must have one number of dims");
+  for (int64_t i = 0; i < rankOf(cache); ++i)
+    if (i != *axis && !importer.checkEqual(shapes.dim(cache, i), shapes.dim(update, i),
+                                           "dims " + Twine(i) + " of past_cache and update"))
+      return failure();
+  if (!importer.checkRange(shapes.dim(update, *axis), shapes.constant(0), shapes.dim(cache, *axis),
+                           "dim " + Twine(*axis) + " of update"))
+    return failure();
+  Type type = elementTypeOf(cache);
+  if (!positions)
+    return node.set(0, importer.create<InsertOp>(type, rankOf(cache), update, cache,
+                                                 shapes.materialize(shapes.constant(0)), *axis));
+  if (rankOf(positions) != 1)
+    return importer.fail("write_indices must have 1 dim");
+  if (!importer.checkEqual(shapes.dim(positions, 0), shapes.dim(cache, 0), "the number of write_indices and the batch"))
+    return failure();
+  return node.set(
+      0, importer.create<TensorScatterOp>(type, rankOf(cache), update, cache, positions, *axis, mode == "circular"));
+}
+
+//===-- Table ---------------------------------------------------------------------------------------------------===//
+
+ArrayRef<OperatorRow> hone::attentionOperators() {
+  static constexpr OperatorRow rows[] = {
+      {"Attention", 23, importAttention, Halves::Computes, "", takesAttention},
+      {"TensorScatter", 24, importTensorScatter, Halves::Moves},
+  };
+  return rows;
+}
