@@ -9,10 +9,10 @@ on a dim), `concats` (each result a dim longer), `join` (one Concat of as many i
 `wide` (as many inputs and outputs as operators), `initializers` (constants of different sizes, each used once), `moved`
 (constants that are transposed and cast), `rejoined` (constants that one Concat joins and one Split takes apart),
 `functions` (each calls the next one, 90 deep), `calls` (100 functions, called over and over), `decoder` (layers like
-Llama's: RMS norm, grouped-query attention with rotary embedding and a cache, SwiGLU; 32 layers are 2,054 nodes). Sizes
-are numbers of nodes, as nearly as the kind allows. Several --hone are measured in turn. A figure is the least of
---repeat runs, user time of all threads. With --limit it exits 1 where twice the nodes take more than RATIO times as
-long.
+Llama's: RMS norm, grouped-query attention with rotary embedding and a cache, SwiGLU; 32 layers are 2,054 nodes), and
+`states` (pasts that grow by one input, compiled with --state). Sizes are numbers of nodes, as nearly as the kind
+allows. Several --hone are measured in turn. A figure is the least of --repeat runs, user time of all threads. With
+--limit it exits 1 where twice the nodes take more than RATIO times as long.
 
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
@@ -281,6 +281,15 @@ def decoder(count):
     return Decoder(max(1, count // 64)).build()
 
 
+def states(count):
+    names = [f"past_{i}" for i in range(count - 1)]
+    presents = [name.replace("past", "present") for name in names]
+    nodes = [helper.make_node("Concat", [past, "x"], [now], axis=0) for past, now in zip(names, presents)]
+    nodes.append(helper.make_node("Relu", ["x"], ["y"]))
+    inputs = [tensor("x", ["n", WIDTH]), *(tensor(name, ["past", WIDTH]) for name in names)]
+    return model(nodes, inputs, [tensor("y", ["n", WIDTH]), *(tensor(name, ["all", WIDTH]) for name in presents)])
+
+
 KINDS = {
     make.__name__: make
     for make in (
@@ -298,14 +307,18 @@ KINDS = {
         functions,
         calls,
         decoder,
+        states,
     )
 }
 
 
-def seconds(hone, path, folder):
+FLAGS = {"states": ["--state"]}
+
+
+def seconds(hone, path, folder, flags=()):
     """User time of one compile."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    done = subprocess.run([hone, "compile", path, "-o", f"{folder}/m.so"], capture_output=True, text=True)
+    done = subprocess.run([hone, "compile", path, "-o", f"{folder}/m.so", *flags], capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{path}: {done.stderr[:1000]}")
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
@@ -317,7 +330,10 @@ def measure(kind, sizes, compilers, repeat):
         paths = [f"{folder}/{kind}-{size}.onnx" for size in sizes]
         for path, size in zip(paths, sizes):
             onnx.save(KINDS[kind](size), path)
-        runs = [[[seconds(hone, path, folder) for hone in compilers] for path in paths] for _ in range(repeat)]
+        runs = [
+            [[seconds(hone, path, folder, FLAGS.get(kind, ())) for hone in compilers] for path in paths]
+            for _ in range(repeat)
+        ]
     return np.min(runs, axis=0).tolist()
 
 

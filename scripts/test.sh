@@ -67,7 +67,7 @@ models() {
   "$python" -m pytest -q test/models --junitxml "$results/models.xml" || code=1
   # Twice the model may take 2.3 times as long to compile.
   plain models-compile-time "$python" bench/compile_time.py --sizes 2500,5000 --repeat 3 --limit 2.3 \
-    --kinds layers,encoder,chain,shapes,initializers,moved,rejoined,functions,calls,join,decoder || code=1
+    --kinds layers,encoder,chain,shapes,initializers,moved,rejoined,functions,calls,join,decoder,states || code=1
   return $code
 }
 

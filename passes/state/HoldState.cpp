@@ -142,8 +142,10 @@ private:
   void hold(Growing &growing);
   FailureOr<BlockArgument> addFixed(BlockArgument past);
   void hold(BlockArgument state, Value present);
-  /// An argument behind all others.
+  /// An argument behind all others, of which the function knows when all have been added: each time, it is as much work
+  /// as there are arguments.
   BlockArgument addArgument(RankedTensorType type, ArrayRef<NamedAttribute> attrs, Location loc);
+  void declareArguments();
   Length &lengthOf(StringRef name, Location loc);
   /// The symbols of a value's dims, "" for those without.
   SmallVector<StringRef> symbolsOf(BlockArgument argument);
@@ -161,6 +163,7 @@ private:
   OpBuilder builder;
   ShapeBuilder shapes;
   llvm::MapVector<StringRef, Length> lengths; // by name
+  SmallVector<DictionaryAttr> added;          // attributes of arguments
   SmallVector<Operation *> dead;
   llvm::StringSet<> inputSymbols; // of what stays an input
 };
@@ -217,11 +220,17 @@ static ConcatOp findConcat(OpBuilder &builder, Value present, BlockArgument past
 }
 
 BlockArgument Holder::addArgument(RankedTensorType type, ArrayRef<NamedAttribute> attrs, Location loc) {
-  unsigned number = function.getNumArguments();
-  LogicalResult inserted = function.insertArgument(number, type, builder.getDictionaryAttr(attrs), loc);
-  assert(succeeded(inserted) && "a function's type takes any argument");
-  (void)inserted;
-  return function.getArgument(number);
+  added.push_back(builder.getDictionaryAttr(attrs));
+  return body().addArgument(type, loc);
+}
+
+void Holder::declareArguments() {
+  SmallVector<DictionaryAttr> attrs;
+  for (unsigned i = 0; i < function.getNumArguments(); ++i)
+    attrs.push_back(function.getArgAttrDict(i));
+  llvm::append_range(attrs, added);
+  function.setType(builder.getFunctionType(body().getArgumentTypes(), function.getResultTypes()));
+  function.setAllArgAttrs(attrs);
 }
 
 SmallVector<StringRef> Holder::symbolsOf(BlockArgument argument) {
@@ -462,6 +471,7 @@ LogicalResult Holder::run(ArrayRef<Pair> pairs) {
       return failure();
     fixed.push_back({*state, pair.output});
   }
+  declareArguments();
   // Only now, for the shape builder remembers what asks for dims.
   llvm::sort(growing, [](Growing &a, Growing &b) { return a.concat->isBeforeInBlock(b.concat); });
   for (Growing &each : growing) {
