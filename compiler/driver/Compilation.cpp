@@ -135,6 +135,7 @@ Compilation::Compilation(const Options &options, Console &console)
     threads = std::make_unique<llvm::DefaultThreadPool>(llvm::hardware_concurrency(options.jobs));
     mlirContext->setThreadPool(*threads);
   }
+  mlirContext->printOpOnDiagnostic(false); // users of models have not written it
   // No dialect may be loaded while passes run in parallel.
   mlirContext->loadAllAvailableDialects();
   WeightSource::give(*mlirContext, weightFiles);

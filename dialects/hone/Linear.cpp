@@ -178,7 +178,15 @@ Structure AttentionOp::getStructure(ShapeBuilder &shapes) {
 /// Two products, and an exponential for each score.
 OpFoldResult AttentionOp::flops(ShapeBuilder &shapes) {
   SmallVector<OpFoldResult> query(shapes.dims(getQuery()));
-  OpFoldResult scores = shapes.product({query[0], query[1], query[2], shapes.dim(getKey(), 1)});
+  OpFoldResult keys = shapes.dim(getKey(), 1), seen = shapes.mul(query[1], keys);
+  if (Value causal = getCausal()) {
+    // n + 1 keys by the first query, and one more by each further one.
+    OpFoldResult one = shapes.constant(1), first = shapes.add(getAsOpFoldResult(causal), one);
+    OpFoldResult further = shapes.floorDiv(shapes.mul(query[1], shapes.sub(query[1], one)), shapes.constant(2));
+    OpFoldResult triangle = shapes.add(shapes.mul(query[1], first), further);
+    seen = shapes.min(seen, shapes.max(triangle, shapes.constant(0)));
+  }
+  OpFoldResult scores = shapes.product({query[0], query[2], seen});
   OpFoldResult depths = shapes.add(query[3], shapes.dim(getValue(), 3));
   return shapes.mul(scores, shapes.add(shapes.mul(depths, shapes.constant(2)), shapes.constant(20)));
 }

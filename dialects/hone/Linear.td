@@ -33,12 +33,13 @@ def Hone_AttentionOp : Hone_TensorOp<"attention", [AttrSizedOperandSegments,
     `groups` divides `heads`; head h reads group h / (heads / groups) (grouped-query attention, Ainslie et al. 2023).
     The optional mask broadcasts to [batch, heads, q, k]. Numbers are added to the scores; of booleans, true keeps a score
     and false puts `fill` in its place.
-    With `lengths` [batch], row b of the batch has its first lengths[b] keys alone (none if that is negative, all k if it is more): what
-    lies behind them is not read. With `causal(%n)`, query i sees the keys up to i + n: their count is i + n + 1, less what `lengths`
-    takes from the k keys. The values of others count with weight 0, or are not read. A query that sees no key gives zeros.
+    With `lengths` [batch], row b of the batch has its first lengths[b] keys alone: what lies behind them is not read. A length outside
+    [0, k] is bad data. With `causal(%n)`, query i sees the keys up to i + n: their count is i + n + 1, less what `lengths` takes from
+    the k keys. Others do not count, or with weight 0: where their values are not finite, the result may be NaN. A query that sees no
+    key gives zeros.
     A row of scores that has no softmax (nothing but -inf, or +inf or NaN among them) gives NaN; with `guarded` zeros, as
-    where(isnan(p), 0, p) between softmax and product does in what PyTorch exports; with `maskedZero` zeros where it is the mask
-    that is -inf for all keys that are seen (ONNX Attention-23).
+    where(isnan(p), 0, p) between softmax and product does in what PyTorch exports; with `maskedZero` zeros where the mask is
+    -inf for all keys that are seen (ONNX Attention-23).
     ```mlir
     %y = hone.attention %q, %k, %v, %mask {scale = 0.17 : f32}
        : tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x?x12x32xf32>, tensor<?x1x1x?xf32> -> tensor<?x?x12x32xf32>

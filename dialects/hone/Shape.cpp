@@ -842,14 +842,23 @@ OpFoldResult TensorScatterOp::bytesWritten(ShapeBuilder &shapes, unsigned) { ret
 OpFoldResult TensorScatterOp::iterationCount(ShapeBuilder &shapes) { return countLines(shapes, getSource()); }
 void TensorScatterOp::emitIteration(ElementBuilder &e, Value iteration) {
   Value room = e.dim(getInto(), getAxis()), zero = e.index(0);
-  Value spare = getCircular() ? e.index(kMaxDim) : e.sub(room, e.dim(getSource(), getAxis()));
-  emitLine(e, getSource(), iteration, [&](auto &to) {
-    Value position = e.toIndex(e.load(getPositions(), to.front()));
-    Value isOutside = e.builder.createOrFold<arith::OrIOp>(e.loc, e.compare(arith::CmpIPredicate::slt, position, zero),
-                                                           e.compare(arith::CmpIPredicate::sgt, position, spare));
-    e.failIf(isOutside);
-    Value next = e.add(e.select(isOutside, zero, position), to[getAxis()]);
-    to[getAxis()] = getCircular() ? e.builder.createOrFold<arith::RemUIOp>(e.loc, next, room) : next;
+  if (getCircular()) {
+    Value some = e.select(e.compare(arith::CmpIPredicate::eq, room, zero), e.index(1), room);
+    auto remainder = [&](Value of) { return e.builder.createOrFold<arith::RemSIOp>(e.loc, of, some); };
+    return emitLine(e, getSource(), iteration, [&](auto &to) {
+      Value position = remainder(e.toIndex(e.load(getPositions(), to.front())));
+      to[getAxis()] = remainder(e.add(e.add(position, room), to[getAxis()]));
+    });
+  }
+  SmallVector<Value> rows = e.delinearize(iteration, ArrayRef(e.dims(getSource())).drop_back());
+  Value position = e.toIndex(e.load(getPositions(), rows.front()));
+  Value count = e.dim(getSource(), getAxis());
+  Value begins = e.compare(arith::CmpIPredicate::ule, position, room);
+  Value ends = e.compare(arith::CmpIPredicate::ule, count, e.sub(room, position));
+  Value isInside = e.builder.createOrFold<arith::AndIOp>(e.loc, begins, ends);
+  e.failIf(e.compare(arith::CmpIPredicate::eq, isInside, e.constant(isInside.getType(), int64_t(0))));
+  e.when(isInside, [&] {
+    emitLine(e, getSource(), iteration, [&](auto &to) { to[getAxis()] = e.add(position, to[getAxis()]); });
   });
 }
 

@@ -98,6 +98,11 @@ def Hone_TransposeOp : Hone_MoveOneOp<"transpose", [Hone_Recipe], Hone_Structure
     ```
   }];
   let arguments = (ins Hone_Tensor:$input, DenseI64ArrayAttr:$permutation);
+  let builders = [OpBuilder<(ins "::mlir::Value":$input, "::llvm::ArrayRef<int64_t>":$permutation), [{
+    auto type = ::llvm::cast<::mlir::RankedTensorType>(input.getType());
+    auto shape = ::llvm::map_to_vector(permutation, [&](int64_t from) { return type.getDimSize(from); });
+    build($_builder, $_state, type.clone(shape), input, permutation);
+  }]>];
   let assemblyFormat = "$input $permutation attr-dict `:` type($input) `->` type($output)";
   let hasVerifier = 1;
   let hasFolder = 1;
@@ -305,8 +310,8 @@ def Hone_TensorScatterOp
   let summary = "A cache with new elements in it, in each row of the batch from a position of its own on (ONNX TensorScatter-24)";
   let description = [{
     The dims of `source` are those of `into`, but for the axis, along which there are at most as many. Row b of the batch, the first
-    dim, is replaced from positions[b] on: all of it has to fit, or, where it is `circular`, goes on at the beginning. Positions are
-    not negative. A launch writes what is new alone, where `into` lies.
+    dim, is replaced from positions[b] on. All of it has to fit: other positions are bad data, and their row stays as it is. Where it is
+    `circular`, positions count modulo the dim. A launch writes what is new alone, where `into` lies.
     ```mlir
     %y = hone.tensor_scatter %new into %cache at %positions {axis = 1 : i64}
        : tensor<?x1x8xf32> into tensor<?x64x8xf32> at tensor<?xi64> -> tensor<?x64x8xf32>

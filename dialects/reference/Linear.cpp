@@ -83,15 +83,18 @@ static llvm::Expected<Results> attention(const Call &call, AttentionOp op) {
   const HostTensor *lengths = op.getLengths() ? &call.tensors.back() : nullptr;
   if (lengths && lengths->dims != Dims{batch})
     return call.error("has lengths " + dimsText(lengths->dims) + " for a batch of " + std::to_string(batch));
+  for (int64_t i = 0; lengths && i < batch; ++i)
+    if (lengths->integer(i) < 0 || lengths->integer(i) > keys)
+      return call.error("has a length of " + std::to_string(lengths->integer(i)) + " of " + std::to_string(keys));
   HostTensor result(call.element(), {batch, queries, heads, valueDepth});
   if (!result.element.isF32())
     return call.error("wants f32");
   std::vector<double> row;
   forEach({batch, heads, queries}, [&](ArrayRef<int64_t> at) {
     int64_t group = at[1] / (heads / groups);
-    int64_t own = lengths ? std::clamp<int64_t>(lengths->integer(at[0]), 0, keys) : keys, seen = own;
+    int64_t own = lengths ? lengths->integer(at[0]) : keys, seen = own;
     if (op.getCausal())
-      seen = std::clamp<int64_t>(call.indices[0] + at[2] + 1 - (keys - own), 0, own);
+      seen = std::clamp<int64_t>(std::clamp(call.indices[0], -queries, keys) + at[2] + 1 - (keys - own), 0, own);
     bool isMasked = mask;
     row.assign(own, -INFINITY);
     for (int64_t j = 0; j < seen; ++j) {
@@ -104,12 +107,13 @@ static llvm::Expected<Results> attention(const Call &call, AttentionOp op) {
         continue;
       double masked = mask->number(broadcastPosition({at[0], at[1], at[2], j}, mask->dims));
       if (std::optional<APFloat> fill = op.getFill()) {
-        masked = masked ? 0 : fill->convertToDouble();
-        row[j] = masked ? masked : row[j];
+        bool isKept = masked != 0;
+        row[j] = isKept ? row[j] : fill->convertToDouble();
+        isMasked &= !isKept && row[j] == -INFINITY;
       } else {
         row[j] += masked;
+        isMasked &= masked == -INFINITY;
       }
-      isMasked &= masked == -INFINITY;
     }
     bool isValid = softmaxRow(row);
     for (int64_t i = 0; i < valueDepth; ++i) {

@@ -93,7 +93,9 @@ static llvm::Expected<Results> tensorScatter(const Call &call, int64_t axis, boo
   std::optional<int64_t> wrong;
   forEach(source.dims, [&](ArrayRef<int64_t> at) {
     int64_t position = positions.integer(at[0]), from = next++;
-    if (position < 0 || position > (isCircular ? kMaxDim : room - source.dims[axis])) {
+    if (isCircular)
+      position = (position % room + room) % room;
+    if (position < 0 || position > room - (isCircular ? 1 : source.dims[axis])) {
       wrong = position;
       return;
     }

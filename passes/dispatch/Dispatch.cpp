@@ -84,11 +84,22 @@ static bool isFilledInSteps(OpResult result) {
   return updated && rootOf(launch.getBuffers()[*updated]) == loop->arguments[i];
 }
 
+/// The updates that made `value`, the last one first, and what the first of them has changed in part, where it lies.
+static std::pair<SmallVector<UpdateOpInterface>, Value> updatesOf(Value value) {
+  SmallVector<UpdateOpInterface> updates;
+  Value root = rootOf(value);
+  while (auto update = root.getDefiningOp<UpdateOpInterface>()) {
+    updates.push_back(update);
+    root = rootOf(update.getUpdated().get());
+  }
+  return {std::move(updates), root};
+}
+
 /// Whether `buffer` can lie where a result of `block` does. `dimsChange`: from one step of the loop whose body this is
 /// to the next.
 static bool canBeResult(Value buffer, Block &block, bool dimsChange) {
   Operation *definition = buffer.getDefiningOp();
-  if (!definition || definition->getBlock() != &block)
+  if (!definition || definition->getBlock() != &block || isState(updatesOf(buffer).second))
     return false;
   return runsInKernel(definition) || (isa<scf::IfOp>(definition) && !dimsChange) ||
          (isFilledInSteps(cast<OpResult>(buffer)) && isa<func::FuncOp>(block.getParentOp()));
@@ -158,7 +169,16 @@ static bool isOwn(const OpOperand &use) {
   return writer && writer->getBlock() == op->getBlock() && runsInKernel(writer) && isDeadBefore(buffer, op, &use);
 }
 
-/// What a state is to hold is written where it lies: by an operation that changes it in part, or as a copy, behind all
+/// Whether the updates that make `value` of `state` can take place where it lies: nobody needs what was there before.
+static bool isMadeInPlace(Value value, Value state) {
+  auto [updates, root] = updatesOf(value);
+  return root == state && llvm::all_of(updates, [](UpdateOpInterface update) {
+           OpOperand &updated = update.getUpdated();
+           return isDeadBefore(rootOf(updated.get()), update, &updated);
+         });
+}
+
+/// What a state is to hold is written where it lies: by operations that change it in part, or as a copy, behind all
 /// that reads what it held before.
 static LogicalResult keepStates(Block &block, ShapeBuilder &shapes) {
   auto function = dyn_cast<FunctionOpInterface>(block.getParentOp());
@@ -173,13 +193,11 @@ static LogicalResult keepStates(Block &block, ShapeBuilder &shapes) {
       return failure();
     if (!isState(state))
       continue;
-    Value root = rootOf(keep.getValue());
-    while (auto update = root.getDefiningOp<UpdateOpInterface>())
-      root = rootOf(update.getUpdated().get());
-    if (root == state)
+    if (isMadeInPlace(keep.getValue(), state))
       continue;
     copied.push_back({keep, state});
-    if (isEntryArgument(root)) // another state, maybe, and that is written over too
+    Value root = updatesOf(keep.getValue()).second;
+    if (root != state && isEntryArgument(root)) // another state, maybe, and that is written over too
       keep.getValueMutable().set(copyBefore(block.getTerminator(), keep.getValue(), shapes));
   }
   for (auto [keep, state] : copied) {

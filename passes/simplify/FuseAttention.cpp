@@ -23,14 +23,6 @@ struct AttentionParts {
 };
 } // namespace
 
-static Value permute(OpBuilder &builder, Location loc, Value tensor, ArrayRef<int64_t> permutation) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  SmallVector<int64_t> shape;
-  for (int64_t from : permutation)
-    shape.push_back(type.getDimSize(from));
-  return TransposeOp::create(builder, loc, type.clone(shape), tensor, permutation);
-}
-
 /// The operand behind a multiplication by a constant, which joins `scale`.
 static Value takeScale(Value operand, AttentionParts &parts) {
   Product product = getProduct(operand);
@@ -180,16 +172,16 @@ static Value buildAttention(OpBuilder &builder, AttentionParts &parts, MatmulOp 
     keyHeads = keyGroups;
     valueHeads = valueGroups;
   }
-  Value query = permute(builder, loc, parts.query, kFromRows);
-  Value key = permute(builder, loc, keyHeads, keyIsRows ? kFromRows : kFromColumns);
-  Value value = permute(builder, loc, valueHeads, valueIsRows ? kFromRows : kFromColumns);
+  Value query = TransposeOp::create(builder, loc, parts.query, kFromRows);
+  Value key = TransposeOp::create(builder, loc, keyHeads, keyIsRows ? kFromRows : kFromColumns);
+  Value value = TransposeOp::create(builder, loc, valueHeads, valueIsRows ? kFromRows : kFromColumns);
   auto type = cast<RankedTensorType>(root.getType());
   auto transposed = type.clone({type.getDimSize(0), type.getDimSize(2), type.getDimSize(1), type.getDimSize(3)});
   Value attention = AttentionOp::create(builder, loc, transposed, query, key, value, parts.mask, /*lengths=*/nullptr,
                                         /*causal=*/nullptr, builder.getF32FloatAttr(parts.scale),
                                         parts.fill ? builder.getF32FloatAttr(*parts.fill) : FloatAttr(),
                                         parts.guarded ? builder.getUnitAttr() : UnitAttr(), /*maskedZero=*/nullptr);
-  return permute(builder, loc, attention, kFromRows);
+  return TransposeOp::create(builder, loc, attention, kFromRows);
 }
 
 void hone::fuseAttention(FunctionOpInterface function) {

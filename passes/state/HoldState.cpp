@@ -172,11 +172,7 @@ private:
 static Value transpose(OpBuilder &builder, Location loc, Value tensor, ArrayRef<int64_t> permutation) {
   if (llvm::equal(permutation, llvm::seq<int64_t>(0, permutation.size())))
     return tensor;
-  auto type = cast<RankedTensorType>(tensor.getType());
-  SmallVector<int64_t> shape;
-  for (int64_t from : permutation)
-    shape.push_back(type.getDimSize(from));
-  return TransposeOp::create(builder, loc, type.clone(shape), tensor, permutation);
+  return TransposeOp::create(builder, loc, tensor, permutation);
 }
 
 /// The concatenation that `present` is, which begins with `past`, or null. Joins what exporters and the importer make

@@ -6,6 +6,8 @@ sentences, padded to the length. `pytest -rP` shows how far the outputs are from
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 
+import re
+
 import numpy as np
 import pytest
 import tokenizers
@@ -77,3 +79,10 @@ def test_threads(inputs, one_thread, two_threads):
     one, two = one_thread.run(inputs), two_threads.run(inputs)
     for name in one:
         assert_same_bits(two[name], one[name], what=name)
+
+
+def test_profile_accounts_for_the_time(minilm_library, run_hone):
+    dims = ("--dim", "batch_size=1", "--dim", "sequence_length=16")
+    printed = run_hone("bench", minilm_library.path, *dims, "--threads=1", "--seconds=0.5", "--profile").stdout
+    share = re.search(r"kernels +([0-9.]+) % of the time", printed)
+    assert share and float(share[1]) >= 95, printed

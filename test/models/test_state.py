@@ -9,7 +9,7 @@ import decoding
 import hone
 import numpy as np
 import pytest
-from building import model_of, onnx_runtime, value
+from building import model_of, onnx_runtime, parsed, value
 from onnx import helper
 from tolerance import WHOLE_MODEL, assert_all_close
 
@@ -101,11 +101,97 @@ def test_slots_are_written_in_place(slot_model, slot_library):
 
 
 def test_slot_beyond_the_room(slot_library):
+    """The state is as unknown as after each run that failed in its midst, and the session goes on behind a reset."""
+    feeds = {"input_ids": np.ones((2, 1), "i8"), "before": np.array([0, 0])}
     with slot_library.session() as session:
-        session.run({"input_ids": np.ones((2, 1), "i8"), "before": np.array([0, ROOM - 1])})
+        first = session.run(feeds)["logits"]
         for before in ([0, ROOM], [-1, 0]):
-            with pytest.raises(hone.Error):
-                session.run({"input_ids": np.ones((2, 1), "i8"), "before": np.array(before)})
+            with pytest.raises(hone.HoneError, match=r"\(TensorScatter\): an index is outside its dim"):
+                session.run({**feeds, "before": np.array(before)})
+            with pytest.raises(hone.HoneError, match="the state is unknown"):
+                session.run(feeds)
+            session.state.reset()
+            assert (session.run(feeds)["logits"] == first).all()
+
+
+def test_slots_are_copied_and_saved(slot_library):
+    random = np.random.default_rng(2)
+    with slot_library.session(threads=2) as session:
+        session.run({"input_ids": tokens(random, 2, 5), "before": np.array([0, 0])})
+        fork, saved = session.state.copy(), session.state.save()
+        feeds = {"input_ids": tokens(random, 2, 1), "before": np.array([5, 3])}
+        expected = session.run(feeds)["logits"]
+        session.use(fork)
+        assert (session.run(feeds)["logits"] == expected).all()
+        fork.load(saved)
+        assert (session.run(feeds)["logits"] == expected).all()
+
+
+# Who else reads or keeps what a TensorScatter makes of the cache: (nodes, further outputs)
+READERS = {
+    "as it is": ("y = Identity (present_0)", "float[b, 6, 4] y"),
+    "computed": ("y = Neg (present_0)", "float[b, 6, 4] y"),
+    "both": ("y = Identity (present_0) z = Neg (present_0)", "float[b, 6, 4] y, float[b, 6, 4] z"),
+    "old behind new": ("y = Sub (present_0, past_0)", "float[b, 6, 4] y"),
+    "old as it is": ("y = Identity (past_0)", "float[b, 6, 4] y"),
+    "old computed": ("y = Neg (past_0)", "float[b, 6, 4] y"),
+    "twice": ("y = TensorScatter <axis = 1> (present_0, new, zeros) z = ReduceSum (y)", "float[b, 6, 4] y, float z"),
+}
+
+
+@pytest.mark.parametrize(
+    "starts", ["TensorScatter <axis = 1> (past_0, new, before)", "TensorScatter <axis = 1> (past_0, new)"]
+)
+@pytest.mark.parametrize("readers", READERS.values(), ids=READERS)
+def test_readers_of_slots(readers, starts, compile_model):
+    nodes, outputs = readers
+    model = parsed(
+        f"""g (float[b, 6, 4] past_0, float[b, 2, 4] new, int64[b] before) => (float[b, 6, 4] present_0, {outputs})
+        {{ zeros = Sub (before, before) present_0 = {starts} {nodes} }}""",
+        opset=24,
+    )
+    check_by_hand(model, compile_model)
+
+
+def test_slots_change_places(compile_model):
+    """Each cache is made of the other one."""
+    model = parsed(
+        """g (float[b, 6, 4] past_0, float[b, 6, 4] past_1, float[b, 2, 4] new, int64[b] before)
+           => (float[b, 6, 4] present_0, float[b, 6, 4] present_1, float y)
+        { present_0 = TensorScatter <axis = 1> (past_1, new, before)
+          present_1 = TensorScatter <axis = 1, mode = "circular"> (past_0, new, before)
+          y = ReduceSum <keepdims = 0> (present_1) }""",
+        opset=24,
+    )
+    check_by_hand(model, compile_model)
+
+
+def check_by_hand(model, compile_model):
+    """The session's state is what the caller of ONNX Runtime hands from run to run."""
+    random, run_model = np.random.default_rng(3), onnx_runtime(model)
+    names = [each.name for each in model.graph.input if each.name.startswith("past")]
+    past = {name: np.zeros((2, 6, 4), "f4") for name in names}
+    with compile_model(model, state=True).session() as session:
+        for _ in range(4):
+            feeds = {"new": random.standard_normal((2, 2, 4)).astype("f4"), "before": random.integers(0, 5, 2)}
+            expected = run_model({**feeds, **past})
+            past = {name: expected.pop(name.replace("past", "present")) for name in names}
+            assert_all_close(session.run(feeds), expected, WHOLE_MODEL)
+
+
+def test_kept_slots(compile_model):
+    """--keep gives what the state holds, too."""
+    model = parsed(
+        """g (float[b, 6, 4] past_0, float[b, 2, 4] new, int64[b] before) => (float[b, 6, 4] present_0, float y)
+        { [put] present_0 = TensorScatter <axis = 1> (past_0, new, before)
+          y = ReduceSum <keepdims = 0> (new) }""",
+        opset=24,
+    )
+    new = np.arange(16, dtype="f4").reshape(2, 2, 4)
+    outputs = compile_model(model, state=True, keep=["put"]).session().run({"new": new, "before": np.array([1, 4])})
+    expected = np.zeros((2, 6, 4), "f4")
+    expected[0, 1:3], expected[1, 4:] = new
+    assert (outputs["put"] == expected).all()
 
 
 def tokens(random, batch, count):

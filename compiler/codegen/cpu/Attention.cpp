@@ -128,11 +128,15 @@ public:
       Value headUnit = b.div(unit, plan.queryBlocks);
       head = b.rem(headUnit, shape.heads);
       batch = b.div(headUnit, shape.heads);
-      keyHead = b.div(head, b.div(shape.heads, shape.keyHeads));
+      keyHead = b.div(head, b.max(b.div(shape.heads, b.max(shape.keyHeads, b.index(1))), b.index(1)));
       Value entry = b.add(b.mul(batch, shape.keyHeads), keyHead);
       ownKeys = operands.length ? operands.length(b, b.getLoc(), batch) : shape.keys;
-      if (operands.causalOffset)
-        causalOffset = b.sub(operands.causalOffset, b.sub(shape.keys, ownKeys));
+      if (operands.causalOffset) {
+        // Within these, it decides on nothing else, and does not wrap.
+        Value most = arith::MinSIOp::create(b, operands.causalOffset, shape.keys);
+        causalOffset = arith::MaxSIOp::create(b, most, b.sub(zero, shape.queries));
+        causalOffset = b.sub(causalOffset, b.sub(shape.keys, ownKeys));
+      }
       Value changed = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, entry, packed[0]);
       b.when(b.select(plan.isFew, b.boolean(false), changed), [&] { writePacking(); });
       firstQuery = b.mul(b.rem(unit, plan.queryBlocks), plan.queryRows);
@@ -392,16 +396,11 @@ private:
       Value query = b.add(firstQuery, row), seen = seenBy(query);
       Value sum = load(b.add(plan.sumOffset, row)), isZero = b.equal(seen, zero);
       // The sum of a row is at least 1 unless all of it is -inf (0) or it holds a NaN or +inf (NaN).
-      auto isSum = [&](arith::CmpFPredicate predicate) -> Value {
-        return arith::CmpFOp::create(b, predicate, sum, b.f32(0));
-      };
-      if (operands.guarded)
-        isZero = arith::OrIOp::create(b, isZero, isSum(arith::CmpFPredicate::ULE));
-      if (operands.maskedZero) {
-        Value isNothing = isSum(arith::CmpFPredicate::OEQ);
-        Value isMasked = writeIsMasked(query, b.select(isNothing, seen, zero));
-        isZero = arith::OrIOp::create(b, isZero, arith::AndIOp::create(b, isNothing, isMasked));
-      }
+      Value hasNone = arith::CmpFOp::create(b, arith::CmpFPredicate::ULE, sum, b.f32(0));
+      if (operands.maskedZero)
+        hasNone = arith::AndIOp::create(b, hasNone, writeIsMasked(query, b.select(hasNone, seen, zero)));
+      if (operands.guarded || operands.maskedZero)
+        isZero = arith::OrIOp::create(b, isZero, hasNone);
       Value factor = arith::DivFOp::create(b, b.f32(1), sum);
       Value from = b.add(plan.outputOffset, b.mul(row, plan.outputStride));
       Value to = offsetOf(operands.output, head, b.add(firstQuery, row));

@@ -32,7 +32,7 @@ struct AttentionShape {
 using AttentionMask = std::function<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value score, mlir::Value batch,
                                                 mlir::Value head, mlir::Value query, mlir::Value key)>;
 
-/// How many keys a row of the batch sees, an index from 0 to the number of keys.
+/// How many keys a row of the batch has, an index from 0 to the number of keys.
 using AttentionLength = std::function<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value batch)>;
 
 struct AttentionOperands {

@@ -95,10 +95,13 @@ static void buildKernel(KernelEmitter &e, const CpuTarget &target, const Attenti
   if (Value lengths = attention.getLengths())
     operands.length = [&e, lengths, keys = shape.keys](OpBuilder &builder, Location loc, Value batch) {
       Value length;
-      e.buildAt(builder, [&] { length = e.toIndex(e.load(lengths, batch)); });
-      Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-      length = arith::MaxSIOp::create(builder, loc, length, zero);
-      return arith::MinSIOp::create(builder, loc, length, keys).getResult();
+      e.buildAt(builder, [&] {
+        Value given = e.toIndex(e.load(lengths, batch));
+        Value isOutside = e.compare(arith::CmpIPredicate::ugt, given, keys);
+        e.failIf(isOutside);
+        length = e.select(isOutside, e.index(0), given);
+      });
+      return length;
     };
   buildAttention(e.builder, e.loc, target, tiles, operands);
 }

@@ -13,35 +13,20 @@ using namespace hone;
 /// To [batch, sequence, heads, size] from [batch, heads, sequence, size], and back.
 static constexpr int64_t kSwapped[] = {0, 2, 1, 3};
 
-namespace {
-struct HeadCounts {
-  int64_t queries, keys;
-};
-} // namespace
-
-/// What a node says of its heads: attributes, or dims of types; 0 where it does not.
-static HeadCounts headsOf(const OnnxNode &node, ArrayRef<OnnxValueType> types) {
-  if (types[0].dims.size() == 3)
-    return {node.getInt("q_num_heads", 0), node.getInt("kv_num_heads", 0)};
-  auto heads = [&](const OnnxValueType &type) { return type.dims.size() == 4 ? type.dims[1].value : 0; };
-  return {heads(types[0]), heads(types[1])};
-}
-
-/// All but what hone.attention has no place for: a cap on scores, a window of keys, the scores as an output, f64.
+/// All but what hone.attention has no place for: a cap on scores, a window of keys, the scores as an output, f64,
+/// numbers of heads that only the run knows. What nothing has a place for is refused by the importer.
 static bool takesAttention(const OnnxNode &node, ArrayRef<OnnxValueType> types) {
   if (types.size() < 3)
     return false;
-  auto isShort = [](OnnxDataType type) {
-    return type == OnnxDataType::Float || type == OnnxDataType::Float16 || type == OnnxDataType::BFloat16;
-  };
-  for (const OnnxValueType &type : types.take_front(3))
-    if (type.elementType != types[0].elementType || !type.hasShape || type.dims.size() != types[0].dims.size())
+  for (const OnnxValueType &type : types.take_front(3)) {
+    OnnxDataType element = type.elementType;
+    bool isShort =
+        element == OnnxDataType::Float || element == OnnxDataType::Float16 || element == OnnxDataType::BFloat16;
+    if (!isShort || !type.hasShape || (type.dims.size() == 4 && type.dims[1].value < 1))
       return false;
-  auto precision = OnnxDataType(node.getInt("softmax_precision", int64_t(types[0].elementType)));
-  auto [heads, groups] = headsOf(node, types);
-  return isShort(types[0].elementType) && isShort(precision) && heads > 0 && groups > 0 && heads % groups == 0 &&
-         node.getFloat("softcap", 0) == 0 && node.getInt("left_window_size", -1) < 0 &&
-         node.getInt("right_window_size", -1) < 0 && !node.hasOutput(3);
+  }
+  return node.getInt("softmax_precision", 1) != int64_t(OnnxDataType::Double) && node.getFloat("softcap", 0) == 0 &&
+         node.getInt("left_window_size", -1) < 0 && node.getInt("right_window_size", -1) < 0 && !node.hasOutput(3);
 }
 
 /// `x` as [batch, sequence, heads, size]: [batch, sequence, heads · size], or [batch, heads, sequence, size].
@@ -98,10 +83,38 @@ static Value readMask(Node &node, Importer &importer, ArrayRef<OpFoldResult> sco
   return mask && importer.checkFits(mask, scores, "attn_mask") ? mask : Value();
 }
 
+/// Whether heads lie side by side in the last of 3 dims; failure where ranks, inputs or attributes are none of
+/// Attention.
+static FailureOr<bool> checkAttention(Node &node, Importer &importer) {
+  int64_t rank = rankOf(node.input(0)), precision = node.getInt("softmax_precision", 1);
+  if ((rank != 3 && rank != 4) || rankOf(node.input(1)) != rank || rankOf(node.input(2)) != rank)
+    return importer.fail(
+        "Q, K and V must all have 3 dims [batch, sequence, heads · size] or 4 [batch, heads, sequence, "
+        "size], not " +
+        Twine(rank) + ", " + Twine(rankOf(node.input(1))) + " and " + Twine(rankOf(node.input(2))));
+  int64_t heads = node.getInt("q_num_heads", 0), groups = node.getInt("kv_num_heads", 0);
+  if (rank == 3 && (heads < 1 || groups < 1 || heads % groups))
+    return importer.fail("inputs of 3 dims want attributes q_num_heads and kv_num_heads, the latter a divisor of the "
+                         "former; they are " +
+                         Twine(heads) + " and " + Twine(groups));
+  if (!node.input(4) != !node.input(5))
+    return importer.fail("past_key and past_value go together: give both, or neither");
+  if (node.input(6) && node.input(4))
+    return importer.fail(
+        "nonpad_kv_seqlen is for keys and values that lie in a cache of a fixed size: leave it out beside "
+        "past_key and past_value");
+  if (precision != 1 && precision != 10 && precision != 16)
+    return importer.fail("attribute softmax_precision is " + Twine(precision) + ", must be 1, 10, 11 or 16");
+  return rank == 3;
+}
+
 static LogicalResult importAttention(Node &node, Importer &importer) {
   ShapeBuilder &shapes = importer.shapes;
   Builder &builder = importer.builder;
-  bool isJoined = rankOf(node.input(0)) == 3;
+  FailureOr<bool> joined = checkAttention(node, importer);
+  if (failed(joined))
+    return failure();
+  bool isJoined = *joined;
   int64_t heads = node.getInt("q_num_heads", 0), groups = node.getInt("kv_num_heads", 0);
   Value query = splitHeads(importer, node.input(0), heads, "Q"), key = splitHeads(importer, node.input(1), groups, "K"),
         value = splitHeads(importer, node.input(2), groups, "V");
@@ -114,6 +127,11 @@ static LogicalResult importAttention(Node &node, Importer &importer) {
   (void)node.set(2, presentValue);
   key = importer.transpose(presentKey, kSwapped);
   value = importer.transpose(presentValue, kSwapped);
+  auto allHeads = ShapeBuilder::getConstant(shapes.dim(query, 2)),
+       allGroups = ShapeBuilder::getConstant(shapes.dim(key, 2));
+  if (allHeads && allGroups && (*allGroups < 1 || *allHeads % *allGroups))
+    return importer.fail("the heads of Q, " + Twine(*allHeads) + ", must be a multiple of those of K, " +
+                         Twine(*allGroups));
   OpFoldResult batch = shapes.dim(query, 0), queries = shapes.dim(query, 1), depth = shapes.dim(query, 3),
                keys = shapes.dim(key, 1);
   if (!importer.checkEqual(batch, shapes.dim(key, 0), "the batches of Q and K") ||
@@ -124,8 +142,6 @@ static LogicalResult importAttention(Node &node, Importer &importer) {
     return failure();
 
   Value lengths = node.input(6), mask, causal;
-  if (lengths && (node.input(4) || node.input(5)))
-    return importer.fail("nonpad_kv_seqlen is for keys and values that lie in a cache, not beside past_key");
   if (lengths && (rankOf(lengths) != 1 ||
                   !importer.checkEqual(shapes.dim(lengths, 0), batch, "the number of nonpad_kv_seqlen and the batch")))
     return rankOf(lengths) == 1 ? failure() : importer.fail("nonpad_kv_seqlen must have 1 dim");

@@ -491,12 +491,16 @@ void Generator::addAttention() {
         mask = Value();
   FloatAttr fill;
   if (mask && isSelected)
-    fill = builder.getF32FloatAttr(oneIn(2) ? -INFINITY : -3.0f);
+    fill = builder.getF32FloatAttr(std::array{-INFINITY, -3.0f, 0.0f}[below(3)]);
   auto flag = [&](bool set) { return set ? builder.getUnitAttr() : UnitAttr(); };
   bool isGuarded = oneIn(2);
   Value lengths, causal;
-  if (oneIn(3))
-    lengths = source(randomTensor(builder.getI64Type(), {batch}, -1, keys + 1)).value;
+  if (oneIn(3)) {
+    HostTensor numbers(builder.getI64Type(), {batch});
+    for (int64_t &number : numbers.as<int64_t>())
+      number = below(keys + 1);
+    lengths = source(std::move(numbers)).value;
+  }
   // Values that are not seen may be read or not.
   bool isFinite = true;
   for (int64_t i = 0; i < value.tensor.count(); ++i)
@@ -578,8 +582,10 @@ void Generator::addTensorScatter() {
   bool isCircular = oneIn(2) && room > 0;
   Known update = pickFit(x.tensor.element, dims);
   HostTensor positions(builder.getI64Type(), {dims[0]});
+  if (isCircular)
+    positions = randomTensor(builder.getI64Type(), {dims[0]}, -3 * room, 3 * room);
   for (int64_t &position : positions.as<int64_t>())
-    position = below((isCircular ? 3 * room : room - part) + 1);
+    position = isCircular ? position : below(room - part + 1);
   add<TensorScatterOp>(x.tensor.element, x.tensor.rank(), update.value, x.value, source(std::move(positions)).value,
                        axis, isCircular);
 }
