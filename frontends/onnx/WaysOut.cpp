@@ -36,11 +36,7 @@ struct KindRow {
 
 // The first row that fits counts. The row for any other domain is the last.
 static constexpr OperatorRow kOperatorRows[] = {
-    {"", "QuantizeLinear", kUnquantized},
-    {"", "DequantizeLinear", kUnquantized},
-    {"", "DynamicQuantizeLinear", kUnquantized},
     {"", "ConvInteger", kUnquantized},
-    {"", "QLinearMatMul", kUnquantized},
     {"", "QLinearConv", kUnquantized},
     {"", "SequenceMap", kOneTensor},
     {"", "SequenceConstruct", kOneTensor},

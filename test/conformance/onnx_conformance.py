@@ -22,10 +22,11 @@ Verdicts     pass; mismatch (wrong value, type or shape); unsupported; error; cr
 Tolerance    onnx.backend.test.runner's: rtol 1e-3, atol 1e-7, or the case's own; types, shapes, integers and strings
              equal (test/tolerance.py).
              --ulp N also accepts N units in the last place for floats of 16 bits and fewer, of models of several
-             nodes: an implementation may round at each node or not (default 0: strict, as single nodes always are).
+             nodes: an implementation may round at each node or not (default 0: strict, as single nodes are, but
+             for those that a scope names as "stepwise").
              Cases with true randomness (RANDOM below) are checked for type and shape only.
 Scope        --scope FILE.json: {"operators": [names], "types": ["float", ...], "outside": {case id: reason},
-             "exceptions": {case id: reason}}.
+             "stepwise": {case id: reason}, "exceptions": {case id: reason}}.
              Only cases whose operators (subgraphs and functions included) and element types are all listed are run;
              the others are counted by reason. An exception may fail with its reason; one that passes fails the run
              until it leaves the file.
@@ -364,6 +365,15 @@ def run_command(template, case, graph, folder, timeout):
 # ---- workers
 
 
+@functools.cache
+def stepwise(scope):
+    """Cases of one node whose expected values were rounded at each step of the operator's definition."""
+    if not scope:
+        return {}
+    with open(scope) as file:
+        return json.load(file).get("stepwise", {})
+
+
 def verdict(case, options, prepare):
     """Runs one case in this process: (verdict, message)."""
     try:
@@ -376,7 +386,8 @@ def verdict(case, options, prepare):
             pairs = [(run(values), expected) for _, values, _, expected in data_sets(case, graph)]
         for outputs, expected in pairs:
             assert len(outputs) == len(expected), f"{len(outputs)} outputs, expected {len(expected)}"
-            check(list(expected), list(outputs), case, options.ulp if len(graph.node) > 1 else 0)
+            has_steps = len(graph.node) > 1 or case.id in stepwise(options.scope)
+            check(list(expected), list(outputs), case, options.ulp if has_steps else 0)
         return "pass", ""
     except AssertionError as error:
         return "mismatch", " ".join(str(error).split())[:300]

@@ -188,6 +188,22 @@ static void read_job(job *j) {
 
 /*===-- A run -------------------------------------------------------------------------------------------------------*/
 
+/* Whether only the run knows how large an output is. */
+static bool is_late(const hone_tensor *planned) {
+  for (int32_t i = 0; i < planned->ndim; ++i)
+    if (planned->shape[i] == -1)
+      return true;
+  return false;
+}
+
+/* Whether an output has the dims that were planned, as far as they were. */
+static bool is_as_planned(const hone_tensor *tensor, const int64_t *planned) {
+  for (int32_t i = 0; i < tensor->ndim; ++i)
+    if (planned[i] != -1 && tensor->shape[i] != planned[i])
+      return false;
+  return true;
+}
+
 /* The bytes of a tensor; negative if a dim is, or if they overflow. */
 static int64_t bytes_of(const hone_tensor *tensor) {
   int64_t bytes = tensor->dtype.bits / 8;
@@ -222,7 +238,7 @@ static void run(hone_session *session, const job *j, result *r) {
   bool is_large = plan.memory_bytes > MAX_BYTES;
   for (int32_t i = 0; i < plan.output_count; ++i) {
     const hone_tensor *planned = &hone_plan_output(&plan, i)->tensor;
-    int64_t bytes = bytes_of(planned);
+    int64_t bytes = is_late(planned) ? 0 : bytes_of(planned);
     r->ranks[i] = planned->ndim;
     memcpy(r->planned[i], planned->shape, (size_t)planned->ndim * sizeof(int64_t));
     r->outputs[i] = hone_value_tensor(NULL, planned->dtype, r->ranks[i], r->planned[i]);
@@ -236,17 +252,24 @@ static void run(hone_session *session, const job *j, result *r) {
     return;
   for (int32_t i = 0; i < r->output_count; ++i) {
     size_t element = r->outputs[i].tensor.dtype.bits / 8;
-    r->memory[i] = guard((size_t)bytes_of(&r->outputs[i].tensor), element, j->flags & OUTPUTS_AT_BEGIN);
-    r->outputs[i].tensor.data = j->flags & SESSION_OWNS_OUTPUTS ? NULL : r->memory[i].pages + r->memory[i].offset;
+    bool session_owns = j->flags & SESSION_OWNS_OUTPUTS || is_late(&r->outputs[i].tensor);
+    int64_t bytes = session_owns ? 0 : bytes_of(&r->outputs[i].tensor);
+    r->memory[i] = guard((size_t)bytes, element, j->flags & OUTPUTS_AT_BEGIN);
+    r->outputs[i].tensor.data = session_owns ? NULL : r->memory[i].pages + r->memory[i].offset;
     r->outputs[i].capacity = r->memory[i].bytes;
   }
   wrote_outside = false;
   r->status = (int32_t)hone_run(session, 0, j->inputs, j->input_count, r->outputs, r->output_count, &r->error);
   for (int32_t i = 0; i < r->output_count; ++i) {
     wrote_outside |= !is_intact(&r->memory[i]);
-    if (!r->status && memcmp(r->outputs[i].tensor.shape, r->planned[i], (size_t)r->ranks[i] * sizeof(int64_t)))
+    const hone_tensor *tensor = &r->outputs[i].tensor;
+    if (!r->status && !is_as_planned(tensor, r->planned[i]))
       r->status = OTHER_DIMS;
+    if (!r->status)
+      memmove(r->planned[i], tensor->shape, (size_t)r->ranks[i] * sizeof(int64_t));
   }
+  if (r->status == HONE_OUT_OF_MEMORY) /* of what only the run knows: the plan was small enough */
+    r->status = TOO_LARGE;
   for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); ++i)
     wrote_outside |= blocks[i].pages && !is_intact(&blocks[i]);
   if (wrote_outside)
@@ -282,6 +305,7 @@ static hone_session *create(const hone_library *library, int32_t threads) {
   hone_error error;
   options.threads = threads;
   options.allocator = &allocator;
+  options.memory_limit = 8 * MAX_BYTES;
   options.cancel = (const int32_t *)&cancel;
   if (hone_session_create(library, &options, &session, &error))
     die(error.message);

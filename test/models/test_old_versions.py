@@ -221,6 +221,42 @@ def top_k(version):
     return cases + ([([X, Constant([3])], {"axis": -2, "largest": 0}, 2)] if version >= 11 else [])
 
 
+def quantized(version):
+    x, scale = SIGNED, Constant(0.05, "f4")
+    cases = [([x, scale, Constant(7, "u1")], {}), ([x, scale], {})]
+    if version < 19 or version > 21:  # between, the scale is of the data's type
+        cases.append(([WHOLE.astype("i4"), scale, Constant(-3, "i1")], {}))
+    if version >= 13:
+        cases += [([x, floats(4), np.array([1, 2, 3, 4], "i1")], {"axis": -2}), ([x, floats(4)], {})]
+    if version >= 21:
+        points = np.zeros((3, 4, 2), "i2")
+        cases += [
+            ([x, floats(3, 2, 5)], {"block_size": 2}),
+            ([x, floats(3, 4, 2), points], {"axis": 2, "block_size": 3}),
+        ]
+    return cases
+
+
+def dequantized(version):
+    x, scale = np.arange(-30, 30, dtype="i1").reshape(3, 4, 5), Constant(0.05, "f4")
+    cases = [([x, scale, Constant(7, "i1")], {}), ([WHOLE.astype("i4") * 1000, scale], {})]
+    if version >= 13:
+        cases += [([x.astype("u1"), floats(4), np.array([1, 2, 3, 4], "u1")], {"axis": -2})]
+    if version >= 21:
+        cases += [
+            ([x, floats(3, 2, 5), np.ones((3, 2, 5), "i1")], {"block_size": 2}),
+            ([x, floats(3, 4, 2)], {"axis": 2, "block_size": 3}),
+        ]
+    return cases
+
+
+def batch_norm(version):
+    statistics = [floats(4, seed=seed) for seed in range(2, 6)]
+    one = ([X, *statistics], {"epsilon": 0.01})
+    training = ([X, *statistics], {"training_mode": 1, "momentum": 0.7}, 3)
+    return [one, ([floats(6, 4), *statistics], {}), *([training] if version >= 14 else [])]
+
+
 def attention(version):
     joined, heads = [floats(2, 3, 8), floats(2, 5, 4), floats(2, 5, 4, seed=1)], {"q_num_heads": 4, "kv_num_heads": 2}
     apart = [floats(2, 4, 3, 8), floats(2, 2, 5, 8), floats(2, 2, 5, 8, seed=1)]
@@ -276,6 +312,7 @@ NODES = {
     "Selu": unary(alpha=0.5, gamma=2.0),
     "HardSigmoid": unary(alpha=0.5, beta=0.25),
     "Attention": attention,
+    "BatchNormalization": batch_norm,
     "Cast": cast,
     "CastLike": fixed(([SIGNED, WHOLE[0]], {}), ([WHOLE, X], {})),
     "Clip": clip,
@@ -285,9 +322,11 @@ NODES = {
         ([Constant([2, 3])], {}), ([Constant([2, 0])], {"value": numpy_helper.from_array(np.array([7]))})
     ),
     "CumSum": fixed(([X, Constant(1)], {}), ([X, Constant(-1)], {"exclusive": 1, "reverse": 1})),
+    "DequantizeLinear": dequantized,
     "Dropout": dropout,
     "Equal": equal,
     "Expand": fixed(([floats(4, 1), Constant([3, 1, 5])], {})),
+    "EyeLike": fixed(([X[0]], {}), ([X[0]], {"k": -2, "dtype": 7}), ([floats(5, 4)], {"k": 1})),
     "Flatten": lambda version: [([X], {"axis": axis}) for axis in ((0, 1, 3, -1) if version >= 11 else (0, 1, 3))],
     "Gather": lambda version: [
         ([X, np.abs(POSITIONS)], {"axis": 1}),
@@ -299,6 +338,9 @@ NODES = {
         *([([X, np.array([[1], [0], [-1]])], {"batch_dims": 1})] if version >= 12 else []),
     ],
     "Gemm": gemm,
+    **dict.fromkeys(["GlobalAveragePool", "GlobalMaxPool"], fixed(([X], {}), ([floats(2, 3, 4, 5)], {}))),
+    "InstanceNormalization": fixed(([X, floats(4, seed=2), floats(4, seed=3)], {"epsilon": 0.01})),
+    "LRN": fixed(([X], {"size": 3}), ([SIGNED], {"size": 4, "alpha": 0.5, "beta": 0.6, "bias": 2.0})),
     "IsInf": fixed(
         ([np.array([1, np.inf, -np.inf, np.nan], "f4")], {}),
         ([np.array([np.inf, -np.inf], "f4")], {"detect_negative": 0}),
@@ -310,6 +352,7 @@ NODES = {
         ([X, floats(5)], {}),
         *([([WHOLE[0].astype("i4"), WHOLE[0].T.astype("i4").copy()], {})] if version >= 9 else []),
     ],
+    "MeanVarianceNormalization": fixed(([X], {"axes": [0, 2]})),
     "Mod": fixed(([WHOLE, np.where(WHOLE % 2, 7, -7)], {}), ([SIGNED, X], {"fmod": 1})),
     "NonMaxSuppression": fixed(
         ([floats(2, 6, 4), floats(2, 3, 6), Constant([4]), Constant([0.2], "f4"), Constant([0.3], "f4")], {}),
@@ -319,6 +362,22 @@ NODES = {
     "OneHot": one_hot,
     "Pad": pad,
     "Pow": power,
+    "QLinearMatMul": fixed(
+        (
+            [
+                (SIGNED * 10).astype("i1"),
+                Constant(0.1, "f4"),
+                Constant(3, "i1"),
+                np.arange(-20, 20, dtype="i1").reshape(5, 8),
+                floats(8),
+                np.arange(8, dtype="i1"),
+                Constant(2.0, "f4"),
+                Constant(-5, "i1"),
+            ],
+            {},
+        )
+    ),
+    "QuantizeLinear": quantized,
     "Range": fixed(
         ([Constant(1), Constant(9), Constant(3)], {}),
         ([Constant(1, "f4"), Constant(0, "f4"), Constant(-0.25, "f4")], {}),

@@ -429,6 +429,29 @@ static LogicalResult importScatterND(Node &node, Importer &importer) {
 
 //===-- By position ---------------------------------------------------------------------------------------------===//
 
+/// Ones where the column is the row plus k.
+static LogicalResult importEyeLike(Node &node, Importer &importer) {
+  Value x = node.input(0);
+  ShapeBuilder &shapes = importer.shapes;
+  if (rankOf(x) != 2)
+    return importer.fail("the input must have 2 dims, not " + Twine(rankOf(x)));
+  Type i64 = importer.builder.getI64Type(), type = elementTypeOf(x);
+  if (auto wanted = OnnxDataType(node.getInt("dtype", 0)); wanted != OnnxDataType::Undefined) {
+    type = elementTypeFor(importer.builder.getContext(), wanted);
+    if (!type)
+      return importer.reportType("results of type", wanted), failure();
+  }
+  OpFoldResult one = shapes.constant(1);
+  auto positions = [&](int64_t axis, int64_t first) {
+    Value size = shapes.materialize(shapes.dim(x, axis));
+    return importer.create<RangeOp>(i64, 1, importer.scalar(i64, double(first)), importer.scalar(i64, 1), size);
+  };
+  Value rows =
+            importer.reshape(positions(0, std::clamp(node.getInt("k", 0), -kMaxDim, kMaxDim)), {shapes.dim(x, 0), one}),
+        columns = positions(1, 0);
+  return node.set(0, importer.cast(importer.compare<EqualOp>(rows, columns), type));
+}
+
 static LogicalResult importOneHot(Node &node, Importer &importer) {
   Value indices = node.input(0), values = node.input(2);
   auto axis = importer.axis(node.getInt("axis", -1), rankOf(indices) + 1);
@@ -498,6 +521,7 @@ static LogicalResult importNonZero(Node &node, Importer &importer) {
 ArrayRef<OperatorRow> hone::indexOperators() {
   static constexpr OperatorRow rows[] = {
       {"Concat", 4, importConcat, Halves::Moves},
+      {"EyeLike", 9, importEyeLike, Halves::Moves},
       {"Gather", 1, importGather, Halves::Moves},
       {"GatherElements", 11, importGatherElements, Halves::Moves},
       {"GatherND", 11, importGatherND, Halves::Moves},

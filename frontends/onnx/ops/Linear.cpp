@@ -29,8 +29,7 @@ static bool checkBatch(Importer &importer, Value a, Value b) {
   return true;
 }
 
-/// The product of operands of any rank but 0; null after an error.
-static Value anyMatmul(Importer &importer, Value a, Value b, Type type) {
+Value hone::anyMatmul(Importer &importer, Value a, Value b, Type type) {
   if (!a || !b)
     return {};
   if (rankOf(a) == 0 || rankOf(b) == 0)
@@ -58,33 +57,6 @@ static Value anyMatmul(Importer &importer, Value a, Value b, Type type) {
 static LogicalResult importMatMul(Node &node, Importer &importer) {
   Value a = node.input(0), b = node.input(1);
   return node.set(0, anyMatmul(importer, a, b, elementTypeOf(a)));
-}
-
-static bool isZero(Value value) {
-  auto constant = value.getDefiningOp<ConstantOp>();
-  auto elements = constant ? dyn_cast<DenseIntElementsAttr>(constant.getValue()) : DenseIntElementsAttr();
-  return elements && llvm::all_of(elements.getValues<APInt>(), [](const APInt &element) { return element.isZero(); });
-}
-
-/// An operand of MatMulInteger less its zero point, which is one number or one for each row (of the left one) or column
-/// (of the right one). 16 bits hold every difference.
-static Value centred(Importer &importer, Value x, Value zeroPoint, bool isLeft) {
-  if (!zeroPoint || isZero(zeroPoint))
-    return x;
-  Type wide = importer.builder.getIntegerType(16);
-  SmallVector<OpFoldResult> dims(importer.shapes.dims(zeroPoint));
-  if (isLeft && dims.size() == 1 && rankOf(x) > 1)
-    dims.push_back(importer.shapes.constant(1));
-  Value point = importer.reshape(zeroPoint, dims);
-  if (!point || !importer.checkFits(point, x, "a zero point"))
-    return {};
-  return importer.binary<SubOp>(importer.cast(x, wide), importer.cast(point, wide));
-}
-
-static LogicalResult importMatMulInteger(Node &node, Importer &importer) {
-  Value a = centred(importer, node.input(0), node.input(2), /*isLeft=*/true);
-  Value b = centred(importer, node.input(1), node.input(3), /*isLeft=*/false);
-  return node.set(0, anyMatmul(importer, a, b, importer.builder.getI32Type()));
 }
 
 static LogicalResult importGemm(Node &node, Importer &importer) {
@@ -118,7 +90,6 @@ ArrayRef<OperatorRow> hone::linearOperators() {
   static constexpr OperatorRow rows[] = {
       {"Gemm", 7, importGemm},
       {"MatMul", 1, importMatMul},
-      {"MatMulInteger", 10, importMatMulInteger},
   };
   return rows;
 }

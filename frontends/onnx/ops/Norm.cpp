@@ -115,13 +115,135 @@ static LogicalResult importLpNorm(Node &node, Importer &importer) {
   return node.set(0, importer.select(isZero, importer.like(x, 0), importer.binary<DivOp>(x, norm)));
 }
 
+/// A number for each channel, dim 1 of x, as it broadcasts to x.
+static Value perChannel(Importer &importer, Value x, Value parameter, const Twine &what) {
+  ShapeBuilder &shapes = importer.shapes;
+  OpFoldResult one = shapes.constant(1), channels = rankOf(x) > 1 ? shapes.dim(x, 1) : one;
+  if (rankOf(parameter) != 1)
+    return importer.failValue(what + " must have one dim, not " + Twine(rankOf(parameter)));
+  if (!importer.checkEqual(shapes.dim(parameter, 0), channels, "the number of " + what + " and of channels"))
+    return {};
+  HostVector dims(std::max<int64_t>(rankOf(x) - 1, 1), one);
+  dims.front() = shapes.dim(parameter, 0);
+  return importer.cast(importer.reshape(parameter, dims), elementTypeOf(x));
+}
+
+/// 1 / sqrt(variance + epsilon)
+static Value inverseDeviation(Importer &importer, Value variance, float epsilon) {
+  Value deviation = importer.unary<SqrtOp>(importer.binary<AddOp>(variance, importer.like(variance, epsilon)));
+  return importer.binary<DivOp>(importer.like(variance, 1), deviation);
+}
+
+/// Mean and variance of each channel, and what an average of them over runs becomes.
+static LogicalResult measureBatch(Node &node, Importer &importer, Value &mean, Value &variance) {
+  Value x = node.input(0);
+  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rankOf(x)));
+  if (rankOf(x) > 1)
+    axes.erase(axes.begin() + 1);
+  Value own = importer.mean(x, axes), centered = importer.binary<SubOp>(x, own);
+  Value spread = importer.mean(importer.binary<MulOp>(centered, centered), axes);
+  float momentum = node.getFloat("momentum", 0.9f);
+  for (auto [i, statistic] : llvm::enumerate(std::array{own, spread})) {
+    Value before = node.input(i + 3);
+    Value now = importer.cast(importer.reshape(statistic, importer.shapes.dims(before)), elementTypeOf(before));
+    Value kept = importer.binary<MulOp>(before, importer.like(before, momentum));
+    Value added = importer.binary<MulOp>(now, importer.like(now, 1 - momentum));
+    if (failed(node.set(i + 1, importer.binary<AddOp>(kept, added))))
+      return failure();
+  }
+  // Without the dims ahead of the channels.
+  HostVector dims(importer.shapes.dims(own));
+  dims.erase(dims.begin(), dims.begin() + (rankOf(x) > 1));
+  mean = importer.reshape(own, dims);
+  variance = importer.reshape(spread, dims);
+  return success(mean && variance);
+}
+
+static LogicalResult importBatchNorm(Node &node, Importer &importer) {
+  Value x = node.input(0);
+  if (rankOf(x) == 0)
+    return importer.fail("the data must have a dim or more");
+  if (!node.getInt("spatial", 1))
+    return importer.fail("statistics of each position (attribute spatial is 0) are not supported",
+                         "convert the model to opset 9 or newer with onnx.version_converter");
+  static constexpr StringLiteral names[] = {"scales", "biases", "means", "variances"};
+  Value values[4];
+  for (auto [i, what] : llvm::enumerate(names))
+    if (!(values[i] = perChannel(importer, x, node.input(i + 1), what)))
+      return failure();
+  auto [scale, bias, mean, variance] = values;
+  if (node.getInt("training_mode", 0) && failed(measureBatch(node, importer, mean, variance)))
+    return failure();
+  // One product and one sum for each element.
+  Value factor = importer.binary<MulOp>(scale, inverseDeviation(importer, variance, node.getFloat("epsilon", 1e-5f)));
+  Value shift = importer.binary<SubOp>(bias, importer.binary<MulOp>(mean, factor));
+  return node.set(0, importer.binary<AddOp>(importer.binary<MulOp>(x, factor), shift));
+}
+
+/// The axes behind batch and channels.
+static SmallVector<int64_t> spatialAxes(Value x) {
+  return llvm::to_vector(llvm::seq<int64_t>(2, std::max<int64_t>(rankOf(x), 2)));
+}
+
+static LogicalResult importInstanceNorm(Node &node, Importer &importer) {
+  Value x = node.input(0);
+  if (rankOf(x) < 3)
+    return importer.fail("the data must have 3 dims or more");
+  Value scale = perChannel(importer, x, node.input(1), "scales"),
+        bias = perChannel(importer, x, node.input(2), "biases");
+  Value centered = importer.binary<SubOp>(x, importer.mean(x, spatialAxes(x)));
+  Value variance = importer.mean(importer.binary<MulOp>(centered, centered), spatialAxes(x));
+  Value inverse = inverseDeviation(importer, variance, node.getFloat("epsilon", 1e-5f));
+  Value normalized = importer.binary<MulOp>(importer.binary<MulOp>(centered, inverse), scale);
+  return node.set(0, importer.binary<AddOp>(normalized, bias));
+}
+
+/// x / (bias + alpha / size · Σ x²)^beta, summed over `size` channels around each.
+static LogicalResult importLrn(Node &node, Importer &importer) {
+  Value x = node.input(0);
+  ShapeBuilder &shapes = importer.shapes;
+  constexpr int64_t most = 256; // a term each
+  int64_t size = node.getInt("size", 0), rank = rankOf(x);
+  if (rank < 2)
+    return importer.fail("the data must have 2 dims or more");
+  if (size < 1 || size > most)
+    return importer.fail("attribute size is " + Twine(size) + ", must be 1 to " + Twine(most));
+  OpFoldResult zero = shapes.constant(0), one = shapes.constant(1);
+  HostVector before(rank, zero), after(before), sizes(shapes.dims(x));
+  before[1] = shapes.constant((size - 1) / 2);
+  after[1] = shapes.constant(size - 1 - (size - 1) / 2);
+  SmallVector<Value> beforeValues = shapes.materialize(before), afterValues = shapes.materialize(after);
+  Value squares = importer.create<PadOp>(elementTypeOf(x), rank, importer.binary<MulOp>(x, x), importer.like(x, 0),
+                                         ValueRange(beforeValues), ValueRange(afterValues), "constant");
+  SmallVector<Value> sizeValues = shapes.materialize(sizes), steps(rank, shapes.materialize(one)), sums;
+  for (int64_t i = 0; squares && i < size; ++i) {
+    SmallVector<Value> starts(rank, shapes.materialize(zero));
+    starts[1] = shapes.materialize(shapes.constant(i));
+    sums.push_back(importer.create<SliceOp>(elementTypeOf(x), rank, squares, ValueRange(starts), ValueRange(sizeValues),
+                                            ValueRange(steps)));
+  }
+  Value sum = squares ? sums.front() : Value();
+  for (Value each : ArrayRef(sums).drop_front(squares ? 1 : 0))
+    sum = importer.binary<AddOp>(sum, each);
+  float alpha = node.getFloat("alpha", 1e-4f), beta = node.getFloat("beta", 0.75f), bias = node.getFloat("bias", 1);
+  Value base = importer.binary<AddOp>(importer.binary<MulOp>(sum, importer.like(sum, alpha / float(size))),
+                                      importer.like(sum, bias));
+  return node.set(0, importer.binary<DivOp>(x, importer.binary<PowOp>(base, importer.like(base, beta))));
+}
+
 //===-- Table ---------------------------------------------------------------------------------------------------===//
 
 ArrayRef<OperatorRow> hone::normOperators() {
   static constexpr OperatorRow rows[] = {
-      {"Hardmax", 1, importHardmax},           {"LayerNormalization", 17, importLayerNorm},
-      {"LogSoftmax", 1, importSoftmax<true>},  {"LpNormalization", 1, importLpNorm},
-      {"RMSNormalization", 23, importRmsNorm}, {"Softmax", 1, importSoftmax<false>},
+      {"BatchNormalization", 7, importBatchNorm},
+      {"Hardmax", 1, importHardmax},
+      {"InstanceNormalization", 6, importInstanceNorm},
+      {"LRN", 1, importLrn},
+      {"LayerNormalization", 17, importLayerNorm},
+      {"LogSoftmax", 1, importSoftmax<true>},
+      {"LpNormalization", 1, importLpNorm},
+      {"RMSNormalization", 23, importRmsNorm},
+      {"Softmax", 1, importSoftmax<false>},
   };
   return rows;
 }

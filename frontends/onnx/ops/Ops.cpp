@@ -184,9 +184,16 @@ bool Importer::checkFits(Value small, ArrayRef<OpFoldResult> dims, const Twine &
     OpFoldResult fits = host.logicalOr(host.compare(CmpIPredicate::eq, mine, other),
                                        host.compare(CmpIPredicate::eq, mine, shapes.constant(1)));
     std::string which = ("dim " + Twine(i) + " of " + what).str();
-    if (host.check(loc, fits, nodeText(loc) + ": " + which + " is {0}, but must be 1 or {1}", mine, other))
+    bool isOne = ShapeBuilder::getConstant(other) == 1;
+    if (host.check(loc, fits, nodeText(loc) + ": " + which + " is {0}, but must be " + (isOne ? "1" : "1 or {1}"), mine,
+                   other))
       continue;
-    report(which + " does not fit");
+    auto own = ShapeBuilder::getConstant(mine), wanted = ShapeBuilder::getConstant(other);
+    if (own && wanted)
+      which += " is " + std::to_string(*own) + ", but must be 1" + (isOne ? "" : " or " + std::to_string(*wanted));
+    else
+      which += " does not fit";
+    report(which);
     return false;
   }
   return true;

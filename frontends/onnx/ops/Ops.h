@@ -263,10 +263,13 @@ llvm::ArrayRef<OperatorRow> elementwiseOperators();
 llvm::ArrayRef<OperatorRow> externOperators();
 llvm::ArrayRef<OperatorRow> linearOperators();
 llvm::ArrayRef<OperatorRow> normOperators();
+llvm::ArrayRef<OperatorRow> quantizeOperators();
 llvm::ArrayRef<OperatorRow> reduceOperators();
 llvm::ArrayRef<OperatorRow> shapeOperators();
 llvm::ArrayRef<OperatorRow> indexOperators();
 
+/// The product of operands of any rank but 0, in elements of `type`; null after an error.
+mlir::Value anyMatmul(Importer &importer, mlir::Value a, mlir::Value b, mlir::Type type);
 /// The element type of tensors of `type`; null where Hone has none.
 mlir::Type elementTypeFor(mlir::MLIRContext *context, OnnxDataType type);
 /// The contents of a tensor whose bytes are in the model.

@@ -112,6 +112,27 @@ static LogicalResult importReduceSumSquare(Node &node, Importer &importer) {
   auto r = reductionOf(node, importer);
   return r ? node.set(0, sum(importer, *r, importer.binary<MulOp>(r->x, r->x))) : failure();
 }
+
+//===-- Global pools --------------------------------------------------------------------------------------------===//
+
+/// The axes behind batch and channels; nothing (and an error) where these are missing.
+static std::optional<SmallVector<int64_t>> pooledAxes(Node &node, Importer &importer) {
+  int64_t rank = rankOf(node.input(0));
+  if (rank >= 2)
+    return llvm::to_vector(llvm::seq<int64_t>(2, rank));
+  importer.report("the data must have 2 dims or more, [batch, channels, …], not " + Twine(rank));
+  return std::nullopt;
+}
+
+static LogicalResult importGlobalAveragePool(Node &node, Importer &importer) {
+  auto axes = pooledAxes(node, importer);
+  return axes ? node.set(0, importer.mean(node.input(0), *axes)) : failure();
+}
+
+static LogicalResult importGlobalMaxPool(Node &node, Importer &importer) {
+  auto axes = pooledAxes(node, importer);
+  return axes ? node.set(0, importer.reduce(ReduceKind::Max, node.input(0), *axes)) : failure();
+}
 static LogicalResult importReduceL2(Node &node, Importer &importer) {
   auto r = reductionOf(node, importer);
   if (!r)
@@ -217,6 +238,8 @@ ArrayRef<OperatorRow> hone::reduceOperators() {
       {"ArgMax", 1, importArgReduce<ReduceKind::Max>},
       {"ArgMin", 1, importArgReduce<ReduceKind::Min>},
       {"CumSum", 11, importCumSum},
+      {"GlobalAveragePool", 1, importGlobalAveragePool},
+      {"GlobalMaxPool", 1, importGlobalMaxPool},
       {"ReduceL1", 1, importReduceL1},
       {"ReduceL2", 1, importReduceL2},
       {"ReduceLogSum", 1, importReduceLogSum},
