@@ -62,16 +62,17 @@ def test_each_position_of_an_axis(axis, compile_model):
         run(x=np.zeros((4, 5, 6), "f4"), s=np.ones(3, "f4"), z=np.zeros(3, "i1"))
 
 
+@pytest.mark.parametrize("block", [4, 2**40])
 @pytest.mark.parametrize("size", [8, 7])
 @pytest.mark.parametrize("axis", [0, 1])
-def test_blocks(axis, size, compile_model):
+def test_blocks(axis, size, block, compile_model):
     """Of the last block of an axis there may be less."""
     dims, blocks = [5, 5], [5, 5]
-    dims[axis], blocks[axis] = size, -(-size // 4)
+    dims[axis], blocks[axis] = size, -(-size // block)
     run = compared(
         f"""g (float[a, b] x, float[c, d] s) => (float[a, b] y)
-        {{ q = QuantizeLinear <axis = {axis}, block_size = 4> (x, s)
-           y = DequantizeLinear <axis = {axis}, block_size = 4> (q, s) }}""",
+        {{ q = QuantizeLinear <axis = {axis}, block_size = {block}> (x, s)
+           y = DequantizeLinear <axis = {axis}, block_size = {block}> (q, s) }}""",
         compile_model,
     )
     random = np.random.default_rng(3)

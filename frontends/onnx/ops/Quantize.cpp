@@ -11,14 +11,14 @@ using namespace hone;
 //===-- Scales and zero points ----------------------------------------------------------------------------------===//
 
 /// Each element of `x` along `axis` `times` times, cut to `size`.
-static Value repeat(Importer &importer, Value x, int64_t axis, int64_t times, OpFoldResult size) {
+static Value repeat(Importer &importer, Value x, int64_t axis, OpFoldResult times, OpFoldResult size) {
   ShapeBuilder &shapes = importer.shapes;
   OpFoldResult zero = shapes.constant(0), one = shapes.constant(1);
   HostVector apart(shapes.dims(x)), joined(apart);
   apart.insert(apart.begin() + axis + 1, one);
   Value repeated = importer.reshape(x, apart);
-  apart[axis + 1] = shapes.constant(times);
-  joined[axis] = shapes.mul(joined[axis], apart[axis + 1]);
+  apart[axis + 1] = times;
+  joined[axis] = shapes.mul(joined[axis], times);
   repeated = importer.reshape(importer.expand(repeated, apart), joined);
   if (!repeated || shapes.areEqual(joined[axis], size))
     return repeated;
@@ -55,13 +55,15 @@ static Value spread(Node &node, Importer &importer, Value parameter, Value x, co
   if (rankOf(parameter) != rankOf(x))
     return importer.failValue(what + " must have as many dims as the data, where there are blocks");
   HostVector wanted(shapes.dims(x));
-  OpFoldResult size = wanted[*axis], least = shapes.constant(block - 1);
-  wanted[*axis] = shapes.floorDiv(shapes.add(size, least), shapes.constant(block));
+  // A block beyond the axis is as long as the axis: no larger tensor is made of it, and nothing wraps.
+  OpFoldResult size = wanted[*axis], one = shapes.constant(1);
+  OpFoldResult length = shapes.min(shapes.constant(block), shapes.max(size, one));
+  wanted[*axis] = shapes.floorDiv(shapes.add(size, shapes.sub(length, one)), length);
   for (int64_t i = 0; i < rankOf(x); ++i)
     if (!importer.checkEqual(shapes.dim(parameter, i), wanted[i],
                              "dim " + Twine(i) + " of " + what + " and the number of blocks"))
       return {};
-  return repeat(importer, parameter, *axis, block, size);
+  return repeat(importer, parameter, *axis, length, size);
 }
 
 /// `scaled` as integers of `type`: rounded to even, `zeroPoint` (f32) added, saturated.
