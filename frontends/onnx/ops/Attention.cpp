@@ -108,74 +108,82 @@ static FailureOr<bool> checkAttention(Node &node, Importer &importer) {
   return rank == 3;
 }
 
+/// Whether queries, keys and values, [batch, sequence, heads, size], fit each other.
+static bool checkOperands(Importer &importer, Value query, Value key, Value value) {
+  ShapeBuilder &shapes = importer.shapes;
+  auto heads = ShapeBuilder::getConstant(shapes.dim(query, 2)), groups = ShapeBuilder::getConstant(shapes.dim(key, 2));
+  if (heads && groups && (*groups < 1 || *heads % *groups)) {
+    importer.report("the heads of Q, " + Twine(*heads) + ", must be a multiple of those of K, " + Twine(*groups));
+    return false;
+  }
+  auto areEqual = [&](Value a, Value b, int64_t dim, const Twine &what) {
+    return importer.checkEqual(shapes.dim(a, dim), shapes.dim(b, dim), what);
+  };
+  return areEqual(query, key, 0, "the batches of Q and K") && areEqual(query, value, 0, "the batches of Q and V") &&
+         areEqual(query, key, 3, "the sizes of heads of Q and K") && areEqual(key, value, 2, "the heads of K and V") &&
+         areEqual(key, value, 1, "the lengths of K and V");
+}
+
+/// How many keys more than its own number a query sees: the queries are the last of the keys that count, and without a
+/// cache both begin at once. Null where all see all.
+static Value causalOffset(Node &node, Importer &importer, OpFoldResult queries, OpFoldResult keys) {
+  ShapeBuilder &shapes = importer.shapes;
+  if (!node.isOne("is_causal", false))
+    return {};
+  if (node.input(4))
+    return shapes.materialize(shapes.dim(node.input(4), 2));
+  return shapes.materialize(node.input(6) ? shapes.sub(keys, queries) : shapes.constant(0));
+}
+
+/// The factor of scores; where only the run knows it, the queries are divided by its inverse.
+static float takeScale(Node &node, Importer &importer, Value &query) {
+  OpFoldResult depth = importer.shapes.dim(query, 3);
+  if (node.onnx.find("scale"))
+    return node.getFloat("scale", 1);
+  if (auto known = ShapeBuilder::getConstant(depth))
+    return 1 / std::sqrt(float(*known));
+  Value number = importer.fromIndices(depth, 0, importer.builder.getI64Type());
+  query = importer.binary<DivOp>(query, importer.unary<SqrtOp>(importer.cast(number, elementTypeOf(query))));
+  return 1;
+}
+
 static LogicalResult importAttention(Node &node, Importer &importer) {
   ShapeBuilder &shapes = importer.shapes;
   Builder &builder = importer.builder;
-  FailureOr<bool> joined = checkAttention(node, importer);
-  if (failed(joined))
+  FailureOr<bool> isJoined = checkAttention(node, importer);
+  if (failed(isJoined))
     return failure();
-  bool isJoined = *joined;
   int64_t heads = node.getInt("q_num_heads", 0), groups = node.getInt("kv_num_heads", 0);
   Value query = splitHeads(importer, node.input(0), heads, "Q"), key = splitHeads(importer, node.input(1), groups, "K"),
         value = splitHeads(importer, node.input(2), groups, "V");
   if (!query || !key || !value)
     return failure();
-  Value presentKey = joinPast(importer, node.input(4), key), presentValue = joinPast(importer, node.input(5), value);
-  if (!presentKey || !presentValue)
+  key = joinPast(importer, node.input(4), key);
+  value = joinPast(importer, node.input(5), value);
+  if (failed(node.set(1, key)) || failed(node.set(2, value)))
     return failure();
-  (void)node.set(1, presentKey);
-  (void)node.set(2, presentValue);
-  key = importer.transpose(presentKey, kSwapped);
-  value = importer.transpose(presentValue, kSwapped);
-  auto allHeads = ShapeBuilder::getConstant(shapes.dim(query, 2)),
-       allGroups = ShapeBuilder::getConstant(shapes.dim(key, 2));
-  if (allHeads && allGroups && (*allGroups < 1 || *allHeads % *allGroups))
-    return importer.fail("the heads of Q, " + Twine(*allHeads) + ", must be a multiple of those of K, " +
-                         Twine(*allGroups));
-  OpFoldResult batch = shapes.dim(query, 0), queries = shapes.dim(query, 1), depth = shapes.dim(query, 3),
-               keys = shapes.dim(key, 1);
-  if (!importer.checkEqual(batch, shapes.dim(key, 0), "the batches of Q and K") ||
-      !importer.checkEqual(batch, shapes.dim(value, 0), "the batches of Q and V") ||
-      !importer.checkEqual(depth, shapes.dim(key, 3), "the sizes of heads of Q and K") ||
-      !importer.checkEqual(shapes.dim(key, 2), shapes.dim(value, 2), "the heads of K and V") ||
-      !importer.checkEqual(keys, shapes.dim(value, 1), "the lengths of K and V"))
+  key = importer.transpose(key, kSwapped);
+  value = importer.transpose(value, kSwapped);
+  if (!checkOperands(importer, query, key, value))
     return failure();
 
-  Value lengths = node.input(6), mask, causal;
-  if (lengths && (rankOf(lengths) != 1 ||
-                  !importer.checkEqual(shapes.dim(lengths, 0), batch, "the number of nonpad_kv_seqlen and the batch")))
-    return rankOf(lengths) == 1 ? failure() : importer.fail("nonpad_kv_seqlen must have 1 dim");
-  HostVector scores{batch, shapes.dim(query, 2), queries, keys};
-  if (node.input(3) && !(mask = readMask(node, importer, scores)))
+  OpFoldResult batch = shapes.dim(query, 0), queries = shapes.dim(query, 1), keys = shapes.dim(key, 1);
+  Value lengths = node.input(6), mask;
+  if (lengths && rankOf(lengths) != 1)
+    return importer.fail("nonpad_kv_seqlen must have 1 dim");
+  if (lengths && !importer.checkEqual(shapes.dim(lengths, 0), batch, "the number of nonpad_kv_seqlen and the batch"))
     return failure();
-  if (node.isOne("is_causal", false)) {
-    // The queries are the last of the keys that count; without a cache, both begin at once.
-    OpFoldResult offset = shapes.constant(0);
-    if (node.input(4))
-      offset = shapes.dim(node.input(4), 2);
-    else if (lengths)
-      offset = shapes.sub(keys, queries);
-    causal = shapes.materialize(offset);
-  }
-  // Without an attribute it is 1 / sqrt(depth).
-  float scale = 1;
-  auto knownDepth = ShapeBuilder::getConstant(depth);
-  if (node.onnx.find("scale"))
-    scale = node.getFloat("scale", 1);
-  else if (knownDepth)
-    scale = 1 / std::sqrt(float(*knownDepth));
-  else
-    query =
-        importer.binary<DivOp>(query, importer.unary<SqrtOp>(importer.cast(
-                                          importer.fromIndices(depth, 0, builder.getI64Type()), elementTypeOf(query))));
+  if (node.input(3) && !(mask = readMask(node, importer, {batch, shapes.dim(query, 2), queries, keys})))
+    return failure();
+  float scale = takeScale(node, importer, query);
   if (!query)
     return failure();
   bool isSelected = mask && elementTypeOf(mask).isInteger(1);
-  Value output = importer.create<AttentionOp>(builder.getF32Type(), 4, query, key, value, mask, lengths, causal,
-                                              builder.getF32FloatAttr(scale),
-                                              isSelected ? builder.getF32FloatAttr(-INFINITY) : FloatAttr(), UnitAttr(),
-                                              mask ? builder.getUnitAttr() : UnitAttr());
-  if (!output || !isJoined)
+  Value output = importer.create<AttentionOp>(
+      builder.getF32Type(), 4, query, key, value, mask, lengths, causalOffset(node, importer, queries, keys),
+      builder.getF32FloatAttr(scale), isSelected ? builder.getF32FloatAttr(-INFINITY) : FloatAttr(), UnitAttr(),
+      mask ? builder.getUnitAttr() : UnitAttr());
+  if (!output || !*isJoined)
     return node.set(0, importer.transpose(output, kSwapped));
   HostVector dims(shapes.dims(output));
   OpFoldResult size = dims.pop_back_val();
