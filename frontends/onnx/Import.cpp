@@ -219,8 +219,8 @@ ArrayAttr GraphImporter::dimNames(StringRef name, const OnnxValueType &type, Val
 
 void GraphImporter::collectTables() {
   for (ArrayRef<OperatorRow> table :
-       {attentionOperators(), elementwiseOperators(), externOperators(), indexOperators(), linearOperators(),
-        normOperators(), quantizeOperators(), reduceOperators(), shapeOperators()})
+       {attentionOperators(), einsumOperators(), elementwiseOperators(), externOperators(), indexOperators(),
+        linearOperators(), normOperators(), quantizeOperators(), reduceOperators(), shapeOperators()})
     for (const OperatorRow &row : table)
       operators[row.name].push_back(&row);
   for (const OnnxTensor &tensor : model.graph.initializers)

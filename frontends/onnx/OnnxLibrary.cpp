@@ -10,7 +10,9 @@
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/JSON.h"
 #include <algorithm>
+#include <cctype>
 #include <set>
+#include <sstream>
 
 using namespace hone;
 using google::protobuf::RepeatedPtrField;
@@ -537,11 +539,25 @@ static bool declaresHugeVector(const onnx::GraphProto &graph) {
          std::any_of(graph.node().begin(), graph.node().end(), inNode);
 }
 
+/// Whether each term of Einsum's equation is letters with an ellipsis at most: on others libonnx may loop without end.
+static bool isPlainEquation(std::string equation) {
+  auto arrow = equation.find("->");
+  if (arrow != std::string::npos)
+    equation.replace(arrow, 2, ",");
+  std::istringstream terms(equation);
+  for (std::string term; std::getline(terms, term, ',');) {
+    if (auto ellipsis = term.find("..."); ellipsis != std::string::npos)
+      term.erase(ellipsis, 3);
+    if (!std::all_of(term.begin(), term.end(), [](unsigned char c) { return std::isalpha(c) || c == ' '; }))
+      return false;
+  }
+  return true;
+}
+
 namespace {
 
 /// libonnx's operators, but that none infers a vector longer than kMaxShapeVector (its length becomes unknown), nor
-/// looks at numbers that it would not survive: it adds the rank to an axis before any check, and counts up to
-/// num_outputs.
+/// looks at what it would not survive: it adds the rank to an axis before any check, and counts up to num_outputs.
 class BoundedRegistry : public onnx::ISchemaRegistry {
 public:
   const onnx::OpSchema *GetSchema(const std::string &op, int version, const std::string &domain) const override {
@@ -560,6 +576,9 @@ public:
             if ((axis && (axis->i() < -kMaxOnnxRank || axis->i() >= kMaxOnnxRank)) ||
                 (outputs && outputs->i() != int64_t(context.getNumOutputs())))
               fail_shape_inference("an attribute is out of range");
+            const onnx::AttributeProto *equation = context.getAttribute("equation");
+            if (equation && !isPlainEquation(equation->s()))
+              fail_shape_inference("the equation is none");
             infer(context);
             for (size_t i = 0; i < context.getNumOutputs(); ++i)
               if (onnx::TypeProto *type = context.getOutputType(i); isHugeVector(*type))

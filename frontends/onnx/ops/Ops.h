@@ -259,6 +259,7 @@ struct OperatorRow {
 
 // One table per family.
 llvm::ArrayRef<OperatorRow> attentionOperators();
+llvm::ArrayRef<OperatorRow> einsumOperators();
 llvm::ArrayRef<OperatorRow> elementwiseOperators();
 llvm::ArrayRef<OperatorRow> externOperators();
 llvm::ArrayRef<OperatorRow> linearOperators();
