@@ -70,15 +70,11 @@ static Value readMask(Node &node, Importer &importer, ArrayRef<OpFoldResult> sco
     return importer.failValue("attn_mask must have a dim or more");
   OpFoldResult keys = scores.back(), own = shapes.dim(mask, rankOf(mask) - 1);
   if (node.version() >= 24 && !shapes.areEqual(own, keys)) {
-    OpFoldResult lacking = shapes.sub(keys, own), zero = shapes.constant(0);
+    OpFoldResult lacking = shapes.sub(keys, own);
     if (!importer.checkNotNegative(lacking, "the number of keys less that of attn_mask"))
       return {};
     Value never = importer.like(mask, elementTypeOf(mask).isInteger(1) ? 0 : -INFINITY);
-    HostVector before(rankOf(mask), zero), after(before);
-    after.back() = lacking;
-    SmallVector<Value> beforeValues = shapes.materialize(before), afterValues = shapes.materialize(after);
-    mask = importer.create<PadOp>(elementTypeOf(mask), rankOf(mask), mask, never, ValueRange(beforeValues),
-                                  ValueRange(afterValues), "constant");
+    mask = importer.pad(mask, rankOf(mask) - 1, shapes.constant(0), lacking, never);
   }
   return mask && importer.checkFits(mask, scores, "attn_mask") ? mask : Value();
 }

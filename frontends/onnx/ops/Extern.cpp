@@ -9,15 +9,9 @@ using namespace hone;
 
 /// As many elements or rows of `tensor` as `count`, a tensor that is computed with it, says.
 static Value filledPart(Importer &importer, Value tensor, Value count) {
-  ShapeBuilder &shapes = importer.shapes;
-  HostVector starts(rankOf(tensor), shapes.constant(0)), sizes(shapes.dims(tensor)),
-      steps(rankOf(tensor), shapes.constant(1));
-  sizes[0] = importer.lateIndex(count, {});
-  shapes.assume(sizes[0], {0, kMaxDim}); // the function counts what it has room for
-  SmallVector<Value> startValues = shapes.materialize(starts), sizeValues = shapes.materialize(sizes);
-  SmallVector<Value> stepValues = shapes.materialize(steps);
-  return importer.create<SliceOp>(elementTypeOf(tensor), rankOf(tensor), tensor, ValueRange(startValues),
-                                  ValueRange(sizeValues), ValueRange(stepValues));
+  OpFoldResult size = importer.lateIndex(count, {});
+  importer.shapes.assume(size, {0, kMaxDim}); // the function counts what it has room for
+  return importer.part(tensor, 0, importer.shapes.constant(0), size);
 }
 
 /// Input `i` as a scalar; `otherwise` if it is left out.

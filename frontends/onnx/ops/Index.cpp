@@ -188,7 +188,6 @@ static LogicalResult importSplit(Node &node, Importer &importer) {
   }
   if (int64_t(sizes.size()) != count)
     return importer.fail("has " + Twine(sizes.size()) + " parts, but " + Twine(count) + " outputs");
-  OpFoldResult one = shapes.constant(1);
   for (OpFoldResult size : sizes)
     if (!importer.checkDim(size, "a part"))
       return failure();
@@ -199,16 +198,11 @@ static LogicalResult importSplit(Node &node, Importer &importer) {
       !importer.checkEqual(*total, dim, "the sum of parts and dim " + Twine(*axis)))
     return failure();
 
-  HostVector starts(rankOf(x), shapes.constant(0)), dims(shapes.dims(x));
-  SmallVector<Value> steps(rankOf(x), shapes.materialize(one));
+  OpFoldResult start = shapes.constant(0);
   for (auto [i, size] : llvm::enumerate(sizes)) {
-    dims[*axis] = size;
-    SmallVector<Value> startValues = shapes.materialize(starts), sizeValues = shapes.materialize(dims);
-    Value part = importer.create<SliceOp>(elementTypeOf(x), rankOf(x), x, ValueRange(startValues),
-                                          ValueRange(sizeValues), ValueRange(steps));
-    if (failed(node.set(i, part)))
+    if (failed(node.set(i, importer.part(x, *axis, start, size))))
       return failure();
-    starts[*axis] = shapes.add(starts[*axis], size);
+    start = shapes.add(start, size);
   }
   return success();
 }

@@ -208,23 +208,11 @@ static LogicalResult importLrn(Node &node, Importer &importer) {
     return importer.fail("the data must have 2 dims or more");
   if (size < 1 || size > most)
     return importer.fail("attribute size is " + Twine(size) + ", must be 1 to " + Twine(most));
-  OpFoldResult zero = shapes.constant(0), one = shapes.constant(1);
-  HostVector before(rank, zero), after(before), sizes(shapes.dims(x));
-  before[1] = shapes.constant((size - 1) / 2);
-  after[1] = shapes.constant(size - 1 - (size - 1) / 2);
-  SmallVector<Value> beforeValues = shapes.materialize(before), afterValues = shapes.materialize(after);
-  Value squares = importer.create<PadOp>(elementTypeOf(x), rank, importer.binary<MulOp>(x, x), importer.like(x, 0),
-                                         ValueRange(beforeValues), ValueRange(afterValues), "constant");
-  SmallVector<Value> sizeValues = shapes.materialize(sizes), steps(rank, shapes.materialize(one)), sums;
-  for (int64_t i = 0; squares && i < size; ++i) {
-    SmallVector<Value> starts(rank, shapes.materialize(zero));
-    starts[1] = shapes.materialize(shapes.constant(i));
-    sums.push_back(importer.create<SliceOp>(elementTypeOf(x), rank, squares, ValueRange(starts), ValueRange(sizeValues),
-                                            ValueRange(steps)));
-  }
-  Value sum = squares ? sums.front() : Value();
-  for (Value each : ArrayRef(sums).drop_front(squares ? 1 : 0))
-    sum = importer.binary<AddOp>(sum, each);
+  OpFoldResult before = shapes.constant((size - 1) / 2), after = shapes.constant(size - 1 - (size - 1) / 2);
+  Value squares = importer.pad(importer.binary<MulOp>(x, x), 1, before, after, importer.like(x, 0));
+  Value sum = importer.part(squares, 1, shapes.constant(0), shapes.dim(x, 1));
+  for (int64_t i = 1; i < size; ++i)
+    sum = importer.binary<AddOp>(sum, importer.part(squares, 1, shapes.constant(i), shapes.dim(x, 1)));
   float alpha = node.getFloat("alpha", 1e-4f), beta = node.getFloat("beta", 0.75f), bias = node.getFloat("bias", 1);
   Value base = importer.binary<AddOp>(importer.binary<MulOp>(sum, importer.like(sum, alpha / float(size))),
                                       importer.like(sum, bias));

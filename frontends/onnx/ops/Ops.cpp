@@ -131,6 +131,29 @@ Value Importer::mean(Value x, ArrayRef<int64_t> axes, bool keepdims) {
   return divide(sum, shapes.product(counted));
 }
 
+Value Importer::part(Value x, int64_t axis, OpFoldResult start, OpFoldResult size) {
+  if (!x)
+    return x;
+  HostVector starts(rankOf(x), shapes.constant(0)), sizes(shapes.dims(x)), steps(rankOf(x), shapes.constant(1));
+  starts[axis] = start;
+  sizes[axis] = size;
+  SmallVector<Value> startValues = shapes.materialize(starts), sizeValues = shapes.materialize(sizes);
+  SmallVector<Value> stepValues = shapes.materialize(steps);
+  return create<SliceOp>(elementTypeOf(x), rankOf(x), x, ValueRange(startValues), ValueRange(sizeValues),
+                         ValueRange(stepValues));
+}
+
+Value Importer::pad(Value x, int64_t axis, OpFoldResult before, OpFoldResult after, Value value) {
+  if (!x || !value)
+    return {};
+  HostVector front(rankOf(x), shapes.constant(0)), back(front);
+  front[axis] = before;
+  back[axis] = after;
+  SmallVector<Value> frontValues = shapes.materialize(front), backValues = shapes.materialize(back);
+  return create<PadOp>(elementTypeOf(x), rankOf(x), x, value, ValueRange(frontValues), ValueRange(backValues),
+                       "constant");
+}
+
 Value Importer::flatten(Value x, int64_t axis) {
   if (!x)
     return x;

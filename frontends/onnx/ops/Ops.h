@@ -127,6 +127,10 @@ public:
   mlir::Value divide(mlir::Value x, mlir::OpFoldResult count);
   /// Sum over axes divided by the number of elements.
   mlir::Value mean(mlir::Value x, llvm::ArrayRef<int64_t> axes, bool keepdims = true);
+  /// `size` positions along `axis`, from `start` on; they must lie inside.
+  mlir::Value part(mlir::Value x, int64_t axis, mlir::OpFoldResult start, mlir::OpFoldResult size);
+  /// x with `before` and `after` times `value`, a scalar, around it along `axis`.
+  mlir::Value pad(mlir::Value x, int64_t axis, mlir::OpFoldResult before, mlir::OpFoldResult after, mlir::Value value);
   /// Dims from `axis` on and those before it become one each.
   mlir::Value flatten(mlir::Value x, int64_t axis);
 

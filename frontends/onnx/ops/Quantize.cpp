@@ -13,21 +13,15 @@ using namespace hone;
 /// Each element of `x` along `axis` `times` times, cut to `size`.
 static Value repeat(Importer &importer, Value x, int64_t axis, OpFoldResult times, OpFoldResult size) {
   ShapeBuilder &shapes = importer.shapes;
-  OpFoldResult zero = shapes.constant(0), one = shapes.constant(1);
   HostVector apart(shapes.dims(x)), joined(apart);
-  apart.insert(apart.begin() + axis + 1, one);
+  apart.insert(apart.begin() + axis + 1, shapes.constant(1));
   Value repeated = importer.reshape(x, apart);
   apart[axis + 1] = times;
   joined[axis] = shapes.mul(joined[axis], times);
   repeated = importer.reshape(importer.expand(repeated, apart), joined);
   if (!repeated || shapes.areEqual(joined[axis], size))
     return repeated;
-  HostVector starts(rankOf(x), zero), sizes(joined), steps(rankOf(x), one);
-  sizes[axis] = size;
-  SmallVector<Value> startValues = shapes.materialize(starts), sizeValues = shapes.materialize(sizes);
-  SmallVector<Value> stepValues = shapes.materialize(steps);
-  return importer.create<SliceOp>(elementTypeOf(x), rankOf(x), repeated, ValueRange(startValues),
-                                  ValueRange(sizeValues), ValueRange(stepValues));
+  return importer.part(repeated, axis, shapes.constant(0), size);
 }
 
 /// A scale or zero point as it broadcasts to x: one number, one for each position along the node's axis, or one for

@@ -49,15 +49,8 @@ static Value reduceIf(Importer &importer, ReduceKind kind, Value x, int64_t axis
   OpFoldResult zero = shapes.constant(0), one = shapes.constant(1);
   Value parts[] = {importer.reduce(kind, x, axis), x};
   Value both = parts[0] ? importer.create<ConcatOp>(elementTypeOf(x), rankOf(x), ValueRange(parts), axis) : Value();
-  if (!both)
-    return {};
-  HostVector starts(rankOf(x), zero), sizes(shapes.dims(x)), steps(rankOf(x), one);
-  starts[axis] = importer.host.select(isReduced, zero, one);
-  sizes[axis] = importer.host.select(isReduced, one, sizes[axis]);
-  SmallVector<Value> startValues = shapes.materialize(starts), sizeValues = shapes.materialize(sizes);
-  SmallVector<Value> stepValues = shapes.materialize(steps);
-  return importer.create<SliceOp>(elementTypeOf(x), rankOf(x), both, ValueRange(startValues), ValueRange(sizeValues),
-                                  ValueRange(stepValues));
+  OpFoldResult start = importer.host.select(isReduced, zero, one);
+  return importer.part(both, axis, start, importer.host.select(isReduced, one, shapes.dim(x, axis)));
 }
 
 static Value reduce(Importer &importer, const Reduction &r, ReduceKind kind, Value x, bool keepdims) {
