@@ -326,6 +326,7 @@ NODES = {
     "Dropout": dropout,
     "Equal": equal,
     "Expand": fixed(([floats(4, 1), Constant([3, 1, 5])], {})),
+    "Einsum": fixed(([X, floats(5, 6)], {"equation": "ijk,kl->lij"}), ([X[:, :3, :3]], {"equation": "...ii->...i"})),
     "EyeLike": fixed(([X[0]], {}), ([X[0]], {"k": -2, "dtype": 7}), ([floats(5, 4)], {"k": 1})),
     "Flatten": lambda version: [([X], {"axis": axis}) for axis in ((0, 1, 3, -1) if version >= 11 else (0, 1, 3))],
     "Gather": lambda version: [
