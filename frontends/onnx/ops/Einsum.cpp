@@ -28,6 +28,7 @@ public:
   Value compute();
 
 private:
+  std::optional<Labels> readLabels(StringRef text, int64_t count);
   LogicalResult readTerm(StringRef text, Value operand);
   LogicalResult readResult(StringRef text);
   Value permute(const Term &term, ArrayRef<Label> order);
@@ -44,19 +45,20 @@ private:
 
 } // namespace
 
-/// The labels of `text`, in which an ellipsis stands for `count` dims.
-static std::optional<Labels> labelsOf(StringRef text, int64_t count) {
+/// The labels of `text`, in which an ellipsis stands for `count` dims; nothing (and an error) if it is no such text.
+std::optional<Labels> Einsum::readLabels(StringRef text, int64_t count) {
   Labels labels;
   bool isOpen = false;
-  while (!text.empty()) {
-    if (llvm::isAlpha(text.front())) {
-      labels.push_back(text.front());
-      text = text.drop_front();
-    } else if (!isOpen && text.consume_front("...")) {
+  for (StringRef left = text; !left.empty();) {
+    if (llvm::isAlpha(left.front())) {
+      labels.push_back(left.front());
+      left = left.drop_front();
+    } else if (!isOpen && left.consume_front("...")) {
       isOpen = true;
       while (count-- > 0)
         labels.push_back(kEllipsis + Label(count));
     } else {
+      importer.report("'" + text + "' of the equation is no list of letters, with one '...' at most");
       return std::nullopt;
     }
   }
@@ -66,10 +68,10 @@ static std::optional<Labels> labelsOf(StringRef text, int64_t count) {
 LogicalResult Einsum::readTerm(StringRef text, Value operand) {
   bool isOpen = text.contains("...");
   int64_t letters = llvm::count_if(text, llvm::isAlpha), rank = rankOf(operand);
-  auto labels = labelsOf(text, rank - letters);
+  auto labels = readLabels(text, rank - letters);
   if (!labels)
-    return importer.fail("'" + text + "' of the equation is no list of letters, with one '...' at most");
-  if (int64_t(labels->size()) != rank || (!isOpen && letters != rank))
+    return failure();
+  if (int64_t(labels->size()) != rank)
     return importer.fail("'" + text + "' of the equation says " + Twine(letters) +
                          (isOpen ? " dims or more" : " dims") + ", and its operand has " + Twine(rank));
   terms.push_back({operand, *labels});
@@ -83,9 +85,9 @@ LogicalResult Einsum::readResult(StringRef text) {
     all.insert_range(term.labels);
     most = std::max<int64_t>(most, llvm::count_if(term.labels, [](Label label) { return label >= kEllipsis; }));
   }
-  auto labels = labelsOf(text, most);
+  auto labels = readLabels(text, most);
   if (!labels)
-    return importer.fail("'" + text + "' of the equation is no list of letters, with one '...' at most");
+    return failure();
   llvm::SmallDenseSet<Label> seen;
   for (Label label : *labels)
     if (!all.contains(label) || !seen.insert(label).second)
@@ -226,21 +228,19 @@ Value Einsum::compute() {
     takeDiagonals(term);
   if (llvm::any_of(terms, [](const Term &term) { return !term.tensor; }))
     return {};
-  Term product = terms.front();
-  for (size_t i = 1; i <= terms.size(); ++i) {
-    // What the result has, or a later operand.
+  // What the result has, or an operand from `first` on.
+  auto neededFrom = [&](size_t first) {
     llvm::SetVector<Label> needed(result.begin(), result.end());
-    for (const Term &later : ArrayRef(terms).drop_front(i))
+    for (const Term &later : ArrayRef(terms).drop_front(first))
       needed.insert_range(later.labels);
-    product = drop(product, needed.getArrayRef());
-    if (i == terms.size() || !product.tensor)
-      break;
-    llvm::SetVector<Label> behind(result.begin(), result.end());
-    for (const Term &later : ArrayRef(terms).drop_front(i + 1))
-      behind.insert_range(later.labels);
-    llvm::SetVector<Label> shared(behind);
+    return needed;
+  };
+  Term product = drop(terms.front(), neededFrom(1).getArrayRef());
+  for (size_t i = 1; i < terms.size() && product.tensor; ++i) {
+    llvm::SetVector<Label> behind = neededFrom(i + 1), shared = behind;
     shared.insert_range(product.labels);
     product = multiply(product, drop(terms[i], shared.getArrayRef()), behind.getArrayRef());
+    product = drop(product, behind.getArrayRef());
   }
   return product.tensor ? permute(product, result) : Value();
 }

@@ -57,6 +57,24 @@ static Value withDimsOf(Importer &importer, Value factor, Value x) {
   return importer.reshape(x, dims);
 }
 
+namespace {
+/// Over some axes, which stay as dims of 1.
+struct Moments {
+  Value mean, centered, variance;
+};
+} // namespace
+
+static Moments momentsOf(Importer &importer, Value x, ArrayRef<int64_t> axes) {
+  Value mean = importer.mean(x, axes), centered = importer.binary<SubOp>(x, mean);
+  return {mean, centered, importer.mean(importer.binary<MulOp>(centered, centered), axes)};
+}
+
+/// 1 / sqrt(variance + epsilon)
+static Value inverseDeviation(Importer &importer, Value variance, float epsilon) {
+  Value deviation = importer.unary<SqrtOp>(importer.binary<AddOp>(variance, importer.like(variance, epsilon)));
+  return importer.binary<DivOp>(importer.like(variance, 1), deviation);
+}
+
 static LogicalResult importLayerNorm(Node &node, Importer &importer) {
   Value x = node.input(0), scale = node.input(1), bias = node.input(2);
   auto axis = importer.axis(node.getInt("axis", -1), rankOf(x));
@@ -78,11 +96,9 @@ static LogicalResult importLayerNorm(Node &node, Importer &importer) {
   Type stash = elementTypeFor(importer.builder.getContext(), stashType);
   if (!stash)
     return importer.reportType("statistics (attribute stash_type) of type", stashType), failure();
-  Value mean = importer.mean(x, axes), centered = importer.binary<SubOp>(x, mean);
-  Value variance = importer.mean(importer.binary<MulOp>(centered, centered), axes);
-  Value deviation = importer.unary<SqrtOp>(importer.binary<AddOp>(variance, importer.like(x, epsilon)));
-  Value inverse = importer.binary<DivOp>(importer.like(x, 1), deviation);
-  return success(succeeded(node.set(1, importer.cast(mean, stash))) &&
+  Moments moments = momentsOf(importer, x, axes);
+  Value inverse = inverseDeviation(importer, moments.variance, epsilon);
+  return success(succeeded(node.set(1, importer.cast(moments.mean, stash))) &&
                  succeeded(node.set(2, importer.cast(inverse, stash))));
 }
 
@@ -128,20 +144,13 @@ static Value perChannel(Importer &importer, Value x, Value parameter, const Twin
   return importer.cast(importer.reshape(parameter, dims), elementTypeOf(x));
 }
 
-/// 1 / sqrt(variance + epsilon)
-static Value inverseDeviation(Importer &importer, Value variance, float epsilon) {
-  Value deviation = importer.unary<SqrtOp>(importer.binary<AddOp>(variance, importer.like(variance, epsilon)));
-  return importer.binary<DivOp>(importer.like(variance, 1), deviation);
-}
-
 /// Mean and variance of each channel, and what an average of them over runs becomes.
 static LogicalResult measureBatch(Node &node, Importer &importer, Value &mean, Value &variance) {
   Value x = node.input(0);
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rankOf(x)));
   if (rankOf(x) > 1)
     axes.erase(axes.begin() + 1);
-  Value own = importer.mean(x, axes), centered = importer.binary<SubOp>(x, own);
-  Value spread = importer.mean(importer.binary<MulOp>(centered, centered), axes);
+  auto [own, centered, spread] = momentsOf(importer, x, axes);
   float momentum = node.getFloat("momentum", 0.9f);
   for (auto [i, statistic] : llvm::enumerate(std::array{own, spread})) {
     Value before = node.input(i + 3);
@@ -191,8 +200,7 @@ static LogicalResult importInstanceNorm(Node &node, Importer &importer) {
     return importer.fail("the data must have 3 dims or more");
   Value scale = perChannel(importer, x, node.input(1), "scales"),
         bias = perChannel(importer, x, node.input(2), "biases");
-  Value centered = importer.binary<SubOp>(x, importer.mean(x, spatialAxes(x)));
-  Value variance = importer.mean(importer.binary<MulOp>(centered, centered), spatialAxes(x));
+  auto [mean, centered, variance] = momentsOf(importer, x, spatialAxes(x));
   Value inverse = inverseDeviation(importer, variance, node.getFloat("epsilon", 1e-5f));
   Value normalized = importer.binary<MulOp>(importer.binary<MulOp>(centered, inverse), scale);
   return node.set(0, importer.binary<AddOp>(normalized, bias));
