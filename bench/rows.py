@@ -23,7 +23,7 @@ import tempfile
 import time
 
 import hone
-import hone._interface
+import measuring
 import numpy as np
 import onnx
 import onnx.parser
@@ -80,7 +80,7 @@ def make_calls(case, settings, target, folder):
     peer = onnxruntime.InferenceSession(f"{path}.onnx", options, providers=["CPUExecutionProvider"])
     results, expected = list(own.run(inputs).values()), peer.run(None, inputs)
     # Both write to one place: what lies beyond the caches costs more or less by the pages that it lies in.
-    calls = {"hone": prepare(own, inputs, results), "peer": prepare_peer(peer, inputs, results)}
+    calls = {"hone": measuring.prepare(own, inputs, results), "peer": measuring.prepare_peer(peer, inputs, results)}
     for call in calls.values():
         for result in results:
             result.fill(0)
@@ -88,34 +88,6 @@ def make_calls(case, settings, target, folder):
         for one, other in zip(results, expected, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5, err_msg=describe(case))
     return calls
-
-
-def prepare(session, inputs, results):
-    """A call of the runtime that writes into `results`, without what Python does for a call."""
-    library = session.library
-    arrays = [inputs[value.name] for value in library.inputs]
-    values, held = hone.library.to_values(arrays, library._codes[0])
-    outputs = hone._interface.values(len(results))
-    for output, result in zip(outputs, results, strict=True):
-        output.kind = hone._interface.TENSOR
-        output.tensor.data, output.capacity = result.ctypes.data, result.nbytes
-    arguments = (session._handle, 0, values, len(arrays), outputs, len(results))
-
-    def call(_alive=(session, arrays, held, results)):
-        hone._interface.check(library._functions.run, *arguments)
-
-    return call
-
-
-def prepare_peer(session, inputs, results):
-    """The same by ONNX Runtime's binding of inputs and outputs."""
-    binding = session.io_binding()
-    for name, array in inputs.items():
-        binding.bind_cpu_input(name, array)
-    values = [onnxruntime.OrtValue.ortvalue_from_numpy(result) for result in results]
-    for output, value in zip(session.get_outputs(), values, strict=True):
-        binding.bind_ortvalue_output(output.name, value)
-    return lambda: session.run_with_iobinding(binding)
 
 
 def describe(case):
