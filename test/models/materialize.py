@@ -28,20 +28,34 @@ GRAPHS = pathlib.Path(__file__).resolve().parent / "graphs"
 MODELS = pathlib.Path(os.environ.get("HONE_MODELS", os.path.expanduser("~/.cache/hone/models")))
 NAMES = sorted(path.stem for path in GRAPHS.glob("*.onnx"))
 FILLING = 1  # counts the ways in which values were made: the models of another one are made again
+CLASSES = 1000  # of the light networks
+DAMPED = {"light_shufflenet": 0.03}  # its last product, or its softmax would have one value that is not 0
 SAFETENSORS = {"F32": "<f4", "I64": "<i8"}
 
 
 def model_path(name: str) -> pathlib.Path:
     """The path of the filled model; made where it is not there yet or its graph has changed."""
     graph, fills = GRAPHS / f"{name}.onnx", GRAPHS / f"{name}.json"
-    stamp = hashlib.sha256(b"%d" % FILLING + graph.read_bytes() + fills.read_bytes()).hexdigest()
+    return made(name, [graph, fills], lambda model: fill(model.graph, json.loads(fills.read_text())))
+
+
+def light_path(name: str) -> pathlib.Path:
+    """The path of one of the light networks of the package onnx. All of their weights are 0.02, which no order of
+    channels or of pixels could show, and a compiler might take for a scalar; here they are seeded."""
+    graph = pathlib.Path(onnx.__file__).parent / "backend/test/data/light" / f"{name}.onnx"
+    return made(name, [graph], lambda model: fill_light(model.graph, DAMPED.get(name, 1)))
+
+
+def made(name: str, sources: list, change) -> pathlib.Path:
+    """The path of the first of the sources with a change; made if there is none of these sources."""
+    stamp = hashlib.sha256(b"".join([b"%d" % FILLING, *(source.read_bytes() for source in sources)])).hexdigest()
     path = MODELS / "exported" / f"{name}.onnx"
     stamp_path = path.with_suffix(".stamp")
     if path.exists() and stamp_path.exists() and stamp_path.read_text() == stamp:
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    model = onnx.load(graph)
-    fill(model.graph, json.loads(fills.read_text()))
+    model = onnx.load(sources[0])
+    change(model)
     replace(path, model.SerializeToString())  # one that another process makes meanwhile is the same
     replace(stamp_path, stamp.encode())
     return path
@@ -82,6 +96,24 @@ def values(source: dict, shape: tuple, dtype: np.dtype) -> np.ndarray:
             raise ValueError(f"unknown operation {operation} on {source['tensor']}")
         array = array.T
     return np.ascontiguousarray(array, dtype).reshape(shape)
+
+
+def fill_light(graph: onnx.GraphProto, last_gain: float) -> None:
+    """Makes weights of nodes ConstantOfShape: of products normal with a gain of 1 (the last one: `last_gain`), others,
+    which are scales, shifts and variances, between a half and one and a half: no layer's values grow or vanish."""
+    random = np.random.default_rng(FILLING)
+    shapes = {tensor.name: tensor for tensor in graph.initializer}
+    for node in [node for node in graph.node if node.op_type == "ConstantOfShape"]:
+        shape = onnx.numpy_helper.to_array(shapes[node.input[0]])
+        array = random.random(shape) + 0.5
+        if len(shape) > 1:
+            gain = last_gain if shape[0] == CLASSES else 1
+            array = random.standard_normal(shape) * gain / np.sqrt(np.prod(shape[1:]))
+        tensor = onnx.numpy_helper.from_array(array.astype(np.float32), node.output[0])
+        graph.initializer.append(tensor)
+        # Of this version of the format constants are among the inputs.
+        graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+        graph.node.remove(node)
 
 
 @functools.cache
