@@ -11,8 +11,9 @@
 #   fuzz          test/fuzz, each for a minute          demo          scripts/demo.sh
 #   bench         the benchmarks, briefly               check         scripts/check.sh
 #   operators     docs/operators.md against the compiler
-# Without arguments: the first seven, which is what continuous integration runs. `all`: also fuzz, demo, bench, check and
-# operators.
+#   exported      all graphs of test/models/graphs, of which `models` has the small ones; 2 GB of models in $HONE_MODELS
+# Without arguments: the first seven, which is what continuous integration runs. `all`: also fuzz, demo, bench, check,
+# operators and exported.
 # The last line counts the test cases: "N passed, N failed, N skipped". Exits 1 if one failed. Where CI is set a skipped one
 # fails, unless it needs an instruction set that the machine lacks.
 #
@@ -21,9 +22,9 @@ source "$(dirname "$0")/common.sh"
 
 suites=("$@")
 [[ $# == 0 ]] && suites=(lit unit python conformance models examples docs)
-[[ "$*" == all ]] && suites=(lit unit python conformance models examples docs fuzz demo bench check operators)
+[[ "$*" == all ]] && suites=(lit unit python conformance models examples docs fuzz demo bench check operators exported)
 for suite in "${suites[@]}"; do
-  [[ " lit unit python conformance models examples docs sanitizers fuzz demo bench check operators " == *" $suite "* ]] ||
+  [[ " lit unit python conformance models examples docs sanitizers fuzz demo bench check operators exported " == *" $suite "* ]] ||
     die 2 "unknown suite '$suite'; try scripts/test.sh --help"
 done
 
@@ -98,6 +99,7 @@ bench() {
   for program in minilm rows loops state; do
     plain "bench-$program" "$python" "bench/$program.py" --smoke || code=1
   done
+  plain bench-models "$python" bench/models.py --quick --only minilm-dynamo || code=1
   plain bench-kernel-costs "$python" bench/kernel_costs.py --dims input_ids=1x16,attention_mask=1x16 --repeat 1 || code=1
   return $code
 }
@@ -111,6 +113,9 @@ for name in "${suites[@]}"; do
   conformance)
     suite conformance "$python" test/conformance/onnx_conformance.py --adapter hone --kinds node \
       --ulp 2 --scope test/conformance/scope.json --junit "$results/conformance.xml"
+    ;;
+  exported)
+    suite exported "$python" -m pytest -q test/models/test_exported.py --large --junitxml "$results/exported.xml"
     ;;
   docs) suite docs "$python" -m pytest -q test/docs --junitxml "$results/docs.xml" ;;
   operators) suite operators plain operators "$python" scripts/operators.py --check ;;

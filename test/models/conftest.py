@@ -19,6 +19,20 @@ import pytest
 
 def pytest_addoption(parser):
     parser.addoption("--minilm", default=building.MINILM, help="the sentence-embedding model that the tests compile")
+    parser.addoption(
+        "--large", action="store_true", help="also tests that are marked large: minutes, gigabytes of models"
+    )
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "large: not without --large")
+
+
+def pytest_collection_modifyitems(config, items):
+    left_out = [item for item in items if item.get_closest_marker("large") and not config.getoption("--large")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="module")
