@@ -13,8 +13,8 @@ All engines know the dims when they compile, unless the row is `dynamic`. Of eac
   Runtime runs with workers that spin and with ones that sleep. After `rounds` (more, up to `most_rounds`, until the
   ratios of every other round are within `agreement` of those between), `ratio` is the median over rounds of Hone's
   time by that of the faster peer, `best` is the least by the least of any peer.
-  With 2 threads rounds count in which everything else used at most `foreign_share` of the cores; where these
-  are too few all count, and the row is marked `noisy`, as it is where all others used more than that.
+  With 2 threads those rounds count in which everything else used at most `foreign_share` of the cores; where they are
+  too few all do. `noisy`: everything else used more than that at the median of the rounds that count.
 * `error`: the largest difference from ONNX Runtime's outputs, by the largest value of each.
 * `arena`: bytes of the library's intermediates, against what is allocated at one time in a run of ONNX Runtime, both
   without inputs, outputs and weights. ONNX Runtime's is counted by bench/heap.c, with its arena and memory
@@ -147,8 +147,7 @@ def compile_row(row, path, inputs, library, target):
     except hone.CompileError as error:
         errors = [text for text in error.diagnostics if "error:" in text] or [str(error)]
         raise NotRun("; ".join(text.split("\n")[0].replace(f"error: {path}: ", "") for text in errors)) from None
-    size, weights = os.path.getsize(library), hone.load(library).manifest["weights"]["bytes"]
-    return {**measured, "library_bytes": size, "beside_weights_bytes": size - weights}
+    return {**measured, "library_bytes": os.path.getsize(library)}
 
 
 # ---- engines
@@ -195,12 +194,13 @@ def prepare_openvino(row, path, inputs, results, threads):
 
 
 def prepare_calls(row, path, inputs, threads, library, limit):
-    """A function without arguments for each engine, with how far its outputs are from ONNX Runtime's; the bytes of the
-    arena; why OpenVINO is not among them, or None: it may err no more than the limit, either."""
+    """A function without arguments for each engine, and what is known of them before they are timed. OpenVINO is one of
+    them if it takes the model and errs no more than the limit."""
     peer = ort_session(row, path, inputs, threads, spin=threads > 1)
     expected = peer.run(None, inputs)
     results = [np.zeros_like(array) for array in expected]
-    session = hone.load(library).session(threads=threads)
+    loaded = hone.load(library)
+    session = loaded.session(threads=threads)
     outputs = list(session.run(inputs).values())
     got, wanted = ([(each.dtype.name, each.shape) for each in arrays] for arrays in (outputs, expected))
     if got != wanted:
@@ -228,7 +228,13 @@ def prepare_calls(row, path, inputs, threads, library, limit):
     if errors.get("openvino", 0) > limit:
         del calls["openvino"]
         reason = f"its outputs are {errors['openvino']:.1e} of the largest from ONNX Runtime's"
-    return calls, errors, session.plan(inputs).arena_bytes, reason
+    facts = {
+        "errors": errors,
+        "arena_bytes": session.plan(inputs).arena_bytes,
+        "weight_bytes": loaded.manifest["weights"]["bytes"],
+        "openvino_not_run": reason,
+    }
+    return calls, facts
 
 
 def error_limit(settings, row):
@@ -250,32 +256,41 @@ def measure_calls(settings, row, path, threads, library):
     if threads == 1:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     inputs = make_inputs(settings, row, path)
-    calls, errors, arena, reason = prepare_calls(row, path, inputs, threads, library, error_limit(settings, row))
+    calls, facts = prepare_calls(row, path, inputs, threads, library, error_limit(settings, row))
     rounds, engines, start = [], list(calls), time.perf_counter()
     while True:
         measured = {}
         for engine in engines:
+            settle(settings["settle_seconds"])
             measured[engine] = measuring.measure_block(calls[engine], settings["block_seconds"])
-            time.sleep(settings["settle_seconds"])  # until workers that spin have gone to sleep
         engines.append(engines.pop(0))
         rounds.append(measured)
         used, is_quiet = quiet_rounds(settings, rounds, threads)
-        compared = compare(used, threads)
+        compared = compare(list(calls), used, threads)
         enough = len(used) >= settings["rounds"] and is_quiet and compared["halves"] <= settings["agreement"]
         late = time.perf_counter() - start > settings["budget_seconds"]
         if enough or late or len(rounds) >= settings["most_rounds"]:
             break
-    others = statistics.median(block["foreign"] for measured in rounds for block in measured.values())
+    others = statistics.median(block["foreign"] for measured in used for block in measured.values())
     return {
         "threads": threads,
         "unit": "CPU ms" if threads == 1 else "wall ms",
         **compared,
-        "noisy": not is_quiet or others > settings["foreign_share"],
+        "noisy": others > settings["foreign_share"],
         "foreign": others,
-        "errors": errors,
-        "arena_bytes": arena,
-        "openvino_not_run": reason,
+        **facts,
     }
+
+
+def settle(at_most):
+    """Waits until this process does nothing: ONNX Runtime's workers spin for some 60 ms behind a run, on cores that the
+    next engine is to have."""
+    end = time.perf_counter() + at_most
+    while time.perf_counter() < end:
+        before = time.process_time()
+        time.sleep(0.01)
+        if time.process_time() - before < 0.0005:
+            break
 
 
 def quiet_rounds(settings, rounds, threads):
@@ -288,10 +303,10 @@ def quiet_rounds(settings, rounds, threads):
     return (quiet, True) if len(quiet) >= settings["rounds"] else (rounds, False)
 
 
-def compare(rounds, threads):
+def compare(engines, rounds, threads):
     """Medians and least times of each engine, and what Hone's are of a peer's."""
     figure = "cpu_ms" if threads == 1 else "wall_ms"
-    times = {engine: [measured[engine][figure] for measured in rounds] for engine in rounds[0]}
+    times = {engine: [measured[engine][figure] for measured in rounds] for engine in engines}
     medians = {engine: statistics.median(each) for engine, each in times.items()}
     least = {engine: min(each) for engine, each in times.items()}
     peer = min((engine for engine in times if engine != "hone"), key=medians.get)
@@ -355,6 +370,7 @@ def measure_row(settings, settings_path, row, folder, heap, target):
     measured["peer_bytes"] = work(settings_path, "memory", row["name"], environment=heap)
     measured["arena_bytes"] = max(calls["arena_bytes"] for calls in measured["calls"])
     measured["memory"] = measured["arena_bytes"] / max(measured["peer_bytes"], 1)
+    measured["beside_weights_bytes"] = measured["library_bytes"] - measured["calls"][0]["weight_bytes"]
     measured["error"] = max(calls["errors"]["hone"] for calls in measured["calls"])
     over = {
         in_words(c["threads"]): c["ratio"] > limits["threads"][str(c["threads"])]["ratio"] for c in measured["calls"]
