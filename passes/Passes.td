@@ -77,6 +77,29 @@ def MergeProducts : Pass<"hone-merge-products", "mlir::ModuleOp"> {
   let dependentDialects = ["hone::HoneDialect"];
 }
 
+//===-- layout --------------------------------------------------------------------------------------------------===//
+
+def PropagateLayouts : Pass<"hone-propagate-layouts", "mlir::ModuleOp"> {
+  let summary = "Transpositions sink through ops until they meet and cancel";
+  let description = [{
+    An op whose operands are transposed alike is computed on what was transposed, and its result is transposed instead: the op's
+    structure says in which order its dims are then, and has to be the same afterwards. Weights, constants and operands that broadcast
+    are brought into that order, where dims of one element move it is a reshape. Of all that could be done it does what leaves the
+    fewest bytes to transpose, and nothing where that is not fewer than before. Results of the program and taps stay as they are.
+    ```mlir
+    %0 = hone.transpose %x [0, 3, 1, 2] : tensor<1x8x8x16xf32> -> tensor<1x16x8x8xf32>
+    %1 = hone.add %0, %bias : tensor<1x16x8x8xf32>, tensor<16x1x1xf32> -> tensor<1x16x8x8xf32>
+    %2 = hone.transpose %1 [0, 2, 3, 1] : tensor<1x16x8x8xf32> -> tensor<1x8x8x16xf32>
+    ```
+    becomes
+    ```mlir
+    %0 = hone.reshape %bias [%c16] : tensor<16x1x1xf32> -> tensor<16xf32>
+    %1 = hone.add %x, %0 : tensor<1x8x8x16xf32>, tensor<16xf32> -> tensor<1x8x8x16xf32>
+    ```
+  }];
+  let dependentDialects = ["hone::HoneDialect"];
+}
+
 //===-- weights ------------------------------------------------------------------------------------------------===//
 
 def FoldWeights : Pass<"hone-fold-weights", "mlir::ModuleOp"> {

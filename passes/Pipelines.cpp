@@ -20,6 +20,10 @@ void hone::buildSimplifyPipeline(OpPassManager &manager) {
   manager.addPass(createFusePatterns());      // before anything that asks for costs
   manager.addPass(createCanonicalizerPass()); // attention's own transpositions cancel those of the model
   manager.addPass(createCSEPass());           // heads that share a mask share it again
+  manager.addPass(createPropagateLayouts());  // once patterns took the transpositions that are theirs: attention's
+  manager.addPass(createCanonicalizerPass()); // views that now follow each other
+  manager.addPass(createFoldConstants());     // constants of channels under the dims that they are read with now
+  manager.addPass(createFoldWeights());       // and weights
   manager.addPass(createMergeProducts());     // once it is known who reads the products: attention
   manager.addPass(createSymbolDCEPass());     // weights that nothing uses must not reach the artefact
 }

@@ -90,12 +90,15 @@ void LayerNormOp::reifyShape(ShapeBuilder &s, unsigned, SmallVectorImpl<OpFoldRe
 }
 void RmsNormOp::reifyShape(ShapeBuilder &s, unsigned, SmallVectorImpl<OpFoldResult> &d) { sameShape(s, getInput(), d); }
 
+/// Where rows begin whose dims have these numbers now.
+static int64_t firstOf(ArrayRef<int64_t> dims, int64_t axis) { return *llvm::min_element(dims.drop_front(axis)); }
+
 SmallVector<int64_t> SoftmaxOp::rowDims() { return {int64_t(getAxis())}; }
 SmallVector<int64_t> LayerNormOp::rowDims() { return axesFrom(getAxis(), rankOf(getInput())); }
 SmallVector<int64_t> RmsNormOp::rowDims() { return axesFrom(getAxis(), rankOf(getInput())); }
 void SoftmaxOp::renumberDims(ArrayRef<int64_t> dims, ArrayRef<int64_t>) { setAxis(dims[getAxis()]); }
-void LayerNormOp::renumberDims(ArrayRef<int64_t> dims, ArrayRef<int64_t>) { setAxis(dims[getAxis()]); }
-void RmsNormOp::renumberDims(ArrayRef<int64_t> dims, ArrayRef<int64_t>) { setAxis(dims[getAxis()]); }
+void LayerNormOp::renumberDims(ArrayRef<int64_t> dims, ArrayRef<int64_t>) { setAxis(firstOf(dims, getAxis())); }
+void RmsNormOp::renumberDims(ArrayRef<int64_t> dims, ArrayRef<int64_t>) { setAxis(firstOf(dims, getAxis())); }
 
 Value SoftmaxOp::decompose(OpBuilder &builder) {
   RowFormula f(builder, *this);

@@ -99,6 +99,7 @@ Structure ReduceOp::getStructure(ShapeBuilder &shapes) {
 }
 void ReduceOp::renumberDims(ArrayRef<int64_t> operandDims, ArrayRef<int64_t>) {
   SmallVector<int64_t> axes = llvm::map_to_vector(getAxes(), [&](int64_t axis) { return operandDims[axis]; });
+  llvm::sort(axes);
   axes.erase(llvm::unique(axes), axes.end());
   setAxes(axes);
 }
