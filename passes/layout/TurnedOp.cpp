@@ -53,11 +53,11 @@ double hone::costOfMove(Value value, const Order &from, const Order &to) {
     return 0;
   if (move.isView())
     return kCostOfView;
-  constexpr double assumedDim = 128;
+  constexpr double assumedDim = 128, bytesOfLaunch = 8192; // what a core moves while a kernel begins
   double bytes = elementBytes(value.getType());
   for (int64_t size : typeOf(value).getShape())
     bytes *= ShapedType::isDynamic(size) ? assumedDim : double(size);
-  return std::max(bytes, kCostOfView);
+  return bytes + bytesOfLaunch;
 }
 
 Value Move::build(ShapeBuilder &shapes, Value source, Location loc) const {
@@ -330,16 +330,6 @@ static SmallVector<int64_t> numbersOf(const Order &order, int64_t rank) {
   return numbers;
 }
 
-/// Whether a row that lay in one piece does so no more: ops over rows read those best.
-static bool breaksRows(Operation *op, Operation *turned) {
-  auto isInner = [](Operation *op) {
-    SmallVector<int64_t> rows = cast<DecomposeOpInterface>(op).rowDims();
-    int64_t rank = rankOf(op->getOperand(0));
-    return llvm::all_of(rows, [&](int64_t dim) { return dim >= rank - int64_t(rows.size()); });
-  };
-  return isa<DecomposeOpInterface>(op) && isInner(op) && !isInner(turned);
-}
-
 std::optional<TurnedOp> TurnedOp::build(Operation *op, ArrayRef<Order> orders, ShapeBuilder &shapes, Block &standIns) {
   Structure structure = cast<StructureOpInterface>(op).getStructure(shapes);
   // Products stay as they are: their kernels are made for dims in the places that they have.
@@ -383,7 +373,7 @@ std::optional<TurnedOp> TurnedOp::build(Operation *op, ArrayRef<Order> orders, S
   for (auto [was, is, order] : llvm::zip_equal(structure.results, own.results, result.results))
     if (!comparison.areSame(was, is, order))
       return std::nullopt;
-  if (!comparison.haveSameParts() || breaksRows(op, result.op))
+  if (!comparison.haveSameParts())
     return std::nullopt;
   return result;
 }

@@ -36,7 +36,7 @@ struct Move {
   mlir::Value build(ShapeBuilder &shapes, mlir::Value source, mlir::Location loc) const;
 };
 
-/// What moves cost is counted in bytes; a view is better than nothing to read, but not free of charge.
+/// What moves cost, in bytes that are moved. A view costs next to nothing, but it is better to have none.
 constexpr double kCostOfView = 1;
 double costOfMove(mlir::Value value, const Order &from, const Order &to);
 
