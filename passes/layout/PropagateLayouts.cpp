@@ -60,6 +60,8 @@ private:
     auto found = turned.find(op);
     return found != turned.end() && found->second.isKept ? &found->second : nullptr;
   }
+  /// Whether an op of this block only permutes dims. In regions, ops read values as the program says.
+  bool permutes(Operation *op) const { return op->getBlock() == &block && permutationOf(op); }
   /// The order in which a value lies if ops are turned as it is decided now.
   Order orderOf(Value value);
   static Order orderBehind(ArrayRef<int64_t> order, ArrayRef<int64_t> permutation);
@@ -144,7 +146,7 @@ Readers &Layouts::readersOf(Value value) {
   if (isNew)
     for (OpOperand &use : value.getUses()) {
       Operation *reader = use.getOwner();
-      if (permutationOf(reader))
+      if (permutes(reader))
         entry->second.permuted.push_back(reader->getResult(0));
       else if (TurnedOp *own = turnedOp(reader))
         ++entry->second.count(own->operands[use.getOperandNumber()]);
@@ -238,8 +240,7 @@ Value Layouts::lay(Value value, const Order &wanted, Location loc) {
 }
 
 void Layouts::replaceForOthers(Value value, Value by) {
-  value.replaceUsesWithIf(by,
-                          [&](OpOperand &use) { return !permutationOf(use.getOwner()) && !turnedOp(use.getOwner()); });
+  value.replaceUsesWithIf(by, [&](OpOperand &use) { return !permutes(use.getOwner()) && !turnedOp(use.getOwner()); });
 }
 
 void Layouts::rebuild(Operation *op, TurnedOp &own) {

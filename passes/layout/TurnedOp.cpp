@@ -109,10 +109,12 @@ namespace {
 /// Finds out in which order results lie and operands are wanted, if one operand, the leader, lies in a given one.
 struct Turn {
   Turn(Operation *op, const Structure &structure, unsigned leader, const Order &order)
-      : op(op), structure(structure), leader(leader), order(order), places(structure.factors.size()) {}
+      : op(op), structure(structure), leader(leader), order(order) {}
 
   /// Fills in `operands` and `results`; false if the structure leaves it open.
   bool solve();
+  /// Changes the order so that those dims of the leader lie together that are one dim of the result.
+  void join();
 
   SmallVector<Order, 3> operands;
   SmallVector<Order, 1> results;
@@ -132,7 +134,7 @@ private:
   Operation *op;
   const Structure &structure;
   unsigned leader;
-  const Order &order;
+  Order order;
   SmallVector<std::optional<int64_t>> places; // of factors, outermost first
 };
 } // namespace
@@ -235,7 +237,31 @@ Order Turn::broadcastOrder(Value operand) const {
   return own;
 }
 
+void Turn::join() {
+  const FactoredDims &own = structure.operands[leader];
+  Order joined = order;
+  for (const FactoredDims &dims : structure.results)
+    for (const FactoredDim &dim : dims) {
+      // All come to the place of the last one.
+      Order together;
+      for (unsigned factor : dim.factors)
+        for (auto [i, other] : llvm::enumerate(own))
+          if (llvm::is_contained(other.factors, factor) && !llvm::is_contained(together, int64_t(i)))
+            together.push_back(i);
+      if (together.size() < 2)
+        continue;
+      auto isJoined = [&](int64_t each) { return llvm::is_contained(together, each); };
+      int64_t behind = std::find_if(joined.rbegin(), joined.rend(), isJoined) - joined.rbegin();
+      llvm::erase_if(joined, isJoined);
+      joined.insert(joined.end() - behind, together.begin(), together.end());
+    }
+  order = joined;
+}
+
 bool Turn::solve() {
+  places.assign(structure.factors.size(), std::nullopt);
+  operands.clear();
+  results.clear();
   if (!placeLeader())
     return false;
   placeParts();
@@ -342,8 +368,13 @@ std::optional<TurnedOp> TurnedOp::build(Operation *op, ArrayRef<Order> orders, S
         bytes > greatest)
       greatest = bytes, leader = i;
   Turn turn(op, structure, leader, orders[leader]);
-  if (greatest == 0 || !turn.solve())
+  if (greatest == 0)
     return std::nullopt;
+  if (!turn.solve()) {
+    turn.join(); // as of groups of channels that were shuffled, at the price of a move
+    if (!turn.solve())
+      return std::nullopt;
+  }
 
   TurnedOp result{op->clone(), turn.operands, turn.results};
   standIns.push_back(result.op);

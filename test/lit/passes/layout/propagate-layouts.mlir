@@ -176,6 +176,50 @@ func.func @reshapes(%x: tensor<?x8x6x16xf32> {hone.dims = ["n", "", "", ""]}) ->
 
 // -----
 
+// What is joined behind a transposition is brought together once: channels that are shuffled, and those that become positions.
+// CHECK-LABEL: func @shuffle(
+// CHECK-SAME:    %[[X:[^:]*]]: tensor<?x8x6x16xf32>
+// CHECK:         %[[GROUPS:.*]] = hone.reshape %[[X]]{{.*}} -> tensor<?x8x6x2x8xf32>
+// CHECK-NEXT:    %[[T:.*]] = hone.transpose %[[GROUPS]] [0, 1, 2, 4, 3] : tensor<?x8x6x2x8xf32> -> tensor<?x8x6x8x2xf32>
+// CHECK-NEXT:    %[[Y:.*]] = hone.reshape %[[T]]{{.*}} -> tensor<?x8x6x16xf32>
+// CHECK-NEXT:    return %[[Y]]
+func.func @shuffle(%x: tensor<?x8x6x16xf32>) -> tensor<?x8x6x16xf32> {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %c6 = arith.constant 6 : index
+  %c8 = arith.constant 8 : index
+  %c16 = arith.constant 16 : index
+  %n = tensor.dim %x, %c0 : tensor<?x8x6x16xf32>
+  %0 = hone.transpose %x [0, 3, 1, 2] : tensor<?x8x6x16xf32> -> tensor<?x16x8x6xf32>
+  %1 = hone.reshape %0 [%n, %c2, %c8, %c8, %c6] : tensor<?x16x8x6xf32> -> tensor<?x2x8x8x6xf32>
+  %2 = hone.transpose %1 [0, 2, 1, 3, 4] : tensor<?x2x8x8x6xf32> -> tensor<?x8x2x8x6xf32>
+  %3 = hone.reshape %2 [%n, %c16, %c8, %c6] : tensor<?x8x2x8x6xf32> -> tensor<?x16x8x6xf32>
+  %4 = hone.transpose %3 [0, 2, 3, 1] : tensor<?x16x8x6xf32> -> tensor<?x8x6x16xf32>
+  return %4 : tensor<?x8x6x16xf32>
+}
+// CHECK-LABEL: func @depth_to_space(
+// CHECK-SAME:    %[[X:[^:]*]]: tensor<2x8x6x16xf32>
+// CHECK:         %[[SPLIT:.*]] = hone.reshape %[[X]]{{.*}} -> tensor<2x8x6x2x2x4xf32>
+// CHECK-NEXT:    %[[T:.*]] = hone.transpose %[[SPLIT]] [0, 1, 3, 2, 4, 5] : tensor<2x8x6x2x2x4xf32> -> tensor<2x8x2x6x2x4xf32>
+// CHECK-NEXT:    %[[Y:.*]] = hone.reshape %[[T]]{{.*}} -> tensor<2x16x12x4xf32>
+// CHECK-NEXT:    return %[[Y]]
+func.func @depth_to_space(%x: tensor<2x8x6x16xf32>) -> tensor<2x16x12x4xf32> {
+  %c2 = arith.constant 2 : index
+  %c4 = arith.constant 4 : index
+  %c6 = arith.constant 6 : index
+  %c8 = arith.constant 8 : index
+  %c12 = arith.constant 12 : index
+  %c16 = arith.constant 16 : index
+  %0 = hone.transpose %x [0, 3, 1, 2] : tensor<2x8x6x16xf32> -> tensor<2x16x8x6xf32>
+  %1 = hone.reshape %0 [%c2, %c2, %c2, %c4, %c8, %c6] : tensor<2x16x8x6xf32> -> tensor<2x2x2x4x8x6xf32>
+  %2 = hone.transpose %1 [0, 3, 4, 1, 5, 2] : tensor<2x2x2x4x8x6xf32> -> tensor<2x4x8x2x6x2xf32>
+  %3 = hone.reshape %2 [%c2, %c4, %c16, %c12] : tensor<2x4x8x2x6x2xf32> -> tensor<2x4x16x12xf32>
+  %4 = hone.transpose %3 [0, 2, 3, 1] : tensor<2x4x16x12xf32> -> tensor<2x16x12x4xf32>
+  return %4 : tensor<2x16x12x4xf32>
+}
+
+// -----
+
 // Channels and positions that are joined have to lie as they are joined.
 // CHECK-LABEL: func @flatten(
 // CHECK:         %[[T:.*]] = hone.transpose %{{.*}} [0, 3, 1, 2]
@@ -295,6 +339,30 @@ func.func @shared(%x: tensor<2x8x8x16xf32>) -> (tensor<2x16x8x8xf32>, tensor<2x1
   %1 = hone.relu %0 : tensor<2x16x8x8xf32> -> tensor<2x16x8x8xf32>
   %2 = hone.sigmoid %1 : tensor<2x16x8x8xf32> -> tensor<2x16x8x8xf32>
   return %0, %2 : tensor<2x16x8x8xf32>, tensor<2x16x8x8xf32>
+}
+
+// -----
+
+// Branches read what they read.
+// CHECK-LABEL: func @branch(
+// CHECK:         %[[RELU:.*]] = hone.relu %arg0
+// CHECK-NEXT:    %[[T:.*]] = hone.transpose %[[RELU]] [1, 0]
+// CHECK-NEXT:    scf.if
+// CHECK-NEXT:      hone.transpose %[[T]] [1, 0]
+// CHECK:         return %[[RELU]]
+func.func @branch(%x: tensor<8x8xf32>, %c: i1) -> (tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>) {
+  %0 = hone.transpose %x [1, 0] : tensor<8x8xf32> -> tensor<8x8xf32>
+  %1 = hone.relu %0 : tensor<8x8xf32> -> tensor<8x8xf32>
+  %2 = scf.if %c -> tensor<8x8xf32> {
+    %5 = hone.transpose %1 [1, 0] : tensor<8x8xf32> -> tensor<8x8xf32>
+    scf.yield %5 : tensor<8x8xf32>
+  } else {
+    scf.yield %1 : tensor<8x8xf32>
+  }
+  %3 = hone.exp %1 : tensor<8x8xf32> -> tensor<8x8xf32>
+  %4 = hone.transpose %3 [1, 0] : tensor<8x8xf32> -> tensor<8x8xf32>
+  %6 = hone.transpose %1 [1, 0] : tensor<8x8xf32> -> tensor<8x8xf32>
+  return %6, %2, %4 : tensor<8x8xf32>, tensor<8x8xf32>, tensor<8x8xf32>
 }
 
 // -----
