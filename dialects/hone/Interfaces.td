@@ -49,8 +49,8 @@ def Hone_StructureOpInterface : OpInterface<"StructureOpInterface"> {
         return shapes.storageBytes($_op->getResult(result));
       }]>,
     InterfaceMethod<[{
-        Neighbouring dims were joined: dim i of the first operand is now part of dim operandDims[i], dim i of the results of
-        dim resultDims[i]. Attributes that number dims follow.
+        Neighbouring dims were joined, or dims permuted: dim i of the first operand is now dim operandDims[i] or part of it,
+        dim i of the results resultDims[i]. Attributes that number dims follow.
       }], "void", "renumberDims",
       (ins "::llvm::ArrayRef<int64_t>":$operandDims, "::llvm::ArrayRef<int64_t>":$resultDims), "", [{
         (void)operandDims, (void)resultDims; // nothing to renumber

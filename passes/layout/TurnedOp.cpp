@@ -71,20 +71,18 @@ Value Move::build(ShapeBuilder &shapes, Value source, Location loc) const {
   };
   if (DenseElementsAttr all; matchPattern(source, m_Constant(&all)) && all.isSplat() && source.getType() != type)
     return ConstantOp::create(builder, loc, type, all.resizeSplat(type));
+  Order now = from;
   if (!isView()) {
     // Dims of one element that are to go, or to come, do so behind it.
-    Order permutation;
-    for (int64_t dim : to)
-      if (dim != kNoDim)
-        permutation.push_back(llvm::find(from, dim) - from.begin());
-    for (auto [place, dim] : llvm::enumerate(from))
-      if (!llvm::is_contained(to, dim))
-        permutation.push_back(place);
-    source = TransposeOp::create(builder, loc, source, permutation);
+    now.clear();
+    llvm::copy_if(to, std::back_inserter(now), [](int64_t dim) { return dim != kNoDim; });
+    llvm::copy_if(from, std::back_inserter(now), [&](int64_t dim) { return !llvm::is_contained(to, dim); });
+    Order places = llvm::map_to_vector<4>(now, [&](int64_t dim) { return llvm::find(from, dim) - from.begin(); });
+    source = TransposeOp::create(builder, loc, source, places);
   }
   if (source.getType() == type)
     return source;
-  if (rankOf(source) == type.getRank() && (!isView() || movesNothing()))
+  if (now == to)
     return WithDimsOp::create(builder, loc, type, source, sizes()); // their types tell different dims
   return ReshapeOp::create(builder, loc, type, source, sizes());
 }

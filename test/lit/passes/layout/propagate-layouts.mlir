@@ -29,6 +29,32 @@ func.func @elementwise(%x: tensor<2x8x8x4xf32>, %mask: tensor<8x8xi1>) -> tensor
 
 // -----
 
+// What is broadcast among other dims: those that count are transposed, those of one element come and go behind it.
+// CHECK-LABEL: func @among(
+// CHECK-SAME:    %[[X:[^:]*]]: tensor<6x5x2x3xf32>, %[[Y:[^:]*]]: tensor<3x1x5xf32>
+// CHECK:         %[[T:.*]] = hone.transpose %[[Y]] [2, 0, 1] : tensor<3x1x5xf32> -> tensor<5x3x1xf32>
+// CHECK-NEXT:    %[[R:.*]] = hone.reshape %[[T]][%c5{{.*}}, %c1{{.*}}, %c3{{.*}}] : tensor<5x3x1xf32> -> tensor<5x1x3xf32>
+// CHECK-NEXT:    hone.add %[[X]], %[[R]]
+func.func @among(%x: tensor<6x5x2x3xf32>, %y: tensor<3x1x5xf32>) -> tensor<6x5x2x3xf32> {
+  %0 = hone.transpose %x [2, 3, 0, 1] : tensor<6x5x2x3xf32> -> tensor<2x3x6x5xf32>
+  %1 = hone.add %0, %y : tensor<2x3x6x5xf32>, tensor<3x1x5xf32> -> tensor<2x3x6x5xf32>
+  %2 = hone.transpose %1 [2, 3, 0, 1] : tensor<2x3x6x5xf32> -> tensor<6x5x2x3xf32>
+  return %2 : tensor<6x5x2x3xf32>
+}
+// Types may say less than is known.
+// CHECK-LABEL: func @types(
+// CHECK:         %[[X:.*]] = hone.with_dims %arg0[%c6{{.*}}, %c5{{.*}}] : tensor<6x5xf32> -> tensor<?x?xf32>
+// CHECK-NEXT:    %[[RELU:.*]] = hone.relu %[[X]]
+// CHECK-NEXT:    hone.with_dims %[[RELU]][%c6{{.*}}, %c5{{.*}}] : tensor<?x?xf32> -> tensor<6x5xf32>
+func.func @types(%x: tensor<6x5xf32>) -> tensor<6x5xf32> {
+  %0 = hone.transpose %x [1, 0] : tensor<6x5xf32> -> tensor<?x?xf32>
+  %1 = hone.relu %0 : tensor<?x?xf32> -> tensor<?x?xf32>
+  %2 = hone.transpose %1 [1, 0] : tensor<?x?xf32> -> tensor<6x5xf32>
+  return %2 : tensor<6x5xf32>
+}
+
+// -----
+
 // Branches that meet, of open dims.
 // CHECK-LABEL: func @residual(
 // CHECK-SAME:    %[[X:[^:]*]]: tensor<?x?x?x16xf32> {{[^)]*}}, %[[Y:[^:]*]]: tensor
