@@ -102,12 +102,6 @@ void GraphImporter::setOutputs(const OnnxNode &node, ValueRange values) {
       scope.values[name] = value;
 }
 
-Value GraphImporter::withType(Value value, RankedTensorType type, ArrayRef<OpFoldResult> dims) {
-  if (value.getType() == type)
-    return value;
-  return WithDimsOp::create(builder, importer.loc, type, value, importer.shapes.materialize(dims));
-}
-
 void GraphImporter::importIf(const OnnxNode &node, unsigned depth) {
   Value tensor = lookUp(node.inputs[0]);
   OpFoldResult condition = tensor ? conditionOf(tensor, "the condition") : OpFoldResult();
@@ -173,7 +167,7 @@ void GraphImporter::importIf(const OnnxNode &node, unsigned depth) {
   size_t count = types.size();
   scf::IfOp branches = finish(unfinished, [&](unsigned i) {
     for (auto [value, dims, type] : llvm::zip_equal(given[i]->values, given[i]->dims, types))
-      value = withType(value, cast<RankedTensorType>(type), dims);
+      value = importer.withType(value, cast<RankedTensorType>(type), dims);
     return given[i]->values;
   });
   // Dims that are not known before the branches are given beside the tensors.

@@ -143,9 +143,6 @@ private:
   void importScan(const OnnxNode &node, unsigned depth);
   void importOldScan(const OnnxNode &node, unsigned depth);
 
-  /// `value` under a type that says less of its dims.
-  mlir::Value withType(mlir::Value value, mlir::RankedTensorType type, mlir::ArrayRef<mlir::OpFoldResult> dims);
-
   struct LoopSpec;
   struct Variable;
   struct LoopBody;

@@ -218,9 +218,9 @@ ArrayAttr GraphImporter::dimNames(StringRef name, const OnnxValueType &type, Val
 //===-- The graph -----------------------------------------------------------------------------------------------===//
 
 void GraphImporter::collectTables() {
-  for (ArrayRef<OperatorRow> table :
-       {attentionOperators(), einsumOperators(), elementwiseOperators(), externOperators(), indexOperators(),
-        linearOperators(), normOperators(), quantizeOperators(), reduceOperators(), shapeOperators()})
+  for (ArrayRef<OperatorRow> table : {attentionOperators(), einsumOperators(), elementwiseOperators(),
+                                      externOperators(), indexOperators(), linearOperators(), normOperators(),
+                                      quantizeOperators(), recurrentOperators(), reduceOperators(), shapeOperators()})
     for (const OperatorRow &row : table)
       operators[row.name].push_back(&row);
   for (const OnnxTensor &tensor : model.graph.initializers)

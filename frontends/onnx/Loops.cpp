@@ -122,7 +122,7 @@ bool GraphImporter::collect(const LoopSpec &spec, unsigned i, Value value, Array
     builder.setInsertionPoint(body.holder);
     auto empty = DenseElementsAttr::get(RankedTensorType::get(ArrayRef<int64_t>{0}, type.getElementType()),
                                         ArrayRef<Attribute>());
-    none = withType(importer.constant(empty), rowType, shapes.constant(0));
+    none = importer.withType(importer.constant(empty), rowType, shapes.constant(0));
   }
   Value all = body.carry(none), length = body.carry(zero);
   shapes.assume(length, {0, kMaxDim});
@@ -137,7 +137,7 @@ bool GraphImporter::collect(const LoopSpec &spec, unsigned i, Value value, Array
   if (isReversed)
     std::swap(parts[0], parts[1]);
   Value joined = importer.create<ConcatOp>(type.getElementType(), 1, ValueRange(parts), 0);
-  body.yielded.push_back(withType(joined, rowType, next));
+  body.yielded.push_back(importer.withType(joined, rowType, next));
   body.yielded.push_back(shapes.materialize(next));
   for (OpFoldResult dim : dims) {
     Value last = body.carry(zero);
@@ -224,7 +224,7 @@ bool GraphImporter::buildBody(const LoopSpec &spec, MutableArrayRef<Variable> va
       continue;
     }
     HostVector dims(shapes.dims(variable.init));
-    carried.back().push_back(body.carry(withType(variable.init, variable.type(), dims)));
+    carried.back().push_back(body.carry(importer.withType(variable.init, variable.type(), dims)));
     for (unsigned i : variable.open.set_bits())
       carried.back().push_back(body.carry(shapes.materialize(dims[i])));
   }
@@ -292,7 +292,7 @@ bool GraphImporter::buildBody(const LoopSpec &spec, MutableArrayRef<Variable> va
         found.push_back({i, d});
         isRight = false;
       }
-    body.yielded.push_back(withType(next, variable.type(), dims));
+    body.yielded.push_back(importer.withType(next, variable.type(), dims));
     llvm::append_range(body.yielded, open);
   }
   openFurther(variables, found, values, ArrayRef(outputs->values).slice(spec.hasCondition, variables.size()));
@@ -533,21 +533,6 @@ void GraphImporter::importLoop(const OnnxNode &node, unsigned depth) {
   buildLoop(spec);
 }
 
-/// What stands at `position` of an axis, which goes.
-static Value sliceAt(Importer &importer, Value x, int64_t axis, OpFoldResult position) {
-  ShapeBuilder &shapes = importer.shapes;
-  HostVector dims(shapes.dims(x));
-  SmallVector<Value> starts(dims.size(), shapes.materialize(shapes.constant(0))),
-      steps(dims.size(), shapes.materialize(shapes.constant(1)));
-  starts[axis] = shapes.materialize(position);
-  dims[axis] = shapes.constant(1);
-  SmallVector<Value> sizes = shapes.materialize(ArrayRef<OpFoldResult>(dims));
-  Value part = importer.create<SliceOp>(elementTypeOf(x), rankOf(x), x, ValueRange(starts), ValueRange(sizes),
-                                        ValueRange(steps));
-  dims.erase(dims.begin() + axis);
-  return importer.reshape(part, dims);
-}
-
 /// Version 8 has a batch as the first dim of all, and lengths of its parts before the inputs. Without lengths, one part
 /// is what later versions scan.
 void GraphImporter::importOldScan(const OnnxNode &node, unsigned depth) {
@@ -645,7 +630,7 @@ void GraphImporter::importScan(const OnnxNode &node, unsigned depth) {
       OpFoldResult position = step;
       if (direction != 0)
         position = shapes.sub(shapes.sub(spec.steps, shapes.constant(1)), step);
-      inputs.push_back(sliceAt(importer, source, axis, position));
+      inputs.push_back(importer.at(source, axis, position));
     }
     return inputs;
   };

@@ -105,9 +105,11 @@ static LogicalResult importCelu(Node &node, Importer &importer) {
   double alpha = node.getFloat("alpha", 1);
   return node.set(0, belowZero(importer, node.input(0), expMinusOne(importer, node.input(0), alpha, 1 / alpha)));
 }
+static Value elu(Importer &importer, Value x, double alpha, double) {
+  return belowZero(importer, x, expMinusOne(importer, x, alpha, 1));
+}
 static LogicalResult importElu(Node &node, Importer &importer) {
-  double alpha = node.getFloat("alpha", 1);
-  return node.set(0, belowZero(importer, node.input(0), expMinusOne(importer, node.input(0), alpha, 1)));
+  return node.set(0, elu(importer, node.input(0), node.getFloat("alpha", 1), 0));
 }
 static LogicalResult importSelu(Node &node, Importer &importer) {
   double alpha = node.getFloat("alpha", 1.67326319217681884765625),
@@ -115,10 +117,11 @@ static LogicalResult importSelu(Node &node, Importer &importer) {
   Value inner = belowZero(importer, node.input(0), expMinusOne(importer, node.input(0), alpha, 1));
   return node.set(0, importer.binary<MulOp>(inner, importer.like(inner, gamma)));
 }
+static Value leakyRelu(Importer &importer, Value x, double alpha, double) {
+  return belowZero(importer, x, importer.binary<MulOp>(x, importer.like(x, alpha)));
+}
 static LogicalResult importLeakyRelu(Node &node, Importer &importer) {
-  Value x = node.input(0);
-  return node.set(0,
-                  belowZero(importer, x, importer.binary<MulOp>(x, importer.like(x, node.getFloat("alpha", 0.01f)))));
+  return node.set(0, leakyRelu(importer, node.input(0), node.getFloat("alpha", 0.01f), 0));
 }
 static LogicalResult importPRelu(Node &node, Importer &importer) {
   return node.set(0, belowZero(importer, node.input(0), importer.binary<MulOp>(node.input(0), node.input(1))));
@@ -129,9 +132,12 @@ static LogicalResult importThresholdedRelu(Node &node, Importer &importer) {
   return node.set(0, importer.select(importer.compare<LessOp>(alpha, x), x, importer.like(x, 0)));
 }
 
+static Value affine(Importer &importer, Value x, double alpha, double beta) {
+  return importer.binary<AddOp>(importer.binary<MulOp>(x, importer.like(x, alpha)), importer.like(x, beta));
+}
 /// max(0, min(1, x · alpha + beta))
 static Value hardSigmoid(Importer &importer, Value x, double alpha, double beta) {
-  Value line = importer.binary<AddOp>(importer.binary<MulOp>(x, importer.like(x, alpha)), importer.like(x, beta));
+  Value line = affine(importer, x, alpha, beta);
   return importer.binary<MaxOp>(importer.binary<MinOp>(line, importer.like(x, 1)), importer.like(x, 0));
 }
 static LogicalResult importHardSigmoid(Node &node, Importer &importer) {
@@ -143,7 +149,7 @@ static LogicalResult importHardSwish(Node &node, Importer &importer) {
 }
 
 /// log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|)), which neither overflows nor loses small terms.
-static Value softplus(Importer &importer, Value x) {
+static Value softplus(Importer &importer, Value x, double = 0, double = 0) {
   Value tail = importer.unary<Log1pOp>(importer.unary<ExpOp>(importer.unary<NegOp>(importer.unary<AbsOp>(x))));
   return importer.binary<AddOp>(importer.unary<ReluOp>(x), tail);
 }
@@ -154,10 +160,11 @@ static LogicalResult importMish(Node &node, Importer &importer) {
   Value x = node.input(0);
   return node.set(0, importer.binary<MulOp>(x, importer.unary<TanhOp>(softplus(importer, x))));
 }
+static Value softsign(Importer &importer, Value x, double = 0, double = 0) {
+  return importer.binary<DivOp>(x, importer.binary<AddOp>(importer.unary<AbsOp>(x), importer.like(x, 1)));
+}
 static LogicalResult importSoftsign(Node &node, Importer &importer) {
-  Value x = node.input(0);
-  Value size = importer.binary<AddOp>(importer.unary<AbsOp>(x), importer.like(x, 1));
-  return node.set(0, importer.binary<DivOp>(x, size));
+  return node.set(0, softsign(importer, node.input(0)));
 }
 
 /// x · sigmoid(alpha · x)
@@ -171,6 +178,36 @@ static LogicalResult importSwish(Node &node, Importer &importer) {
 static LogicalResult importSwiGlu(Node &node, Importer &importer) {
   Value gate = swish(importer, node.input(0), node.getFloat("alpha", 1));
   return node.set(0, importer.binary<MulOp>(gate, node.input(1)));
+}
+
+template <typename OpT> static Value plain(Importer &importer, Value x, double, double) {
+  return importer.unary<OpT>(x);
+}
+static Value scaledTanh(Importer &importer, Value x, double alpha, double beta) {
+  Value inner = importer.unary<TanhOp>(importer.binary<MulOp>(x, importer.like(x, beta)));
+  return importer.binary<MulOp>(inner, importer.like(x, alpha));
+}
+/// Unlike the operator of this name, it lets alpha itself through.
+static Value thresholdedRelu(Importer &importer, Value x, double alpha, double) {
+  return importer.select(importer.compare<LessEqualOp>(importer.like(x, alpha), x), x, importer.like(x, 0));
+}
+
+const Activation *hone::findActivation(StringRef name) {
+  static constexpr Activation rows[] = {
+      {"Affine", 2, 1, 0, affine},
+      {"Elu", 1, 1, 0, elu},
+      {"HardSigmoid", 2, 0.2f, 0.5f, hardSigmoid},
+      {"LeakyRelu", 1, 0.01f, 0, leakyRelu},
+      {"Relu", 0, 0, 0, plain<ReluOp>},
+      {"ScaledTanh", 2, 1, 1, scaledTanh},
+      {"Sigmoid", 0, 0, 0, plain<SigmoidOp>},
+      {"Softplus", 0, 0, 0, softplus},
+      {"Softsign", 0, 0, 0, softsign},
+      {"Tanh", 0, 0, 0, plain<TanhOp>},
+      {"ThresholdedRelu", 1, 1, 0, thresholdedRelu},
+  };
+  const auto *found = llvm::find_if(rows, [&](const Activation &row) { return name.equals_insensitive(row.name); });
+  return found == std::end(rows) ? nullptr : found;
 }
 
 static LogicalResult importShrink(Node &node, Importer &importer) {

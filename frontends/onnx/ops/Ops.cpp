@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "frontends/onnx/ops/Ops.h"
+#include "dialects/hone/Regions.h"
 #include "frontends/onnx/WaysOut.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -143,6 +144,21 @@ Value Importer::part(Value x, int64_t axis, OpFoldResult start, OpFoldResult siz
                          ValueRange(stepValues));
 }
 
+Value Importer::at(Value x, int64_t axis, OpFoldResult position) {
+  Value one = part(x, axis, position, shapes.constant(1));
+  if (!one)
+    return one;
+  HostVector dims(shapes.dims(x));
+  dims.erase(dims.begin() + axis);
+  return reshape(one, dims);
+}
+
+Value Importer::withType(Value value, RankedTensorType type, ArrayRef<OpFoldResult> dims) {
+  if (value.getType() == type)
+    return value;
+  return WithDimsOp::create(builder, loc, type, value, shapes.materialize(dims));
+}
+
 Value Importer::pad(Value x, int64_t axis, OpFoldResult before, OpFoldResult after, Value value) {
   if (!x || !value)
     return {};
@@ -160,6 +176,35 @@ Value Importer::flatten(Value x, int64_t axis) {
   ArrayRef<OpFoldResult> dims = shapes.dims(x);
   SmallVector<OpFoldResult> outer(dims.take_front(axis)), inner(dims.drop_front(axis));
   return reshape(x, {shapes.product(outer), shapes.product(inner)});
+}
+
+SmallVector<Value> Importer::countedLoop(OpFoldResult count, ArrayRef<Value> inits, Step step) {
+  Value first = shapes.materialize(shapes.constant(0)), one = shapes.materialize(shapes.constant(1));
+  auto loop = scf::ForOp::create(builder, loc, first, shapes.materialize(count), one, inits);
+  Block &block = *loop.getBody();
+  SmallVector<Value> carried(loop.getRegionIterArgs()), yielded;
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToEnd(&block);
+    Body body(*this, block);
+    for (auto [init, value] : llvm::zip_equal(inits, carried))
+      shapes.setDims(value, HostVector(shapes.dims(init)));
+    yielded = step(loop.getInductionVar(), carried);
+    if (llvm::is_contained(yielded, Value()))
+      yielded.clear();
+    for (auto [init, value] : llvm::zip(inits, yielded))
+      value = withType(value, mlir::cast<RankedTensorType>(init.getType()), HostVector(shapes.dims(init)));
+  }
+  if (yielded.size() != inits.size()) {
+    loop.erase();
+    return {};
+  }
+  OpBuilder end = OpBuilder::atBlockEnd(&block);
+  scf::YieldOp::create(end, loc, yielded);
+  hoistArithmetic(loop);
+  for (auto [init, result] : llvm::zip_equal(inits, loop.getResults()))
+    shapes.setDims(result, HostVector(shapes.dims(init)));
+  return SmallVector<Value>(loop.getResults());
 }
 
 //===-- Checks --------------------------------------------------------------------------------------------------===//

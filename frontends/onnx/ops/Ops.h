@@ -129,10 +129,19 @@ public:
   mlir::Value mean(mlir::Value x, llvm::ArrayRef<int64_t> axes, bool keepdims = true);
   /// `size` positions along `axis`, from `start` on; they must lie inside.
   mlir::Value part(mlir::Value x, int64_t axis, mlir::OpFoldResult start, mlir::OpFoldResult size);
+  /// What stands at `position` of an axis, which goes.
+  mlir::Value at(mlir::Value x, int64_t axis, mlir::OpFoldResult position);
+  /// `value` under a type that says less, or more, of its dims.
+  mlir::Value withType(mlir::Value value, mlir::RankedTensorType type, llvm::ArrayRef<mlir::OpFoldResult> dims);
   /// x with `before` and `after` times `value`, a scalar, around it along `axis`.
   mlir::Value pad(mlir::Value x, int64_t axis, mlir::OpFoldResult before, mlir::OpFoldResult after, mlir::Value value);
   /// Dims from `axis` on and those before it become one each.
   mlir::Value flatten(mlir::Value x, int64_t axis);
+
+  /// A loop of `count` steps that carries tensors around; what a step gives must have the dims of what it got. Nothing
+  /// after an error.
+  using Step = llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value number, llvm::ArrayRef<mlir::Value>)>;
+  llvm::SmallVector<mlir::Value> countedLoop(mlir::OpFoldResult count, llvm::ArrayRef<mlir::Value> inits, Step step);
 
   //===-- Checks and host values ---===//
 
@@ -269,12 +278,22 @@ llvm::ArrayRef<OperatorRow> externOperators();
 llvm::ArrayRef<OperatorRow> linearOperators();
 llvm::ArrayRef<OperatorRow> normOperators();
 llvm::ArrayRef<OperatorRow> quantizeOperators();
+llvm::ArrayRef<OperatorRow> recurrentOperators();
 llvm::ArrayRef<OperatorRow> reduceOperators();
 llvm::ArrayRef<OperatorRow> shapeOperators();
 llvm::ArrayRef<OperatorRow> indexOperators();
 
 /// The product of operands of any rank but 0, in elements of `type`; null after an error.
 mlir::Value anyMatmul(Importer &importer, mlir::Value a, mlir::Value b, mlir::Type type);
+/// A function that operators name in an attribute.
+struct Activation {
+  llvm::StringLiteral name;
+  unsigned parameters; ///< how many of alpha and beta it has
+  float alpha, beta;   ///< where none are given
+  mlir::Value (*build)(Importer &, mlir::Value x, double alpha, double beta);
+};
+/// The one of this name, in small or large letters as with ONNX Runtime; null if there is none.
+const Activation *findActivation(llvm::StringRef name);
 /// The element type of tensors of `type`; null where Hone has none.
 mlir::Type elementTypeFor(mlir::MLIRContext *context, OnnxDataType type);
 /// The contents of a tensor whose bytes are in the model.
