@@ -132,16 +132,22 @@ Value Importer::mean(Value x, ArrayRef<int64_t> axes, bool keepdims) {
   return divide(sum, shapes.product(counted));
 }
 
+Value Importer::part(Value x, ArrayRef<OpFoldResult> starts, ArrayRef<OpFoldResult> sizes) {
+  if (!x)
+    return x;
+  SmallVector<Value> startValues = shapes.materialize(starts), sizeValues = shapes.materialize(sizes);
+  SmallVector<Value> steps(rankOf(x), shapes.materialize(shapes.constant(1)));
+  return create<SliceOp>(elementTypeOf(x), rankOf(x), x, ValueRange(startValues), ValueRange(sizeValues),
+                         ValueRange(steps));
+}
+
 Value Importer::part(Value x, int64_t axis, OpFoldResult start, OpFoldResult size) {
   if (!x)
     return x;
-  HostVector starts(rankOf(x), shapes.constant(0)), sizes(shapes.dims(x)), steps(rankOf(x), shapes.constant(1));
+  HostVector starts(rankOf(x), shapes.constant(0)), sizes(shapes.dims(x));
   starts[axis] = start;
   sizes[axis] = size;
-  SmallVector<Value> startValues = shapes.materialize(starts), sizeValues = shapes.materialize(sizes);
-  SmallVector<Value> stepValues = shapes.materialize(steps);
-  return create<SliceOp>(elementTypeOf(x), rankOf(x), x, ValueRange(startValues), ValueRange(sizeValues),
-                         ValueRange(stepValues));
+  return part(x, starts, sizes);
 }
 
 Value Importer::at(Value x, int64_t axis, OpFoldResult position) {

@@ -129,6 +129,8 @@ public:
   mlir::Value mean(mlir::Value x, llvm::ArrayRef<int64_t> axes, bool keepdims = true);
   /// `size` positions along `axis`, from `start` on; they must lie inside.
   mlir::Value part(mlir::Value x, int64_t axis, mlir::OpFoldResult start, mlir::OpFoldResult size);
+  /// The same along all axes.
+  mlir::Value part(mlir::Value x, llvm::ArrayRef<mlir::OpFoldResult> starts, llvm::ArrayRef<mlir::OpFoldResult> sizes);
   /// What stands at `position` of an axis, which goes.
   mlir::Value at(mlir::Value x, int64_t axis, mlir::OpFoldResult position);
   /// `value` under a type that says less, or more, of its dims.

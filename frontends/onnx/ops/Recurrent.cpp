@@ -16,15 +16,16 @@ namespace {
 
 struct Direction;
 
-/// What a step hands on: h, and c of LSTM.
+/// What a step hands on: h, and c of LSTM, each [1, batch, hidden] or [batch, 1, hidden], as it lies in the output.
 using State = SmallVector<Value>;
+/// What the input gives to a gate in this step.
+using InputGate = llvm::function_ref<Value(int64_t number)>;
 
 struct CellKind {
   int64_t gates;
   ArrayRef<StringLiteral> activations; ///< where none are named
   int64_t carried;                     ///< how many tensors a step hands on
-  /// `x` is what the input gives to the gates: [batch, gates · hidden].
-  State (*step)(const Direction &, Value x, ArrayRef<Value> before);
+  State (*step)(const Direction &, InputGate, ArrayRef<Value> before);
 };
 
 /// What the cell of one direction is made of.
@@ -33,60 +34,75 @@ struct Direction {
   OpFoldResult hidden;
   bool isBackward = false;
   Value input = {}, recurrence = {};                         ///< weights: [gates · hidden, …]
+  Value candidate = {};                                      ///< of GRU, if these are not with the others of a state
   Value inputBias = {}, recurrenceBias = {};                 ///< [gates · hidden], or null
   Value peepholes = {};                                      ///< [3 · hidden], or null
   SmallVector<std::function<Value(Value)>> activations = {}; ///< f, g, h
   bool isLinearBeforeReset = false, isCoupled = false;
+  Value isInside = {}; ///< in this step, rows that have not ended; null if all have not
 
   OpFoldResult times(int64_t gates) const { return importer.shapes.mul(importer.shapes.constant(gates), hidden); }
   /// `count` gates of several that lie side by side in the last dim.
   Value gates(Value all, int64_t first, int64_t count = 1) const {
     return all ? importer.part(all, rankOf(all) - 1, times(first), times(count)) : all;
   }
-  /// h times the weights of `count` gates.
-  Value product(Value h, int64_t first, int64_t count) const {
-    Value weight = importer.part(recurrence, 0, times(first), times(count));
-    return h && weight ? importer.create<MatmulOp>(elementTypeOf(h), 2, h, weight, /*transpose_rhs=*/true) : Value();
+  Value product(Value x, Value weights) const {
+    return x && weights ? importer.create<MatmulOp>(elementTypeOf(x), rankOf(x), x, weights, /*transpose_rhs=*/true)
+                        : Value();
+  }
+  /// A state times weights.
+  Value recur(Value state, Value weights) const {
+    if (!state || !weights)
+      return {};
+    ShapeBuilder &shapes = importer.shapes;
+    HostVector dims(shapes.dims(state));
+    // As a matrix, so that no addition of a gate is taken into the product: it would have to lie in memory first.
+    Value sums = product(importer.reshape(state, {shapes.mul(dims[0], dims[1]), dims[2]}), weights);
+    dims.back() = sums ? shapes.dim(sums, 1) : dims.back();
+    return importer.reshape(sums, dims);
   }
   Value add(Value a, Value b) const { return importer.binary<AddOp>(a, b); }
   Value mul(Value a, Value b) const { return importer.binary<MulOp>(a, b); }
+  /// Behind its end a row keeps its state. Backward, that is the first one, until its last position comes.
+  Value keep(Value after, Value before) const { return isInside ? importer.select(isInside, after, before) : after; }
   Value oneMinus(Value a) const { return importer.binary<SubOp>(importer.like(a, 1), a); }
 };
 
 } // namespace
 
-static State stepRnn(const Direction &cell, Value x, ArrayRef<Value> before) {
-  return {cell.activations[0](cell.add(x, cell.product(before[0], 0, 1)))};
+// A gate is computed where it is read, from parts of two tensors: what all gates of a step had in common would be a
+// kernel of its own.
+
+static State stepRnn(const Direction &cell, InputGate x, ArrayRef<Value> before) {
+  Value h = cell.activations[0](cell.add(x(0), cell.recur(before[0], cell.recurrence)));
+  return {cell.keep(h, before[0])};
 }
 
 /// Gates z, r, h.
-static State stepGru(const Direction &cell, Value x, ArrayRef<Value> before) {
-  Value h = before[0], whole;
-  if (cell.isLinearBeforeReset) {
-    whole = cell.product(h, 0, 3);
-    if (cell.recurrenceBias)
-      whole = cell.add(whole, cell.recurrenceBias);
-  }
-  Value two = whole ? cell.gates(whole, 0, 2) : cell.product(h, 0, 2);
-  Value both = cell.activations[0](cell.add(cell.gates(x, 0, 2), two));
-  Value z = cell.gates(both, 0), r = cell.gates(both, 1);
-  Value rest = whole ? cell.mul(r, cell.gates(whole, 2)) : cell.product(cell.mul(r, h), 2, 1);
-  Value candidate = cell.activations[1](cell.add(cell.gates(x, 2), rest));
-  return {cell.add(cell.mul(cell.oneMinus(z), candidate), cell.mul(z, h))};
+static State stepGru(const Direction &cell, InputGate x, ArrayRef<Value> before) {
+  Value h = before[0];
+  Value sums = cell.recur(h, cell.recurrence);
+  if (cell.isLinearBeforeReset && cell.recurrenceBias)
+    sums = cell.add(sums, cell.recurrenceBias);
+  auto gate = [&](int64_t number) { return cell.activations[0](cell.add(x(number), cell.gates(sums, number))); };
+  Value r = gate(1);
+  Value rest = cell.isLinearBeforeReset ? cell.mul(r, cell.gates(sums, 2)) : cell.recur(cell.mul(r, h), cell.candidate);
+  Value candidate = cell.activations[1](cell.add(x(2), rest)), z = gate(0);
+  return {cell.keep(cell.add(cell.mul(cell.oneMinus(z), candidate), cell.mul(z, h)), h)};
 }
 
 /// Gates i, o, f, c.
-static State stepLstm(const Direction &cell, Value x, ArrayRef<Value> before) {
-  Value sums = cell.add(x, cell.product(before[0], 0, 4));
+static State stepLstm(const Direction &cell, InputGate x, ArrayRef<Value> before) {
+  Value sums = cell.recur(before[0], cell.recurrence);
+  auto sum = [&](int64_t number) { return cell.add(x(number), cell.gates(sums, number)); };
   auto gate = [&](int64_t number, Value c) {
-    Value sum = cell.gates(sums, number);
-    if (cell.peepholes)
-      sum = cell.add(sum, cell.mul(cell.gates(cell.peepholes, number), c));
-    return cell.activations[0](sum);
+    Value seen = cell.peepholes ? cell.mul(cell.gates(cell.peepholes, number), c) : Value();
+    return cell.activations[0](seen ? cell.add(sum(number), seen) : sum(number));
   };
   Value i = gate(0, before[1]), f = cell.isCoupled ? cell.oneMinus(i) : gate(2, before[1]);
-  Value c = cell.add(cell.mul(f, before[1]), cell.mul(i, cell.activations[1](cell.gates(sums, 3))));
-  return {cell.mul(gate(1, c), cell.activations[2](c)), c};
+  Value c = cell.add(cell.mul(f, before[1]), cell.mul(i, cell.activations[1](sum(3))));
+  c = cell.keep(c, before[1]);
+  return {cell.keep(cell.mul(gate(1, c), cell.activations[2](c)), before[0]), c};
 }
 
 static constexpr StringLiteral kRnnActivations[] = {"Tanh"};
@@ -107,12 +123,14 @@ readActivations(Node &node, Importer &importer, const CellKind &kind, size_t dir
   else
     for (size_t i = 0; i < directions; ++i)
       names.append(kind.activations.begin(), kind.activations.end());
-  size_t wanted = directions * kind.activations.size();
-  if (names.size() != wanted) {
+  // The standard's own list for RNN is for two directions, whatever the node has.
+  size_t each = kind.activations.size(), wanted = directions * each;
+  if (names.size() != wanted && names.size() != 2 * each) {
     importer.report("attribute activations has " + Twine(names.size()) + " names, must have " + Twine(wanted) + ": " +
-                    Twine(kind.activations.size()) + " for each direction");
+                    Twine(each) + " for each direction");
     return std::nullopt;
   }
+  names.truncate(wanted);
   // Each function takes from the numbers as many as it has, in order.
   auto numbersOf = [&](StringRef name) {
     const OnnxAttribute *attribute = node.onnx.find(name);
@@ -134,7 +152,7 @@ readActivations(Node &node, Importer &importer, const CellKind &kind, size_t dir
     return std::nullopt;
   }
   SmallVector<std::function<Value(Value)>> functions;
-  for (StringRef name : names) {
+  for (auto [i, name] : llvm::enumerate(names)) {
     const Activation *activation = findActivation(name);
     if (!activation) {
       importer.report("activation '" + name + "' is unknown",
@@ -144,8 +162,10 @@ readActivations(Node &node, Importer &importer, const CellKind &kind, size_t dir
     }
     float alpha = activation->parameters > 0 ? take(alphas, activation->alpha) : 0;
     float beta = activation->parameters > 1 ? take(betas, activation->beta) : 0;
-    functions.push_back([&importer, activation, alpha, beta, clip](Value x) {
-      if (clip)
+    // What LSTM's third function gets is no gate but c, which other implementations do not clip either.
+    bool clips = clip && i % each < 2;
+    functions.push_back([&importer, activation, alpha, beta, clip, clips](Value x) {
+      if (clips)
         x = importer.binary<MinOp>(importer.binary<MaxOp>(x, importer.like(x, -*clip)), importer.like(x, *clip));
       return activation->build(importer, x, alpha, beta);
     });
@@ -172,11 +192,23 @@ static std::optional<SmallVector<bool>> readDirections(Node &node, Importer &imp
 
 //===-- Inputs --------------------------------------------------------------------------------------------------===//
 
+namespace {
+
+/// What the directions of a node share.
+struct Sequence {
+  Value x;      ///< [steps, batch, input], or [batch, steps, input]
+  int64_t axis; ///< that of the steps
+  OpFoldResult steps, batch;
+  Value isInside = {}; ///< [steps, batch, 1] or [batch, steps, 1]: where rows have not ended; null if nowhere they have
+};
+
 /// A dim that an input must have, and what the standard calls it.
 struct NamedDim {
   OpFoldResult size;
   std::string name;
 };
+
+} // namespace
 
 /// Input `i`, if it is given, under these dims; null after an error.
 static Value readInput(Node &node, Importer &importer, size_t i, StringRef name, ArrayRef<NamedDim> dims) {
@@ -197,10 +229,10 @@ static Value readInput(Node &node, Importer &importer, size_t i, StringRef name,
   return importer.reshape(value, sizes);
 }
 
-/// The lengths of rows as a column, to be compared with the number of a step. Null if all rows are as long as the
-/// tensor; nothing after an error.
-static std::optional<Value> readLengths(Node &node, Importer &importer, OpFoldResult batch, OpFoldResult steps) {
+/// Which positions lie before the ends of their rows. Null if all do; nothing after an error.
+static std::optional<Value> readLengths(Node &node, Importer &importer, const Sequence &sequence) {
   ShapeBuilder &shapes = importer.shapes;
+  OpFoldResult batch = sequence.batch, steps = sequence.steps;
   if (!node.input(4))
     return Value();
   Value lengths = readInput(node, importer, 4, "sequence_lens", {{batch, "batch_size"}});
@@ -220,67 +252,63 @@ static std::optional<Value> readLengths(Node &node, Importer &importer, OpFoldRe
       return std::nullopt;
   bool areWhole =
       known && llvm::all_of(*known, [&](OpFoldResult length) { return importer.shapes.areEqual(length, steps); });
-  return areWhole ? Value() : importer.reshape(lengths, {batch, shapes.constant(1)});
+  if (areWhole)
+    return Value();
+  HostVector ofLengths(3, shapes.constant(1)), ofSteps(ofLengths);
+  ofLengths[1 - sequence.axis] = batch;
+  ofSteps[sequence.axis] = steps;
+  Value first = importer.like(lengths, 0), next = importer.like(lengths, 1);
+  Value numbers = importer.create<RangeOp>(elementTypeOf(lengths), 1, first, next, shapes.materialize(steps));
+  return importer.compare<LessOp>(importer.reshape(numbers, ofSteps), importer.reshape(lengths, ofLengths));
 }
 
 //===-- Operators -----------------------------------------------------------------------------------------------===//
 
-namespace {
-
-/// What the directions of a node share.
-struct Sequence {
-  Value x;       ///< [steps, batch, input], or [batch, steps, input]
-  int64_t axis;  ///< that of the steps
-  Value lengths; ///< [batch, 1], or null
-  OpFoldResult steps, batch;
-};
-
-} // namespace
-
 /// The output of all steps (null unless `collects`), and the last state. Nothing after an error.
-static State runSteps(const CellKind &kind, const Direction &cell, const Sequence &sequence, ArrayRef<Value> begin,
+static State runSteps(const CellKind &kind, Direction cell, const Sequence &sequence, ArrayRef<Value> begin,
                       bool collects) {
   Importer &importer = cell.importer;
   ShapeBuilder &shapes = importer.shapes;
-  Type type = elementTypeOf(sequence.x);
-  Value gates = importer.create<MatmulOp>(type, 3, sequence.x, cell.input, /*transpose_rhs=*/true);
+  int64_t axis = sequence.axis;
+  Value gates = cell.product(sequence.x, cell.input);
   for (Value bias : {cell.inputBias, cell.isLinearBeforeReset ? Value() : cell.recurrenceBias})
     if (bias)
-      gates = importer.binary<AddOp>(gates, bias);
+      gates = cell.add(gates, bias);
   SmallVector<Value> inits(begin);
-  HostVector row{sequence.batch, cell.hidden}, all(row);
-  row.insert(row.begin() + sequence.axis, shapes.constant(1));
-  all.insert(all.begin() + sequence.axis, sequence.steps);
-  if (collects)
-    inits.push_back(importer.expand(importer.scalar(type, 0), all));
-  if (!gates || !inits.back())
+  if (collects) {
+    HostVector dims{sequence.batch, cell.hidden};
+    dims.insert(dims.begin() + axis, sequence.steps);
+    inits.push_back(importer.expand(importer.like(sequence.x, 0), dims));
+  }
+  if (!gates || llvm::is_contained(inits, Value()))
     return {};
 
   State results = importer.countedLoop(sequence.steps, inits, [&](Value number, ArrayRef<Value> before) {
     OpFoldResult position = number;
     if (cell.isBackward)
       position = shapes.sub(shapes.sub(sequence.steps, shapes.constant(1)), number);
-    State next = kind.step(cell, importer.at(gates, sequence.axis, position), before.take_front(begin.size()));
+    auto inputGate = [&](int64_t gate) {
+      HostVector starts(3, shapes.constant(0)), sizes(shapes.dims(before.front()));
+      starts[axis] = position;
+      starts[2] = cell.times(gate);
+      return importer.part(gates, starts, sizes);
+    };
+    if (sequence.isInside)
+      cell.isInside = importer.part(sequence.isInside, axis, position, shapes.constant(1));
+    State next = kind.step(cell, inputGate, before.take_front(begin.size()));
     Value output = next.front();
-    if (sequence.lengths) {
-      // Behind its end a row keeps its state. Backward, that is the first one, until its last position comes.
-      Value now = importer.fromIndices(position, 0, elementTypeOf(sequence.lengths));
-      Value isInside = importer.compare<LessOp>(now, sequence.lengths);
-      for (auto [after, earlier] : llvm::zip(next, before))
-        after = importer.select(isInside, after, earlier);
-      output = importer.select(isInside, output, importer.like(output, 0));
-    }
-    if (!collects)
-      return next;
-    output = importer.reshape(output, row);
-    next.push_back(
-        output ? importer.create<InsertOp>(type, 3, output, before.back(), shapes.materialize(position), sequence.axis)
-               : output);
+    if (collects)
+      next.push_back(output ? importer.create<InsertOp>(elementTypeOf(output), 3, output, before.back(),
+                                                        shapes.materialize(position), axis)
+                            : output);
     return next;
   });
   if (results.empty())
     return {};
-  results.insert(results.begin(), collects ? results.pop_back_val() : Value());
+  Value all = collects ? results.pop_back_val() : Value();
+  if (all && sequence.isInside)
+    all = importer.select(sequence.isInside, all, importer.like(all, 0));
+  results.insert(results.begin(), all);
   return results;
 }
 
@@ -306,7 +334,7 @@ static LogicalResult importCell(Node &node, Importer &importer, const CellKind &
   if (!importer.checkDim(hidden, "hidden_size"))
     return failure();
   int64_t axis = *isBatchFirst ? 1 : 0;
-  Sequence sequence{x, axis, {}, shapes.dim(x, axis), shapes.dim(x, 1 - axis)};
+  Sequence sequence{x, axis, shapes.dim(x, axis), shapes.dim(x, 1 - axis)};
   OpFoldResult width = shapes.dim(x, 2);
   NamedDim each{directions, "num_directions"}, state{hidden, "hidden_size"}, rows{sequence.batch, "batch_size"};
   auto times = [&](int64_t factor) {
@@ -327,10 +355,10 @@ static LogicalResult importCell(Node &node, Importer &importer, const CellKind &
   for (auto [i, input] : inputs)
     if (node.input(i) && !(input->value = readInput(node, importer, i, input->name, input->dims)))
       return failure();
-  auto lengths = readLengths(node, importer, sequence.batch, sequence.steps);
-  if (!lengths)
+  auto isInside = readLengths(node, importer, sequence);
+  if (!isInside)
     return failure();
-  sequence.lengths = *lengths;
+  sequence.isInside = *isInside;
 
   SmallVector<SmallVector<Value>> outputs(1 + kind.carried); // by output and direction
   for (size_t d = 0; d < count; ++d) {
@@ -346,12 +374,19 @@ static LogicalResult importCell(Node &node, Importer &importer, const CellKind &
     size_t each = kind.activations.size();
     cell.activations.assign(activations->begin() + d * each, activations->begin() + (d + 1) * each);
     cell.isLinearBeforeReset = &kind == &kGru && node.getInt("linear_before_reset", 0) != 0;
+    if (&kind == &kGru && !cell.isLinearBeforeReset && cell.recurrence) {
+      cell.candidate = importer.part(cell.recurrence, 0, cell.times(2), cell.times(1));
+      cell.recurrence = importer.part(cell.recurrence, 0, cell.times(0), cell.times(2));
+    }
     cell.isCoupled = node.getInt("input_forget", 0) != 0;
+    // A part of one direction of [directions, batch, hidden] or [batch, directions, hidden] is a state.
+    HostVector dims{sequence.batch, hidden};
+    dims.insert(dims.begin() + axis, shapes.constant(1));
     SmallVector<Value> begin;
     for (const Input *given : {&h, &c})
       if (int64_t(begin.size()) < kind.carried)
-        begin.push_back(given->value ? own(given->value, axis)
-                                     : importer.expand(importer.like(x, 0), {sequence.batch, hidden}));
+        begin.push_back(given->value ? importer.part(given->value, axis, shapes.constant(d), shapes.constant(1))
+                                     : importer.expand(importer.like(x, 0), dims));
     if (!cell.input || !cell.recurrence || llvm::is_contained(begin, Value()))
       return failure();
     State results = runSteps(kind, cell, sequence, begin, node.onnx.hasOutput(0));
@@ -363,13 +398,14 @@ static LogicalResult importCell(Node &node, Importer &importer, const CellKind &
   for (auto [i, of] : llvm::enumerate(outputs)) {
     if (!of.front() || !node.onnx.hasOutput(i))
       continue;
-    // The directions come behind the steps, which outputs of the last step do not have.
+    // The directions come behind the steps: of the last step, in their place.
     int64_t place = i == 0 ? axis + 1 : axis;
-    for (Value &value : of) {
-      HostVector dims(shapes.dims(value));
-      dims.insert(dims.begin() + place, shapes.constant(1));
-      value = importer.reshape(value, dims);
-    }
+    for (Value &value : of)
+      if (i == 0) {
+        HostVector dims(shapes.dims(value));
+        dims.insert(dims.begin() + place, shapes.constant(1));
+        value = importer.reshape(value, dims);
+      }
     Value joined = of.front();
     if (of.size() > 1 && !llvm::is_contained(of, Value()))
       joined = importer.create<ConcatOp>(elementTypeOf(x), rankOf(joined), ValueRange(of), place);
