@@ -25,6 +25,7 @@ struct CellKind {
   int64_t gates;
   ArrayRef<StringLiteral> activations; ///< where none are named
   int64_t carried;                     ///< how many tensors a step hands on
+  bool hasReset;                       ///< the last gate gets a state that another one was multiplied with
   State (*step)(const Direction &, InputGate, ArrayRef<Value> before);
 };
 
@@ -34,7 +35,7 @@ struct Direction {
   OpFoldResult hidden;
   bool isBackward = false;
   Value input = {}, recurrence = {};                         ///< weights: [gates · hidden, …]
-  Value candidate = {};                                      ///< of GRU, if these are not with the others of a state
+  Value candidate = {};                                      ///< those of the gate behind a reset
   Value inputBias = {}, recurrenceBias = {};                 ///< [gates · hidden], or null
   Value peepholes = {};                                      ///< [3 · hidden], or null
   SmallVector<std::function<Value(Value)>> activations = {}; ///< f, g, h
@@ -108,9 +109,9 @@ static State stepLstm(const Direction &cell, InputGate x, ArrayRef<Value> before
 static constexpr StringLiteral kRnnActivations[] = {"Tanh"};
 static constexpr StringLiteral kGruActivations[] = {"Sigmoid", "Tanh"};
 static constexpr StringLiteral kLstmActivations[] = {"Sigmoid", "Tanh", "Tanh"};
-static constexpr CellKind kRnn{1, kRnnActivations, 1, stepRnn};
-static constexpr CellKind kGru{3, kGruActivations, 1, stepGru};
-static constexpr CellKind kLstm{4, kLstmActivations, 2, stepLstm};
+static constexpr CellKind kRnn{1, kRnnActivations, 1, /*hasReset=*/false, stepRnn};
+static constexpr CellKind kGru{3, kGruActivations, 1, /*hasReset=*/true, stepGru};
+static constexpr CellKind kLstm{4, kLstmActivations, 2, /*hasReset=*/false, stepLstm};
 
 //===-- Attributes ----------------------------------------------------------------------------------------------===//
 
@@ -198,7 +199,7 @@ namespace {
 struct Sequence {
   Value x;      ///< [steps, batch, input], or [batch, steps, input]
   int64_t axis; ///< that of the steps
-  OpFoldResult steps, batch;
+  OpFoldResult steps = {}, batch = {};
   Value isInside = {}; ///< [steps, batch, 1] or [batch, steps, 1]: where rows have not ended; null if nowhere they have
 };
 
@@ -238,28 +239,89 @@ static std::optional<Value> readLengths(Node &node, Importer &importer, const Se
   Value lengths = readInput(node, importer, 4, "sequence_lens", {{batch, "batch_size"}});
   if (!lengths)
     return std::nullopt;
-  OpFoldResult zero = shapes.constant(0);
   auto known = importer.host.indices(lengths);
+  if (known && llvm::all_of(*known, [&](OpFoldResult length) { return shapes.areEqual(length, steps); }))
+    return Value();
   HostVector extremes = known ? *known : HostVector();
-  if (!known && !ShapeBuilder::getConstant(batch).value_or(1))
-    return Value();
-  if (!known)
-    for (ReduceKind kind : {ReduceKind::Min, ReduceKind::Max})
-      if (Value extreme = importer.reduce(kind, lengths, 0, /*keepdims=*/false))
-        extremes.push_back(importer.lateIndex(extreme, {}));
+  if (!known) {
+    // With 0, so that a batch of no rows has some.
+    Value zero = importer.like(lengths, 0);
+    Value least = importer.binary<MinOp>(importer.reduce(ReduceKind::Min, lengths, 0, /*keepdims=*/false), zero);
+    Value most = importer.binary<MaxOp>(importer.reduce(ReduceKind::Max, lengths, 0, /*keepdims=*/false), zero);
+    extremes = {importer.lateIndex(least, {}), importer.lateIndex(most, {})};
+  }
   for (OpFoldResult length : extremes)
-    if (!importer.checkRange(length, zero, steps, "a length in sequence_lens"))
+    if (!importer.checkRange(length, shapes.constant(0), steps, "a length in sequence_lens"))
       return std::nullopt;
-  bool areWhole =
-      known && llvm::all_of(*known, [&](OpFoldResult length) { return importer.shapes.areEqual(length, steps); });
-  if (areWhole)
-    return Value();
   HostVector ofLengths(3, shapes.constant(1)), ofSteps(ofLengths);
   ofLengths[1 - sequence.axis] = batch;
   ofSteps[sequence.axis] = steps;
   Value first = importer.like(lengths, 0), next = importer.like(lengths, 1);
   Value numbers = importer.create<RangeOp>(elementTypeOf(lengths), 1, first, next, shapes.materialize(steps));
-  return importer.compare<LessOp>(importer.reshape(numbers, ofSteps), importer.reshape(lengths, ofLengths));
+  Value isInside = importer.compare<LessOp>(importer.reshape(numbers, ofSteps), importer.reshape(lengths, ofLengths));
+  return isInside ? std::optional(isInside) : std::nullopt;
+}
+
+namespace {
+
+/// The inputs beside X, under dims that are known to fit.
+struct Operands {
+  OpFoldResult hidden;
+  Value w, r, b, p;
+  Value states[2]; ///< h and c to begin with
+};
+
+} // namespace
+
+/// Reads all inputs, and tells of the sequence what it is; false after an error.
+static bool readOperands(Node &node, Importer &importer, const CellKind &kind, size_t directions, Sequence &sequence,
+                         Operands &operands) {
+  ShapeBuilder &shapes = importer.shapes;
+  Value x = sequence.x, recurrence = node.input(2);
+  for (auto [name, value] : {std::pair("X", x), std::pair("R", recurrence)})
+    if (rankOf(value) != 3) {
+      importer.report(Twine(name) + " must have 3 dims, not " + Twine(rankOf(value)));
+      return false;
+    }
+  // A number goes before a dim that must be equal to it: more is known of it.
+  OpFoldResult hidden = shapes.dim(recurrence, 2);
+  if (node.onnx.find("hidden_size")) {
+    OpFoldResult given = shapes.constant(node.getInt("hidden_size", 0));
+    if (!importer.checkEqual(hidden, given, "dim 2 of R and hidden_size"))
+      return false;
+    hidden = given;
+  }
+  operands.hidden = hidden;
+  sequence.steps = shapes.dim(x, sequence.axis);
+  sequence.batch = shapes.dim(x, 1 - sequence.axis);
+  NamedDim each{shapes.constant(directions), "num_directions"}, one{hidden, "hidden_size"};
+  auto times = [&](int64_t factor) {
+    return factor == 1
+               ? one
+               : NamedDim{shapes.mul(shapes.constant(factor), hidden), std::to_string(factor) + " · hidden_size"};
+  };
+  SmallVector<NamedDim> ofState{each, {sequence.batch, "batch_size"}, one};
+  if (sequence.axis == 1)
+    std::swap(ofState[0], ofState[1]);
+  struct Input {
+    size_t number;
+    StringRef name;
+    Value &value;
+    SmallVector<NamedDim> dims;
+  };
+  Input inputs[] = {{1, "W", operands.w, {each, times(kind.gates), {shapes.dim(x, 2), "input_size"}}},
+                    {2, "R", operands.r, {each, times(kind.gates), one}},
+                    {3, "B", operands.b, {each, times(2 * kind.gates)}},
+                    {5, "initial_h", operands.states[0], ofState},
+                    {6, "initial_c", operands.states[1], ofState},
+                    {7, "P", operands.p, {each, times(3)}}};
+  for (Input &input : inputs)
+    if (node.input(input.number) && !(input.value = readInput(node, importer, input.number, input.name, input.dims)))
+      return false;
+  auto isInside = readLengths(node, importer, sequence);
+  if (isInside)
+    sequence.isInside = *isInside;
+  return isInside.has_value();
 }
 
 //===-- Operators -----------------------------------------------------------------------------------------------===//
@@ -280,7 +342,7 @@ static State runSteps(const CellKind &kind, Direction cell, const Sequence &sequ
     dims.insert(dims.begin() + axis, sequence.steps);
     inits.push_back(importer.expand(importer.like(sequence.x, 0), dims));
   }
-  if (!gates || llvm::is_contained(inits, Value()))
+  if (!gates || !cell.recurrence || llvm::is_contained(inits, Value()))
     return {};
 
   State results = importer.countedLoop(sequence.steps, inits, [&](Value number, ArrayRef<Value> before) {
@@ -312,106 +374,65 @@ static State runSteps(const CellKind &kind, Direction cell, const Sequence &sequ
   return results;
 }
 
+/// The outputs of all directions as one: null where they are not asked for.
+static Value joinDirections(Importer &importer, ArrayRef<Value> outputs, int64_t axis) {
+  if (llvm::is_contained(outputs, Value()))
+    return {};
+  return outputs.size() == 1 ? outputs.front()
+                             : importer.create<ConcatOp>(elementTypeOf(outputs.front()), rankOf(outputs.front()),
+                                                         ValueRange(outputs), axis);
+}
+
 static LogicalResult importCell(Node &node, Importer &importer, const CellKind &kind) {
   ShapeBuilder &shapes = importer.shapes;
-  Value x = node.input(0), weights = node.input(1), recurrence = node.input(2);
-  for (auto [name, value] : {std::pair("X", x), std::pair("W", weights), std::pair("R", recurrence)})
-    if (rankOf(value) != 3)
-      return importer.fail(Twine(name) + " must have 3 dims, not " + Twine(rankOf(value)));
   auto isBatchFirst = importer.flag(node, "layout");
   auto backward = readDirections(node, importer);
   if (!isBatchFirst || !backward)
     return failure();
-  size_t count = backward->size();
+  size_t count = backward->size(), functions = kind.activations.size();
   auto activations = readActivations(node, importer, kind, count);
-  if (!activations)
+  Operands operands;
+  Sequence sequence{node.input(0), *isBatchFirst ? 1 : 0};
+  if (!activations || !readOperands(node, importer, kind, count, sequence, operands))
     return failure();
 
-  // Numbers that attributes tell go before dims of tensors: more is known of them.
-  OpFoldResult directions = shapes.constant(count), hidden = shapes.dim(recurrence, 2);
-  if (node.onnx.find("hidden_size"))
-    hidden = shapes.constant(node.getInt("hidden_size", 0));
-  if (!importer.checkDim(hidden, "hidden_size"))
-    return failure();
-  int64_t axis = *isBatchFirst ? 1 : 0;
-  Sequence sequence{x, axis, shapes.dim(x, axis), shapes.dim(x, 1 - axis)};
-  OpFoldResult width = shapes.dim(x, 2);
-  NamedDim each{directions, "num_directions"}, state{hidden, "hidden_size"}, rows{sequence.batch, "batch_size"};
-  auto times = [&](int64_t factor) {
-    return NamedDim{shapes.mul(shapes.constant(factor), hidden), std::to_string(factor) + " · hidden_size"};
-  };
-  NamedDim gates = kind.gates == 1 ? state : times(kind.gates);
-  SmallVector<NamedDim> ofState{each, rows, state};
-  if (*isBatchFirst)
-    std::swap(ofState[0], ofState[1]);
-  struct Input {
-    StringRef name;
-    SmallVector<NamedDim> dims;
-    Value value = {};
-  };
-  Input w{"W", {each, gates, {width, "input_size"}}}, r{"R", {each, gates, state}},
-      b{"B", {each, times(2 * kind.gates)}}, h{"initial_h", ofState}, c{"initial_c", ofState}, p{"P", {each, times(3)}};
-  std::pair<size_t, Input *> inputs[] = {{1, &w}, {2, &r}, {3, &b}, {5, &h}, {6, &c}, {7, &p}};
-  for (auto [i, input] : inputs)
-    if (node.input(i) && !(input->value = readInput(node, importer, i, input->name, input->dims)))
-      return failure();
-  auto isInside = readLengths(node, importer, sequence);
-  if (!isInside)
-    return failure();
-  sequence.isInside = *isInside;
-
+  HostVector ofState{sequence.batch, operands.hidden};
+  ofState.insert(ofState.begin() + sequence.axis, shapes.constant(1));
   SmallVector<SmallVector<Value>> outputs(1 + kind.carried); // by output and direction
   for (size_t d = 0; d < count; ++d) {
-    auto own = [&](Value all, int64_t axis = 0) { return importer.at(all, axis, shapes.constant(d)); };
-    Direction cell{importer, hidden, (*backward)[d]};
-    cell.input = own(w.value);
-    cell.recurrence = own(r.value);
-    cell.peepholes = own(p.value);
-    if (Value bias = own(b.value)) {
-      cell.inputBias = cell.gates(bias, 0, kind.gates);
-      cell.recurrenceBias = cell.gates(bias, kind.gates, kind.gates);
+    OpFoldResult position = shapes.constant(d);
+    Direction cell{importer, operands.hidden, (*backward)[d]};
+    cell.input = importer.at(operands.w, 0, position);
+    cell.recurrence = importer.at(operands.r, 0, position);
+    cell.peepholes = importer.at(operands.p, 0, position);
+    Value biases = importer.at(operands.b, 0, position);
+    cell.inputBias = cell.gates(biases, 0, kind.gates);
+    cell.recurrenceBias = cell.gates(biases, kind.gates, kind.gates);
+    cell.activations.assign(activations->begin() + d * functions, activations->begin() + (d + 1) * functions);
+    cell.isCoupled = node.isOne("input_forget", false);
+    cell.isLinearBeforeReset = node.getInt("linear_before_reset", 0) != 0;
+    if (kind.hasReset && !cell.isLinearBeforeReset) {
+      cell.candidate = importer.part(cell.recurrence, 0, cell.times(kind.gates - 1), cell.times(1));
+      cell.recurrence = importer.part(cell.recurrence, 0, cell.times(0), cell.times(kind.gates - 1));
     }
-    size_t each = kind.activations.size();
-    cell.activations.assign(activations->begin() + d * each, activations->begin() + (d + 1) * each);
-    cell.isLinearBeforeReset = &kind == &kGru && node.getInt("linear_before_reset", 0) != 0;
-    if (&kind == &kGru && !cell.isLinearBeforeReset && cell.recurrence) {
-      cell.candidate = importer.part(cell.recurrence, 0, cell.times(2), cell.times(1));
-      cell.recurrence = importer.part(cell.recurrence, 0, cell.times(0), cell.times(2));
-    }
-    cell.isCoupled = node.getInt("input_forget", 0) != 0;
-    // A part of one direction of [directions, batch, hidden] or [batch, directions, hidden] is a state.
-    HostVector dims{sequence.batch, hidden};
-    dims.insert(dims.begin() + axis, shapes.constant(1));
-    SmallVector<Value> begin;
-    for (const Input *given : {&h, &c})
-      if (int64_t(begin.size()) < kind.carried)
-        begin.push_back(given->value ? importer.part(given->value, axis, shapes.constant(d), shapes.constant(1))
-                                     : importer.expand(importer.like(x, 0), dims));
-    if (!cell.input || !cell.recurrence || llvm::is_contained(begin, Value()))
-      return failure();
+    State begin;
+    for (Value given : ArrayRef(operands.states).take_front(kind.carried))
+      begin.push_back(given ? importer.part(given, sequence.axis, position, shapes.constant(1))
+                            : importer.expand(importer.like(sequence.x, 0), ofState));
     State results = runSteps(kind, cell, sequence, begin, node.onnx.hasOutput(0));
     if (results.empty())
       return failure();
     for (auto [of, result] : llvm::zip_equal(outputs, results))
       of.push_back(result);
   }
-  for (auto [i, of] : llvm::enumerate(outputs)) {
-    if (!of.front() || !node.onnx.hasOutput(i))
-      continue;
-    // The directions come behind the steps: of the last step, in their place.
-    int64_t place = i == 0 ? axis + 1 : axis;
-    for (Value &value : of)
-      if (i == 0) {
-        HostVector dims(shapes.dims(value));
-        dims.insert(dims.begin() + place, shapes.constant(1));
-        value = importer.reshape(value, dims);
-      }
-    Value joined = of.front();
-    if (of.size() > 1 && !llvm::is_contained(of, Value()))
-      joined = importer.create<ConcatOp>(elementTypeOf(x), rankOf(joined), ValueRange(of), place);
-    if (failed(node.set(i, joined)))
+  // The directions come behind the steps. In a state, the dim of one step is theirs.
+  HostVector dims{sequence.batch, operands.hidden};
+  dims.insert(dims.begin() + sequence.axis, {sequence.steps, shapes.constant(1)});
+  for (Value &all : outputs.front())
+    all = importer.reshape(all, dims);
+  for (auto [i, of] : llvm::enumerate(outputs))
+    if (node.onnx.hasOutput(i) && failed(node.set(i, joinDirections(importer, of, sequence.axis + (i == 0)))))
       return failure();
-  }
   return success();
 }
 
