@@ -265,6 +265,22 @@ def attention(version):
     return [*cases, *([([*apart, mask[:, :4].copy()], {})] if version >= 24 else [])]
 
 
+def recurrent(op, gates, outputs):
+    rows, steps = gates * 4, floats(3, 2, 5) - 0.5
+    states = [floats(1, 2, 4), *([floats(1, 2, 4, seed=1), floats(1, 12)] if op == "LSTM" else [])]
+    one = [steps, *(floats(1, rows, size, seed=size) - 0.5 for size in (5, 4))]
+    two = [steps, *(floats(2, rows, size, seed=size) - 0.5 for size in (5, 4))]
+    whole = [*one, floats(1, 2 * rows), np.array([3, 2], "i4"), *states]
+
+    def cases(version):
+        every = [(whole, {"direction": "reverse"}), (two, {"direction": "bidirectional"}), (one, {"clip": 0.25})]
+        if version >= 14:
+            every.append((one, {"layout": 1}))
+        return [(operands, {"hidden_size": 4, **attributes}, outputs) for operands, attributes in every]
+
+    return cases
+
+
 def both(version):
     return BOTH
 
@@ -338,10 +354,12 @@ NODES = {
         ([X, np.array([[0, 1], [-1, 3]])], {}),
         *([([X, np.array([[1], [0], [-1]])], {"batch_dims": 1})] if version >= 12 else []),
     ],
+    "GRU": recurrent("GRU", 3, 2),
     "Gemm": gemm,
     **dict.fromkeys(["GlobalAveragePool", "GlobalMaxPool"], fixed(([X], {}), ([floats(2, 3, 4, 5)], {}))),
     "InstanceNormalization": fixed(([X, floats(4, seed=2), floats(4, seed=3)], {"epsilon": 0.01})),
     "LRN": fixed(([X], {"size": 3}), ([SIGNED], {"size": 4, "alpha": 0.5, "beta": 0.6, "bias": 2.0})),
+    "LSTM": recurrent("LSTM", 4, 3),
     "IsInf": fixed(
         ([np.array([1, np.inf, -np.inf, np.nan], "f4")], {}),
         ([np.array([np.inf, -np.inf], "f4")], {"detect_negative": 0}),
@@ -379,6 +397,7 @@ NODES = {
         )
     ),
     "QuantizeLinear": quantized,
+    "RNN": recurrent("RNN", 1, 2),
     "Range": fixed(
         ([Constant(1), Constant(9), Constant(3)], {}),
         ([Constant(1, "f4"), Constant(0, "f4"), Constant(-0.25, "f4")], {}),

@@ -173,8 +173,7 @@ readActivations(Node &node, Importer &importer, const CellKind &kind, size_t dir
   }
   for (auto [name, left] : {std::pair("activation_alpha", alphas), std::pair("activation_beta", betas)})
     if (!left.empty()) {
-      importer.report("attribute " + Twine(name) + " has " + Twine(left.size()) +
-                      " numbers more than the activations take");
+      importer.report("attribute " + Twine(name) + " has " + Twine(left.size()) + " more than the activations take");
       return std::nullopt;
     }
   return functions;
