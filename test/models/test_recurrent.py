@@ -57,7 +57,7 @@ def functions_of(kind, count, attributes):
         numbers = NUMBERS.get(name, ())
         a = next(alphas, numbers[0]) if len(numbers) > 0 else 0
         b = next(betas, numbers[1]) if len(numbers) > 1 else 0
-        # The third function of LSTM gets c, which no implementation clips.
+        # The third function of LSTM gets c, which ONNX Runtime does not clip.
         most = clip if i % len(DEFAULTS[kind]) < 2 else np.inf
         result.append(lambda x, f=FUNCTIONS[name], a=a, b=b, most=most: f(np.clip(x, -most, most), a, b))
     return np.reshape(result, (count, -1))

@@ -163,7 +163,7 @@ readActivations(Node &node, Importer &importer, const CellKind &kind, size_t dir
     }
     float alpha = activation->parameters > 0 ? take(alphas, activation->alpha) : 0;
     float beta = activation->parameters > 1 ? take(betas, activation->beta) : 0;
-    // What LSTM's third function gets is no gate but c, which other implementations do not clip either.
+    // What LSTM's third function gets is no gate but c, which ONNX Runtime does not clip.
     bool clips = clip && i % each < 2;
     functions.push_back([&importer, activation, alpha, beta, clip, clips](Value x) {
       if (clips)
