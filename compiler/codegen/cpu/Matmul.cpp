@@ -190,6 +190,8 @@ private:
     Value done = writeFewRows(left, right, panelStride, depth, accumulate);
     b.loop(done, panels, 1, [&](Value panel) {
       TileMatrix at = {right.pointer, b.add(right.offset, b.mul(panel, panelStride)), {}, right.element};
+      if (operands.right == MatmulRight::Packed && !operands.bElement)
+        at.ahead = b.add(at.offset, panelStride);
       emitTileRows(b, {vector, tiles.rows, tiles.vectors}, rows, left, at, depth, panelSums(panel), accumulate);
     });
   }

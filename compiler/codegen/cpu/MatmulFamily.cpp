@@ -154,7 +154,7 @@ public:
     auto matmul = cast<MatmulOp>(op);
     if (operand != 1 || rankOf(matmul.getRhs()) != 2)
       return std::nullopt;
-    return panels(matmul, matmulTiles(target).panelColumns(registerOf(target, matmul)));
+    return panels(matmul, tilesFor(target, matmul).panelColumns(registerOf(target, matmul)));
   }
 
   ArrayRef<KernelParameter> parameters() const override {
@@ -165,8 +165,8 @@ public:
                                               {"row_block", 1, 1 << 20}};
     return all;
   }
-  SmallVector<int64_t> choose(const CpuTarget &target, KernelOp) const override {
-    MatmulTiles best = matmulTiles(target);
+  SmallVector<int64_t> choose(const CpuTarget &target, KernelOp kernel) const override {
+    MatmulTiles best = tilesFor(target, *kernel.getBody().front().getOps<MatmulOp>().begin());
     return {best.rows, best.vectors, best.streamedPanels, best.depthBlock, best.rowBlock};
   }
 
@@ -224,6 +224,18 @@ public:
 private:
   static VectorType registerOf(const CpuTarget &target, MatmulOp matmul) {
     return vectorRegister(target, elementTypeOf(matmul.getOutput()));
+  }
+  /// Narrower panels than those of the target, if their columns would be idle.
+  static MatmulTiles tilesFor(const CpuTarget &target, MatmulOp matmul) {
+    MatmulTiles tiles = matmulTiles(target);
+    int64_t columns = cast<RankedTensorType>(matmul.getOutput().getType()).getShape().back();
+    int64_t lanes = registerOf(target, matmul).getNumElements(), widest = tiles.vectors;
+    tiles.vectors = panelVectors(columns, lanes, widest);
+    if (tiles.vectors == widest)
+      return tiles;
+    tiles.rows = tileRows(tiles.vectors, tiles.rows * widest);
+    tiles.streamedPanels *= widest / tiles.vectors;
+    return tiles;
   }
   static TileLayout panels(MatmulOp matmul, int64_t columns) {
     if (matmul.getTransposeRhs()) // [n, k]

@@ -68,11 +68,39 @@ void KernelBuilder::when(Value condition, llvm::function_ref<void()> body) {
   body();
 }
 
+//===-- Sizes of tiles -------------------------------------------------------------------------------------------===//
+
+/// Of panels of one vector, which read a row's element for each product: they are bound by loads.
+static constexpr double kCostOfNarrow = 1.1;
+/// Rows of a tile that hide the latency of an addition, and of one that reads little else than the rows.
+static constexpr int64_t kMostRows = 8, kMostRowsOfNarrow = 12;
+
+int64_t hone::panelVectors(int64_t columns, int64_t lanes, int64_t most, bool isWhole) {
+  if (ShapedType::isDynamic(columns))
+    return most;
+  int64_t best = 0;
+  double least = 0;
+  for (int64_t vectors = most; vectors > 0; vectors /= 2) {
+    double padded = double(llvm::alignTo(columns, vectors * lanes));
+    if (isWhole && padded != double(columns))
+      continue;
+    double cost = padded * (vectors == 1 ? kCostOfNarrow : 1);
+    if (best != 0 && cost >= least)
+      continue;
+    best = vectors;
+    least = cost;
+  }
+  return best;
+}
+
+int64_t hone::tileRows(int64_t vectors, int64_t sums) {
+  return std::min(sums / vectors, vectors == 1 ? kMostRowsOfNarrow : kMostRows);
+}
+
 //===-- Helper functions of a kernel -----------------------------------------------------------------------------===//
 
-/// The internal function called `name` of the enclosing module; the first time `body` writes it, given its arguments.
-static func::FuncOp getOrCreateHelper(KernelBuilder &b, StringRef name, TypeRange arguments,
-                                      llvm::function_ref<void(KernelBuilder &, ValueRange)> body) {
+func::FuncOp hone::getOrCreateHelper(KernelBuilder &b, StringRef name, TypeRange arguments,
+                                     llvm::function_ref<void(KernelBuilder &, ValueRange)> body) {
   auto module = b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
   if (auto existing = module.lookupSymbol<func::FuncOp>(name))
     return existing;
@@ -90,6 +118,32 @@ static func::FuncOp getOrCreateHelper(KernelBuilder &b, StringRef name, TypeRang
   body(b, entry->getArguments());
   func::ReturnOp::create(b);
   return func;
+}
+
+void hone::emitEvenTiles(KernelBuilder &b, Value count, int64_t most, function_ref<void(Value, Value, int64_t)> body,
+                         function_ref<void(Value, Value)> behind) {
+  // The first `longer` tiles have base + 1 elements, the others base.
+  Value tiles = b.ceilDiv(count, most), divisor = b.max(tiles, b.index(1));
+  Value base = b.div(count, divisor), longer = b.rem(count, divisor);
+  b.loop(b.index(0), tiles, 1, [&](Value tile) {
+    Value first = b.add(b.mul(tile, base), b.min(tile, longer));
+    Value size = b.select(b.less(tile, longer), b.add(base, 1), base);
+    SmallVector<int64_t> cases(most);
+    std::iota(cases.begin(), cases.end(), 1);
+    auto choice = scf::IndexSwitchOp::create(b, TypeRange(), size, cases, cases.size());
+    {
+      OpBuilder::InsertionGuard guard(b);
+      for (auto [i, region] : llvm::enumerate(choice.getCaseRegions())) {
+        b.setInsertionPointToStart(&region.emplaceBlock());
+        body(tile, first, cases[i]);
+        scf::YieldOp::create(b);
+      }
+      b.setInsertionPointToStart(&choice.getDefaultRegion().emplaceBlock());
+      scf::YieldOp::create(b);
+    }
+    if (behind)
+      behind(first, size);
+  });
 }
 
 //===-- Elements that are stored narrower than they are computed in ----------------------------------------------===//
@@ -128,6 +182,22 @@ static std::string suffixOf(const TileMatrix &source) {
 
 /// k values per iteration of the tile's loop: 1 costs 5 %, more than 4 only code size.
 static constexpr int64_t kDepthUnroll = 4;
+
+PanelAhead::PanelAhead(VectorType vector, int64_t vectors)
+    : lines(vectors), lineElements(512 / vector.getElementTypeBitWidth()),
+      tiles(std::max<int64_t>(kDepthUnroll * vector.getNumElements() / lineElements, 1)) {}
+
+Value PanelAhead::begin(KernelBuilder &b, Value tile, Value panel, Value next, Value length) const {
+  Value part = b.div(length, tiles);
+  return b.select(b.less(tile, b.index(tiles)), b.add(next, b.mul(tile, part)), panel);
+}
+
+void PanelAhead::ask(KernelBuilder &b, Value memory, Value begin, Value done) const {
+  Value at = b.add(begin, b.div(done, tiles));
+  for (int64_t line = 0; line < lines; ++line)
+    memref::PrefetchOp::create(b, memory, ValueRange{b.add(at, line * lineElements)}, /*isWrite=*/false,
+                               /*localityHint=*/2, /*isDataCache=*/true);
+}
 
 static void writeTile(KernelBuilder &b, TileShape shape, const TileMatrix &stored, ValueRange arguments) {
   Value leftOffset = arguments[1], leftStride = arguments[2], panelOffset = arguments[4], panelStride = arguments[5];
@@ -172,8 +242,11 @@ static void writeTile(KernelBuilder &b, TileShape shape, const TileMatrix &store
   };
   SmallVector<Value> zeros(shape.rows * columns, b.real(shape.vector, 0));
   Value whole = b.mul(b.div(depth, kDepthUnroll), kDepthUnroll);
-  scf::ForOp main = b.loop(b.index(0), whole, kDepthUnroll, zeros,
-                           [&](Value k, ValueRange carried) { return step(k, kDepthUnroll, carried); });
+  scf::ForOp main = b.loop(b.index(0), whole, kDepthUnroll, zeros, [&](Value k, ValueRange carried) {
+    if (stored.ahead)
+      PanelAhead(shape.vector, shape.vectors).ask(b, panel, arguments[11], b.mul(k, width));
+    return step(k, kDepthUnroll, carried);
+  });
   scf::ForOp rest =
       b.loop(whole, depth, 1, main.getResults(), [&](Value k, ValueRange carried) { return step(k, 1, carried); });
   annotateRolledLoop(main);
@@ -197,39 +270,31 @@ static void writeTile(KernelBuilder &b, TileShape shape, const TileMatrix &store
 
 void hone::emitTile(KernelBuilder &b, TileShape shape, const TileMatrix &left, const TileMatrix &panel,
                     Value panelStride, Value depth, const TileMatrix &sums, Value accumulate) {
-  Type pointer = left.pointer.getType(), index = b.getIndexType();
   std::string name = "tile" + suffixOf(panel) + "_" + std::to_string(shape.rows) + "x" + std::to_string(shape.panels) +
                      "x" + std::to_string(shape.panelColumns());
-  auto func = getOrCreateHelper(
-      b, name,
-      {pointer, index, index, panel.pointer.getType(), index, index, index, pointer, index, index, b.getI1Type()},
-      [&](KernelBuilder &b, ValueRange arguments) { writeTile(b, shape, panel, arguments); });
-  func::CallOp::create(b, func,
-                       ValueRange{left.pointer, left.offset, left.rowStride, panel.pointer, panel.offset, panelStride,
-                                  depth, sums.pointer, sums.offset, sums.rowStride, accumulate});
+  SmallVector<Value> arguments{left.pointer, left.offset,  left.rowStride, panel.pointer,  panel.offset, panelStride,
+                               depth,        sums.pointer, sums.offset,    sums.rowStride, accumulate};
+  if (panel.ahead) {
+    arguments.push_back(panel.ahead);
+    name += "_ahead";
+  }
+  auto func =
+      getOrCreateHelper(b, name, TypeRange(ValueRange(arguments)),
+                        [&](KernelBuilder &inside, ValueRange inner) { writeTile(inside, shape, panel, inner); });
+  func::CallOp::create(b, func, arguments);
 }
 
 void hone::emitTileRows(KernelBuilder &b, TileShape shape, Value rows, const TileMatrix &left, const TileMatrix &panel,
                         Value depth, const TileMatrix &sums, Value accumulate) {
-  // The first `longer` tiles have base + 1 rows, the others base.
-  Value tiles = b.ceilDiv(rows, shape.rows), divisor = b.max(tiles, b.index(1));
-  Value base = b.div(rows, divisor), longer = b.rem(rows, divisor);
-  b.loop(b.index(0), tiles, 1, [&](Value tile) {
-    Value first = b.add(b.mul(tile, base), b.min(tile, longer));
-    Value count = b.select(b.less(tile, longer), b.add(base, 1), base);
+  emitEvenTiles(b, rows, shape.rows, [&](Value tile, Value first, int64_t size) {
+    TileMatrix panelTile = panel;
+    if (panel.ahead) {
+      PanelAhead ahead(shape.vector, shape.vectors);
+      panelTile.ahead = ahead.begin(b, tile, panel.offset, panel.ahead, b.mul(depth, shape.panelColumns()));
+    }
     TileMatrix leftTile = {left.pointer, b.add(left.offset, b.mul(first, left.rowStride)), left.rowStride};
     TileMatrix sumsTile = {sums.pointer, b.add(sums.offset, b.mul(first, sums.rowStride)), sums.rowStride};
-    SmallVector<int64_t> cases(shape.rows);
-    std::iota(cases.begin(), cases.end(), 1);
-    auto choice = scf::IndexSwitchOp::create(b, TypeRange(), count, cases, cases.size());
-    OpBuilder::InsertionGuard guard(b);
-    for (auto [i, region] : llvm::enumerate(choice.getCaseRegions())) {
-      b.setInsertionPointToStart(&region.emplaceBlock());
-      emitTile(b, {shape.vector, cases[i], shape.vectors}, leftTile, panel, b.index(0), depth, sumsTile, accumulate);
-      scf::YieldOp::create(b);
-    }
-    b.setInsertionPointToStart(&choice.getDefaultRegion().emplaceBlock());
-    scf::YieldOp::create(b);
+    emitTile(b, {shape.vector, size, shape.vectors}, leftTile, panelTile, b.index(0), depth, sumsTile, accumulate);
   });
 }
 

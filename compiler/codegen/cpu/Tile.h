@@ -9,6 +9,7 @@
 #define HONE_COMPILER_CODEGEN_CPU_TILE_H
 
 #include "compiler/codegen/Targets.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -17,6 +18,12 @@ namespace hone {
 
 /// One vector register of `target` full of such elements.
 mlir::VectorType vectorRegister(const CpuTarget &target, mlir::Type element);
+
+/// Vectors of a panel, up to `most`, a power of two: as wide as leaves few lanes idle over so many columns (dynamic:
+/// most). With `isWhole`, panels end where the columns do; 0 if none does.
+int64_t panelVectors(int64_t columns, int64_t lanes, int64_t most, bool isWhole = false);
+/// Rows of a register tile of panels of so many vectors, where `sums` registers hold its sums.
+int64_t tileRows(int64_t vectors, int64_t sums);
 
 /// Builds index arithmetic on non-negative values (constants fold at once), loops and float vectors.
 class KernelBuilder : public mlir::ImplicitLocOpBuilder {
@@ -57,11 +64,39 @@ public:
   void when(mlir::Value condition, llvm::function_ref<void()> body);
 };
 
+/// The internal function called `name` of the enclosing module; the first time `body` writes it, given its arguments.
+mlir::func::FuncOp getOrCreateHelper(KernelBuilder &b, llvm::StringRef name, mlir::TypeRange arguments,
+                                     llvm::function_ref<void(KernelBuilder &, mlir::ValueRange)> body);
+
+/// Calls `body` once for each number of elements from 1 to `most` where a loop over tiles of so many comes to: `count`
+/// elements are split evenly into tiles of at most `most`. `first` is the first element of tile `tile`. `behind`, if
+/// given, comes behind each tile.
+void emitEvenTiles(KernelBuilder &b, mlir::Value count, int64_t most,
+                   llvm::function_ref<void(mlir::Value tile, mlir::Value first, int64_t size)> body,
+                   llvm::function_ref<void(mlir::Value first, mlir::Value size)> behind = nullptr);
+
 /// A matrix in memory: element (i, j) at pointer[offset + i * rowStride + j]. The pointer is memref<1xT>, the rest
 /// index.
 struct TileMatrix {
   mlir::Value pointer, offset, rowStride;
   mlir::Type element = {}; ///< if they are stored narrower than they are computed in: a type of the dialect
+  mlir::Value ahead = {};  ///< of a panel that several tiles go through: the offset of the one that comes next
+};
+
+/// While tiles go through a panel, they ask for the memory of what comes next: the first few of them, each for a part,
+/// as far as they have come themselves. (Without, the first tile over a panel waits for it: 30 % of 49 rows.)
+class PanelAhead {
+public:
+  PanelAhead(mlir::VectorType vector, int64_t vectors);
+  /// Where tile `tile` begins to ask, whose panel lies at `panel` and has `length` elements.
+  mlir::Value begin(KernelBuilder &b, mlir::Value tile, mlir::Value panel, mlir::Value next, mlir::Value length) const;
+  /// Asks for what is due `done` elements behind the panel's beginning.
+  void ask(KernelBuilder &b, mlir::Value memory, mlir::Value begin, mlir::Value done) const;
+
+private:
+  int64_t lines; ///< at a time
+  int64_t lineElements;
+  int64_t tiles; ///< that share a panel
 };
 
 /// Shape of a register tile: `rows` x (`panels` * `vectors` vectors). Sums have the elements of
