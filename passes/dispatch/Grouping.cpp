@@ -14,6 +14,8 @@ using namespace hone;
 // Larger kernels spill and repeat loads: 16 pointers and 60 body ops (generic-path measurements, AVX2).
 static constexpr size_t kMaxOps = 60;
 static constexpr size_t kMaxInputs = 16;
+/// Readers of a value that are looked at to find where they come together.
+static constexpr size_t kMaxOpsTogether = 12;
 
 bool hone::runsInKernel(Operation *op) {
   return isa<StructureOpInterface>(op) && !isView(op) && !op->hasTrait<OpTrait::ConstantLike>();
@@ -71,15 +73,46 @@ private:
     int id = start(anchor);
     groups[id].isGeneric = false;
     Value value = anchor->getResult(0);
-    while (value.hasOneUse()) {
-      Operation *user = *value.getUsers().begin();
-      if (!model.fusesBehind(target, anchor, user) || groupOf.count(user) || groups[id].ops.size() >= kMaxOps ||
-          inputCount(groups[id], user) > kMaxInputs || !sameDims(user->getResult(0), value))
-        return;
-      groupOf[user] = id;
-      groups[id].ops.push_back(user);
-      value = user->getResult(0);
+    while (Value next = goOnBehind(anchor, value, groups[id])) {
+      for (Operation *op : groups[id].ops)
+        groupOf[op] = id;
+      value = next;
     }
+  }
+
+  /// Adds readers of `value`, the only one of the group that is read outside of it, so that there is again one such
+  /// value, which is given: a reader alone, or several ones that come together (x · sigmoid(x)). Null where there are
+  /// none.
+  Value goOnBehind(Operation *anchor, Value value, KernelGroup &group) {
+    KernelGroup grown = group;
+    llvm::SmallSetVector<Value, 4> open;
+    open.insert(value);
+    // Of values that are read outside, the first one: what comes behind it is read by none of the others.
+    auto first = [&] {
+      return *llvm::min_element(open,
+                                [](Value a, Value b) { return a.getDefiningOp()->isBeforeInBlock(b.getDefiningOp()); });
+    };
+    do {
+      Value next = first();
+      if (next.use_empty())
+        return {};
+      for (Operation *user : next.getUsers()) {
+        if (llvm::is_contained(grown.ops, user))
+          continue;
+        bool fits = user->getBlock() == &block && !groupOf.count(user) && model.fusesBehind(target, anchor, user) &&
+                    grown.ops.size() < kMaxOps && inputCount(grown, user) <= kMaxInputs &&
+                    sameDims(user->getResult(0), value);
+        if (!fits)
+          return {};
+        grown.ops.push_back(user);
+        open.insert(user->getResult(0));
+      }
+      open.remove(next);
+    } while (open.size() > 1 && grown.ops.size() < group.ops.size() + kMaxOpsTogether);
+    if (open.size() > 1)
+      return {};
+    group = std::move(grown);
+    return open[0];
   }
 
   /// Whether `user`, as code is generated for it, reads each element of `producer` at most once.
