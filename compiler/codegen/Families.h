@@ -102,6 +102,8 @@ private:
 
 // Each in a file of its own.
 const KernelFamily &matmulFamily();
+const KernelFamily &convFamily();
+const KernelFamily &windowFamily();
 const KernelFamily &attentionFamily();
 const KernelFamily &transposeFamily();
 const KernelFamily &externFamily();
@@ -110,7 +112,7 @@ const KernelFamily &genericFamily();
 /// The first one that takes an op computes it; the last one takes what is left.
 inline llvm::ArrayRef<const KernelFamily *> kernelFamilies() {
   static const KernelFamily *const families[] = {
-      &matmulFamily(),  &attentionFamily(), &transposeFamily(), &externFamily(),
+      &matmulFamily(),  &convFamily(), &windowFamily(), &attentionFamily(), &transposeFamily(), &externFamily(),
       &genericFamily(), // the last
   };
   return families;

@@ -12,6 +12,8 @@
 
 namespace hone {
 
+enum class ReduceKind : uint32_t;
+
 /// Where an op's element function (ElementOpInterface) reads operands' elements and builds arithmetic. Code generation
 /// loads from memory or recurses into fused producers; host evaluation takes known scalars.
 class ElementBuilder {
@@ -80,6 +82,10 @@ mlir::Type scalarType(mlir::Type elementOrTensor);
 /// The accumulator's neutral element: 0, 1, or the least / greatest value.
 enum class Extreme { Lowest, Highest };
 mlir::Value extremeConstant(ElementBuilder &elements, mlir::Type elementType, Extreme which);
+/// What `kind` combines with any element to that element.
+mlir::Value neutralElement(ElementBuilder &elements, ReduceKind kind, mlir::Type elementType);
+/// Two elements of `elementType` combined. Floats may be combined in another order; NaN is the greatest and the least.
+mlir::Value combine(ElementBuilder &elements, ReduceKind kind, mlir::Value a, mlir::Value b, mlir::Type elementType);
 /// A float scalar cut to a signless integer type, as hone.cast describes: defined for every value.
 mlir::Value floatToInteger(ElementBuilder &elements, mlir::Value x, mlir::Type to, bool toUnsigned);
 /// A scalar as one of another element type, as hone.cast describes. Element types say what scalars do not: their sign.

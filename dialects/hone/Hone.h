@@ -62,6 +62,8 @@ llvm::LogicalResult verifyAxis(mlir::Operation *op, int64_t axis, int64_t rank);
 #include "dialects/hone/Reduce.h.inc"
 #define GET_OP_CLASSES
 #include "dialects/hone/Shape.h.inc"
+#define GET_OP_CLASSES
+#include "dialects/hone/Window.h.inc"
 
 namespace hone {
 

@@ -40,6 +40,7 @@ void hone::HoneDialect::initialize() {
   addProgramOps();
   addReduceOps();
   addShapeOps();
+  addWindowOps();
 }
 
 Operation *hone::HoneDialect::materializeConstant(OpBuilder &builder, Attribute value, Type type, Location loc) {

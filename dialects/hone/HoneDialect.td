@@ -4,5 +4,4 @@
 
 include "dialects/hone/HoneBase.td"
 include "dialects/hone/Program.td"
-include "dialects/hone/Reduce.td"
 include "dialects/hone/Weights.td"

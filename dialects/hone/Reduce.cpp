@@ -44,8 +44,7 @@ void ReduceOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFold
   }
 }
 
-/// The neutral element of a reduction.
-static Value initial(ElementBuilder &e, ReduceKind kind, Type elementType) {
+Value hone::neutralElement(ElementBuilder &e, ReduceKind kind, Type elementType) {
   switch (kind) {
   case ReduceKind::Sum:
     return e.constant(scalarType(elementType), int64_t(0));
@@ -59,8 +58,9 @@ static Value initial(ElementBuilder &e, ReduceKind kind, Type elementType) {
   llvm_unreachable("all kinds handled");
 }
 
-static Value combine(ElementBuilder &e, ReduceKind kind, Value a, Value b, bool plain) {
+Value hone::combine(ElementBuilder &e, ReduceKind kind, Value a, Value b, Type elementType) {
   OpBuilder &builder = e.builder;
+  bool plain = elementType.isUnsignedInteger() || elementType.isInteger(1);
   bool isFloat = isa<FloatType>(a.getType());
   // Reductions may be reassociated: the order is fixed by the generated code, not by threads.
   auto order = arith::FastMathFlags::reassoc | arith::FastMathFlags::contract;
@@ -107,7 +107,7 @@ void ReduceOp::renumberDims(ArrayRef<int64_t> operandDims, ArrayRef<int64_t>) {
 SmallVector<Value> ReduceOp::accumulatedSizes(ElementBuilder &e) {
   return llvm::map_to_vector(getAxes(), [&](int64_t axis) { return e.dim(getInput(), axis); });
 }
-Value ReduceOp::emitInitial(ElementBuilder &e) { return initial(e, getKind(), elementTypeOf(getInput())); }
+Value ReduceOp::emitInitial(ElementBuilder &e) { return neutralElement(e, getKind(), elementTypeOf(getInput())); }
 Value ReduceOp::emitStep(ElementBuilder &e, ValueRange indices, ValueRange positions, Value partial) {
   SmallVector<Value> at;
   for (int64_t i = 0, rank = rankOf(getInput()); i < rank; ++i) {
@@ -123,7 +123,7 @@ Value ReduceOp::emitStep(ElementBuilder &e, ValueRange indices, ValueRange posit
   if ((*this)->hasAttr(kNumbersAttr) && getKind() == ReduceKind::Max && isa<Float32Type, Float64Type>(x.getType()))
     return e.builder.createOrFold<arith::MaxNumFOp>(e.loc, partial, x,
                                                     arith::FastMathFlags::nnan | arith::FastMathFlags::nsz);
-  return combine(e, getKind(), partial, x, isUnsigned(getInput()));
+  return combine(e, getKind(), partial, x, elementTypeOf(getInput()));
 }
 Value ReduceOp::emitElement(ElementBuilder &e, ValueRange indices) { return emitAccumulated(*this, e, indices); }
 
@@ -162,10 +162,10 @@ Value ArgReduceOp::emitElement(ElementBuilder &e, ValueRange indices) {
   // Two loops, because both vectorise: the value, then its first or last position.
   bool plain = isUnsigned(getInput()), isLast = getSelectLast();
   Value best = e.loop(
-      zero, size, {initial(e, getKind(), elementTypeOf(getInput()))},
+      zero, size, {neutralElement(e, getKind(), elementTypeOf(getInput()))},
       [&](Value i, ValueRange carried) {
         at[axis] = i;
-        return SmallVector<Value>{combine(e, getKind(), carried[0], e.load(getInput(), at), plain)};
+        return SmallVector<Value>{combine(e, getKind(), carried[0], e.load(getInput(), at), elementTypeOf(getInput()))};
       },
       /*vectorize=*/true)[0];
   Value none = isLast ? zero : size;
@@ -176,7 +176,8 @@ Value ArgReduceOp::emitElement(ElementBuilder &e, ValueRange indices) {
         Value x = e.load(getInput(), at);
         Value isBest = comesBefore(e, x, best, getKind() == ReduceKind::Max, plain, /*orEqual=*/true);
         Value position = e.select(isBest, i, none);
-        return SmallVector<Value>{combine(e, isLast ? ReduceKind::Max : ReduceKind::Min, carried[0], position, false)};
+        return SmallVector<Value>{
+            combine(e, isLast ? ReduceKind::Max : ReduceKind::Min, carried[0], position, position.getType())};
       },
       /*vectorize=*/true)[0];
   return e.builder.createOrFold<arith::IndexCastOp>(e.loc, scalarType(elementTypeOf(getOutput())), found);

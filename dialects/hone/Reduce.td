@@ -4,14 +4,6 @@
 
 include "dialects/hone/HoneBase.td"
 
-def Hone_ReduceKind : I32EnumAttr<"ReduceKind", "how elements are combined", [
-    I32EnumAttrCase<"Sum", 0, "sum">, I32EnumAttrCase<"Prod", 1, "prod">, I32EnumAttrCase<"Max", 2, "max">,
-    I32EnumAttrCase<"Min", 3, "min">]> {
-  let cppNamespace = "::hone";
-  let genSpecializedAttr = 0;
-}
-def Hone_ReduceKindAttr : EnumAttr<Hone_Dialect, Hone_ReduceKind, "reduce_kind">;
-
 def Hone_ReduceOp : Hone_TensorOp<"reduce", [
     Hone_StructuredByDims, DeclareOpInterfaceMethods<Hone_AccumulateOpInterface>,
     DeclareOpInterfaceMethods<Hone_ElementOpInterface>, SameOperandsAndResultElementType]> {

@@ -37,6 +37,7 @@ Evaluation evaluateLinear(const Call &call);
 Evaluation evaluateNorm(const Call &call);
 Evaluation evaluateReduce(const Call &call);
 Evaluation evaluateShape(const Call &call);
+Evaluation evaluateWindow(const Call &call);
 
 /// One result.
 inline Results one(HostTensor tensor) {

@@ -218,9 +218,10 @@ ArrayAttr GraphImporter::dimNames(StringRef name, const OnnxValueType &type, Val
 //===-- The graph -----------------------------------------------------------------------------------------------===//
 
 void GraphImporter::collectTables() {
-  for (ArrayRef<OperatorRow> table : {attentionOperators(), einsumOperators(), elementwiseOperators(),
-                                      externOperators(), indexOperators(), linearOperators(), normOperators(),
-                                      quantizeOperators(), recurrentOperators(), reduceOperators(), shapeOperators()})
+  for (ArrayRef<OperatorRow> table :
+       {attentionOperators(), einsumOperators(), elementwiseOperators(), externOperators(), indexOperators(),
+        linearOperators(), normOperators(), quantizeOperators(), recurrentOperators(), reduceOperators(),
+        shapeOperators(), windowOperators()})
     for (const OperatorRow &row : table)
       operators[row.name].push_back(&row);
   for (const OnnxTensor &tensor : model.graph.initializers)

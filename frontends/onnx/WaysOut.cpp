@@ -36,8 +36,6 @@ struct KindRow {
 
 // The first row that fits counts. The row for any other domain is the last.
 static constexpr OperatorRow kOperatorRows[] = {
-    {"", "ConvInteger", kUnquantized},
-    {"", "QLinearConv", kUnquantized},
     {"", "SequenceMap", kOneTensor},
     {"", "SequenceConstruct", kOneTensor},
     {"", "SequenceEmpty", kOneTensor},

@@ -134,7 +134,8 @@ void JoinedDims::findPlaces() {
   for (const Member &member : members)
     for (auto [i, factor] : llvm::enumerate(member.structure.factors)) {
       Letter letter = leaderOf(member.first + i);
-      if (factor.kind == FactorKind::Opaque || factor.kind == FactorKind::Window)
+      // What goes over a window numbers its dims.
+      if (factor.kind == FactorKind::Opaque || member.structure.has(FactorKind::Window))
         fixed.insert(letter);
       // Other ops than these want dims of one element in their places.
       if (factor.kind != FactorKind::Parallel || ShapeBuilder::getConstant(factor.size) != 1 ||

@@ -265,6 +265,28 @@ def attention(version):
     return [*cases, *([([*apart, mask[:, :4].copy()], {})] if version >= 24 else [])]
 
 
+def convolved(version):
+    x, same = floats(2, 4, 7, 6), {"pads": [1, 1, 1, 1], "strides": [2, 1]}
+    cases = [([x, floats(6, 4, 3, 3), floats(6)], same), ([x, floats(4, 1, 2, 3)], {"group": 4, "dilations": [2, 1]})]
+    return [*cases, ([floats(1, 4, 9), floats(2, 4, 4)], {"auto_pad": "SAME_LOWER", "strides": [2]})]
+
+
+def convolved_back(version):
+    x, half = floats(2, 4, 7, 6), {"strides": [2, 1], "output_padding": [1, 0]}
+    return [([x, floats(4, 3, 3, 3), floats(3)], half), ([x, floats(4, 2, 2, 3)], {"group": 2, "pads": [1, 0, 0, 1]})]
+
+
+def pooled(version, rounds=10, **attributes):
+    """rounds: the version that takes ceil_mode."""
+    x, window = floats(2, 4, 7, 6), {"kernel_shape": [3, 2], "strides": [2, 2], **attributes}
+    cases = [([x], window), ([x], window | {"pads": [1, 0, 1, 1]}), ([x], window | {"auto_pad": "SAME_UPPER"})]
+    return [*cases, *([([x], window | {"ceil_mode": 1})] if version >= rounds else [])]
+
+
+def averaged(version):
+    return [*pooled(version), *pooled(version, count_include_pad=1)]
+
+
 def recurrent(op, gates, outputs):
     rows, steps = gates * 4, floats(3, 2, 5) - 0.5
     states = [floats(1, 2, 4), *([floats(1, 2, 4, seed=1), floats(1, 12)] if op == "LSTM" else [])]
@@ -329,6 +351,7 @@ NODES = {
     "HardSigmoid": unary(alpha=0.5, beta=0.25),
     "Attention": attention,
     "BatchNormalization": batch_norm,
+    "AveragePool": averaged,
     "Cast": cast,
     "CastLike": fixed(([SIGNED, WHOLE[0]], {}), ([WHOLE, X], {})),
     "Clip": clip,
@@ -354,8 +377,12 @@ NODES = {
         ([X, np.array([[0, 1], [-1, 3]])], {}),
         *([([X, np.array([[1], [0], [-1]])], {"batch_dims": 1})] if version >= 12 else []),
     ],
+    "Conv": convolved,
+    "ConvTranspose": convolved_back,
     "GRU": recurrent("GRU", 3, 2),
     "Gemm": gemm,
+    "LpPool": lambda version: pooled(version, rounds=100, p=3),
+    "MaxPool": pooled,
     **dict.fromkeys(["GlobalAveragePool", "GlobalMaxPool"], fixed(([X], {}), ([floats(2, 3, 4, 5)], {}))),
     "InstanceNormalization": fixed(([X, floats(4, seed=2), floats(4, seed=3)], {"epsilon": 0.01})),
     "LRN": fixed(([X], {"size": 3}), ([SIGNED], {"size": 4, "alpha": 0.5, "beta": 0.6, "bias": 2.0})),

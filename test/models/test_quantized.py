@@ -138,6 +138,43 @@ NORMS = {
 }
 
 
+@pytest.mark.parametrize("per_channel", [False, True])
+@pytest.mark.parametrize("group", [1, 2, 8])
+@pytest.mark.parametrize("dtype", ["uint8", "int8"])
+def test_convolution_of_integers(dtype, group, per_channel, compile_model):
+    """Full-range weights: every sum is exact. Pads are zero points."""
+    random = np.random.default_rng(group)
+    numbers = np.iinfo(TYPES[dtype])
+    scale = random.uniform(0.01, 0.02, 8 if per_channel else ()).astype("f4")
+    run = compared(
+        f"""g ({dtype}[n, 8, h, w] x) => ({dtype}[n, m, p, q] y) {{ y = QLinearConv
+        <pads = [1, 0, 1, 2], strides = [2, 1], group = {group}> (x, xs, xz, w, ws, wz, ys, yz, b) }}""",
+        compile_model,
+        w=random.integers(-127, 128, (8, 8 // group, 3, 3)).astype("i1"),
+        b=random.integers(-9999, 9999, 8).astype("i4"),
+        xs=np.float32(0.03),
+        xz=np.array(7, TYPES[dtype]),
+        ws=scale,
+        wz=np.zeros(scale.shape, "i1"),
+        ys=np.float32(0.5),
+        yz=np.array(numbers.max // 2, TYPES[dtype]),
+    )
+    for size in ((2, 8, 9, 7), (0, 8, 5, 5)):
+        run(x=random.integers(numbers.min, numbers.max + 1, size).astype(TYPES[dtype]))
+
+
+def test_convolution_with_zero_points(compile_model):
+    random = np.random.default_rng(1)
+    x, w = (random.integers(0, 256, dims).astype("u1") for dims in ((1, 4, 6, 6), (3, 4, 3, 3)))
+    run = compared(
+        """g (uint8[1, 4, 6, 6] x, uint8 z, uint8 v) => (int32[1, 3, 6, 6] y)
+        { y = ConvInteger <pads = [1, 1, 1, 1]> (x, w, z, v) }""",
+        compile_model,
+        w=w,
+    )
+    run(x=x, z=np.array(130, "u1"), v=np.array(99, "u1"))
+
+
 @pytest.mark.parametrize(
     "name, dims",
     [

@@ -284,9 +284,17 @@ llvm::ArrayRef<OperatorRow> recurrentOperators();
 llvm::ArrayRef<OperatorRow> reduceOperators();
 llvm::ArrayRef<OperatorRow> shapeOperators();
 llvm::ArrayRef<OperatorRow> indexOperators();
+llvm::ArrayRef<OperatorRow> windowOperators();
 
 /// The product of operands of any rank but 0, in elements of `type`; null after an error.
 mlir::Value anyMatmul(Importer &importer, mlir::Value a, mlir::Value b, mlir::Type type);
+/// The convolution that a node with Conv's attributes asks for, of data and a filter that have channels second, in
+/// elements of `type`; the result has channels last. Null after an error.
+mlir::Value convolution(const Node &node, Importer &importer, mlir::Value x, mlir::Value filter, mlir::Type type);
+/// `x`, whose channels are last, with channels second.
+mlir::Value channelsSecond(Importer &importer, mlir::Value x);
+/// A bias, one number for each channel, added to what has channels last; null after an error.
+mlir::Value withBias(Importer &importer, mlir::Value y, mlir::Value bias);
 /// A function that operators name in an attribute.
 struct Activation {
   llvm::StringLiteral name;

@@ -156,12 +156,48 @@ static LogicalResult importQLinearMatMul(Node &node, Importer &importer) {
   return node.set(0, quantized(importer, scaled, importer.cast(zeroPoint, f32), elementTypeOf(zeroPoint)));
 }
 
+/// An operand of a convolution less its zero point, which is one number, or for the filter one for each output channel.
+static Value centredForConv(Importer &importer, Value x, Value zeroPoint, const Twine &what) {
+  if (!x || !zeroPoint || isZero(zeroPoint))
+    return x;
+  Type wide = importer.builder.getIntegerType(16);
+  HostVector dims(importer.shapes.dims(zeroPoint));
+  if (dims.size() == 1)
+    dims.append(rankOf(x) - 1, importer.shapes.constant(1));
+  Value point = importer.reshape(importer.cast(zeroPoint, wide), dims);
+  return point && importer.checkFits(point, x, what) ? importer.binary<SubOp>(importer.cast(x, wide), point) : Value();
+}
+
+static LogicalResult importConvInteger(Node &node, Importer &importer) {
+  Value x = centredForConv(importer, node.input(0), node.input(2), "x_zero_point");
+  Value filter = centredForConv(importer, node.input(1), node.input(3), "w_zero_point");
+  return node.set(0, channelsSecond(importer, convolution(node, importer, x, filter, importer.builder.getI32Type())));
+}
+
+static LogicalResult importQLinearConv(Node &node, Importer &importer) {
+  Type f32 = importer.builder.getF32Type();
+  Value zeroPoint = node.input(7);
+  Value x = centredForConv(importer, node.input(0), node.input(2), "x_zero_point");
+  Value filter = centredForConv(importer, node.input(3), node.input(5), "w_zero_point");
+  Value sum = convolution(node, importer, x, filter, importer.builder.getI32Type());
+  sum = withBias(importer, sum, node.input(8));
+  Value scale = importer.binary<DivOp>(importer.binary<MulOp>(node.input(1), node.input(4)), node.input(6));
+  if (!sum || !scale || !importer.checkFits(scale, sum, "the scales") ||
+      !importer.checkFits(zeroPoint, sum, "y_zero_point"))
+    return failure();
+  Value scaled = importer.binary<MulOp>(importer.cast(sum, f32), scale);
+  Value y = quantized(importer, scaled, importer.cast(zeroPoint, f32), elementTypeOf(zeroPoint));
+  return node.set(0, channelsSecond(importer, y));
+}
+
 //===-- Table ---------------------------------------------------------------------------------------------------===//
 
 ArrayRef<OperatorRow> hone::quantizeOperators() {
   static constexpr OperatorRow rows[] = {
+      {"ConvInteger", 10, importConvInteger},
       {"DequantizeLinear", 10, importDequantizeLinear, Halves::Converts},
       {"MatMulInteger", 10, importMatMulInteger},
+      {"QLinearConv", 10, importQLinearConv},
       {"QLinearMatMul", 10, importQLinearMatMul, Halves::Converts},
       {"QuantizeLinear", 10, importQuantizeLinear, Halves::Converts},
   };

@@ -475,6 +475,42 @@ void Generator::addMatmul() {
   add<MatmulOp>(element, x.tensor.rank(), x.value, y.value, transposed);
 }
 
+void Generator::addWindow() {
+  Known x = pick(
+      [](const HostTensor &t) {
+        return t.rank() >= 3 && t.rank() <= 5 && isComputed(t.element) && !t.element.isInteger(1);
+      },
+      [&] { return source(oneIn(4) ? someType() : floatType(), someDims(3, 4)); });
+  if (!isComputed(x.tensor.element) || x.tensor.element.isInteger(1))
+    return;
+  size_t spatial = x.tensor.rank() - 2;
+  SmallVector<int64_t> window, strides, dilations, before, after;
+  for (size_t i = 0; i < spatial; ++i) {
+    window.push_back(1 + below(4));
+    strides.push_back(1 + below(3));
+    dilations.push_back(oneIn(3) ? 1 + below(3) : 1);
+    before.push_back(oneIn(2) ? below(4) : 0);
+    after.push_back(oneIn(2) ? below(4) : 0);
+  }
+  Type element = x.tensor.element;
+  int64_t rank = x.tensor.rank(), channels = x.tensor.dims.back();
+  if (oneIn(2)) {
+    ReduceKind kind = std::array{ReduceKind::Max, ReduceKind::Min, ReduceKind::Sum}[below(3)];
+    if (oneIn(4))
+      add<ArgPoolOp>(builder.getI64Type(), rank, x.value, window, strides, dilations, before, after, oneIn(2),
+                     oneIn(2));
+    else
+      add<PoolOp>(element, rank, kind, x.value, window, strides, dilations, before, after, oneIn(2));
+    return;
+  }
+  int64_t groups = oneIn(2) || channels == 0 ? 1 : oneIn(2) ? channels : channels % 2 == 0 ? 2 : 1;
+  hone::Dims dims{groups * (oneIn(2) ? 1 : 1 + below(groups == 1 ? 70 : 4))};
+  dims.append(window.begin(), window.end());
+  dims.push_back(channels / groups);
+  Known filter = pickFit(element, dims);
+  add<ConvOp>(element, rank, x.value, filter.value, strides, dilations, before, after, groups);
+}
+
 void Generator::addAttention() {
   int64_t batch = size(), queries = size(), keys = size(), heads = 1 + below(4), depth = 1 + below(40);
   Type f32 = builder.getF32Type();
@@ -765,6 +801,7 @@ Generator::Generator(MLIRContext *context, uint64_t seed)
                                    &Generator::addSoftmax,        &Generator::addNorm,
                                    &Generator::addMatmul,         &Generator::addMatmul,
                                    &Generator::addAttention,      &Generator::addReshape,
+                                   &Generator::addWindow,         &Generator::addWindow,
                                    &Generator::addExpand,         &Generator::addTranspose,
                                    &Generator::addTranspose,      &Generator::addSlice,
                                    &Generator::addConcat,         &Generator::addPad,

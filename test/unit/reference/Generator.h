@@ -87,6 +87,7 @@ private:
   void addSoftmax();
   void addNorm();
   void addMatmul();
+  void addWindow();
   void addAttention();
   void addReshape();
   void addExpand();

@@ -34,7 +34,7 @@ static void addNoise(HostTensor &tensor, bool ofOne, std::mt19937_64 &random) {
 
 /// Ops that add up, so that rounding is measured by their operands.
 static bool addsUp(Operation *op) {
-  return isa<AddOp, SubOp, ReduceOp, CumSumOp, MatmulOp, AttentionOp, SoftmaxOp, LayerNormOp, RmsNormOp,
+  return isa<AddOp, SubOp, ReduceOp, CumSumOp, MatmulOp, ConvOp, PoolOp, AttentionOp, SoftmaxOp, LayerNormOp, RmsNormOp,
              ScatterElementsOp, ScatterNDOp>(op);
 }
 

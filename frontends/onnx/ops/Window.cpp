@@ -1,0 +1,519 @@
+// Convolutions and pools. ONNX has channels second, hone.conv and hone.pool have them last: transpositions stand around
+// each, and meet those of its neighbours.
+//
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "dialects/hone/Window.h"
+#include "frontends/onnx/ops/Ops.h"
+
+using namespace mlir;
+using namespace hone;
+
+//===-- Layouts -------------------------------------------------------------------------------------------------===//
+
+/// Dim 1 moved behind the others.
+static Value channelsLast(Importer &importer, Value x) {
+  if (!x)
+    return x;
+  SmallVector<int64_t> permutation{0};
+  llvm::append_range(permutation, llvm::seq<int64_t>(2, rankOf(x)));
+  permutation.push_back(1);
+  return importer.transpose(x, permutation);
+}
+Value hone::channelsSecond(Importer &importer, Value x) {
+  if (!x)
+    return x;
+  SmallVector<int64_t> permutation{0, rankOf(x) - 1};
+  llvm::append_range(permutation, llvm::seq<int64_t>(1, rankOf(x) - 1));
+  return importer.transpose(x, permutation);
+}
+
+//===-- Windows -------------------------------------------------------------------------------------------------===//
+
+namespace {
+/// Where the window of a node lies.
+struct Geometry {
+  HostVector taps;
+  SmallVector<int64_t> strides, dilations, before, after;
+  /// What the input is padded with ahead of the window where pads depend on open dims; empty: nothing.
+  HostVector paddedBefore, paddedAfter;
+};
+} // namespace
+
+/// The numbers of an attribute, one for each of `count` spatial dims; `otherwise` where the node does not have it.
+static std::optional<SmallVector<int64_t>> numbersOf(const Node &node, Importer &importer, StringRef attribute,
+                                                     size_t count, int64_t otherwise, int64_t least) {
+  std::optional<ArrayRef<int64_t>> given = node.getInts(attribute);
+  if (!given)
+    return SmallVector<int64_t>(count, otherwise);
+  if (given->size() != count) {
+    importer.report("attribute " + attribute + " has " + Twine(given->size()) + " numbers, must have " + Twine(count) +
+                    " for the data's spatial dims");
+    return std::nullopt;
+  }
+  for (int64_t number : *given)
+    if (number < least || number > kMaxWindowStep) {
+      importer.report("attribute " + attribute + " has " + Twine(number) + ", must be from " + Twine(least) + " to " +
+                      Twine(kMaxWindowStep));
+      return std::nullopt;
+    }
+  return SmallVector<int64_t>(*given);
+}
+
+/// Splits `total` elements of padding: the odd one comes at the end, or at the beginning.
+static std::pair<OpFoldResult, OpFoldResult> split(Importer &importer, OpFoldResult total, bool isUpper) {
+  ShapeBuilder &shapes = importer.shapes;
+  OpFoldResult less = shapes.floorDiv(total, shapes.constant(2)), more = shapes.sub(total, less);
+  return isUpper ? std::pair(less, more) : std::pair(more, less);
+}
+
+/// Pads as many as give ceil(size / stride) positions.
+static bool padSame(Importer &importer, Value x, bool isUpper, Geometry &geometry) {
+  ShapeBuilder &shapes = importer.shapes;
+  size_t count = geometry.taps.size();
+  geometry.before.assign(count, 0);
+  geometry.after.assign(count, 0);
+  HostVector before(count, shapes.constant(0)), after(before);
+  for (size_t i = 0; i < count; ++i) {
+    int64_t stride = geometry.strides[i];
+    OpFoldResult size = shapes.dim(x, i + 2), zero = shapes.constant(0);
+    WindowDim dim{size, geometry.taps[i], {}, stride, geometry.dilations[i], 0, 0};
+    OpFoldResult last = shapes.sub(shapes.ceilDiv(size, shapes.constant(stride)), shapes.constant(1));
+    OpFoldResult end = shapes.add(shapes.mul(last, shapes.constant(stride)), dim.extent(shapes));
+    // Where each element is a position, whatever their number.
+    OpFoldResult total = stride == 1 ? shapes.sub(dim.extent(shapes), shapes.constant(1)) : shapes.sub(end, size);
+    auto [first, second] = split(importer, shapes.max(total, zero), isUpper);
+    auto knownFirst = ShapeBuilder::getConstant(first), knownSecond = ShapeBuilder::getConstant(second);
+    if (knownFirst && knownSecond) {
+      geometry.before[i] = *knownFirst;
+      geometry.after[i] = *knownSecond;
+      continue;
+    }
+    before[i] = first;
+    after[i] = second;
+    geometry.paddedBefore = before;
+    geometry.paddedAfter = after;
+  }
+  if (!geometry.paddedBefore.empty()) {
+    geometry.paddedBefore = before;
+    geometry.paddedAfter = after;
+  }
+  return true;
+}
+
+/// Reads the attributes of a node on `x`, channels second, whose window has these taps.
+static std::optional<Geometry> geometryOf(const Node &node, Importer &importer, Value x, ArrayRef<OpFoldResult> taps) {
+  ShapeBuilder &shapes = importer.shapes;
+  size_t count = taps.size();
+  Geometry geometry{HostVector(taps), {}, {}, {}, {}, {}, {}};
+  auto strides = numbersOf(node, importer, "strides", count, 1, 1);
+  auto dilations = numbersOf(node, importer, "dilations", count, 1, 1);
+  if (!strides || !dilations)
+    return std::nullopt;
+  geometry.strides = *strides;
+  geometry.dilations = *dilations;
+  for (size_t i = 0; i < count; ++i)
+    if (!importer.checkProduct({taps[i], shapes.constant(geometry.dilations[i])}, kMaxWindowStep,
+                               "the window reaches over too many elements of spatial dim " + Twine(i)))
+      return std::nullopt;
+  StringRef mode = node.onnx.getString("auto_pad", "NOTSET");
+  if (mode == "SAME_UPPER" || mode == "SAME_LOWER") {
+    if (!padSame(importer, x, mode == "SAME_UPPER", geometry))
+      return std::nullopt;
+    return geometry;
+  }
+  if (mode != "NOTSET" && mode != "VALID" && mode != "") {
+    importer.report("attribute auto_pad is '" + mode + "', must be NOTSET, VALID, SAME_UPPER or SAME_LOWER");
+    return std::nullopt;
+  }
+  SmallVector<int64_t> pads(2 * count, 0);
+  if (mode != "VALID") {
+    auto given = numbersOf(node, importer, "pads", 2 * count, 0, 0);
+    if (!given)
+      return std::nullopt;
+    pads = *given;
+  }
+  geometry.before.assign(pads.begin(), pads.begin() + count);
+  geometry.after.assign(pads.begin() + count, pads.end());
+  return geometry;
+}
+
+/// Makes sure that the window fits into the padded data at least once.
+static bool checkFitsOnce(Importer &importer, Value x, const Geometry &geometry) {
+  ShapeBuilder &shapes = importer.shapes;
+  for (auto [i, taps] : llvm::enumerate(geometry.taps)) {
+    OpFoldResult size = shapes.dim(x, i + 2);
+    if (!geometry.paddedBefore.empty())
+      size = shapes.add(size, shapes.add(geometry.paddedBefore[i], geometry.paddedAfter[i]));
+    size = shapes.add(size, shapes.constant(geometry.before[i] + geometry.after[i]));
+    WindowDim dim{size, taps, {}, geometry.strides[i], geometry.dilations[i], 0, 0};
+    if (!importer.checkRange(dim.extent(shapes), shapes.constant(0), size,
+                             "the window of spatial dim " + Twine(i) + ", whose size with pads is the limit,"))
+      return false;
+  }
+  return true;
+}
+
+/// `x`, channels second, with what its window wants around it that is not known now.
+static Value padded(Importer &importer, Value x, const Geometry &geometry, Value value) {
+  for (size_t i = 0; i < geometry.paddedBefore.size(); ++i)
+    x = importer.pad(x, i + 2, geometry.paddedBefore[i], geometry.paddedAfter[i], value);
+  return x;
+}
+
+//===-- Convolutions --------------------------------------------------------------------------------------------===//
+
+/// Makes sure that data and a filter are [batch, channels, spatial..] of as many dims.
+static bool checkRanks(Importer &importer, Value x, Value filter) {
+  if (!x || !filter)
+    return false;
+  if (rankOf(x) < 3)
+    importer.report("the data must have 3 dims or more, [batch, channels, spatial …], not " + Twine(rankOf(x)));
+  else if (rankOf(filter) != rankOf(x))
+    importer.report("the filter has " + Twine(rankOf(filter)) + " dims, must have " + Twine(rankOf(x)) +
+                    " as the data");
+  return rankOf(x) >= 3 && rankOf(filter) == rankOf(x);
+}
+
+/// Attribute group, which divides `channels` and `outputs`.
+static std::optional<int64_t> groupsOf(const Node &node, Importer &importer, OpFoldResult channels,
+                                       OpFoldResult outputs) {
+  ShapeBuilder &shapes = importer.shapes;
+  int64_t groups = node.getInt("group", 1);
+  if (groups < 1 || groups > kMaxWindowStep) {
+    importer.report("attribute group is " + Twine(groups) + ", must be 1 or more");
+    return std::nullopt;
+  }
+  for (auto [size, what] : {std::pair(channels, "channels"), std::pair(outputs, "output channels")}) {
+    OpFoldResult whole = shapes.mul(shapes.floorDiv(size, shapes.constant(groups)), shapes.constant(groups));
+    if (!importer.checkEqual(
+            size, whole, "the number of " + Twine(what) + " and a multiple of attribute group, " + Twine(groups) + ","))
+      return std::nullopt;
+  }
+  return groups;
+}
+
+/// The window's taps: the spatial dims of the filter, which attribute kernel_shape, if there, repeats.
+static std::optional<HostVector> tapsOf(const Node &node, Importer &importer, Value filter) {
+  HostVector taps(importer.shapes.dims(filter).drop_front(2));
+  std::optional<ArrayRef<int64_t>> given = node.getInts("kernel_shape");
+  if (!given)
+    return taps;
+  if (given->size() != taps.size()) {
+    importer.report("attribute kernel_shape has " + Twine(given->size()) + " numbers, must have " + Twine(taps.size()));
+    return std::nullopt;
+  }
+  for (auto [i, size] : llvm::enumerate(*given))
+    if (!importer.checkEqual(taps[i], importer.shapes.constant(size),
+                             "the filter's spatial dim " + Twine(i) + " and attribute kernel_shape"))
+      return std::nullopt;
+  return taps;
+}
+
+Value hone::convolution(const Node &node, Importer &importer, Value x, Value filter, Type type) {
+  if (!checkRanks(importer, x, filter))
+    return {};
+  ShapeBuilder &shapes = importer.shapes;
+  OpFoldResult channels = shapes.dim(x, 1), outputs = shapes.dim(filter, 0);
+  auto groups = groupsOf(node, importer, channels, outputs);
+  if (!groups)
+    return {};
+  OpFoldResult read = shapes.mul(shapes.dim(filter, 1), shapes.constant(*groups));
+  auto taps = tapsOf(node, importer, filter);
+  if (!taps || !importer.checkEqual(channels, read, "the channels of the data and of the filter, times group,"))
+    return {};
+  auto geometry = geometryOf(node, importer, x, *taps);
+  if (!geometry || !checkFitsOnce(importer, x, *geometry))
+    return {};
+  x = padded(importer, x, *geometry, importer.like(x, 0));
+  return importer.create<ConvOp>(type, rankOf(x), channelsLast(importer, x), channelsLast(importer, filter),
+                                 geometry->strides, geometry->dilations, geometry->before, geometry->after, *groups);
+}
+
+Value hone::withBias(Importer &importer, Value y, Value bias) {
+  if (!y || !bias)
+    return y;
+  if (rankOf(bias) != 1)
+    return importer.failValue("the bias must have one dim, not " + Twine(rankOf(bias)));
+  OpFoldResult outputs = importer.shapes.dim(y, rankOf(y) - 1);
+  if (!importer.checkEqual(importer.shapes.dim(bias, 0), outputs, "the bias and the output channels"))
+    return {};
+  return importer.binary<AddOp>(y, bias);
+}
+
+static LogicalResult importConv(Node &node, Importer &importer) {
+  Value x = node.input(0);
+  Value y = convolution(node, importer, x, node.input(1), elementTypeOf(x));
+  return node.set(0, channelsSecond(importer, withBias(importer, y, node.input(2))));
+}
+
+/// x with stride - 1 zeros behind each element along spatial dim `dim`.
+static Value spreadApart(Importer &importer, Value x, int64_t dim, int64_t stride) {
+  if (!x || stride == 1)
+    return x;
+  ShapeBuilder &shapes = importer.shapes;
+  HostVector dims(shapes.dims(x)), apart(dims), joined(dims);
+  apart.insert(apart.begin() + dim + 1, shapes.constant(1));
+  if (!importer.checkProduct({dims[dim], shapes.constant(stride)}, kMaxDim,
+                             "the data are spread over too many elements"))
+    return {};
+  joined[dim] = shapes.mul(dims[dim], shapes.constant(stride));
+  Value spread = importer.pad(importer.reshape(x, apart), dim + 1, shapes.constant(0), shapes.constant(stride - 1),
+                              importer.like(x, 0));
+  return spread ? importer.reshape(spread, joined) : spread;
+}
+
+/// The filter [channels, outputs / groups, window..] of a transposed convolution as that of a convolution: channels and
+/// outputs exchanged, and the window turned around.
+static Value turned(Importer &importer, Value filter, int64_t groups) {
+  ShapeBuilder &shapes = importer.shapes;
+  HostVector dims(shapes.dims(filter)), grouped(dims);
+  OpFoldResult count = shapes.constant(groups);
+  grouped[0] = shapes.floorDiv(dims[0], count);
+  grouped.insert(grouped.begin(), count);
+  SmallVector<int64_t> exchange = llvm::to_vector(llvm::seq<int64_t>(grouped.size()));
+  std::swap(exchange[1], exchange[2]);
+  HostVector joined(dims);
+  joined[0] = shapes.mul(dims[1], count);
+  joined[1] = grouped[1];
+  Value exchanged = importer.reshape(importer.transpose(importer.reshape(filter, grouped), exchange), joined);
+  if (!exchanged)
+    return exchanged;
+  HostVector starts(dims.size(), shapes.constant(0)), steps(dims.size(), shapes.constant(1));
+  for (size_t i = 2; i < dims.size(); ++i) {
+    starts[i] = shapes.sub(dims[i], shapes.constant(1));
+    steps[i] = shapes.constant(-1);
+  }
+  SmallVector<Value> startValues = shapes.materialize(starts), sizeValues = shapes.materialize(joined);
+  SmallVector<Value> stepValues = shapes.materialize(steps);
+  return importer.create<SliceOp>(elementTypeOf(filter), rankOf(filter), exchanged, ValueRange(startValues),
+                                  ValueRange(sizeValues), ValueRange(stepValues));
+}
+
+/// What a transposed convolution of node has at the ends of its result: elements added (`extra`, at the end) and cut.
+static bool readTransposedPads(const Node &node, Importer &importer, Value x, Geometry &geometry,
+                               SmallVectorImpl<int64_t> &extra) {
+  ShapeBuilder &shapes = importer.shapes;
+  size_t count = geometry.taps.size();
+  auto outputPadding = numbersOf(node, importer, "output_padding", count, 0, 0);
+  if (!outputPadding)
+    return false;
+  extra.assign(outputPadding->begin(), outputPadding->end());
+  std::optional<ArrayRef<int64_t>> shape = node.getInts("output_shape");
+  StringRef mode = node.onnx.getString("auto_pad", "NOTSET");
+  bool isSame = mode == "SAME_UPPER" || mode == "SAME_LOWER";
+  if (!shape && !isSame)
+    return true;
+  if (shape && shape->size() != count && shape->size() != count + 2)
+    return importer.report("attribute output_shape has " + Twine(shape->size()) + " numbers, must have " +
+                           Twine(count)),
+           false;
+  geometry.paddedBefore.clear();
+  geometry.paddedAfter.clear();
+  for (size_t i = 0; i < count; ++i) {
+    OpFoldResult size = shapes.dim(x, i + 2), stride = shapes.constant(geometry.strides[i]);
+    WindowDim dim{size, geometry.taps[i], {}, geometry.strides[i], geometry.dilations[i], 0, 0};
+    OpFoldResult all = shapes.add(shapes.mul(shapes.sub(size, shapes.constant(1)), stride), dim.extent(shapes));
+    all = shapes.add(all, shapes.constant(extra[i]));
+    OpFoldResult wanted = shape ? shapes.constant(shape->take_back(count)[i]) : shapes.mul(size, stride);
+    // What the dims share cancels: a size that is open is in both.
+    std::optional<int64_t> total;
+    if (shape)
+      total = ShapeBuilder::getConstant(shapes.sub(all, wanted));
+    else if (auto extent = ShapeBuilder::getConstant(dim.extent(shapes)))
+      total = *extent + extra[i] - geometry.strides[i];
+    if (!total)
+      return importer.report("the pads of spatial dim " + Twine(i) + " depend on a dim that is not known",
+                             "pin it with --shape or --dim, or export with attribute pads"),
+             false;
+    if (*total < 0) { // the result is wider than what the window reaches
+      extra[i] -= *total;
+      total = 0;
+    }
+    geometry.before[i] = mode == "SAME_UPPER" ? *total / 2 : *total - *total / 2;
+    geometry.after[i] = *total - geometry.before[i];
+  }
+  return true;
+}
+
+/// A convolution over the data spread apart by its strides.
+static LogicalResult importConvTranspose(Node &node, Importer &importer) {
+  Value x = node.input(0), filter = node.input(1);
+  if (!checkRanks(importer, x, filter))
+    return failure();
+  ShapeBuilder &shapes = importer.shapes;
+  auto taps = tapsOf(node, importer, filter);
+  auto groups = groupsOf(node, importer, shapes.dim(x, 1), shapes.dim(x, 1));
+  if (!taps || !groups ||
+      !importer.checkEqual(shapes.dim(x, 1), shapes.dim(filter, 0), "the channels of data and filter"))
+    return failure();
+  auto geometry = geometryOf(node, importer, x, *taps);
+  SmallVector<int64_t> extra;
+  if (!geometry || !readTransposedPads(node, importer, x, *geometry, extra))
+    return failure();
+  Value spread = x, zero = importer.like(x, 0);
+  SmallVector<int64_t> ones(taps->size(), 1), none(taps->size(), 0);
+  for (size_t i = 0; i < taps->size(); ++i) {
+    WindowDim dim{shapes.dim(x, i + 2), (*taps)[i], {}, 1, geometry->dilations[i], 0, 0};
+    OpFoldResult reach = shapes.sub(dim.extent(shapes), shapes.constant(1));
+    OpFoldResult before = shapes.sub(reach, shapes.constant(geometry->before[i]));
+    OpFoldResult after = shapes.sub(reach, shapes.constant(geometry->after[i] - extra[i] + geometry->strides[i] - 1));
+    spread = spreadApart(importer, spread, i + 2, geometry->strides[i]);
+    if (!spread)
+      return failure();
+    // The empty data have nothing to be cut.
+    OpFoldResult size = shapes.add(shapes.dim(spread, i + 2), shapes.add(before, after));
+    if (!importer.checkRange(dim.extent(shapes), shapes.constant(0), size,
+                             "the window of spatial dim " + Twine(i) + ", whose size with pads is the limit,"))
+      return failure();
+    spread = importer.pad(spread, i + 2, before, after, zero);
+  }
+  Value y = importer.create<ConvOp>(elementTypeOf(x), rankOf(x), channelsLast(importer, spread),
+                                    channelsLast(importer, turned(importer, filter, *groups)), ones,
+                                    geometry->dilations, none, none, *groups);
+  return node.set(0, channelsSecond(importer, withBias(importer, y, node.input(2))));
+}
+
+//===-- Pools ---------------------------------------------------------------------------------------------------===//
+
+namespace {
+/// A pool's data, channels second, and window.
+struct Pooling {
+  Value x;
+  Geometry geometry;
+  bool ceil;
+};
+} // namespace
+
+static std::optional<Pooling> poolingOf(const Node &node, Importer &importer) {
+  Value x = node.input(0);
+  if (rankOf(x) < 3) {
+    importer.report("the data must have 3 dims or more, [batch, channels, spatial …], not " + Twine(rankOf(x)));
+    return std::nullopt;
+  }
+  if (!node.getInts("kernel_shape")) {
+    importer.report("attribute kernel_shape is missing");
+    return std::nullopt;
+  }
+  auto sizes = numbersOf(node, importer, "kernel_shape", rankOf(x) - 2, 1, 1);
+  if (!sizes)
+    return std::nullopt;
+  HostVector taps =
+      llvm::map_to_vector(*sizes, [&](int64_t size) -> OpFoldResult { return importer.shapes.constant(size); });
+  auto geometry = geometryOf(node, importer, x, taps);
+  auto ceil = importer.flag(node, "ceil_mode");
+  if (!geometry || !ceil)
+    return std::nullopt;
+  if (!*ceil && !checkFitsOnce(importer, x, *geometry))
+    return std::nullopt;
+  return Pooling{x, *geometry, *ceil};
+}
+
+/// Of a pool, whose node says the numbers of taps.
+static SmallVector<int64_t> windowOf(const Geometry &geometry) {
+  return llvm::map_to_vector(geometry.taps, [](OpFoldResult taps) { return *ShapeBuilder::getConstant(taps); });
+}
+
+/// `x`, channels second, pooled, channels last.
+static Value pool(Importer &importer, ReduceKind kind, Value x, const Pooling &pooling) {
+  if (!x)
+    return x;
+  const Geometry &geometry = pooling.geometry;
+  return importer.create<PoolOp>(elementTypeOf(x), rankOf(x), kind, channelsLast(importer, x), windowOf(geometry),
+                                 geometry.strides, geometry.dilations, geometry.before, geometry.after, pooling.ceil);
+}
+
+static LogicalResult importMaxPool(Node &node, Importer &importer) {
+  auto pooling = poolingOf(node, importer);
+  if (!pooling)
+    return failure();
+  Value x = pooling->x;
+  if (node.onnx.hasOutput(1)) {
+    const Geometry &geometry = pooling->geometry;
+    if (!geometry.paddedBefore.empty())
+      return importer.fail("the pads of output Indices depend on a dim that is not known",
+                           "pin it with --shape or --dim, or export with attribute pads");
+    Value found = importer.create<ArgPoolOp>(importer.builder.getI64Type(), rankOf(x), channelsLast(importer, x),
+                                             windowOf(geometry), geometry.strides, geometry.dilations, geometry.before,
+                                             geometry.after, pooling->ceil, node.isOne("storage_order", false));
+    if (failed(node.set(1, channelsSecond(importer, found))))
+      return failure();
+  }
+  if (!pooling->geometry.paddedBefore.empty()) {
+    Type type = elementTypeOf(x);
+    double least = -std::numeric_limits<double>::infinity();
+    if (auto integer = dyn_cast<IntegerType>(type))
+      least = integer.isUnsigned() ? 0 : -std::ldexp(1.0, int(integer.getWidth()) - 1);
+    x = padded(importer, x, pooling->geometry, importer.scalar(type, least));
+  }
+  return node.set(0, channelsSecond(importer, pool(importer, ReduceKind::Max, x, *pooling)));
+}
+
+/// How many elements each window counts, [1, positions.., 1].
+static Value counts(const Node &node, Importer &importer, const Pooling &pooling, Type type) {
+  ShapeBuilder &shapes = importer.shapes;
+  Pooling ofOnes = pooling;
+  Geometry &geometry = ofOnes.geometry;
+  bool countsPads = node.getInt("count_include_pad", 0) != 0;
+  auto isZero = [](int64_t pad) { return pad == 0; };
+  bool hasPads =
+      !geometry.paddedBefore.empty() || !llvm::all_of(geometry.before, isZero) || !llvm::all_of(geometry.after, isZero);
+  if (!pooling.ceil && (countsPads || !hasPads))
+    return importer.scalar(type, double(*ShapeBuilder::getConstant(shapes.product(geometry.taps))));
+  HostVector dims(shapes.dims(pooling.x));
+  dims[0] = dims[1] = shapes.constant(1);
+  ofOnes.x = importer.expand(importer.scalar(type, 1), dims);
+  for (size_t i = 0; ofOnes.x && i < geometry.taps.size(); ++i) {
+    OpFoldResult before = shapes.constant(countsPads ? geometry.before[i] : 0);
+    OpFoldResult after = shapes.constant(countsPads ? geometry.after[i] : 0);
+    if (countsPads && !geometry.paddedBefore.empty()) {
+      before = shapes.add(before, geometry.paddedBefore[i]);
+      after = shapes.add(after, geometry.paddedAfter[i]);
+    }
+    if (countsPads)
+      geometry.before[i] = geometry.after[i] = 0;
+    ofOnes.x = importer.pad(ofOnes.x, i + 2, before, after, importer.scalar(type, 1));
+  }
+  if (!countsPads)
+    ofOnes.x = padded(importer, ofOnes.x, geometry, importer.scalar(type, 0));
+  return pool(importer, ReduceKind::Sum, ofOnes.x, ofOnes);
+}
+
+static LogicalResult importAveragePool(Node &node, Importer &importer) {
+  auto pooling = poolingOf(node, importer);
+  if (!pooling)
+    return failure();
+  Value x = padded(importer, pooling->x, pooling->geometry, importer.like(pooling->x, 0));
+  Value sum = pool(importer, ReduceKind::Sum, x, *pooling);
+  Value count = counts(node, importer, *pooling, elementTypeOf(x));
+  if (!sum || !count)
+    return failure();
+  // Windows that begin in the pads behind the input count for pads alone.
+  for (int64_t i = 1; i + 1 < rankOf(count); ++i)
+    count = importer.part(count, i, importer.shapes.constant(0), importer.shapes.dim(sum, i));
+  return node.set(0, channelsSecond(importer, importer.binary<DivOp>(sum, count)));
+}
+
+static LogicalResult importLpPool(Node &node, Importer &importer) {
+  auto pooling = poolingOf(node, importer);
+  int64_t p = node.getInt("p", 2);
+  if (!pooling)
+    return failure();
+  if (p < 1)
+    return importer.fail("attribute p is " + Twine(p) + ", must be 1 or more");
+  Value x = padded(importer, pooling->x, pooling->geometry, importer.like(pooling->x, 0));
+  Value magnitude = importer.unary<AbsOp>(x);
+  Value power = importer.binary<PowOp>(magnitude, importer.like(x, double(p)));
+  Value sum = pool(importer, ReduceKind::Sum, power, *pooling);
+  return node.set(0, channelsSecond(importer, importer.binary<PowOp>(sum, importer.like(x, 1 / double(p)))));
+}
+
+//===-- Table ---------------------------------------------------------------------------------------------------===//
+
+ArrayRef<OperatorRow> hone::windowOperators() {
+  static constexpr OperatorRow rows[] = {
+      {"AveragePool", 7, importAveragePool}, {"Conv", 1, importConv},       {"ConvTranspose", 1, importConvTranspose},
+      {"LpPool", 2, importLpPool},           {"MaxPool", 1, importMaxPool},
+  };
+  return rows;
+}
