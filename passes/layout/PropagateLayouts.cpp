@@ -76,6 +76,9 @@ private:
   /// The same if no op is turned.
   double costAsItWas(Value value, const Order &order);
   double costAround(Operation *op);
+  /// What it saves, beside moves, that an op is turned: behind a product or a window it is computed in one kernel with
+  /// it.
+  double gainOf(Operation *op, const TurnedOp &own);
 
   /// The value with its dims in this order.
   Value lay(Value value, const Order &wanted, Location loc);
@@ -90,9 +93,19 @@ private:
   llvm::DenseMap<Value, Readers> readers;
   llvm::DenseMap<Value, Value> laid; // results of turned ops as they now lie
   llvm::DenseMap<Value, SmallVector<std::pair<Order, Value>, 1>> moved;
-  SmallVector<Operation *> replaced; // ops that may have no reader any more
+  llvm::DenseSet<Operation *> behindProducts; // element-wise ops, whose kernels products begin
+  SmallVector<Operation *> replaced;          // ops that may have no reader any more
 };
 } // namespace
+
+/// Whether an op has a kernel that goes on with element-wise ops behind it: sums over several tensors, and windows.
+static bool isProduct(Operation *op, ShapeBuilder &shapes) {
+  auto structured = dyn_cast<StructureOpInterface>(op);
+  if (!structured)
+    return false;
+  Structure structure = structured.getStructure(shapes);
+  return structure.has(FactorKind::Window) || (op->getNumOperands() > 1 && structure.has(FactorKind::Reduction));
+}
 
 Value Layouts::rootOf(Value value) {
   while (permutationOf(value.getDefiningOp()))
@@ -128,6 +141,13 @@ Order Layouts::orderOf(Value value) {
 
 void Layouts::findTurned() {
   for (Operation &op : block) {
+    builder.setInsertionPoint(&op);
+    auto isProduct = [&](Value root) {
+      Operation *maker = root.getDefiningOp();
+      return maker && (behindProducts.contains(maker) || ::isProduct(maker, shapes));
+    };
+    if (isa<ScalarOpInterface>(op) && llvm::any_of(rootsOf(&op), isProduct))
+      behindProducts.insert(&op);
     if (!canBeTurned(&op))
       continue;
     SmallVector<Order> orders;
@@ -135,9 +155,10 @@ void Layouts::findTurned() {
       orders.push_back(!isTensor(operand) ? Order() : isStored(operand) ? asItIs(rankOf(operand)) : orderOf(operand));
     if (llvm::all_of(orders, [](const Order &order) { return llvm::is_sorted(order); }))
       continue;
-    builder.setInsertionPoint(&op);
-    if (std::optional<TurnedOp> own = TurnedOp::build(&op, orders, shapes, standIns))
-      turned.insert({&op, std::move(*own)});
+    std::optional<TurnedOp> own = TurnedOp::build(&op, orders, shapes, standIns);
+    if (!own)
+      continue;
+    turned.insert({&op, std::move(*own)});
   }
 }
 
@@ -199,11 +220,18 @@ void Layouts::setKept(Operation *op, TurnedOp &own, bool isKept) {
   own.isKept = isKept;
 }
 
+double Layouts::gainOf(Operation *op, const TurnedOp &own) {
+  if (!behindProducts.contains(op))
+    return 0;
+  // Less than any move: it decides where moves are the same.
+  return costOfMove(op->getResult(0), own.results[0], asItIs(rankOf(op->getResult(0)))) / 2;
+}
+
 void Layouts::decide() {
   for (auto &[op, own] : llvm::reverse(turned)) {
     double before = costAround(op);
     setKept(op, own, false);
-    if (costAround(op) > before)
+    if (costAround(op) + gainOf(op, own) > before)
       setKept(op, own, true);
   }
 }
@@ -222,6 +250,9 @@ void Layouts::dropUseless() {
     Value value = member->getData();
     saved[classes.getLeaderValue(value)] += costAsItWas(value, asItIs(rankOf(value))) - cost(value, orderOf(value));
   }
+  for (auto &[op, own] : turned)
+    if (own.isKept)
+      saved[classes.getLeaderValue(op->getResult(0))] += gainOf(op, own);
   for (auto &[op, own] : turned)
     if (own.isKept && saved.lookup(classes.getLeaderValue(op->getResult(0))) <= 0)
       setKept(op, own, false);
