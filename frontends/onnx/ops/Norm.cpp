@@ -207,6 +207,14 @@ static LogicalResult importInstanceNorm(Node &node, Importer &importer) {
 }
 
 /// x / (bias + alpha / size · Σ x²)^beta, summed over `size` channels around each.
+/// base to the power of `beta`. By roots where it can be, as nearly always: an order faster.
+static Value lrnPower(Importer &importer, Value base, float beta) {
+  if (beta != 0.75f && beta != 0.5f)
+    return importer.binary<PowOp>(base, importer.like(base, beta));
+  Value root = importer.unary<SqrtOp>(base);
+  return beta == 0.5f ? root : importer.binary<MulOp>(root, importer.unary<SqrtOp>(root));
+}
+
 static LogicalResult importLrn(Node &node, Importer &importer) {
   Value x = node.input(0);
   ShapeBuilder &shapes = importer.shapes;
@@ -224,7 +232,7 @@ static LogicalResult importLrn(Node &node, Importer &importer) {
   float alpha = node.getFloat("alpha", 1e-4f), beta = node.getFloat("beta", 0.75f), bias = node.getFloat("bias", 1);
   Value base = importer.binary<AddOp>(importer.binary<MulOp>(sum, importer.like(sum, alpha / float(size))),
                                       importer.like(sum, bias));
-  return node.set(0, importer.binary<DivOp>(x, importer.binary<PowOp>(base, importer.like(base, beta))));
+  return node.set(0, importer.binary<DivOp>(x, lrnPower(importer, base, beta)));
 }
 
 //===-- Table ---------------------------------------------------------------------------------------------------===//
