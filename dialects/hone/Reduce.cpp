@@ -6,6 +6,7 @@
 #include "dialects/hone/Hone.h"
 #include "dialects/hone/RowFacts.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 using namespace hone;
@@ -58,10 +59,11 @@ Value hone::neutralElement(ElementBuilder &e, ReduceKind kind, Type elementType)
   llvm_unreachable("all kinds handled");
 }
 
+// Of vectors of elements, too.
 Value hone::combine(ElementBuilder &e, ReduceKind kind, Value a, Value b, Type elementType) {
   OpBuilder &builder = e.builder;
   bool plain = elementType.isUnsignedInteger() || elementType.isInteger(1);
-  bool isFloat = isa<FloatType>(a.getType());
+  bool isFloat = isa<FloatType>(getElementTypeOrSelf(a));
   // Reductions may be reassociated: the order is fixed by the generated code, not by threads.
   auto order = arith::FastMathFlags::reassoc | arith::FastMathFlags::contract;
   switch (kind) {

@@ -44,8 +44,7 @@ struct Windowed {
 /// Some positions of a row, all channels.
 struct WindowTile {
   VectorType vector;
-  ReduceKind kind;
-  bool hasFilter, isUnsigned;
+  bool hasFilter;
   int64_t positions, stride, dilation;
   std::optional<int64_t> taps; ///< of a row, if they are few
 };
@@ -64,37 +63,18 @@ enum WindowArgument {
 };
 } // namespace
 
-static Value combineVectors(KernelBuilder &b, const WindowTile &tile, Value a, Value x) {
-  bool isFloat = isa<FloatType>(tile.vector.getElementType());
-  switch (tile.kind) {
-  case ReduceKind::Sum:
-    return isFloat ? Value(arith::AddFOp::create(b, a, x)) : arith::AddIOp::create(b, a, x);
-  case ReduceKind::Prod:
-    return isFloat ? Value(arith::MulFOp::create(b, a, x)) : arith::MulIOp::create(b, a, x);
-  case ReduceKind::Max:
-    return isFloat           ? Value(arith::MaximumFOp::create(b, a, x))
-           : tile.isUnsigned ? Value(arith::MaxUIOp::create(b, a, x))
-                             : arith::MaxSIOp::create(b, a, x);
-  case ReduceKind::Min:
-    return isFloat           ? Value(arith::MinimumFOp::create(b, a, x))
-           : tile.isUnsigned ? Value(arith::MinUIOp::create(b, a, x))
-                             : arith::MinSIOp::create(b, a, x);
-  }
-  llvm_unreachable("all kinds handled");
-}
-
-static void writeWindowTile(KernelBuilder &b, const WindowTile &tile, Value initial, ValueRange arguments) {
+/// `combine` combines two vectors of sums.
+static void writeWindowTile(KernelBuilder &b, const WindowTile &tile, Value initial,
+                            function_ref<Value(Value, Value)> combine, ValueRange arguments) {
   Value input = flatView(b, b.getLoc(), arguments[Input]), filter = flatView(b, b.getLoc(), arguments[Filter]);
   Value sums = flatView(b, b.getLoc(), arguments[Sums]), channels = arguments[Channels];
   int64_t lanes = tile.vector.getNumElements();
   auto loadAt = [&](Value memory, Value at) { return vector::LoadOp::create(b, tile.vector, memory, at).getResult(); };
-  /// Adds tap `tap`, a number, of each position.
-  auto addTap = [&](Value tapOffset, Value filterAt, function_ref<Value(int64_t position)> element,
-                    SmallVector<Value> &next) {
+  /// Adds a tap of each position.
+  auto addTap = [&](Value filterAt, function_ref<Value(int64_t position)> element, SmallVector<Value> &next) {
     Value weight = tile.hasFilter ? loadAt(filter, filterAt) : Value();
     for (int64_t p = 0; p < tile.positions; ++p)
-      next[p] = weight ? Value(vector::FMAOp::create(b, element(p), weight, next[p]))
-                       : combineVectors(b, tile, next[p], element(p));
+      next[p] = weight ? Value(vector::FMAOp::create(b, element(p), weight, next[p])) : combine(next[p], element(p));
   };
   auto overRow = [&](Value inputAt, Value filterAt, ValueRange carried) {
     SmallVector<Value> next(carried);
@@ -103,7 +83,7 @@ static void writeWindowTile(KernelBuilder &b, const WindowTile &tile, Value init
       std::map<int64_t, Value> loaded;
       for (int64_t tap = 0; tap < *tile.taps; ++tap)
         addTap(
-            {}, b.add(filterAt, b.mul(channels, tap)),
+            b.add(filterAt, b.mul(channels, tap)),
             [&](int64_t position) {
               int64_t place = position * tile.stride + tap * tile.dilation;
               Value &element = loaded[place];
@@ -118,7 +98,7 @@ static void writeWindowTile(KernelBuilder &b, const WindowTile &tile, Value init
       SmallVector<Value> sums(inner);
       Value first = b.mul(tap, tile.dilation);
       addTap(
-          {}, b.add(filterAt, b.mul(channels, tap)),
+          b.add(filterAt, b.mul(channels, tap)),
           [&](int64_t position) {
             return loadAt(input, b.add(inputAt, b.mul(channels, b.add(first, position * tile.stride))));
           },
@@ -243,14 +223,21 @@ private:
     emitEvenTiles(b, count, most, [&](Value, Value first, int64_t positions) {
       arguments[InputOffset] = b.add(firstInput, b.mul(b.mul(first, axes[2].stride), channels));
       arguments[SumsOffset] = b.add(firstSums, b.mul(first, channels));
-      WindowTile tile{vector,    windowed.kind(), bool(windowed.filter), isUnsigned(windowed.output),
-                      positions, axes[2].stride,  axes[2].dilation,      taps};
+      WindowTile tile{vector, bool(windowed.filter), positions, axes[2].stride, axes[2].dilation, taps};
       std::string name = "window_" + std::to_string(positions) + (taps ? "x" + std::to_string(*taps) : "");
       auto func =
           getOrCreateHelper(b, name, TypeRange(ValueRange(arguments)), [&](KernelBuilder &inside, ValueRange inner) {
-            Value initial;
-            e.buildAt(inside, [&] { initial = neutralElement(e, tile.kind, elementTypeOf(windowed.output)); });
-            writeWindowTile(inside, tile, initial, inner);
+            Type element = elementTypeOf(windowed.output);
+            auto buildInside = [&](function_ref<Value()> build) {
+              Value built;
+              e.buildAt(inside, [&] { built = build(); });
+              return built;
+            };
+            Value initial = buildInside([&] { return neutralElement(e, windowed.kind(), element); });
+            auto combineTwo = [&](Value a, Value b) {
+              return buildInside([&] { return combine(e, windowed.kind(), a, b, element); });
+            };
+            writeWindowTile(inside, tile, initial, combineTwo, inner);
           });
       func::CallOp::create(b, func, arguments);
     });

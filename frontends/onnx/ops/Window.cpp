@@ -68,37 +68,36 @@ static std::pair<OpFoldResult, OpFoldResult> split(Importer &importer, OpFoldRes
 }
 
 /// Pads as many as give ceil(size / stride) positions.
-static bool padSame(Importer &importer, Value x, bool isUpper, Geometry &geometry) {
+static void padSame(Importer &importer, Value x, bool isUpper, Geometry &geometry) {
   ShapeBuilder &shapes = importer.shapes;
+  OpFoldResult zero = shapes.constant(0), one = shapes.constant(1);
   size_t count = geometry.taps.size();
   geometry.before.assign(count, 0);
   geometry.after.assign(count, 0);
-  HostVector before(count, shapes.constant(0)), after(before);
+  HostVector openBefore(count, zero), openAfter(count, zero);
+  bool isOpen = false;
   for (size_t i = 0; i < count; ++i) {
-    int64_t stride = geometry.strides[i];
-    OpFoldResult size = shapes.dim(x, i + 2), zero = shapes.constant(0);
-    WindowDim dim{size, geometry.taps[i], {}, stride, geometry.dilations[i], 0, 0};
-    OpFoldResult last = shapes.sub(shapes.ceilDiv(size, shapes.constant(stride)), shapes.constant(1));
-    OpFoldResult end = shapes.add(shapes.mul(last, shapes.constant(stride)), dim.extent(shapes));
+    OpFoldResult size = shapes.dim(x, i + 2), stride = shapes.constant(geometry.strides[i]);
+    WindowDim dim{size, geometry.taps[i], {}, geometry.strides[i], geometry.dilations[i], 0, 0};
+    OpFoldResult extent = dim.extent(shapes), last = shapes.sub(shapes.ceilDiv(size, stride), one);
+    OpFoldResult end = shapes.add(shapes.mul(last, stride), extent);
     // Where each element is a position, whatever their number.
-    OpFoldResult total = stride == 1 ? shapes.sub(dim.extent(shapes), shapes.constant(1)) : shapes.sub(end, size);
-    auto [first, second] = split(importer, shapes.max(total, zero), isUpper);
-    auto knownFirst = ShapeBuilder::getConstant(first), knownSecond = ShapeBuilder::getConstant(second);
-    if (knownFirst && knownSecond) {
-      geometry.before[i] = *knownFirst;
-      geometry.after[i] = *knownSecond;
+    OpFoldResult total = geometry.strides[i] == 1 ? shapes.sub(extent, one) : shapes.sub(end, size);
+    auto [before, after] = split(importer, shapes.max(total, zero), isUpper);
+    auto knownBefore = ShapeBuilder::getConstant(before), knownAfter = ShapeBuilder::getConstant(after);
+    if (knownBefore && knownAfter) {
+      geometry.before[i] = *knownBefore;
+      geometry.after[i] = *knownAfter;
       continue;
     }
-    before[i] = first;
-    after[i] = second;
-    geometry.paddedBefore = before;
-    geometry.paddedAfter = after;
+    openBefore[i] = before;
+    openAfter[i] = after;
+    isOpen = true;
   }
-  if (!geometry.paddedBefore.empty()) {
-    geometry.paddedBefore = before;
-    geometry.paddedAfter = after;
+  if (isOpen) {
+    geometry.paddedBefore = openBefore;
+    geometry.paddedAfter = openAfter;
   }
-  return true;
 }
 
 /// Reads the attributes of a node on `x`, channels second, whose window has these taps.
@@ -118,8 +117,7 @@ static std::optional<Geometry> geometryOf(const Node &node, Importer &importer, 
       return std::nullopt;
   StringRef mode = node.onnx.getString("auto_pad", "NOTSET");
   if (mode == "SAME_UPPER" || mode == "SAME_LOWER") {
-    if (!padSame(importer, x, mode == "SAME_UPPER", geometry))
-      return std::nullopt;
+    padSame(importer, x, mode == "SAME_UPPER", geometry);
     return geometry;
   }
   if (mode != "NOTSET" && mode != "VALID" && mode != "") {
