@@ -61,6 +61,8 @@ llvm::LogicalResult verifyAxis(mlir::Operation *op, int64_t axis, int64_t rank);
 #define GET_OP_CLASSES
 #include "dialects/hone/Reduce.h.inc"
 #define GET_OP_CLASSES
+#include "dialects/hone/Resize.h.inc"
+#define GET_OP_CLASSES
 #include "dialects/hone/Shape.h.inc"
 #define GET_OP_CLASSES
 #include "dialects/hone/Window.h.inc"
@@ -88,6 +90,9 @@ inline constexpr int64_t kWeightPage = 4096;
 inline constexpr llvm::StringLiteral kWeightBytesAttr = "hone.weight_bytes";
 /// On a planned kernel: the decision that its launches were planned for.
 inline constexpr llvm::StringLiteral kPlannedAttr = "hone.planned";
+
+/// The most elements along an axis that hone.resize resizes: what a place of 32 bits can be.
+inline constexpr int64_t kMaxResized = (int64_t(1) << 31) - 1;
 
 /// The rank of a ranked tensor value.
 inline int64_t rankOf(mlir::Value tensor) { return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getRank(); }

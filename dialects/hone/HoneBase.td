@@ -60,6 +60,7 @@ def Hone_Dialect : Dialect {
     void addNormOps();
     void addProgramOps();
     void addReduceOps();
+    void addResizeOps();
     void addShapeOps();
     void addWindowOps();
     void registerAttributes();

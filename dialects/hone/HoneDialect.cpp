@@ -39,6 +39,7 @@ void hone::HoneDialect::initialize() {
   addNormOps();
   addProgramOps();
   addReduceOps();
+  addResizeOps();
   addShapeOps();
   addWindowOps();
 }

@@ -4,4 +4,5 @@
 
 include "dialects/hone/HoneBase.td"
 include "dialects/hone/Program.td"
+include "dialects/hone/Resize.td"
 include "dialects/hone/Weights.td"

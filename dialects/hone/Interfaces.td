@@ -48,6 +48,8 @@ def Hone_StructureOpInterface : OpInterface<"StructureOpInterface"> {
       (ins "::hone::ShapeBuilder &":$shapes, "unsigned":$result), "", [{
         return shapes.storageBytes($_op->getResult(result));
       }]>,
+    InterfaceMethod<"Whether an element is a few instructions, so that computing it again beats keeping it.", "bool",
+      "isCheapToRecompute", (ins), "", [{ return $_op->template hasTrait<::hone::CheapToRecompute>(); }]>,
     InterfaceMethod<[{
         Neighbouring dims were joined, or dims permuted: dim i of the first operand is now dim operandDims[i] or part of it,
         dim i of the results resultDims[i]. Attributes that number dims follow.

@@ -36,6 +36,7 @@ Evaluation evaluateIndex(const Call &call);
 Evaluation evaluateLinear(const Call &call);
 Evaluation evaluateNorm(const Call &call);
 Evaluation evaluateReduce(const Call &call);
+Evaluation evaluateResize(const Call &call);
 Evaluation evaluateShape(const Call &call);
 Evaluation evaluateWindow(const Call &call);
 

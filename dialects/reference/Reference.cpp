@@ -65,7 +65,7 @@ llvm::Expected<llvm::SmallVector<HostTensor>> hone::evaluate(Operation *op, Arra
     if (!isa<IndexType>(type) && !(isa<RankedTensorType>(type) && isElementType(getElementTypeOrSelf(type))))
       return call.error("is no computation on tensors of the dialect's element types");
   for (auto evaluateFamily : {evaluateElementwise, evaluateShape, evaluateIndex, evaluateReduce, evaluateNorm,
-                              evaluateLinear, evaluateWindow, evaluateExtern})
+                              evaluateLinear, evaluateWindow, evaluateResize, evaluateExtern})
     if (Evaluation results = evaluateFamily(call)) {
       if (!*results)
         return results->takeError();

@@ -221,7 +221,7 @@ void GraphImporter::collectTables() {
   for (ArrayRef<OperatorRow> table :
        {attentionOperators(), einsumOperators(), elementwiseOperators(), externOperators(), indexOperators(),
         linearOperators(), normOperators(), quantizeOperators(), recurrentOperators(), reduceOperators(),
-        shapeOperators(), windowOperators()})
+        resizeOperators(), shapeOperators(), windowOperators()})
     for (const OperatorRow &row : table)
       operators[row.name].push_back(&row);
   for (const OnnxTensor &tensor : model.graph.initializers)

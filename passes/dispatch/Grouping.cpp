@@ -189,7 +189,7 @@ private:
       // A look-up may ask for an element many times. What is cheap is computed for it there, and what nobody asks for
       // (of a table that is stored as integers and scales) nowhere.
       isLookedUp |= lookedUp.contains(user) || looksUp(user, value);
-      if (isLookedUp ? !op->hasTrait<CheapToRecompute>() : !readsOnce(user, value))
+      if (isLookedUp ? !cast<StructureOpInterface>(op).isCheapToRecompute() : !readsOnce(user, value))
         return false;
       if (isRow && !isa<ScalarOpInterface>(user))
         return false;

@@ -10,7 +10,9 @@ static Structure structureOf(Operation *op, ShapeBuilder &shapes) {
 }
 
 /// Whether an element costs little, or is at hand: a reduction's is, once its stage is over.
-static bool isCheap(Operation *op) { return op->hasTrait<CheapToRecompute>() || isa<AccumulateOpInterface>(op); }
+static bool isCheap(Operation *op) {
+  return cast<StructureOpInterface>(op).isCheapToRecompute() || isa<AccumulateOpInterface>(op);
+}
 
 Schedule::Schedule(KernelOp kernel, ShapeBuilder &shapes) {
   Block &body = kernel.getBody().front();

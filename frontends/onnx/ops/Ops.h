@@ -282,6 +282,7 @@ llvm::ArrayRef<OperatorRow> normOperators();
 llvm::ArrayRef<OperatorRow> quantizeOperators();
 llvm::ArrayRef<OperatorRow> recurrentOperators();
 llvm::ArrayRef<OperatorRow> reduceOperators();
+llvm::ArrayRef<OperatorRow> resizeOperators();
 llvm::ArrayRef<OperatorRow> shapeOperators();
 llvm::ArrayRef<OperatorRow> indexOperators();
 llvm::ArrayRef<OperatorRow> windowOperators();

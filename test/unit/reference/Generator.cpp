@@ -511,6 +511,44 @@ void Generator::addWindow() {
   add<ConvOp>(element, rank, x.value, filter.value, strides, dilations, before, after, groups);
 }
 
+void Generator::addResize() {
+  Known x = pickAny(1);
+  int64_t axis = below(x.tensor.rank()), from = x.tensor.dims[axis], to = from == 0 ? 0 : size();
+  if (from > 0 && oneIn(2))
+    to = from * (1 + below(3));
+  hone::Dims dims(x.tensor.dims);
+  dims[axis] = to;
+  bool isFloat = isa<Float32Type, Float64Type>(x.tensor.element);
+  if (countOf(dims) > 20000)
+    return;
+  auto mode = ResizeMode(isFloat ? below(3) : 0);
+  auto place = ResizePlace(below(7));
+  Type f32 = builder.getF32Type();
+  Value scale, region;
+  if (oneIn(3)) {
+    HostTensor number(f32, {});
+    // One that gives the size, whole or not.
+    number.as<float>()[0] =
+        float(std::max<double>(double(to) + (oneIn(2) ? 0.25 : 0), 0.5) / double(std::max<int64_t>(from, 1)));
+    scale = source(std::move(number)).value;
+  }
+  if (place == ResizePlace::Crop) {
+    HostTensor ends(f32, {2});
+    ends.as<float>()[0] = float(below(5)) / 8 - 0.25f;
+    ends.as<float>()[1] = float(below(9)) / 8 + 0.25f;
+    region = source(std::move(ends)).value;
+    if (cast<RankedTensorType>(region.getType()).isDynamicDim(0))
+      return;
+  }
+  auto flag = [&](bool set) { return set ? builder.getUnitAttr() : UnitAttr(); };
+  MLIRContext *context = builder.getContext();
+  add<ResizeOp>(x.tensor.element, x.tensor.rank(), ResizeModeAttr::get(context, mode),
+                ResizePlaceAttr::get(context, place), x.value, index(to), scale, region,
+                builder.getI64IntegerAttr(axis), ResizeRoundingAttr::get(context, ResizeRounding(below(4))),
+                builder.getF32FloatAttr(oneIn(2) ? -0.75f : -0.5f), builder.getF32FloatAttr(float(below(3))),
+                flag(mode != ResizeMode::Nearest && oneIn(3)), flag(oneIn(4)));
+}
+
 void Generator::addAttention() {
   int64_t batch = size(), queries = size(), keys = size(), heads = 1 + below(4), depth = 1 + below(40);
   Type f32 = builder.getF32Type();
@@ -802,6 +840,7 @@ Generator::Generator(MLIRContext *context, uint64_t seed)
                                    &Generator::addMatmul,         &Generator::addMatmul,
                                    &Generator::addAttention,      &Generator::addReshape,
                                    &Generator::addWindow,         &Generator::addWindow,
+                                   &Generator::addResize,         &Generator::addResize,
                                    &Generator::addExpand,         &Generator::addTranspose,
                                    &Generator::addTranspose,      &Generator::addSlice,
                                    &Generator::addConcat,         &Generator::addPad,

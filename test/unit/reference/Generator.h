@@ -88,6 +88,7 @@ private:
   void addNorm();
   void addMatmul();
   void addWindow();
+  void addResize();
   void addAttention();
   void addReshape();
   void addExpand();
