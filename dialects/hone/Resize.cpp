@@ -52,7 +52,7 @@ Structure ResizeOp::getStructure(ShapeBuilder &shapes) {
   Structure structure(*this);
   structure.results[0] = structure.addAll(SmallVector<OpFoldResult>(shapes.dims(getOutput())));
   structure.operands[0] = structure.results[0];
-  structure.factors[getAxis()].kind = FactorKind::Window;
+  structure.factors[getAxis()].kind = FactorKind::Opaque;
   structure.operands[0][getAxis()].factors = {structure.add(shapes.dim(getInput(), getAxis()), FactorKind::Opaque)};
   if (getRegion())
     structure.operands[getRegionMutable().begin()->getOperandNumber()] = {
@@ -76,7 +76,7 @@ struct Place {
     last = sub(l, one);
   }
 
-  Value number(double value) { return e.constant(e.builder.getF32Type(), value); }
+  Value number(double value, Type type = {}) { return e.constant(type ? type : Type(e.builder.getF32Type()), value); }
   Value add(Value a, Value b) { return e.builder.createOrFold<arith::AddFOp>(e.loc, a, b); }
   Value sub(Value a, Value b) { return e.builder.createOrFold<arith::SubFOp>(e.loc, a, b); }
   Value mul(Value a, Value b) { return e.builder.createOrFold<arith::MulFOp>(e.loc, a, b); }
@@ -147,17 +147,19 @@ struct Place {
   Value i, length, l, r, s, one, half, last;
 };
 
-/// Weighs elements of the input along the axis.
+/// Weighs elements of the input along the axis, in their type.
 struct Taps {
-  Taps(ResizeOp op, Place &place, ValueRange indices) : op(op), place(place), e(place.e), at(indices) {}
+  Taps(ResizeOp op, Place &place, ValueRange indices)
+      : op(op), place(place), e(place.e), at(indices), type(scalarType(op.getOutput().getType())) {}
+
+  Value number(double value) { return place.number(value, type); }
+  Value widen(Value x) { return type.isF64() ? arith::ExtFOp::create(e.builder, e.loc, type, x).getResult() : x; }
 
   Value load(Value position) {
     at[op.getAxis()] = position;
     return e.load(op.getInput(), at);
   }
   Value weighed(Value weight, Value element) {
-    if (element.getType() != weight.getType())
-      weight = arith::ExtFOp::create(e.builder, e.loc, element.getType(), weight);
     return e.builder.createOrFold<arith::MulFOp>(e.loc, weight, element, arith::FastMathFlags::contract);
   }
   Value sum(Value a, Value b) {
@@ -174,6 +176,7 @@ struct Taps {
   Place &place;
   ElementBuilder &e;
   SmallVector<Value> at;
+  Type type;
 };
 } // namespace
 
@@ -191,53 +194,50 @@ Value Taps::linear(Value x) {
   x = place.greater(place.lesser(x, place.last), place.number(0));
   Value first = place.floor(x), second = place.lesser(place.add(first, place.one), place.last);
   Value isLast = place.compare(CmpFPredicate::OEQ, first, second);
-  Value rest = e.select(isLast, place.half, place.sub(x, first));
+  Value rest = widen(e.select(isLast, place.half, place.sub(x, first)));
   Value a = load(place.toPosition(first)), b = load(place.toPosition(second));
-  return sum(weighed(place.sub(place.one, rest), a), weighed(rest, b));
+  return sum(weighed(place.sub(number(1), rest), a), weighed(rest, b));
 }
 
 /// Of a tap so far away, stretched: a tent, or Keys' polynomial.
 Value Taps::weight(Value distance) {
-  Value one = place.one, zero = place.number(0);
+  Value one = number(1), zero = number(0);
   Value x = e.builder.createOrFold<math::AbsFOp>(e.loc, distance);
   if (op.getMode() == ResizeMode::Linear)
     return place.greater(place.sub(one, x), zero);
   double a = op.getCubicCoeff().convertToFloat();
   auto polynomial = [&](ArrayRef<double> coefficients) { // the highest one first
-    Value y = place.number(coefficients.front());
+    Value y = number(coefficients.front());
     for (double each : coefficients.drop_front())
-      y = place.add(place.mul(y, x), place.number(each));
+      y = place.add(place.mul(y, x), number(each));
     return y;
   };
   Value inner = polynomial({a + 2, -(a + 3), 0, 1}), outer = polynomial({a, -5 * a, 8 * a, -4 * a});
-  outer = e.select(place.compare(CmpFPredicate::OLT, x, place.number(2)), outer, zero);
+  outer = e.select(place.compare(CmpFPredicate::OLT, x, number(2)), outer, zero);
   return e.select(place.compare(CmpFPredicate::OLE, x, one), inner, outer);
 }
 
 Value Taps::convolved(Value x, int64_t reach, bool stretches) {
-  Type f32 = e.builder.getF32Type(), type = scalarType(op.getOutput().getType());
   Value first = place.floor(x), shrink = place.lesser(place.s, place.one), ahead = place.number(reach);
   if (stretches)
     ahead = e.builder.createOrFold<math::CeilOp>(e.loc, place.div(ahead, shrink));
   Value begin = place.add(place.sub(first, ahead), place.one);
   bool isDivided = stretches || op.getExcludeOutside();
   auto add = [&](Value tap, ValueRange carried) {
-    Value here = place.add(begin, place.toFloat(tap)), distance = place.sub(here, x);
-    Value own = weight(stretches ? place.mul(distance, shrink) : distance);
+    Value here = place.add(begin, place.toFloat(tap)), distance = place.sub(widen(here), widen(x));
+    Value own = weight(stretches ? place.mul(distance, widen(shrink)) : distance);
     if (op.getExcludeOutside()) {
       Value isBehind = place.compare(CmpFPredicate::OGE, here, place.number(0));
       Value isAhead = place.compare(CmpFPredicate::OLE, here, place.last);
       Value isInside = e.builder.createOrFold<arith::AndIOp>(e.loc, isBehind, isAhead);
-      own = e.select(isInside, own, place.number(0));
+      own = e.select(isInside, own, number(0));
     }
     SmallVector<Value> next{sum(carried[0], weighed(own, load(place.toPosition(here))))};
     if (isDivided)
       next.push_back(place.add(carried[1], own));
     return next;
   };
-  SmallVector<Value> carried{e.constant(type, 0.0)};
-  if (isDivided)
-    carried.push_back(e.constant(f32, 0.0));
+  SmallVector<Value> carried(isDivided ? 2 : 1, number(0));
   if (stretches) {
     Value taps = e.builder.createOrFold<arith::FPToSIOp>(e.loc, e.builder.getI32Type(), ahead);
     Value count = e.mul(e.toIndex(taps), e.index(2));
@@ -246,12 +246,7 @@ Value Taps::convolved(Value x, int64_t reach, bool stretches) {
     for (int64_t tap = 0; tap < 2 * reach; ++tap)
       carried = add(e.index(tap), carried);
   }
-  if (!isDivided)
-    return carried[0];
-  Value total = carried[1];
-  if (total.getType() != type)
-    total = arith::ExtFOp::create(e.builder, e.loc, type, total);
-  return e.builder.createOrFold<arith::DivFOp>(e.loc, carried[0], total);
+  return isDivided ? e.builder.createOrFold<arith::DivFOp>(e.loc, carried[0], carried[1]) : carried[0];
 }
 
 /// Of a result that has each element of the input so many times, one after the other; nothing of another.
@@ -275,7 +270,13 @@ static std::optional<int64_t> repeats(ResizeOp op) {
   return divides ? std::optional(to / from) : std::nullopt;
 }
 
-bool ResizeOp::isCheapToRecompute() { return getMode() != ResizeMode::Cubic && !getAntialias(); }
+/// Two taps along an outer dim are rows, whose weights a loop over the inner dim shares. Along the inner dim, each
+/// element computes its place: two passes over [1, 64, 56, 56] to twice the size take 0.32 ms by themselves, 0.55 ms as
+/// one.
+bool ResizeOp::isCheapToRecompute() {
+  bool hasTwoTaps = getMode() == ResizeMode::Linear && !getAntialias();
+  return getMode() == ResizeMode::Nearest || (hasTwoTaps && int64_t(getAxis()) + 1 < rankOf(getInput()));
+}
 
 Value ResizeOp::emitElement(ElementBuilder &e, ValueRange indices) {
   if (auto count = repeats(*this)) {

@@ -311,6 +311,30 @@ def fixed(*cases):
     return lambda version: list(cases)
 
 
+def resized(version):
+    """Regions and sizes came in version 11; before it, places are those of asymmetric."""
+    scales, none = Constant([1, 2, 1.5], "f4"), Constant([], "f4")
+    if version < 11:
+        return [([X, scales], {}), ([X, scales], {"mode": "linear"})]
+    to = [X, none, none, Constant([3, 9, 4])]
+    region = [X, Constant([0, 0.1, 0.2, 1, 0.9, 1.1], "f4"), none, Constant([2, 9, 4])]
+    return [
+        ([X, none, scales], {}),
+        (to, {"mode": "linear"}),
+        (to, {"nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}),
+        (region, {"mode": "linear", "coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": 2.0}),
+        ([floats(1, 2, 3, 4), none, Constant([1, 1, 2, 3], "f4")], {"mode": "cubic", "cubic_coeff_a": -0.5}),
+    ]
+
+
+def upsampled(version):
+    scales = [1.0, 2.0, 3.0]
+    modes = [{}, {"mode": "linear"}]
+    if version < 9:
+        return [([X], {"scales": scales, **mode}) for mode in modes]
+    return [([X, Constant(scales, "f4")], mode) for mode in modes]
+
+
 NODES = {
     **dict.fromkeys(["Add", "Sub", "Mul", "Div", "PRelu"], both),
     **dict.fromkeys(["Max", "Min", "Sum", "Mean"], many),
@@ -439,6 +463,8 @@ NODES = {
     "Split": split,
     "Squeeze": squeeze,
     "Tile": fixed(([X, Constant([2, 1, 3])], {})),
+    "Resize": resized,
+    "Upsample": upsampled,
     "TopK": top_k,
     "Transpose": fixed(([X], {}), ([X], {"perm": [1, 2, 0]})),
     "Unsqueeze": unsqueeze,
@@ -487,6 +513,8 @@ def converted(model, opset):
     """The model in the newest opset that the converter reaches, and that opset; None if it reaches none."""
     # Hardmax changed its default axis and its meaning in version 13, which the converter leaves out.
     newest = 12 if opset <= 12 and model.graph.node[0].op_type == "Hardmax" else NEWEST
+    # Resize says since version 11 where its places are, by default others than before; the converter leaves that out, too.
+    newest = 10 if opset <= 10 and model.graph.node[0].op_type in ("Resize", "Upsample") else newest
     for target in range(newest, opset, -1):
         try:
             return version_converter.convert_version(model, target), target

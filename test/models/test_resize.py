@@ -33,7 +33,7 @@ FLAGS = {
 SHAPE = (1, 2, 5, 7)
 SCALES = [(1, 1, 2, 2), (1, 1, 3, 1), (1, 1, 0.62, 0.7), (1, 1, 2.3, 1.7), (1, 1, 0.5, 1.5)]
 SIZES = [(1, 2, 10, 21), (1, 2, 9, 3), (1, 2, 1, 1), (1, 2, 2, 13)]
-ROI = [0, 0, 0.1, -0.2, 1, 1, 0.8, 1.2]
+ROI = [0, 0, 0.11, -0.22, 1, 1, 0.83, 1.2]
 
 
 def random(*shape, dtype="f4", seed=1):
@@ -95,6 +95,11 @@ def aligns_fractions(place, scales):
     return place == "align_corners" and any(size * scale % 1 for size, scale in zip(SHAPE, scales, strict=True))
 
 
+def ties(place, scales, flags):
+    """The middle of the result is the middle element of the input: the last bit decides between two."""
+    return place == "half_pixel_symmetric" and scales[2] % 1 and flags.get("nearest_mode") in ("floor", "ceil")
+
+
 @pytest.mark.parametrize("is_open", [False, True])
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("mode", FLAGS)
@@ -106,7 +111,7 @@ def test_modes(mode, place, is_open, compile_model):
     )
     for flags in FLAGS[mode]:
         for scales in SCALES:
-            if not aligns_fractions(place, scales):
+            if not aligns_fractions(place, scales) and not ties(place, scales, flags):
                 every(scales=scales, **flags)
         for sizes in SIZES:
             every(sizes=sizes, **flags)

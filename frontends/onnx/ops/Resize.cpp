@@ -5,7 +5,7 @@
 #include "frontends/onnx/ops/Ops.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
-#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Format.h"
 
 using namespace mlir;
 using namespace hone;
@@ -116,6 +116,12 @@ static std::optional<float> constantOf(Value scalar) {
   return matchPattern(scalar, m_Constant(&value)) ? std::optional(float(value.getValueAsDouble())) : std::nullopt;
 }
 
+static std::string numberText(float number) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%g", number);
+  return text;
+}
+
 /// floor(dim · scale) in f32, as exporters and ONNX Runtime have it.
 static std::optional<OpFoldResult> sizeOf(Importer &importer, OpFoldResult dim, Value scale,
                                           std::optional<float> known) {
@@ -153,7 +159,7 @@ static bool readScales(const Node &node, Importer &importer, Value scales, Array
     std::optional<float> known = constantOf(element);
     std::string what = ("the scale of dim " + Twine(axis)).str();
     if (known && !(*known > 0 && std::isfinite(*known)))
-      return importer.report(what + " is " + llvm::formatv("{0}", *known).str() + ", must be greater than 0"), false;
+      return importer.report(what + " is " + numberText(*known) + ", must be greater than 0"), false;
     if (!known) {
       Value least = arith::ConstantOp::create(importer.builder, importer.loc, importer.builder.getF32FloatAttr(0));
       OpFoldResult isPositive =
@@ -221,6 +227,9 @@ static bool readSizes(const Node &node, Importer &importer, size_t i, ArrayRef<i
   Value x = node.input(0);
   OpFoldResult most = importer.shapes.constant(kMaxResized);
   for (auto [axis, size] : llvm::zip_equal(axes, *sizes)) {
+    if (auto known = ShapeBuilder::getConstant(size); known && *known < 0)
+      return importer.report("the size of dim " + Twine(axis) + " is " + Twine(*known) + ", must not be negative"),
+             false;
     if (!importer.checkRange(size, importer.shapes.constant(0), most, "the size of dim " + Twine(axis)))
       return false;
     auto to = ShapeBuilder::getConstant(size), from = ShapeBuilder::getConstant(importer.shapes.dim(x, axis));

@@ -34,8 +34,8 @@ static void addNoise(HostTensor &tensor, bool ofOne, std::mt19937_64 &random) {
 
 /// Ops that add up, so that rounding is measured by their operands.
 static bool addsUp(Operation *op) {
-  return isa<AddOp, SubOp, ReduceOp, CumSumOp, MatmulOp, ConvOp, PoolOp, AttentionOp, SoftmaxOp, LayerNormOp, RmsNormOp,
-             ScatterElementsOp, ScatterNDOp>(op);
+  return isa<AddOp, SubOp, ReduceOp, CumSumOp, MatmulOp, ConvOp, PoolOp, ResizeOp, AttentionOp, SoftmaxOp, LayerNormOp,
+             RmsNormOp, ScatterElementsOp, ScatterNDOp>(op);
 }
 
 /// Ops whose formulas take from 1, or see an argument modulo 2π, so that small results are as exact as 1 is.
