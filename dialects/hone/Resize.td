@@ -49,7 +49,7 @@ def Hone_ResizeOp
     four by Keys' polynomial with the coefficient `cubic_coeff` (R. Keys, Cubic convolution interpolation for digital image
     processing, 1981). With `antialias`, the two are stretched by 1 / s where s < 1, and their weights divided by their sum.
     With `exclude_outside`, so are those of taps in the input, and others are left out. Each tap is multiplied by its weight,
-    be it 0. Places and weights are computed in f32, sums in the element type: f32, f64, for `nearest` any.
+    be it 0. Places are computed in f32, the rest in the element type: f32, f64, for `nearest` any.
     ```mlir
     %y = hone.resize linear half_pixel %x [%size] {axis = 2 : i64} : tensor<?x8x14xf32> -> tensor<?x8x28xf32>
     ```
