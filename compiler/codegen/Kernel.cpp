@@ -93,9 +93,20 @@ void hone::annotateVectorLoop(Operation *loop, int interleave) {
                                                          {}, {}, {}, {}));
 }
 
+static LLVM::LoopUnrollAttr noUnrolling(MLIRContext *context) {
+  return LLVM::LoopUnrollAttr::get(context, /*disable=*/BoolAttr::get(context, true), {}, {}, {}, {}, {}, {});
+}
+
 void hone::annotateRolledLoop(Operation *loop) {
   MLIRContext *context = loop->getContext();
-  auto unroll = LLVM::LoopUnrollAttr::get(context, /*disable=*/BoolAttr::get(context, true), {}, {}, {}, {}, {}, {});
-  loop->setAttr(kLoopAttr,
-                LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}));
+  loop->setAttr(kLoopAttr, LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, noUnrolling(context), {}, {}, {}, {}, {},
+                                                         {}, {}, {}, {}, {}, {}));
+}
+
+void hone::annotateUniformLoop(Operation *loop) {
+  MLIRContext *context = loop->getContext();
+  auto vectorize =
+      LLVM::LoopVectorizeAttr::get(context, /*disable=*/BoolAttr::get(context, true), {}, {}, {}, {}, {}, {});
+  loop->setAttr(kLoopAttr, LLVM::LoopAnnotationAttr::get(context, {}, vectorize, {}, noUnrolling(context), {}, {}, {},
+                                                         {}, {}, {}, {}, {}, {}, {}, {}));
 }

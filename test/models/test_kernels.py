@@ -345,3 +345,19 @@ def test_dropout_outside_training(dropout):
     got = dropout(x=x, ratio=np.float32(0.5), training=np.array(False))
     assert_close(got["y"], x)
     assert got["mask"].all()
+
+
+@pytest.mark.parametrize("length", [3, 7, 8])
+def test_short_rows_whichever_thread_has_them(length, compile_model):
+    """LLVM would compute some rows together and the rest one by one, and add up in another order."""
+    model = parsed(
+        f"g (float[n, {length}] x) => (float[n, {length}] y) {{ y = LayerNormalization <axis = -1> (x, s) }}"
+    )
+    model.graph.initializer.append(numpy_helper.from_array(np.linspace(0.5, 2, length, dtype="f4"), "s"))
+    library = compile_model(model)
+    x = np.random.default_rng(length).standard_normal((20011, length)).astype("f4")
+    with library.session(threads=1) as one:
+        alone = one.run({"x": x})["y"]
+    for threads in (2, 3):
+        with library.session(threads=threads) as several:
+            assert_same_bits(several.run({"x": x})["y"], alone)

@@ -120,6 +120,7 @@ void hone::buildRows(KernelEmitter &e, const Schedule &schedule) {
     }
     kept.beginStage(schedule.stages.size());
     overDims(e, axes, schedule.space, indices, [&] { storeResults(e, indices); });
+    annotateUniformLoop(iteration.getParentBlock()->getParentOp()); // whichever thread has which row
   });
   e.onLoad = nullptr;
 }
