@@ -322,7 +322,10 @@ def resized(version):
         ([X, none, scales], {}),
         (to, {"mode": "linear"}),
         (to, {"nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}),
-        (region, {"mode": "linear", "coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": 2.0}),
+        (
+            region,
+            {"mode": "linear", "coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": 2.0},
+        ),
         ([floats(1, 2, 3, 4), none, Constant([1, 1, 2, 3], "f4")], {"mode": "cubic", "cubic_coeff_a": -0.5}),
     ]
 

@@ -143,7 +143,9 @@ def test_axes(compile_model):
     for axes, scales in (([3, 2], (2, 3)), ([-1], (0.5,)), ([2], (1.7,)), ([0, 3], (2, 2))):
         nodes.add(scales=scales, axes=axes, mode="nearest")
     nodes.add(sizes=[9, 4], axes=[3, 2], mode="linear")
-    nodes.add(sizes=[9, 4], axes=[3, 2], roi=[0.1, 0.2, 0.9, 0.8], mode="linear", coordinate_transformation_mode=PLACES[-1])
+    nodes.add(
+        sizes=[9, 4], axes=[3, 2], roi=[0.1, 0.2, 0.9, 0.8], mode="linear", coordinate_transformation_mode=PLACES[-1]
+    )
     nodes.check(compile_model, random(*SHAPE))
 
 
@@ -178,7 +180,9 @@ def test_no_numbers(number, compile_model):
     nodes.check(compile_model, x)
 
 
-@pytest.mark.parametrize("opset,name,mode", [(9, "Upsample", "nearest"), (9, "Upsample", "linear"), (10, "Resize", "linear")])
+@pytest.mark.parametrize(
+    "opset,name,mode", [(9, "Upsample", "nearest"), (9, "Upsample", "linear"), (10, "Resize", "linear")]
+)
 def test_scales_from_the_run(opset, name, mode, compile_model):
     node = helper.make_node(name, ["x", "s"], ["y"], mode=mode)
     inputs = [value("x", "a", "b", "c", "d"), value("s", 4)]

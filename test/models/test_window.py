@@ -218,10 +218,10 @@ def test_empty(compile_model):
         ("Conv", {"group": 2}, (4, 3, 3, 3), "the number of channels and a multiple of attribute group, 2,"),
         ("Conv", {"group": 0}, (4, 3, 3, 3), "attribute group is 0, must be 1 or more"),
         ("Conv", {}, (4, 2, 3, 3), "the channels of the data and of the filter, times group,"),
-        ("Conv", {}, (4, 3, 9, 3), "the window of spatial dim 0, whose size with pads is the limit,"),
+        ("Conv", {}, (4, 3, 9, 3), "the window reaches over 9 elements of spatial dim 0, which has 8 with pads"),
         ("Conv", {"auto_pad": "SOME"}, (4, 3, 3, 3), "attribute auto_pad is 'SOME', must be"),
         ("Conv", {"kernel_shape": [3, 2]}, (4, 3, 3, 3), "the filter's spatial dim 1 and attribute kernel_shape"),
-        ("MaxPool", {"kernel_shape": [9, 1]}, None, "the window of spatial dim 0, whose size with pads is the limit,"),
+        ("MaxPool", {"kernel_shape": [1, 9]}, None, "the window reaches over 9 elements of spatial dim 1, which has 8"),
         ("MaxPool", {"kernel_shape": [0, 1]}, None, "attribute kernel_shape has 0, must be from 1"),
     ],
 )

@@ -136,7 +136,25 @@ static std::optional<Geometry> geometryOf(const Node &node, Importer &importer, 
   return geometry;
 }
 
-/// Makes sure that the window fits into the padded data at least once.
+/// Makes sure that a window fits into the padded data at least once: along spatial dim `i` it reaches over `extent`
+/// elements of `size`.
+static bool checkReach(Importer &importer, size_t i, OpFoldResult extent, OpFoldResult size) {
+  auto text = [&](const Twine &extent, const Twine &size) {
+    return ("the window reaches over " + extent + " elements of spatial dim " + Twine(i) + ", which has " + size +
+            " with pads")
+        .str();
+  };
+  OpFoldResult fits = importer.host.compare(arith::CmpIPredicate::sle, extent, size);
+  if (importer.host.check(importer.loc, fits, nodeText(importer.loc) + ": " + text("{0}", "{1}"), extent, size))
+    return true;
+  auto number = [](OpFoldResult value) -> std::string {
+    std::optional<int64_t> known = ShapeBuilder::getConstant(value);
+    return known ? std::to_string(*known) : "an open number of";
+  };
+  importer.report(text(number(extent), number(size)));
+  return false;
+}
+
 static bool checkFitsOnce(Importer &importer, Value x, const Geometry &geometry) {
   ShapeBuilder &shapes = importer.shapes;
   for (auto [i, taps] : llvm::enumerate(geometry.taps)) {
@@ -145,8 +163,7 @@ static bool checkFitsOnce(Importer &importer, Value x, const Geometry &geometry)
       size = shapes.add(size, shapes.add(geometry.paddedBefore[i], geometry.paddedAfter[i]));
     size = shapes.add(size, shapes.constant(geometry.before[i] + geometry.after[i]));
     WindowDim dim{size, taps, {}, geometry.strides[i], geometry.dilations[i], 0, 0};
-    if (!importer.checkRange(dim.extent(shapes), shapes.constant(0), size,
-                             "the window of spatial dim " + Twine(i) + ", whose size with pads is the limit,"))
+    if (!checkReach(importer, i, dim.extent(shapes), size))
       return false;
   }
   return true;
@@ -361,8 +378,7 @@ static LogicalResult importConvTranspose(Node &node, Importer &importer) {
       return failure();
     // The empty data have nothing to be cut.
     OpFoldResult size = shapes.add(shapes.dim(spread, i + 2), shapes.add(before, after));
-    if (!importer.checkRange(dim.extent(shapes), shapes.constant(0), size,
-                             "the window of spatial dim " + Twine(i) + ", whose size with pads is the limit,"))
+    if (!checkReach(importer, i, dim.extent(shapes), size))
       return failure();
     spread = importer.pad(spread, i + 2, before, after, zero);
   }
