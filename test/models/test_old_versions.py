@@ -516,7 +516,7 @@ def converted(model, opset):
     """The model in the newest opset that the converter reaches, and that opset; None if it reaches none."""
     # Hardmax changed its default axis and its meaning in version 13, which the converter leaves out.
     newest = 12 if opset <= 12 and model.graph.node[0].op_type == "Hardmax" else NEWEST
-    # Resize says since version 11 where its places are, by default others than before; the converter leaves that out, too.
+    # Since version 11 Resize says where its places are, by default others than before: left out by the converter, too.
     newest = 10 if opset <= 10 and model.graph.node[0].op_type in ("Resize", "Upsample") else newest
     for target in range(newest, opset, -1):
         try:
