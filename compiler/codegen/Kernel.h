@@ -71,8 +71,8 @@ void annotateVectorLoop(mlir::Operation *loop, int interleave = 0);
 /// Tells LLVM not to unroll `loop`.
 void annotateRolledLoop(mlir::Operation *loop);
 
-/// Tells LLVM to compute one iteration of `loop` like the other: not several at once, and the rest one by one, where sums
-/// would be added up in another order.
+/// Tells LLVM to compute one iteration of `loop` like the other: not several at once, and the rest one by one, where
+/// sums would be added up in another order.
 void annotateUniformLoop(mlir::Operation *loop);
 
 } // namespace hone
