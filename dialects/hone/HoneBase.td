@@ -1,4 +1,4 @@
-// The dialect, its attributes and the base class of its ops. An op family includes this file and nothing else of ours.
+// The dialect, its attributes and the base class of its ops. An op family includes this file, and enums that it shares.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
@@ -114,14 +114,6 @@ def Hone_Cheap : NativeOpTrait<"CheapToRecompute"> { let cppNamespace = "::hone"
 def Hone_Layout : NativeOpTrait<"RestoresLayout"> { let cppNamespace = "::hone"; }
 // Which operand an element comes from depends on its position: in a loop with others, it would be a branch for each element.
 def Hone_Branching : NativeOpTrait<"BranchesByPosition"> { let cppNamespace = "::hone"; }
-
-def Hone_ReduceKind : I32EnumAttr<"ReduceKind", "how elements are combined", [
-    I32EnumAttrCase<"Sum", 0, "sum">, I32EnumAttrCase<"Prod", 1, "prod">, I32EnumAttrCase<"Max", 2, "max">,
-    I32EnumAttrCase<"Min", 3, "min">]> {
-  let cppNamespace = "::hone";
-  let genSpecializedAttr = 0;
-}
-def Hone_ReduceKindAttr : EnumAttr<Hone_Dialect, Hone_ReduceKind, "reduce_kind">;
 
 class Hone_Attr<string name, string attrMnemonic, list<Trait> traits = []> : AttrDef<Hone_Dialect, name, traits> {
   let mnemonic = attrMnemonic;

@@ -4,5 +4,6 @@
 
 include "dialects/hone/HoneBase.td"
 include "dialects/hone/Program.td"
+include "dialects/hone/ReduceKind.td"
 include "dialects/hone/Resize.td"
 include "dialects/hone/Weights.td"

@@ -2,7 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-include "dialects/hone/HoneBase.td"
+include "dialects/hone/ReduceKind.td"
 
 def Hone_ReduceOp : Hone_TensorOp<"reduce", [
     Hone_StructuredByDims, DeclareOpInterfaceMethods<Hone_AccumulateOpInterface>,

@@ -2,7 +2,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-include "dialects/hone/HoneBase.td"
+include "dialects/hone/ReduceKind.td"
 
 // How the window lies at each output position, per spatial dim.
 defvar Hone_WindowArguments = (ins DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
