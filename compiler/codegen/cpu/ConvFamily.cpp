@@ -191,22 +191,9 @@ static void writeConvTile(KernelBuilder &b, const ConvTile &tile, ValueRange arg
     annotateRolledLoop(rest);
     return SmallVector<Value>(rest.getResults());
   };
-  // The loops over rows and columns of taps, from the outer one on.
-  std::function<SmallVector<Value>(int64_t, ValueRange, Value, ValueRange)> overTaps =
-      [&](int64_t depth, ValueRange bases, Value panelBase, ValueRange carried) {
-        if (depth == 2)
-          return overRun(bases, panelBase, carried);
-        ValueRange loop = arguments.slice(TapLoops + 3 * depth, 3);
-        scf::ForOp taps = b.loop(b.index(0), loop[0], 1, carried, [&](Value tap, ValueRange inner) {
-          Value offset = b.mul(tap, loop[1]);
-          auto moved = llvm::map_to_vector(bases, [&](Value base) { return b.add(base, offset); });
-          return overTaps(depth + 1, moved, b.add(panelBase, b.mul(tap, loop[2])), inner);
-        });
-        annotateRolledLoop(taps);
-        return SmallVector<Value>(taps.getResults());
-      };
   SmallVector<Value> zeros(tile.rows * tile.vectors, b.real(tile.vector, 0));
-  SmallVector<Value> found = overTaps(0, rows, arguments[PanelOffset], zeros);
+  SmallVector<Value> found =
+      emitTapLoops(b, arguments.slice(TapLoops, 6), rows, arguments[PanelOffset], zeros, overRun);
 
   SmallVector<Value> to =
       offsetsOf(b, arguments[SumsOffset], arguments[SumsRow], arguments[SumsColumn], tile.rows, arguments);

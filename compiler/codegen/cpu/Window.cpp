@@ -101,6 +101,20 @@ WindowBlock hone::windowBlock(KernelBuilder &b, const WindowAxes &axes, const Wi
   return block;
 }
 
+SmallVector<Value> hone::emitTapLoops(KernelBuilder &b, ValueRange loops, ValueRange inputs, Value filter,
+                                      ValueRange sums,
+                                      function_ref<SmallVector<Value>(ValueRange, Value, ValueRange)> inside) {
+  if (loops.empty())
+    return inside(inputs, filter, sums);
+  scf::ForOp taps = b.loop(b.index(0), loops[0], 1, sums, [&](Value tap, ValueRange inner) {
+    Value offset = b.mul(tap, loops[1]);
+    auto moved = llvm::map_to_vector(inputs, [&](Value input) { return b.add(input, offset); });
+    return emitTapLoops(b, loops.drop_front(3), moved, b.add(filter, b.mul(tap, loops[2])), inner, inside);
+  });
+  annotateRolledLoop(taps);
+  return SmallVector<Value>(taps.getResults());
+}
+
 WindowPositions hone::positionsOf(KernelBuilder &b, const WindowBlock &block) {
   return {block.image,
           block.depth,

@@ -59,6 +59,15 @@ struct WindowBlock {
 /// Block `number` of blocks.blocks.
 WindowBlock windowBlock(KernelBuilder &b, const WindowAxes &axes, const WindowBlocks &blocks, mlir::Value number);
 
+/// Loops over planes, rows or columns of taps: of each a count, the step from one to the next in the input, and in the
+/// filter. `inside` gets the offsets of the input for some positions and that of the filter, and gives the next sums.
+llvm::SmallVector<mlir::Value>
+emitTapLoops(KernelBuilder &b, mlir::ValueRange loops, mlir::ValueRange inputs, mlir::Value filter,
+             mlir::ValueRange sums,
+             llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::ValueRange inputs, mlir::Value filter,
+                                                               mlir::ValueRange sums)>
+                 inside);
+
 /// Some positions of an image and depth, row by row of a rectangle.
 struct WindowPositions {
   mlir::Value image, depth;

@@ -76,7 +76,8 @@ static void writeWindowTile(KernelBuilder &b, const WindowTile &tile, Value init
     for (int64_t p = 0; p < tile.positions; ++p)
       next[p] = weight ? Value(vector::FMAOp::create(b, element(p), weight, next[p])) : combine(next[p], element(p));
   };
-  auto overRow = [&](Value inputAt, Value filterAt, ValueRange carried) {
+  auto overRow = [&](ValueRange inputs, Value filterAt, ValueRange carried) {
+    Value inputAt = inputs[0];
     SmallVector<Value> next(carried);
     if (tile.taps) {
       // What positions have in common is loaded once.
@@ -108,24 +109,13 @@ static void writeWindowTile(KernelBuilder &b, const WindowTile &tile, Value init
     annotateRolledLoop(taps);
     return SmallVector<Value>(taps.getResults());
   };
-  std::function<SmallVector<Value>(int64_t, Value, Value, ValueRange)> overTaps =
-      [&](int64_t depth, Value inputAt, Value filterAt, ValueRange carried) {
-        if (depth == 2)
-          return overRow(inputAt, filterAt, carried);
-        ValueRange loop = arguments.slice(TapLoops + 3 * depth, 3);
-        scf::ForOp taps = b.loop(b.index(0), loop[0], 1, carried, [&](Value tap, ValueRange inner) {
-          return overTaps(depth + 1, b.add(inputAt, b.mul(tap, loop[1])), b.add(filterAt, b.mul(tap, loop[2])), inner);
-        });
-        annotateRolledLoop(taps);
-        return SmallVector<Value>(taps.getResults());
-      };
   Value start = b.broadcast(tile.vector, initial);
   b.loop(b.index(0), b.ceilDiv(channels, lanes), 1, [&](Value number) {
     // The last channels may be computed twice.
     Value channel = b.min(b.mul(number, lanes), b.sub(channels, b.index(lanes)));
     SmallVector<Value> found =
-        overTaps(0, b.add(arguments[InputOffset], channel), b.add(arguments[FilterOffset], channel),
-                 SmallVector<Value>(tile.positions, start));
+        emitTapLoops(b, arguments.slice(TapLoops, 6), b.add(arguments[InputOffset], channel),
+                     b.add(arguments[FilterOffset], channel), SmallVector<Value>(tile.positions, start), overRow);
     for (auto [position, sum] : llvm::enumerate(found))
       vector::StoreOp::create(b, sum, sums,
                               ValueRange{b.add(b.add(arguments[SumsOffset], channel), b.mul(channels, position))});
