@@ -59,7 +59,7 @@ static SmallVector<WindowDim, 3> windowDims(OpT op, ArrayRef<OpFoldResult> taps,
 
 SmallVector<WindowDim, 3> hone::windowDims(ConvOp op, ShapeBuilder &shapes) {
   SmallVector<OpFoldResult> filter(shapes.dims(op.getFilter()));
-  return ::windowDims(op, ArrayRef(filter).drop_front().drop_back(), /*ceil=*/false, shapes);
+  return ::windowDims(op, ArrayRef(filter).drop_front(2).drop_back(), /*ceil=*/false, shapes);
 }
 template <typename OpT> static SmallVector<WindowDim, 3> poolDims(OpT op, ShapeBuilder &shapes) {
   SmallVector<OpFoldResult> taps;
@@ -139,53 +139,49 @@ LogicalResult ConvOp::verify() {
   if (failed(verifyWindow(*this)))
     return failure();
   auto input = cast<RankedTensorType>(getInput().getType()), filter = cast<RankedTensorType>(getFilter().getType());
-  if (filter.getRank() != input.getRank())
-    return emitOpError("wants a filter of the input's rank, got ") << filter << " for " << input;
+  if (filter.getRank() != input.getRank() + 1)
+    return emitOpError("wants a filter with a dim more than the input, got ") << filter << " for " << input;
   Type sum = elementTypeOf(getOutput());
   for (RankedTensorType factor : {input, filter})
     if (!isWidening(factor.getElementType(), sum))
       return emitOpError("cannot convert ") << factor.getElementType() << " to " << sum << " without a loss";
-  int64_t groups = getGroups(), channels = input.getShape().back(), outputs = filter.getDimSize(0);
-  int64_t read = filter.getShape().back();
-  if (groups < 1 || groups > kMaxWindowStep)
-    return emitOpError("wants one group or more, got ") << groups;
-  if (!ShapedType::isDynamic(channels) && (channels % groups != 0 || !mayBeEqual(channels / groups, read)))
-    return emitOpError("has ") << channels << " channels in " << groups << " groups, and a filter that reads " << read;
-  if (!ShapedType::isDynamic(outputs) && outputs % groups != 0)
-    return emitOpError("has ") << outputs << " output channels, which " << groups << " groups do not divide";
+  int64_t groups = filter.getDimSize(0), channels = input.getShape().back(), read = filter.getShape().back();
+  bool isKnown = !ShapedType::isDynamic(groups) && !ShapedType::isDynamic(channels) && !ShapedType::isDynamic(read);
+  if (isKnown && (read == 0 ? channels != 0 : channels % read != 0 || channels / read != groups))
+    return emitOpError("has ") << channels << " channels, and a filter that reads " << read << " in each of " << groups
+                               << " groups";
   return success();
 }
 
 void ConvOp::reifyShape(ShapeBuilder &shapes, unsigned, SmallVectorImpl<OpFoldResult> &dims) {
   appendPositions(*this, shapes, dims);
-  dims.push_back(shapes.dim(getFilter(), 0));
+  dims.push_back(shapes.mul(shapes.dim(getFilter(), 0), shapes.dim(getFilter(), 1)));
 }
 
 Structure ConvOp::getStructure(ShapeBuilder &shapes) {
   Structure structure(*this);
   addPositions(*this, structure, shapes);
   SmallVector<OpFoldResult> filter(shapes.dims(getFilter()));
-  OpFoldResult groupCount = shapes.constant(getGroups());
   auto addReduction = [&](OpFoldResult size) {
     unsigned factor = structure.add(size, FactorKind::Reduction);
     structure.factors[factor].combiner = ReduceKind::Sum;
     return factor;
   };
-  FactoredDim outputs, read, channels;
-  if (getGroups() != 1)
-    outputs.factors = {structure.add(groupCount)};
-  channels = outputs;
+  FactoredDim groups, outputs, all, read, channels;
+  if (ShapeBuilder::getConstant(filter[0]) != 1)
+    groups.factors = {structure.add(filter[0])};
   // One output channel of a group: the group is its channel.
-  OpFoldResult ofGroup = shapes.floorDiv(filter[0], groupCount);
-  if (getGroups() == 1 || ShapeBuilder::getConstant(ofGroup) != 1)
-    outputs.factors.push_back(structure.add(ofGroup));
-  structure.results[0].push_back(outputs);
-  structure.operands[1].push_back(outputs);
-  for (OpFoldResult taps : ArrayRef(filter).drop_front().drop_back())
+  if (groups.factors.empty() || ShapeBuilder::getConstant(filter[1]) != 1)
+    outputs.factors = {structure.add(filter[1])};
+  structure.operands[1] = {groups, outputs};
+  for (OpFoldResult taps : ArrayRef(filter).drop_front(2).drop_back())
     structure.operands[1].push_back({{addReduction(taps)}});
   read.factors = {addReduction(filter.back())};
-  llvm::append_range(channels.factors, read.factors);
   structure.operands[1].push_back(read);
+  all = channels = groups;
+  llvm::append_range(all.factors, outputs.factors);
+  llvm::append_range(channels.factors, read.factors);
+  structure.results[0].push_back(all);
   structure.operands[0].push_back(channels);
   return structure;
 }
@@ -194,24 +190,19 @@ OpFoldResult ConvOp::flops(ShapeBuilder &shapes) {
 }
 
 SmallVector<Value> ConvOp::accumulatedSizes(ElementBuilder &e) {
-  return llvm::map_to_vector(llvm::seq<int64_t>(1, rankOf(getFilter())),
+  return llvm::map_to_vector(llvm::seq<int64_t>(2, rankOf(getFilter())),
                              [&](int64_t i) { return e.dim(getFilter(), i); });
 }
 Value ConvOp::emitInitial(ElementBuilder &e) { return e.constant(scalarType(elementTypeOf(getOutput())), int64_t(0)); }
 Value ConvOp::emitStep(ElementBuilder &e, ValueRange indices, ValueRange positions, Value partial) {
   return atTaps(*this, e, indices, positions, partial, [&](ArrayRef<Value> at) {
-    Value channel = positions.back();
-    if (getGroups() != 1) {
-      Value groups = e.index(getGroups());
-      Value outputs = e.builder.createOrFold<arith::DivUIOp>(e.loc, e.dim(getFilter(), 0), groups);
-      // A filter without outputs has no elements to build.
-      outputs = e.builder.createOrFold<arith::MaxUIOp>(e.loc, outputs, e.index(1));
-      Value group = e.builder.createOrFold<arith::DivUIOp>(e.loc, indices.back(), outputs);
-      channel = e.add(e.mul(group, e.dim(getFilter(), rankOf(getFilter()) - 1)), channel);
-    }
-    SmallVector<Value> inputAt{indices.front()}, filterAt{indices.back()};
+    // A filter without outputs has no elements to build.
+    Value outputs = e.builder.createOrFold<arith::MaxUIOp>(e.loc, e.dim(getFilter(), 1), e.index(1));
+    bool isGrouped = cast<RankedTensorType>(getFilter().getType()).getDimSize(0) != 1;
+    Value group = isGrouped ? e.builder.createOrFold<arith::DivUIOp>(e.loc, indices.back(), outputs) : e.index(0);
+    SmallVector<Value> inputAt{indices.front()}, filterAt{group, e.sub(indices.back(), e.mul(group, outputs))};
     llvm::append_range(inputAt, at);
-    inputAt.push_back(channel);
+    inputAt.push_back(e.add(e.mul(group, e.dim(getFilter(), rankOf(getFilter()) - 1)), positions.back()));
     llvm::append_range(filterAt, positions);
     Type sum = elementTypeOf(getOutput());
     Value a = convertScalar(e, e.load(getInput(), inputAt), elementTypeOf(getInput()), sum);
@@ -228,12 +219,12 @@ Value ConvOp::emitElement(ElementBuilder &e, ValueRange indices) { return emitAc
 LogicalResult ConvOp::canonicalize(ConvOp op, PatternRewriter &rewriter) {
   auto filter = cast<RankedTensorType>(op.getFilter().getType());
   auto isAll = [](ArrayRef<int64_t> values, int64_t value) { return llvm::all_equal(values) && values[0] == value; };
-  bool isPoint = isAll(filter.getShape().drop_front().drop_back(), 1) && isAll(op.getStrides(), 1) &&
+  bool isPoint = isAll(filter.getShape().drop_front(2).drop_back(), 1) && isAll(op.getStrides(), 1) &&
                  isAll(op.getPadsBefore(), 0) && isAll(op.getPadsAfter(), 0);
-  if (!isPoint || op.getGroups() != 1 || !isComputed(elementTypeOf(op.getOutput())))
+  if (!isPoint || filter.getDimSize(0) != 1 || !isComputed(elementTypeOf(op.getOutput())))
     return failure();
   ShapeBuilder shapes(rewriter);
-  SmallVector<OpFoldResult> dims{shapes.dim(op.getFilter(), 0), shapes.dim(op.getFilter(), filter.getRank() - 1)};
+  SmallVector<OpFoldResult> dims{shapes.dim(op.getFilter(), 1), shapes.dim(op.getFilter(), filter.getRank() - 1)};
   Value matrix = createTensorOp<ReshapeOp>(shapes, op.getLoc(), filter.getElementType(), dims.size(), op.getFilter(),
                                            ValueRange(shapes.materialize(dims)));
   rewriter.replaceOpWithNewOp<MatmulOp>(op, op.getType(), op.getInput(), matrix, /*transpose_rhs=*/true);

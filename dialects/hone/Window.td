@@ -14,18 +14,17 @@ def Hone_ConvOp
                              DeclareOpInterfaceMethods<Hone_ElementOpInterface>]> {
   let summary = "Convolution, channels last (ONNX Conv-22 between transpositions)";
   let description = [{
-    input [batch, spatial.., channels], filter [outputs, window.., channels / groups] -> [batch, positions.., outputs].
-    At output position o of a spatial dim, tap t of the window lies at o · stride + t · dilation - padBefore of the input; taps
+    input [batch, spatial.., groups · channels], filter [groups, outputs, window.., channels]
+    -> [batch, positions.., groups · outputs]; each group of outputs reads its own channels. At output position o of a spatial dim, tap t of the window lies at o · stride + t · dilation - padBefore of the input; taps
     outside of it count as zeros. A dim has max(0, (size + padBefore + padAfter - extent + stride) / stride) positions, rounded
-    down, where extent = (window - 1) · dilation + 1. Output channel m reads the channels of group m / (outputs / groups).
+    down, where extent = (window - 1) · dilation + 1.
     Products are computed and added up in the result's element type, to which each operand is converted without a loss.
     ```mlir
     %y = hone.conv %x, %w strides [2, 2] dilations [1, 1] pads [1, 1] [1, 1]
-       : tensor<?x224x224x3xf32>, tensor<32x3x3x3xf32> -> tensor<?x112x112x32xf32>
+       : tensor<?x224x224x3xf32>, tensor<1x32x3x3x3xf32> -> tensor<?x112x112x32xf32>
     ```
   }];
-  let arguments = !con((ins Hone_FactorTensor:$input, Hone_FactorTensor:$filter), Hone_WindowArguments,
-                       (ins DefaultValuedAttr<I64Attr, "1">:$groups));
+  let arguments = !con((ins Hone_FactorTensor:$input, Hone_FactorTensor:$filter), Hone_WindowArguments);
   let results = (outs Hone_NumberTensor:$output);
   let assemblyFormat = [{
     $input `,` $filter `strides` $strides `dilations` $dilations `pads` $pads_before $pads_after attr-dict

@@ -49,13 +49,12 @@ struct Window {
 static llvm::Expected<Results> conv(const Call &call, ConvOp op) {
   const HostTensor &input = call.tensors[0], &filter = call.tensors[1];
   ArrayRef<int64_t> filterDims(filter.dims);
-  int64_t groups = op.getGroups(), outputs = filterDims.front(), read = filterDims.back();
-  if (input.dims.back() != groups * read || outputs % groups != 0)
-    return call.error("has input " + dimsText(input.dims) + " and filter " + dimsText(filter.dims) + " in " +
-                      std::to_string(groups) + " groups");
+  int64_t groups = filterDims[0], outputs = filterDims[1], read = filterDims.back();
+  if (input.dims.back() != groups * read)
+    return call.error("has input " + dimsText(input.dims) + " and filter " + dimsText(filter.dims));
   Window window{op.getStrides(), op.getDilations(), op.getPadsBefore(), op.getPadsAfter(),
-                Dims(filterDims.drop_front().drop_back())};
-  HostTensor result(call.element(), window.resultDims(input.dims, outputs));
+                Dims(filterDims.drop_front(2).drop_back())};
+  HostTensor result(call.element(), window.resultDims(input.dims, groups * outputs));
   visitType(result.element, [&](auto zero) {
     using T = decltype(zero);
     using Sum = std::conditional_t<std::is_floating_point_v<T>, double, uint64_t>;
@@ -64,10 +63,10 @@ static llvm::Expected<Results> conv(const Call &call, ConvOp op) {
     };
     int64_t next = 0;
     forEach(result.dims, [&](ArrayRef<int64_t> at) {
-      int64_t output = at.back(), group = output / (outputs / groups);
+      int64_t group = at.back() / outputs;
       Sum sum = 0;
       window.forEachTap(at, input.dims, [&](ArrayRef<int64_t> tap, Dims place) {
-        Dims filterAt{output};
+        Dims filterAt{group, at.back() % outputs};
         filterAt.append(tap.begin(), tap.end());
         place.push_back(0);
         filterAt.push_back(0);

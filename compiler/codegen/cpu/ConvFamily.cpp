@@ -32,12 +32,12 @@ static constexpr std::pair<StringLiteral, ConvLevel> kLevels[] = {
     {"x86-64-v4", {/*sums=*/24, /*vectors=*/4, /*positions=*/192, /*panelBytes=*/768 << 10, /*flops=*/58}},
 };
 
-/// Output channels are given out in groups of so many, as columns of a matrix product are.
-static constexpr int64_t kGroupChannels = 64;
+/// Output channels are given out in bunches of so many, as columns of a matrix product are.
+static constexpr int64_t kBunchChannels = 64;
 /// Positions below which a block is not cut.
 static constexpr int64_t kLeastPositions = 24;
-/// Groups of output channels of a unit at most.
-static constexpr int64_t kMostGroups = 4;
+/// Bunches of output channels of a unit at most.
+static constexpr int64_t kMostBunches = 4;
 /// Runs of so few elements, if their length is known, go in iterations that leave no rest.
 static constexpr int64_t kShortRun = 64;
 /// Elements of a run per iteration.
@@ -57,11 +57,6 @@ struct ConvTiles {
   int64_t rows, vectors, positions, isByRow;
 };
 
-/// A loop over taps: their number, and how far apart they lie in the input and in a panel.
-struct TapLoop {
-  Value count, inputStep, panelStep;
-};
-
 /// The problem in values of the code.
 struct ConvProblem {
   ConvProblem(ConvOp op, VectorType vector, const ConvTiles &tiles, KernelBuilder &b, ShapeBuilder &shapes,
@@ -70,33 +65,36 @@ struct ConvProblem {
     axes = windowAxes(windowDims(op, shapes), b, size);
     batch = size(shapes.dim(op.getInput(), 0));
     channels = size(shapes.dim(op.getInput(), rankOf(op.getInput()) - 1));
-    outputs = size(shapes.dim(op.getFilter(), 0));
+    outputs = size(shapes.dim(op.getFilter(), 1));
     read = size(shapes.dim(op.getFilter(), rankOf(op.getFilter()) - 1));
+    groupPanels = b.ceilDiv(outputs, width);
+    panels = b.mul(size(shapes.dim(op.getFilter(), 0)), groupPanels);
     depth = b.mul(b.mul(axes[0].taps, axes[1].taps), b.mul(axes[2].taps, read));
-    Value groups = b.max(b.ceilDiv(outputs, kGroupChannels), b.index(1));
-    blocks = windowBlocks(b, axes, batch, tiles.positions, kLeastPositions, groups);
-    Value spread = b.div(b.mul(groups, blocks.blocks), 64);
-    groupsTogether = b.min(b.max(spread, b.index(1)), b.index(kMostGroups));
-    channelBlocks = b.ceilDiv(groups, groupsTogether);
-    columns = b.mul(groupsTogether, kGroupChannels);
+    int64_t panelsOfBunch = kBunchChannels / width;
+    Value bunches = b.max(b.ceilDiv(panels, panelsOfBunch), b.index(1));
+    blocks = windowBlocks(b, axes, batch, tiles.positions, kLeastPositions, bunches);
+    Value spread = b.div(b.mul(bunches, blocks.blocks), 64);
+    Value together = b.min(b.max(spread, b.index(1)), b.index(kMostBunches));
+    channelBlocks = b.ceilDiv(bunches, together);
+    unitPanels = b.mul(together, panelsOfBunch);
   }
 
   /// Whether the taps are gone over in several parts.
   bool isInParts(const ConvTiles &tiles) const { return tiles.isByRow || ShapeBuilder::getConstant(axes[0].taps) != 1; }
   /// Sums of a thread.
   Value scratchElements(KernelBuilder &b, const ConvTiles &tiles) const {
-    if (!isInParts(tiles))
-      return b.index(tiles.rows * width);
-    return b.mul(b.mul(blocks.rows, blocks.columns), columns);
+    return b.mul(isInParts(tiles) ? b.mul(blocks.rows, blocks.columns) : b.index(tiles.rows), width);
   }
 
   int64_t width; ///< output channels of a panel
   WindowAxes axes;
-  Value batch, channels, outputs, read;
-  Value depth; ///< elements of the filter for one output
+  Value batch, channels;
+  Value outputs, read; ///< channels of a group
+  Value depth;         ///< elements of the filter for one output
+  Value groupPanels, panels;
   WindowBlocks blocks;
-  Value groupsTogether, channelBlocks;
-  Value columns; ///< output channels of a unit, the last one's beyond the end included
+  Value channelBlocks;
+  Value unitPanels; ///< of all units but the last one
 };
 } // namespace
 
@@ -181,13 +179,11 @@ static void writeConvTile(KernelBuilder &b, const ConvTile &tile, ValueRange arg
         sums = step(bases, panelBase, b.add(k, u), sums);
       return sums;
     });
-    if (tile.run && *tile.run % unroll == 0) {
-      annotateRolledLoop(main);
+    annotateRolledLoop(main);
+    if (tile.run && *tile.run % unroll == 0)
       return SmallVector<Value>(main.getResults());
-    }
     scf::ForOp rest = b.loop(whole, length, 1, main.getResults(),
                              [&](Value k, ValueRange inner) { return step(bases, panelBase, k, inner); });
-    annotateRolledLoop(main);
     annotateRolledLoop(rest);
     return SmallVector<Value>(rest.getResults());
   };
@@ -249,14 +245,13 @@ public:
     input = bufferOf(op.getInput());
     filter = bufferOf(op.getFilter().getDefiningOp<UnpackOp>().getInput());
     scratch = elementPointer(b, e.loc, e.body.scratch, vector.getElementType());
-    isContiguous = op.getGroups() == 1 && problem.axes[2].dilation == 1;
+    isGrouped = cast<RankedTensorType>(op.getFilter().getType()).getDimSize(0) != 1;
+    isContiguous = !isGrouped && problem.axes[2].dilation == 1;
     Value taps = problem.axes[2].taps;
     if (auto length = ShapeBuilder::getConstant(b.mul(taps, problem.read)); length && isContiguous)
       wholeRun = *length;
     isInParts = problem.isInParts(tiles);
     panelSize = b.mul(problem.depth, problem.width);
-    panelCount = b.ceilDiv(problem.outputs, problem.width);
-    panelsOfUnit = b.div(problem.columns, problem.width);
   }
 
   void write() {
@@ -264,15 +259,9 @@ public:
       // Blocks of positions are innermost: they share panels.
       Value channelBlock = b.div(unit, problem.blocks.blocks);
       block = windowBlock(b, problem.axes, problem.blocks, b.rem(unit, problem.blocks.blocks));
-      firstPanel = b.mul(channelBlock, panelsOfUnit);
-      Value panels = b.min(panelsOfUnit, b.sub(panelCount, firstPanel));
-      b.loop(b.index(0), panels, 1, [&](Value panel) { writePanel(panel); });
-      if (isInParts) {
-        Value firstChannel = b.mul(firstPanel, problem.width);
-        Value channels = b.min(problem.columns, b.sub(problem.outputs, firstChannel));
-        emitWindowElements(e, b, op.getOutput(), positionsOf(b, block), scratch, problem.columns, firstChannel,
-                           channels);
-      }
+      Value first = b.mul(channelBlock, problem.unitPanels);
+      Value end = b.min(b.add(first, problem.unitPanels), problem.panels);
+      b.loop(first, end, 1, [&](Value panel) { writePanel(panel); });
     });
     e.builder.restoreInsertionPoint(b.saveInsertionPoint());
   }
@@ -280,6 +269,10 @@ public:
 private:
   void writePanel(Value panel) {
     auto &[depth, height, width] = problem.axes;
+    group = isGrouped ? b.div(panel, problem.groupPanels) : b.index(0);
+    Value firstOfGroup = b.mul(b.sub(panel, b.mul(group, problem.groupPanels)), problem.width);
+    firstChannel = b.add(b.mul(group, problem.outputs), firstOfGroup);
+    channels = b.min(b.index(problem.width), b.sub(problem.outputs, firstOfGroup));
     WindowRun depthTaps = runOf(b, depth, block.depth);
     Value rowLoops = tiles.isByRow ? height.taps : b.index(1);
     // Planes of taps one after the other, and rows of them where panels are too long for L2.
@@ -295,6 +288,12 @@ private:
         });
       });
     });
+    if (isInParts)
+      emitElements(positionsOf(b, block));
+  }
+
+  void emitElements(const WindowPositions &positions) {
+    emitWindowElements(e, b, op.getOutput(), positions, scratch, b.index(problem.width), firstChannel, channels);
   }
 
   void writeRectangle(Value panel, Value part, Value plane, Value inputPlane, Value isInside, Value row,
@@ -313,11 +312,6 @@ private:
     Value image = b.mul(block.image, depth.input);
     Value pixel =
         b.add(b.mul(b.add(b.mul(b.add(image, inputPlane), height.input), inputRow), width.input), inputColumn);
-    Value number = b.add(firstPanel, panel), channel = b.index(0);
-    if (op.getGroups() != 1) {
-      Value outputsOfGroup = b.div(problem.outputs, op.getGroups());
-      channel = b.mul(b.div(b.mul(number, problem.width), outputsOfGroup), problem.read);
-    }
     Value tap = b.add(b.mul(b.add(b.mul(plane, height.taps), firstTap), width.taps), columns.firstTap);
     Value perTap = b.mul(problem.read, problem.width), inputLine = b.mul(width.input, problem.channels);
 
@@ -325,17 +319,17 @@ private:
     arguments[Input] = input;
     arguments[Panel] = filter;
     arguments[Sums] = scratch;
-    arguments[InputOffset] = b.add(b.mul(pixel, problem.channels), channel);
-    arguments[PanelOffset] = b.add(b.mul(number, panelSize), b.mul(tap, perTap));
+    arguments[InputOffset] = b.add(b.mul(pixel, problem.channels), b.mul(group, problem.read));
+    arguments[PanelOffset] = b.add(b.mul(panel, panelSize), b.mul(tap, perTap));
     Value place =
         b.add(b.mul(b.sub(rows.first, block.firstRow), block.columns), b.sub(columns.first, block.firstColumn));
-    arguments[SumsOffset] = b.add(b.mul(place, problem.columns), b.mul(panel, problem.width));
+    arguments[SumsOffset] = b.mul(place, problem.width);
     arguments[First] = b.index(0);
     arguments[Columns] = columns.count;
     arguments[InputRow] = b.mul(inputLine, height.stride);
     arguments[InputColumn] = b.mul(problem.channels, width.stride);
-    arguments[SumsRow] = isInParts ? b.mul(block.columns, problem.columns) : b.mul(columns.count, problem.width);
-    arguments[SumsColumn] = isInParts ? problem.columns : b.index(problem.width);
+    arguments[SumsRow] = b.mul(isInParts ? block.columns : columns.count, problem.width);
+    arguments[SumsColumn] = b.index(problem.width);
     arguments[TapLoops] = taps;
     arguments[TapLoops + 1] = b.mul(inputLine, height.dilation);
     arguments[TapLoops + 2] = b.mul(width.taps, perTap);
@@ -346,15 +340,12 @@ private:
     arguments[Accumulate] = b.less(b.index(0), part);
     Value count = b.mul(rows.count, columns.count);
     Value length = b.mul(b.mul(taps, width.taps), perTap);
-    auto emitElements = [&](Value first, Value size) {
-      Value firstChannel = b.mul(number, problem.width);
-      Value channels = b.min(b.index(problem.width), b.sub(problem.outputs, firstChannel));
-      WindowPositions positions{block.image, block.depth, rows.first, columns.first, columns.count, first, size};
-      emitWindowElements(e, b, op.getOutput(), positions, scratch, b.index(problem.width), firstChannel, channels);
+    auto emitTileElements = [&](Value first, Value size) {
+      emitElements({block.image, block.depth, rows.first, columns.first, columns.count, first, size});
     };
     function_ref<void(Value, Value)> behind;
     if (!isInParts)
-      behind = emitElements;
+      behind = emitTileElements;
     ConvTile tile{vector, tiles.rows, tiles.vectors, std::nullopt};
     if (!wholeRun || *wholeRun > kShortRun || *wholeRun % kRunUnroll == 0) {
       emitConvTiles(b, tile, count, length, arguments, behind);
@@ -375,28 +366,29 @@ private:
   VectorType vector;
   const ConvTiles &tiles;
   ConvProblem problem;
-  Value input, filter, scratch, panelSize, panelCount, panelsOfUnit;
+  Value input, filter, scratch, panelSize;
+  bool isGrouped;
   bool isContiguous; ///< taps of a row are one run of elements
   bool isInParts;    ///< sums stay in scratch until all taps are added; else those of a tile until it is done
   std::optional<int64_t> wholeRun;
   // The unit at hand.
   WindowBlock block;
-  Value firstPanel;
+  // The panel at hand.
+  Value group, firstChannel, channels;
 };
 
 class ConvFamily : public KernelFamily {
 public:
   StringRef name() const override { return "conv"; }
-  /// Output channels of a group fill panels; one of a channel each is the window family's.
+  /// Groups of one channel each way are the window family's.
   bool takes(const CpuTarget &target, Operation *op) const override {
     auto conv = dyn_cast<ConvOp>(op);
     if (!conv || rankOf(conv.getInput()) > 5)
       return false;
     Type element = elementTypeOf(conv.getOutput());
-    if (!isa<Float32Type, Float64Type>(element) || elementTypeOf(conv.getInput()) != element ||
-        elementTypeOf(conv.getFilter()) != element)
-      return false;
-    return chosenVectors(target, conv) != 0;
+    auto filter = cast<RankedTensorType>(conv.getFilter().getType());
+    return isa<Float32Type, Float64Type>(element) && elementTypeOf(conv.getInput()) == element &&
+           filter.getElementType() == element && !windowFamily().takes(target, op);
   }
   bool fusesBefore(const CpuTarget &, OpOperand &operand) const override {
     auto unpack = operand.get().getDefiningOp<UnpackOp>();
@@ -428,17 +420,17 @@ public:
     int64_t vectors = chosenVectors(target, conv);
     auto filter = cast<RankedTensorType>(conv.getFilter().getType());
     int64_t width = vectors * registerOf(target, conv).getNumElements();
-    int64_t bytes = width * filter.getElementTypeBitWidth() / 8;
-    bool isByRow = filter.hasStaticShape() && double(bytes) * double(filter.getNumElements()) /
-                                                      double(std::max<int64_t>(filter.getDimSize(0), 1)) >
-                                                  double(level.panelBytes);
+    int64_t bytes = width * filter.getElementTypeBitWidth() / 8, outputs = filter.getDimSize(0) * filter.getDimSize(1);
+    bool isByRow = filter.hasStaticShape() &&
+                   double(bytes) * double(filter.getNumElements()) / double(std::max<int64_t>(outputs, 1)) >
+                       double(level.panelBytes);
     return {tileRows(vectors, level.sums), vectors, level.positions, isByRow};
   }
 
   double cost(const FamilyKernel &kernel, KernelNumbers &numbers) const override {
     auto conv = cast<ConvOp>(kernel.op);
     unsigned bits = elementTypeOf(conv.getOutput()).getIntOrFloatBitWidth();
-    double outputs = numbers(numbers.shapes().dim(conv.getFilter(), 0));
+    double outputs = numbers(numbers.shapes().dim(conv.getFilter(), 1));
     double panel = double(read(kernel).vectors * registerOf(kernel.target, conv).getNumElements());
     double padded = std::ceil(outputs / panel) * panel / std::max(outputs, 1.0);
     double rate = flopsPerCycle(kernel.target.pick(kLevels).flops, bits);
@@ -449,17 +441,12 @@ public:
   LogicalResult verify(const FamilyKernel &kernel) const override {
     auto conv = cast<ConvOp>(kernel.op);
     int64_t width = read(kernel).vectors * registerOf(kernel.target, conv).getNumElements();
-    if (kGroupChannels % width != 0)
+    if (kBunchChannels % width != 0)
       return kernelError(kernel.kernel) << "has panels of " << width << " output channels, which do not divide "
-                                        << kGroupChannels;
+                                        << kBunchChannels;
     if (!(conv.getFilter().getDefiningOp<UnpackOp>().getLayout() == panels(width)))
       return kernelError(kernel.kernel) << "reads a filter that does not lie in panels of " << width
                                         << " output channels, which its parameters and the target ask for";
-    int64_t outputs = cast<RankedTensorType>(conv.getFilter().getType()).getDimSize(0);
-    if (conv.getGroups() != 1 && outputs / int64_t(conv.getGroups()) % width != 0)
-      return kernelError(kernel.kernel) << "has panels of " << width
-                                        << " output channels, which do not divide those of "
-                                        << "a group";
     return success();
   }
 
@@ -473,7 +460,7 @@ public:
     range.count = b.mul(problem.blocks.blocks, problem.channelBlocks);
     Value positions = b.mul(problem.blocks.rows, problem.blocks.columns);
     // About 5 us of work: 2^18 multiply-adds.
-    Value cost = b.mul(b.mul(positions, problem.columns), b.max(problem.depth, b.index(1)));
+    Value cost = b.mul(b.mul(positions, b.mul(problem.unitPanels, problem.width)), b.max(problem.depth, b.index(1)));
     range.grain = b.ceilDiv(b.index(1 << 18), b.max(cost, b.index(1)));
     Value elements = problem.scratchElements(b, read(kernel));
     range.scratchBytes = b.mul(elements, vector.getElementTypeBitWidth() / 8);
@@ -489,19 +476,15 @@ private:
   static VectorType registerOf(const CpuTarget &target, ConvOp conv) {
     return vectorRegister(target, elementTypeOf(conv.getOutput()));
   }
-  static TileLayout panels(int64_t outputs) { return {{0}, {outputs}, {}}; }
+  static TileLayout panels(int64_t outputs) { return {{1}, {outputs}, {}}; }
   static ConvTiles read(const FamilyKernel &kernel) {
     ArrayRef<int64_t> values = kernel.parameters;
     return {values[0], values[1], values[2], values[3]};
   }
-  /// Of a panel; 0 if none fills the output channels of a group.
+  /// Of a panel.
   static int64_t chosenVectors(const CpuTarget &target, ConvOp conv) {
-    int64_t outputs = cast<RankedTensorType>(conv.getFilter().getType()).getDimSize(0);
-    int64_t groups = conv.getGroups(), ofGroup = ShapedType::isDynamic(outputs) ? outputs : outputs / groups;
-    int64_t lanes = registerOf(target, conv).getNumElements();
-    if (groups != 1 && ShapedType::isDynamic(outputs))
-      return 0;
-    return panelVectors(ofGroup, lanes, target.pick(kLevels).vectors, /*isWhole=*/groups != 1);
+    int64_t outputs = cast<RankedTensorType>(conv.getFilter().getType()).getDimSize(1);
+    return panelVectors(outputs, registerOf(target, conv).getNumElements(), target.pick(kLevels).vectors);
   }
 };
 } // namespace

@@ -75,15 +75,13 @@ static constexpr double kCostOfNarrow = 1.1;
 /// Rows of a tile that hide the latency of an addition, and of one that reads little else than the rows.
 static constexpr int64_t kMostRows = 8, kMostRowsOfNarrow = 12;
 
-int64_t hone::panelVectors(int64_t columns, int64_t lanes, int64_t most, bool isWhole) {
+int64_t hone::panelVectors(int64_t columns, int64_t lanes, int64_t most) {
   if (ShapedType::isDynamic(columns))
     return most;
   int64_t best = 0;
   double least = 0;
   for (int64_t vectors = most; vectors > 0; vectors /= 2) {
     double padded = double(llvm::alignTo(columns, vectors * lanes));
-    if (isWhole && padded != double(columns))
-      continue;
     double cost = padded * (vectors == 1 ? kCostOfNarrow : 1);
     if (best != 0 && cost >= least)
       continue;

@@ -20,8 +20,8 @@ namespace hone {
 mlir::VectorType vectorRegister(const CpuTarget &target, mlir::Type element);
 
 /// Vectors of a panel, up to `most`, a power of two: as wide as leaves few lanes idle over so many columns (dynamic:
-/// most). With `isWhole`, panels end where the columns do; 0 if none does.
-int64_t panelVectors(int64_t columns, int64_t lanes, int64_t most, bool isWhole = false);
+/// most).
+int64_t panelVectors(int64_t columns, int64_t lanes, int64_t most);
 /// Rows of a register tile of panels of so many vectors, where `sums` registers hold its sums.
 int64_t tileRows(int64_t vectors, int64_t sums);
 

@@ -258,9 +258,9 @@ public:
     auto conv = dyn_cast<ConvOp>(op);
     if (!conv)
       return true;
-    return isa<FloatType>(element) && elementTypeOf(conv.getInput()) == element &&
-           elementTypeOf(conv.getFilter()) == element && int64_t(conv.getGroups()) == windowed.channels() &&
-           cast<RankedTensorType>(conv.getFilter().getType()).getShape().back() == 1;
+    auto filter = cast<RankedTensorType>(conv.getFilter().getType());
+    return isa<FloatType>(element) && elementTypeOf(conv.getInput()) == element && filter.getElementType() == element &&
+           filter.getDimSize(1) == 1 && filter.getShape().back() == 1;
   }
   bool fusesBefore(const CpuTarget &, OpOperand &operand) const override {
     auto unpack = operand.get().getDefiningOp<UnpackOp>();
@@ -325,7 +325,7 @@ public:
   }
 
 private:
-  /// [channels, window.., 1] with the channels behind the window.
+  /// [channels, 1, window.., 1] with the channels behind all others.
   static TileLayout channelsLast(Value filter) {
     TileLayout layout;
     llvm::append_range(layout.order, llvm::seq<int64_t>(1, rankOf(filter)));

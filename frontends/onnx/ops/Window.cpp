@@ -225,6 +225,16 @@ static std::optional<HostVector> tapsOf(const Node &node, Importer &importer, Va
   return taps;
 }
 
+/// A filter [outputs, channels / groups, window..] as hone.conv wants it.
+static Value groupedFilter(Importer &importer, Value filter, int64_t groups) {
+  ShapeBuilder &shapes = importer.shapes;
+  Value last = channelsLast(importer, filter);
+  HostVector dims(shapes.dims(last));
+  dims[0] = shapes.floorDiv(dims[0], shapes.constant(groups));
+  dims.insert(dims.begin(), shapes.constant(groups));
+  return importer.reshape(last, dims);
+}
+
 Value hone::convolution(const Node &node, Importer &importer, Value x, Value filter, Type type) {
   if (!checkRanks(importer, x, filter))
     return {};
@@ -241,8 +251,8 @@ Value hone::convolution(const Node &node, Importer &importer, Value x, Value fil
   if (!geometry || !checkFitsOnce(importer, x, *geometry))
     return {};
   x = padded(importer, x, *geometry, importer.like(x, 0));
-  return importer.create<ConvOp>(type, rankOf(x), channelsLast(importer, x), channelsLast(importer, filter),
-                                 geometry->strides, geometry->dilations, geometry->before, geometry->after, *groups);
+  return importer.create<ConvOp>(type, rankOf(x), channelsLast(importer, x), groupedFilter(importer, filter, *groups),
+                                 geometry->strides, geometry->dilations, geometry->before, geometry->after);
 }
 
 Value hone::withBias(Importer &importer, Value y, Value bias) {
@@ -383,8 +393,8 @@ static LogicalResult importConvTranspose(Node &node, Importer &importer) {
     spread = importer.pad(spread, i + 2, before, after, zero);
   }
   Value y = importer.create<ConvOp>(elementTypeOf(x), rankOf(x), channelsLast(importer, spread),
-                                    channelsLast(importer, turned(importer, filter, *groups)), ones,
-                                    geometry->dilations, none, none, *groups);
+                                    groupedFilter(importer, turned(importer, filter, *groups), *groups), ones,
+                                    geometry->dilations, none, none);
   return node.set(0, channelsSecond(importer, withBias(importer, y, node.input(2))));
 }
 

@@ -6,16 +6,14 @@
 // RUN: hone compile %s --target=x86-64-v4 --emit=kernels -o - | FileCheck %s --check-prefix=KERNELS
 
 // What two readers of a convolution make of it comes together, and is one kernel with it.
-// KERNELS: hone.weight @w_packed : tensor<1x7x7x3x64xf32> = #hone.pack<@w, dims = [0], tiles = [64]
-// KERNELS: hone.weight @d_packed : tensor<3x3x1x64xf32> = #hone.pack<@d, dims = [], tiles = [], order = [1, 2, 3, 0]>
+// KERNELS: hone.weight @w_packed : tensor<1x1x7x7x3x64xf32> = #hone.pack<@w, dims = [1], tiles = [64]
+// KERNELS: hone.weight @d_packed : tensor<1x3x3x1x64xf32> = #hone.pack<@d, dims = [], tiles = [], order = [1, 2, 3, 4, 0]>
 // KERNELS: hone.kernel @k0_conv_relu({{.*}} family = "conv", parameters = {by_row = 0 : i64, positions = 192 : i64, rows = 6 : i64, vectors = 4 : i64}
 // KERNELS: hone.kernel @k1_conv_sigmoid_mul({{.*}} family = "conv"
 // KERNELS: hone.kernel @k2_conv({{.*}} family = "window", parameters = {block_positions = 512 : i64, tile_positions = 8 : i64}
 // KERNELS: hone.kernel @k3_pool({{.*}} family = "window"
 
 // AVX2-LABEL: conv_6x2_run21:
-// AVX2:       prefetch
-// AVX2-NOT:   ymm{{.*}}(%rsp)
 // AVX2:       vfmadd231ps {{.*}}%ymm
 // AVX2-NOT:   ymm{{.*}}(%rsp)
 // AVX2:       j{{.*}} .LBB
@@ -43,22 +41,22 @@
 // AVX512-LABEL: window_8x3:
 // AVX512-COUNT-24: vfmadd{{.*}}%zmm
 module @window {
-  hone.weight @w : tensor<64x7x7x3xf32> = dense<0.5> : tensor<64x7x7x3xf32>
-  hone.weight @v : tensor<64x3x3x64xf32> = dense<0.25> : tensor<64x3x3x64xf32>
-  hone.weight @d : tensor<64x3x3x1xf32> = dense<0.125> : tensor<64x3x3x1xf32>
+  hone.weight @w : tensor<1x64x7x7x3xf32> = dense<0.5> : tensor<1x64x7x7x3xf32>
+  hone.weight @v : tensor<1x64x3x3x64xf32> = dense<0.25> : tensor<1x64x3x3x64xf32>
+  hone.weight @d : tensor<64x1x3x3x1xf32> = dense<0.125> : tensor<64x1x3x3x1xf32>
   func.func @main(%x: tensor<1x64x64x3xf32> {hone.name = "x"}) -> (tensor<1x16x16x64xf32> {hone.name = "y"}) {
-    %w = hone.use_weight @w : tensor<64x7x7x3xf32>
-    %v = hone.use_weight @v : tensor<64x3x3x64xf32>
-    %d = hone.use_weight @d : tensor<64x3x3x1xf32>
+    %w = hone.use_weight @w : tensor<1x64x7x7x3xf32>
+    %v = hone.use_weight @v : tensor<1x64x3x3x64xf32>
+    %d = hone.use_weight @d : tensor<64x1x3x3x1xf32>
     %0 = hone.conv %x, %w strides [2, 2] dilations [1, 1] pads [3, 3] [3, 3]
-       : tensor<1x64x64x3xf32>, tensor<64x7x7x3xf32> -> tensor<1x32x32x64xf32>
+       : tensor<1x64x64x3xf32>, tensor<1x64x7x7x3xf32> -> tensor<1x32x32x64xf32>
     %1 = hone.relu %0 : tensor<1x32x32x64xf32> -> tensor<1x32x32x64xf32>
     %2 = hone.conv %1, %v strides [1, 1] dilations [1, 1] pads [1, 1] [1, 1]
-       : tensor<1x32x32x64xf32>, tensor<64x3x3x64xf32> -> tensor<1x32x32x64xf32>
+       : tensor<1x32x32x64xf32>, tensor<1x64x3x3x64xf32> -> tensor<1x32x32x64xf32>
     %3 = hone.sigmoid %2 : tensor<1x32x32x64xf32> -> tensor<1x32x32x64xf32>
     %4 = hone.mul %2, %3 : tensor<1x32x32x64xf32>, tensor<1x32x32x64xf32> -> tensor<1x32x32x64xf32>
-    %5 = hone.conv %4, %d strides [1, 1] dilations [1, 1] pads [1, 1] [1, 1] {groups = 64 : i64}
-       : tensor<1x32x32x64xf32>, tensor<64x3x3x1xf32> -> tensor<1x32x32x64xf32>
+    %5 = hone.conv %4, %d strides [1, 1] dilations [1, 1] pads [1, 1] [1, 1]
+       : tensor<1x32x32x64xf32>, tensor<64x1x3x3x1xf32> -> tensor<1x32x32x64xf32>
     %6 = hone.pool max %5 [2, 2] strides [2, 2] dilations [1, 1] pads [0, 0] [0, 0]
        : tensor<1x32x32x64xf32> -> tensor<1x16x16x64xf32>
     return %6 : tensor<1x16x16x64xf32>

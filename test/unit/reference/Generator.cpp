@@ -504,11 +504,11 @@ void Generator::addWindow() {
     return;
   }
   int64_t groups = oneIn(2) || channels == 0 ? 1 : oneIn(2) ? channels : channels % 2 == 0 ? 2 : 1;
-  hone::Dims dims{groups * (oneIn(2) ? 1 : 1 + below(groups == 1 ? 70 : 4))};
+  hone::Dims dims{groups, oneIn(2) ? 1 : 1 + below(70)};
   dims.append(window.begin(), window.end());
   dims.push_back(channels / groups);
   Known filter = pickFit(element, dims);
-  add<ConvOp>(element, rank, x.value, filter.value, strides, dilations, before, after, groups);
+  add<ConvOp>(element, rank, x.value, filter.value, strides, dilations, before, after);
 }
 
 void Generator::addResize() {

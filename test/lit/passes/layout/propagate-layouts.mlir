@@ -427,13 +427,13 @@ func.func @stays(%x: tensor<2x8x6x4xf32>, %k: index, %i: tensor<2x6x8x4xi64>)
 // CHECK-NEXT:    %[[RELU:.*]] = hone.relu %[[BIASED]]
 // CHECK-NEXT:    %[[T:.*]] = hone.transpose %[[RELU]] [0, 3, 1, 2]
 // CHECK-NEXT:    return %[[T]]
-hone.weight @w : tensor<16x3x3x8xf32> = dense<1.0> : tensor<16x3x3x8xf32>
+hone.weight @w : tensor<1x16x3x3x8xf32> = dense<1.0> : tensor<1x16x3x3x8xf32>
 hone.weight @b : tensor<16xf32> = dense<1.0> : tensor<16xf32>
 func.func @behind_a_convolution(%x: tensor<2x8x8x8xf32>) -> tensor<2x16x8x8xf32> {
-  %w = hone.use_weight @w : tensor<16x3x3x8xf32>
+  %w = hone.use_weight @w : tensor<1x16x3x3x8xf32>
   %b = hone.use_weight @b : tensor<16xf32>
   %0 = hone.conv %x, %w strides [1, 1] dilations [1, 1] pads [1, 1] [1, 1]
-     : tensor<2x8x8x8xf32>, tensor<16x3x3x8xf32> -> tensor<2x8x8x16xf32>
+     : tensor<2x8x8x8xf32>, tensor<1x16x3x3x8xf32> -> tensor<2x8x8x16xf32>
   %1 = hone.add %0, %b : tensor<2x8x8x16xf32>, tensor<16xf32> -> tensor<2x8x8x16xf32>
   %2 = hone.transpose %1 [0, 3, 1, 2] : tensor<2x8x8x16xf32> -> tensor<2x16x8x8xf32>
   %3 = hone.relu %2 : tensor<2x16x8x8xf32> -> tensor<2x16x8x8xf32>
