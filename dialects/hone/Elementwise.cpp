@@ -1,6 +1,8 @@
 // Scalar bodies of the element-wise ops.
 //
-// Float arithmetic carries `contract` only: NaN, infinities and signed zeros mean what ONNX says.
+// Float arithmetic carries no flags: NaN, infinities and signed zeros mean what ONNX says. Nor may a product and a sum
+// be contracted: LLVM does so in one of a loop's copies and not in another, and results would depend on where work is
+// cut.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
@@ -41,11 +43,10 @@ static Value emitByScalars(Operation *op, ElementBuilder &e, ValueRange indices)
 
 // Names that the bodies below use.
 static bool isFloat(Value scalar) { return isa<FloatType>(scalar.getType()); }
-static constexpr auto kContract = arith::FastMathFlags::contract;
 
 template <typename FloatOp, typename IntegerOp> static Value arithmetic(ElementBuilder &e, ValueRange s) {
   if (isFloat(s[0]))
-    return e.builder.createOrFold<FloatOp>(e.loc, s[0], s[1], kContract);
+    return e.builder.createOrFold<FloatOp>(e.loc, s[0], s[1]);
   return e.builder.createOrFold<IntegerOp>(e.loc, s[0], s[1]);
 }
 template <typename MathOp> static Value math1(ElementBuilder &e, Value x) {
@@ -54,12 +55,8 @@ template <typename MathOp> static Value math1(ElementBuilder &e, Value x) {
 static Value compareFloat(ElementBuilder &e, arith::CmpFPredicate predicate, Value a, Value b) {
   return e.builder.createOrFold<arith::CmpFOp>(e.loc, predicate, a, b);
 }
-static Value addF(ElementBuilder &e, Value a, Value b) {
-  return e.builder.createOrFold<arith::AddFOp>(e.loc, a, b, kContract);
-}
-static Value mulF(ElementBuilder &e, Value a, Value b) {
-  return e.builder.createOrFold<arith::MulFOp>(e.loc, a, b, kContract);
-}
+static Value addF(ElementBuilder &e, Value a, Value b) { return e.builder.createOrFold<arith::AddFOp>(e.loc, a, b); }
+static Value mulF(ElementBuilder &e, Value a, Value b) { return e.builder.createOrFold<arith::MulFOp>(e.loc, a, b); }
 static Value mulF(ElementBuilder &e, Value a, double b) { return mulF(e, a, e.constant(a.getType(), b)); }
 
 //===-- Unary ---------------------------------------------------------------------------------------------------===//

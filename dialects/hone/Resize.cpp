@@ -159,12 +159,8 @@ struct Taps {
     at[op.getAxis()] = position;
     return e.load(op.getInput(), at);
   }
-  Value weighed(Value weight, Value element) {
-    return e.builder.createOrFold<arith::MulFOp>(e.loc, weight, element, arith::FastMathFlags::contract);
-  }
-  Value sum(Value a, Value b) {
-    return e.builder.createOrFold<arith::AddFOp>(e.loc, a, b, arith::FastMathFlags::contract);
-  }
+  Value weighed(Value weight, Value element) { return e.builder.createOrFold<arith::MulFOp>(e.loc, weight, element); }
+  Value sum(Value a, Value b) { return e.builder.createOrFold<arith::AddFOp>(e.loc, a, b); }
 
   Value nearest(Value x);
   Value linear(Value x);

@@ -643,8 +643,8 @@ Value RangeOp::emitElement(ElementBuilder &e, ValueRange indices) {
   Value i = e.builder.createOrFold<arith::IndexCastOp>(e.loc, e.builder.getI64Type(), indices[0]);
   if (isa<FloatType>(type)) {
     i = e.builder.createOrFold<arith::SIToFPOp>(e.loc, type, i);
-    Value offset = e.builder.createOrFold<arith::MulFOp>(e.loc, i, delta, arith::FastMathFlags::contract);
-    return e.builder.createOrFold<arith::AddFOp>(e.loc, start, offset, arith::FastMathFlags::contract);
+    Value offset = e.builder.createOrFold<arith::MulFOp>(e.loc, i, delta);
+    return e.builder.createOrFold<arith::AddFOp>(e.loc, start, offset);
   }
   if (!type.isInteger(64))
     i = e.builder.createOrFold<arith::TruncIOp>(e.loc, type, i);

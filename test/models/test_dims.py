@@ -429,3 +429,27 @@ def test_empty_batch_of_minilm(minilm_library, minilm_expected):
     empty = np.ones((0, 5), "i8")
     inputs = {"input_ids": empty, "attention_mask": empty}
     assert_all_close(minilm_library.session(threads=2).run(inputs), minilm_expected(inputs), WHOLE_MODEL)
+
+
+@pytest.mark.parametrize("width", [5, 7, 13])
+def test_threads_of_narrow_rows(compile_model, width):
+    """A row fills no register: LLVM makes loops of several kinds, in which an element must come out alike."""
+    nodes = [
+        helper.make_node("Mul", ["x", "y"], ["product"]),
+        helper.make_node("Add", ["product", "x"], ["sum"]),
+        helper.make_node("Mul", ["x", "z"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "b"], ["shifted"]),
+        helper.make_node("Mul", ["x", "b"], ["columns"]),
+        helper.make_node("Add", ["columns", "b"], ["biased"]),
+        helper.make_node("ReduceL2", ["x", "last"], ["norm"]),
+    ]
+    outputs = [onnx.ValueInfoProto(name=name) for name in ("sum", "shifted", "biased", "norm")]
+    random = np.random.default_rng(7)
+    given = {name: random.standard_normal((16002, n)).astype("f4") for name, n in zip("xyz", (width, width, 1))}
+    constants = {"b": random.standard_normal(width).astype("f4"), "last": np.array([1])}
+    model = model_of(nodes, [value(name, *x.shape) for name, x in given.items()], outputs, constants, opset=18)
+    library = compile_model(model)
+    one = library.session(threads=1).run(given)
+    for threads in (2, 3, 5):
+        for name, many in library.session(threads=threads).run(given).items():
+            assert_same_bits(many, one[name], what=f"{name} with {threads} threads")
