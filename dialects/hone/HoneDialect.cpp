@@ -18,6 +18,17 @@
 
 using namespace mlir;
 
+/// Numbers in brackets, also none.
+static ParseResult parseList(AsmParser &parser, SmallVector<int64_t> &numbers) {
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
+                                        [&] { return parser.parseInteger(numbers.emplace_back()); });
+}
+static void printList(AsmPrinter &printer, ArrayRef<int64_t> numbers) {
+  printer << '[';
+  llvm::interleaveComma(numbers, printer);
+  printer << ']';
+}
+
 #include "dialects/hone/HoneAttrInterfaces.cpp.inc"
 #include "dialects/hone/HoneDialect.cpp.inc"
 #include "dialects/hone/HoneEnums.cpp.inc"

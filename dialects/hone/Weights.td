@@ -26,7 +26,7 @@ def Hone_FileAttr : Hone_Attr<"File", "file"> {
 
 class Hone_RecipeAttr<string name, string attrMnemonic, list<string> overridden = []>
     : Hone_Attr<name, attrMnemonic, [DeclareAttrInterfaceMethods<Hone_WeightRecipeAttrInterface, overridden>]>;
-class Hone_Numbers<string text> : ArrayRefParameter<"int64_t", text>; // one at least: text has no form for none
+class Hone_Numbers<string text> : ArrayRefParameter<"int64_t", text>; // printed as they are: one at least
 
 def Hone_SliceAttr : Hone_RecipeAttr<"Slice", "slice"> {
   let summary = "Recipe: every step-th element from a start on, per dim";
@@ -93,6 +93,7 @@ def Hone_PackAttr : Hone_RecipeAttr<"Pack", "pack"> {
   let description = [{
     Source dim dims[i] is cut into pieces of tiles[i]. The result's dims are those of the source (of a cut one the number of
     pieces) in the order `order`, then the tiles. What the last piece lacks is zero. With `order` left out dims stay where they are.
+    Where no dim is cut, `dims` and `tiles` have no number.
 
     A matrix [k, n] cut into column panels, and one [n, k] to the same [ceil(n / 16), k, 16]:
     ```mlir
@@ -106,6 +107,7 @@ def Hone_PackAttr : Hone_RecipeAttr<"Pack", "pack"> {
                         Hone_Numbers<"elements in a piece">:$tiles,
                         OptionalArrayRefParameter<"int64_t", "dims of the source, empty: as they are">:$order);
   let assemblyFormat = [{
-    `<` $source `,` `dims` `=` `[` $dims `]` `,` `tiles` `=` `[` $tiles `]` (`,` `order` `=` `[` $order^ `]`)? `>`
+    `<` $source `,` `dims` `=` custom<List>($dims) `,` `tiles` `=` custom<List>($tiles)
+    (`,` `order` `=` `[` $order^ `]`)? `>`
   }];
 }

@@ -23,6 +23,8 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
   hone.weight @packed : tensor<1x4x16xf32> = #hone.pack<@joined, dims = [1], tiles = [16], order = [1, 0]>
   // CHECK: hone.weight @tiled : tensor<4x2x5x2xf32> = #hone.pack<@turned, dims = [0, 1], tiles = [5, 2]>
   hone.weight @tiled : tensor<4x2x5x2xf32> = #hone.pack<@turned, dims = [0, 1], tiles = [5, 2]>
+  // CHECK: hone.weight @reordered : tensor<16x4xf32> = #hone.pack<@joined, dims = [], tiles = [], order = [1, 0]>
+  hone.weight @reordered : tensor<16x4xf32> = #hone.pack<@joined, dims = [], tiles = [], order = [1, 0]>
 
   // CHECK: hone.kernel @exp(%{{.*}}: tensor<?xf32> {hone.sizes = array<i64: 1>}, %{{.*}}: index) -> tensor<?xf32>
   hone.kernel @exp(%x: tensor<?xf32> {hone.sizes = array<i64: 1>}, %n: index) -> tensor<?xf32> {
