@@ -223,6 +223,7 @@ def test_empty(compile_model):
         ("Conv", {"kernel_shape": [3, 2]}, (4, 3, 3, 3), "the filter's spatial dim 1 and attribute kernel_shape"),
         ("MaxPool", {"kernel_shape": [1, 9]}, None, "the window reaches over 9 elements of spatial dim 1, which has 8"),
         ("MaxPool", {"kernel_shape": [0, 1]}, None, "attribute kernel_shape has 0, must be from 1"),
+        ("MaxPool", {"kernel_shape": [2, 2], "storage_order": 2}, None, "attribute storage_order is 2, must be 0 or 1"),
     ],
 )
 def test_bad(operator, attributes, shape, text, compile_model):

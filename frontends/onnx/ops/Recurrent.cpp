@@ -384,9 +384,9 @@ static Value joinDirections(Importer &importer, ArrayRef<Value> outputs, int64_t
 
 static LogicalResult importCell(Node &node, Importer &importer, const CellKind &kind) {
   ShapeBuilder &shapes = importer.shapes;
-  auto isBatchFirst = importer.flag(node, "layout");
+  auto isBatchFirst = importer.flag(node, "layout"), isCoupled = importer.flag(node, "input_forget");
   auto backward = readDirections(node, importer);
-  if (!isBatchFirst || !backward)
+  if (!isBatchFirst || !isCoupled || !backward)
     return failure();
   size_t count = backward->size(), functions = kind.activations.size();
   auto activations = readActivations(node, importer, kind, count);
@@ -408,7 +408,7 @@ static LogicalResult importCell(Node &node, Importer &importer, const CellKind &
     cell.inputBias = cell.gates(biases, 0, kind.gates);
     cell.recurrenceBias = cell.gates(biases, kind.gates, kind.gates);
     cell.activations.assign(activations->begin() + d * functions, activations->begin() + (d + 1) * functions);
-    cell.isCoupled = node.isOne("input_forget", false);
+    cell.isCoupled = *isCoupled;
     cell.isLinearBeforeReset = node.getInt("linear_before_reset", 0) != 0;
     if (kind.hasReset && !cell.isLinearBeforeReset) {
       cell.candidate = importer.part(cell.recurrence, 0, cell.times(kind.gates - 1), cell.times(1));

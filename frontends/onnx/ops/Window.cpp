@@ -449,7 +449,8 @@ static Value pool(Importer &importer, ReduceKind kind, Value x, const Pooling &p
 
 static LogicalResult importMaxPool(Node &node, Importer &importer) {
   auto pooling = poolingOf(node, importer);
-  if (!pooling)
+  auto isColumnMajor = importer.flag(node, "storage_order");
+  if (!pooling || !isColumnMajor)
     return failure();
   Value x = pooling->x;
   if (node.onnx.hasOutput(1)) {
@@ -459,7 +460,7 @@ static LogicalResult importMaxPool(Node &node, Importer &importer) {
                            "pin it with --shape or --dim, or export with attribute pads");
     Value found = importer.create<ArgPoolOp>(importer.builder.getI64Type(), rankOf(x), channelsLast(importer, x),
                                              windowOf(geometry), geometry.strides, geometry.dilations, geometry.before,
-                                             geometry.after, pooling->ceil, node.isOne("storage_order", false));
+                                             geometry.after, pooling->ceil, *isColumnMajor);
     if (failed(node.set(1, channelsSecond(importer, found))))
       return failure();
   }
