@@ -147,6 +147,32 @@ def test_pool(kind, shape, attributes, symbolic, compile_model):
     check(helper.make_node(name, ["x"], ["y"], **attributes), random(*shape), compile_model, symbolic)
 
 
+TOO_SMALL = [
+    {"kernel_shape": [9, 3], "strides": [2, 1]},
+    {"kernel_shape": [11, 10], "strides": [4, 3], "pads": [1, 0, 0, 1]},
+    {"kernel_shape": [11, 8], "strides": [4, 1], "pads": [0, 2, 1, 0]},
+    {"kernel_shape": [3, 3], "strides": [2, 3], "dilations": [4, 1]},
+    {"kernel_shape": [9, 10], "strides": [3, 3], "auto_pad": "VALID"},
+]
+
+
+@pytest.mark.parametrize("attributes", TOO_SMALL)
+@pytest.mark.parametrize("kind", ["MaxPool", "AveragePool", "counted", "LpPool"])
+def test_pool_of_less_than_a_window(kind, attributes, compile_model):
+    """Where less than a stride is missing, there is a position."""
+    attributes = {**attributes, **({"count_include_pad": 1} if kind == "counted" else {})}
+    node = helper.make_node("AveragePool" if kind == "counted" else kind, ["x"], ["y"], **attributes)
+    check(node, random(2, 20, 8, 8), compile_model, opset=22)
+
+
+@pytest.mark.parametrize("attributes", TOO_SMALL)
+def test_positions_in_less_than_a_window(attributes, compile_model):
+    node = helper.make_node("MaxPool", ["x"], ["y", "i"], **attributes)
+    x = random(2, 3, 8, 8)
+    model = model_of([node], [value("x", *x.shape)], [value("y", *[None] * 4), value("i", *[None] * 4, dtype="i8")])
+    assert_all_close(compile_model(model).run({"x": x}), onnx_runtime(model)({"x": x}), WHOLE_MODEL)
+
+
 @pytest.mark.parametrize("dtype", ["u1", "i1"])
 def test_pool_of_integers(dtype, compile_model):
     x = np.random.default_rng(1).integers(np.iinfo(dtype).min, np.iinfo(dtype).max, (1, 40, 9, 9)).astype(dtype)
@@ -222,6 +248,7 @@ def test_empty(compile_model):
         ("Conv", {"auto_pad": "SOME"}, (4, 3, 3, 3), "attribute auto_pad is 'SOME', must be"),
         ("Conv", {"kernel_shape": [3, 2]}, (4, 3, 3, 3), "the filter's spatial dim 1 and attribute kernel_shape"),
         ("MaxPool", {"kernel_shape": [1, 9]}, None, "the window reaches over 9 elements of spatial dim 1, which has 8"),
+        ("MaxPool", {"kernel_shape": [1, 11], "strides": [1, 3]}, None, "the window reaches over 11 elements of spatial"),
         ("MaxPool", {"kernel_shape": [0, 1]}, None, "attribute kernel_shape has 0, must be from 1"),
         ("MaxPool", {"kernel_shape": [2, 2], "storage_order": 2}, None, "attribute storage_order is 2, must be 0 or 1"),
     ],

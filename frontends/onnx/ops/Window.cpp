@@ -155,6 +155,7 @@ static bool checkReach(Importer &importer, size_t i, OpFoldResult extent, OpFold
   return false;
 }
 
+/// Makes sure of the same for all spatial dims of `x`, channels second.
 static bool checkFitsOnce(Importer &importer, Value x, const Geometry &geometry) {
   ShapeBuilder &shapes = importer.shapes;
   for (auto [i, taps] : llvm::enumerate(geometry.taps)) {
@@ -406,8 +407,20 @@ struct Pooling {
   Value x;
   Geometry geometry;
   bool ceil;
+  /// How far the window reaches behind data, with pads, that are too small for it. Nothing of that is counted.
+  SmallVector<int64_t> beyond;
 };
 } // namespace
+
+/// How many elements a window lacks along spatial dim `i`, if that is known and less than a stride: the standard rounds
+/// the number of positions toward zero, which makes one of these, too.
+static int64_t beyondOf(Importer &importer, Value x, const Geometry &geometry, size_t i) {
+  ShapeBuilder &shapes = importer.shapes;
+  WindowDim dim{shapes.dim(x, i + 2), geometry.taps[i], {}, geometry.strides[i], geometry.dilations[i], 0, 0};
+  auto lack = ShapeBuilder::getConstant(shapes.sub(dim.extent(shapes), dim.input));
+  int64_t count = lack ? *lack - geometry.before[i] - geometry.after[i] : 0;
+  return count < dim.stride ? std::max<int64_t>(count, 0) : 0;
+}
 
 static std::optional<Pooling> poolingOf(const Node &node, Importer &importer) {
   Value x = node.input(0);
@@ -428,14 +441,26 @@ static std::optional<Pooling> poolingOf(const Node &node, Importer &importer) {
   auto ceil = importer.flag(node, "ceil_mode");
   if (!geometry || !ceil)
     return std::nullopt;
-  if (!*ceil && !checkFitsOnce(importer, x, *geometry))
-    return std::nullopt;
-  return Pooling{x, *geometry, *ceil};
+  SmallVector<int64_t> beyond(taps.size(), 0);
+  if (!*ceil) {
+    Geometry reached = *geometry;
+    for (size_t i = 0; i < taps.size(); ++i)
+      reached.after[i] += beyond[i] = beyondOf(importer, x, *geometry, i);
+    if (!checkFitsOnce(importer, x, reached))
+      return std::nullopt;
+  }
+  return Pooling{x, *geometry, *ceil, beyond};
 }
 
 /// Of a pool, whose node says the numbers of taps.
 static SmallVector<int64_t> windowOf(const Geometry &geometry) {
   return llvm::map_to_vector(geometry.taps, [](OpFoldResult taps) { return *ShapeBuilder::getConstant(taps); });
+}
+
+/// The pads at the ends, with what is not counted.
+static SmallVector<int64_t> padsAfter(const Pooling &pooling) {
+  return llvm::map_to_vector(llvm::zip_equal(pooling.geometry.after, pooling.beyond),
+                             [](auto each) { return std::get<0>(each) + std::get<1>(each); });
 }
 
 /// `x`, channels second, pooled, channels last.
@@ -444,7 +469,8 @@ static Value pool(Importer &importer, ReduceKind kind, Value x, const Pooling &p
     return x;
   const Geometry &geometry = pooling.geometry;
   return importer.create<PoolOp>(elementTypeOf(x), rankOf(x), kind, channelsLast(importer, x), windowOf(geometry),
-                                 geometry.strides, geometry.dilations, geometry.before, geometry.after, pooling.ceil);
+                                 geometry.strides, geometry.dilations, geometry.before, padsAfter(pooling),
+                                 pooling.ceil);
 }
 
 static LogicalResult importMaxPool(Node &node, Importer &importer) {
@@ -460,7 +486,7 @@ static LogicalResult importMaxPool(Node &node, Importer &importer) {
                            "pin it with --shape or --dim, or export with attribute pads");
     Value found = importer.create<ArgPoolOp>(importer.builder.getI64Type(), rankOf(x), channelsLast(importer, x),
                                              windowOf(geometry), geometry.strides, geometry.dilations, geometry.before,
-                                             geometry.after, pooling->ceil, *isColumnMajor);
+                                             padsAfter(*pooling), pooling->ceil, *isColumnMajor);
     if (failed(node.set(1, channelsSecond(importer, found))))
       return failure();
   }
@@ -483,7 +509,7 @@ static Value counts(const Node &node, Importer &importer, const Pooling &pooling
   auto isZero = [](int64_t pad) { return pad == 0; };
   bool hasPads =
       !geometry.paddedBefore.empty() || !llvm::all_of(geometry.before, isZero) || !llvm::all_of(geometry.after, isZero);
-  if (!pooling.ceil && (countsPads || !hasPads))
+  if (!pooling.ceil && llvm::all_of(pooling.beyond, isZero) && (countsPads || !hasPads))
     return importer.scalar(type, double(*ShapeBuilder::getConstant(shapes.product(geometry.taps))));
   HostVector dims(shapes.dims(pooling.x));
   dims[0] = dims[1] = shapes.constant(1);
