@@ -89,6 +89,18 @@ template <typename T> T truncateTo(double value) {
 }
 /// Arithmetic that wraps: the low bits, a bool's being one.
 template <typename T> T wrap(uint64_t bits) { return std::is_same_v<T, bool> ? T(bits & 1) : T(bits); }
+/// What sums and products of T are kept in: all bits that matter.
+template <typename T> using Wide = std::conditional_t<std::is_floating_point_v<T>, double, uint64_t>;
+template <typename T> T narrow(Wide<T> value) {
+  if constexpr (std::is_floating_point_v<T>)
+    return T(value);
+  else
+    return wrap<T>(value);
+}
+/// An element of any type, to be added or multiplied.
+template <typename T> Wide<T> widened(const HostTensor &tensor, int64_t position) {
+  return std::is_floating_point_v<T> ? Wide<T>(tensor.number(position)) : Wide<T>(tensor.integer(position));
+}
 
 } // namespace hone
 

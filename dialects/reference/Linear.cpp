@@ -25,22 +25,16 @@ static llvm::Expected<Results> matmul(const Call &call, MatmulOp op) {
   HostTensor result(call.element(), all);
   visitType(result.element, [&](auto zero) {
     using T = decltype(zero);
-    using Sum = std::conditional_t<std::is_floating_point_v<T>, double, uint64_t>;
-    auto factor = [](const HostTensor &tensor, int64_t position) {
-      return std::is_floating_point_v<T> ? Sum(tensor.number(position)) : Sum(tensor.integer(position));
-    };
     int64_t next = 0;
     forEach(all, [&](ArrayRef<int64_t> at) {
       int64_t row = at[at.size() - 2], column = at.back();
       int64_t aBase = broadcastPosition(at.drop_back(2), left.drop_back(2)) * m * k;
       int64_t bBase = broadcastPosition(at.drop_back(2), right.drop_back(2)) * k * n;
-      Sum sum = 0;
+      Wide<T> sum = 0;
       for (int64_t i = 0; i < k; ++i)
-        sum += factor(lhs, aBase + row * k + i) * factor(rhs, bBase + (transposed ? column * k + i : i * n + column));
-      if constexpr (std::is_floating_point_v<T>)
-        result.as<T>()[next++] = T(sum);
-      else
-        result.as<T>()[next++] = wrap<T>(sum);
+        sum += widened<T>(lhs, aBase + row * k + i) *
+               widened<T>(rhs, bBase + (transposed ? column * k + i : i * n + column));
+      result.as<T>()[next++] = narrow<T>(sum);
     });
   });
   return one(std::move(result));

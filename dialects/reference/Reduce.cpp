@@ -10,14 +10,6 @@ using namespace mlir;
 using namespace hone;
 
 template <typename T> static bool isNan(T x) { return x != x; }
-/// What sums and products of T are kept in: all bits that matter.
-template <typename T> using Wide = std::conditional_t<std::is_floating_point_v<T>, double, uint64_t>;
-template <typename T> static T narrow(Wide<T> value) {
-  if constexpr (std::is_floating_point_v<T>)
-    return T(value);
-  else
-    return wrap<T>(value);
-}
 
 /// The elements along one axis at a time: body(positions of a row's elements, number of the row).
 template <typename F> static void forEachRow(ArrayRef<int64_t> dims, ArrayRef<int64_t> axes, F body) {

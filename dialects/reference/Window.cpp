@@ -57,14 +57,10 @@ static llvm::Expected<Results> conv(const Call &call, ConvOp op) {
   HostTensor result(call.element(), window.resultDims(input.dims, groups * outputs));
   visitType(result.element, [&](auto zero) {
     using T = decltype(zero);
-    using Sum = std::conditional_t<std::is_floating_point_v<T>, double, uint64_t>;
-    auto factor = [](const HostTensor &tensor, int64_t position) {
-      return std::is_floating_point_v<T> ? Sum(tensor.number(position)) : Sum(tensor.integer(position));
-    };
     int64_t next = 0;
     forEach(result.dims, [&](ArrayRef<int64_t> at) {
       int64_t group = at.back() / outputs;
-      Sum sum = 0;
+      Wide<T> sum = 0;
       window.forEachTap(at, input.dims, [&](ArrayRef<int64_t> tap, Dims place) {
         Dims filterAt{group, at.back() % outputs};
         filterAt.append(tap.begin(), tap.end());
@@ -73,13 +69,11 @@ static llvm::Expected<Results> conv(const Call &call, ConvOp op) {
         for (int64_t channel = 0; channel < read; ++channel) {
           place.back() = group * read + channel;
           filterAt.back() = channel;
-          sum += factor(input, positionOf(place, input.dims)) * factor(filter, positionOf(filterAt, filter.dims));
+          sum +=
+              widened<T>(input, positionOf(place, input.dims)) * widened<T>(filter, positionOf(filterAt, filter.dims));
         }
       });
-      if constexpr (std::is_floating_point_v<T>)
-        result.as<T>()[next++] = T(sum);
-      else
-        result.as<T>()[next++] = wrap<T>(sum);
+      result.as<T>()[next++] = narrow<T>(sum);
     });
   });
   return one(std::move(result));
@@ -88,7 +82,7 @@ static llvm::Expected<Results> conv(const Call &call, ConvOp op) {
 template <typename T> static T combined(ReduceKind kind, ArrayRef<T> taps) {
   using Limits = std::numeric_limits<T>;
   if (kind == ReduceKind::Sum || kind == ReduceKind::Prod) {
-    std::conditional_t<std::is_floating_point_v<T>, double, uint64_t> all = kind == ReduceKind::Prod;
+    Wide<T> all = kind == ReduceKind::Prod;
     for (T tap : taps)
       all = kind == ReduceKind::Sum ? all + tap : all * tap;
     return T(all);

@@ -94,10 +94,7 @@ static Value slice(Importer &importer, Value x, ArrayRef<OpFoldResult> starts, A
   });
   if (takesAll)
     return x;
-  SmallVector<Value> startValues = shapes.materialize(from), sizeValues = shapes.materialize(sizes);
-  SmallVector<Value> stepValues = shapes.materialize(jumps);
-  return importer.create<SliceOp>(elementTypeOf(x), rankOf(x), x, ValueRange(startValues), ValueRange(sizeValues),
-                                  ValueRange(stepValues));
+  return importer.part(x, from, sizes, jumps);
 }
 
 static Value sliceAlong(Node &node, Importer &importer, ArrayRef<OpFoldResult> starts, ArrayRef<OpFoldResult> ends,

@@ -206,7 +206,6 @@ static LogicalResult importInstanceNorm(Node &node, Importer &importer) {
   return node.set(0, importer.binary<AddOp>(normalized, bias));
 }
 
-/// x / (bias + alpha / size · Σ x²)^beta, summed over `size` channels around each.
 /// base to the power of `beta`. By roots where it can be, as nearly always: an order faster.
 static Value lrnPower(Importer &importer, Value base, float beta) {
   if (beta != 0.75f && beta != 0.5f)
@@ -215,6 +214,7 @@ static Value lrnPower(Importer &importer, Value base, float beta) {
   return beta == 0.5f ? root : importer.binary<MulOp>(root, importer.unary<SqrtOp>(root));
 }
 
+/// x / (bias + alpha / size · Σ x²)^beta, summed over `size` channels around each.
 static LogicalResult importLrn(Node &node, Importer &importer) {
   Value x = node.input(0);
   ShapeBuilder &shapes = importer.shapes;

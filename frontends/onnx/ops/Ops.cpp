@@ -132,22 +132,26 @@ Value Importer::mean(Value x, ArrayRef<int64_t> axes, bool keepdims) {
   return divide(sum, shapes.product(counted));
 }
 
-Value Importer::part(Value x, ArrayRef<OpFoldResult> starts, ArrayRef<OpFoldResult> sizes) {
+Value Importer::part(Value x, ArrayRef<OpFoldResult> starts, ArrayRef<OpFoldResult> sizes,
+                     ArrayRef<OpFoldResult> steps) {
   if (!x)
     return x;
   SmallVector<Value> startValues = shapes.materialize(starts), sizeValues = shapes.materialize(sizes);
-  SmallVector<Value> steps(rankOf(x), shapes.materialize(shapes.constant(1)));
+  SmallVector<Value> stepValues = shapes.materialize(steps);
+  if (steps.empty())
+    stepValues.assign(rankOf(x), shapes.materialize(shapes.constant(1)));
   return create<SliceOp>(elementTypeOf(x), rankOf(x), x, ValueRange(startValues), ValueRange(sizeValues),
-                         ValueRange(steps));
+                         ValueRange(stepValues));
 }
 
-Value Importer::part(Value x, int64_t axis, OpFoldResult start, OpFoldResult size) {
+Value Importer::part(Value x, int64_t axis, OpFoldResult start, OpFoldResult size, int64_t step) {
   if (!x)
     return x;
-  HostVector starts(rankOf(x), shapes.constant(0)), sizes(shapes.dims(x));
+  HostVector starts(rankOf(x), shapes.constant(0)), sizes(shapes.dims(x)), steps(rankOf(x), shapes.constant(1));
   starts[axis] = start;
   sizes[axis] = size;
-  return part(x, starts, sizes);
+  steps[axis] = shapes.constant(step);
+  return part(x, starts, sizes, steps);
 }
 
 Value Importer::at(Value x, int64_t axis, OpFoldResult position) {

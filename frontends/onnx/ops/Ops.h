@@ -35,6 +35,13 @@ struct Node {
   mlir::LogicalResult set(size_t output, mlir::Value value);
 };
 
+/// The least and the greatest integer of a type.
+inline std::pair<double, double> limitsOf(mlir::IntegerType type) {
+  unsigned bits = type.getWidth();
+  return type.isUnsigned() ? std::pair(0.0, double(llvm::maxUIntN(bits)))
+                           : std::pair(double(llvm::minIntN(bits)), double(llvm::maxIntN(bits)));
+}
+
 /// Index values and conditions of the host program.
 using HostVector = llvm::SmallVector<mlir::OpFoldResult>;
 
@@ -127,10 +134,11 @@ public:
   mlir::Value divide(mlir::Value x, mlir::OpFoldResult count);
   /// Sum over axes divided by the number of elements.
   mlir::Value mean(mlir::Value x, llvm::ArrayRef<int64_t> axes, bool keepdims = true);
-  /// `size` positions along `axis`, from `start` on; they must lie inside.
-  mlir::Value part(mlir::Value x, int64_t axis, mlir::OpFoldResult start, mlir::OpFoldResult size);
-  /// The same along all axes.
-  mlir::Value part(mlir::Value x, llvm::ArrayRef<mlir::OpFoldResult> starts, llvm::ArrayRef<mlir::OpFoldResult> sizes);
+  /// `size` positions along `axis`, every step-th from `start` on, or back; they must lie inside.
+  mlir::Value part(mlir::Value x, int64_t axis, mlir::OpFoldResult start, mlir::OpFoldResult size, int64_t step = 1);
+  /// The same along all axes. No steps: each is 1.
+  mlir::Value part(mlir::Value x, llvm::ArrayRef<mlir::OpFoldResult> starts, llvm::ArrayRef<mlir::OpFoldResult> sizes,
+                   llvm::ArrayRef<mlir::OpFoldResult> steps = {});
   /// What stands at `position` of an axis, which goes.
   mlir::Value at(mlir::Value x, int64_t axis, mlir::OpFoldResult position);
   /// `value` under a type that says less, or more, of its dims.

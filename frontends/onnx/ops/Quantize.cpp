@@ -65,12 +65,9 @@ static Value quantized(Importer &importer, Value scaled, Value zeroPoint, Type t
   Value rounded = importer.unary<RoundOp>(scaled);
   if (zeroPoint)
     rounded = importer.binary<AddOp>(rounded, zeroPoint);
-  unsigned bits = type.getIntOrFloatBitWidth();
-  bool isUnsigned = type.isUnsignedInteger();
-  double least = isUnsigned ? 0 : double(llvm::minIntN(bits));
-  double most = isUnsigned ? double(llvm::maxUIntN(bits)) : double(llvm::maxIntN(bits));
+  auto [least, greatest] = limitsOf(cast<IntegerType>(type));
   rounded = importer.binary<MaxOp>(rounded, importer.like(rounded, least));
-  return importer.cast(importer.binary<MinOp>(rounded, importer.like(rounded, most)), type);
+  return importer.cast(importer.binary<MinOp>(rounded, importer.like(rounded, greatest)), type);
 }
 
 //===-- Operators -----------------------------------------------------------------------------------------------===//

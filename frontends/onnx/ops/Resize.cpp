@@ -252,13 +252,8 @@ static bool readRegions(Importer &importer, Value roi, ResizedAxes &resized) {
            false;
   ShapeBuilder &shapes = importer.shapes;
   int64_t count = resized.size();
-  for (auto [i, each] : llvm::enumerate(resized)) {
-    SmallVector<Value> start = shapes.materialize(HostVector{shapes.constant(i)});
-    SmallVector<Value> size = shapes.materialize(HostVector{shapes.constant(2)});
-    SmallVector<Value> step = shapes.materialize(HostVector{shapes.constant(count)});
-    each.region =
-        importer.create<SliceOp>(elementTypeOf(roi), 1, roi, ValueRange(start), ValueRange(size), ValueRange(step));
-  }
+  for (auto [i, each] : llvm::enumerate(resized))
+    each.region = importer.part(roi, 0, shapes.constant(i), shapes.constant(2), count);
   return true;
 }
 
@@ -324,9 +319,9 @@ static Value resize(Importer &importer, Value x, const Manner &manner, ResizedAx
   if (!isConverted)
     return importer.narrow(y, type);
   if (manner.mode == ResizeMode::Cubic && integer.getWidth() < 64) { // which may lie beyond all that it is made of
-    double range = std::ldexp(1.0, int(integer.getWidth())), least = integer.isUnsigned() ? 0 : -range / 2;
+    auto [least, greatest] = limitsOf(integer);
     y = importer.binary<MaxOp>(y, importer.like(y, least));
-    y = importer.binary<MinOp>(y, importer.like(y, least + range - 1));
+    y = importer.binary<MinOp>(y, importer.like(y, greatest));
   }
   return importer.cast(y, type);
 }
