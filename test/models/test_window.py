@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from building import model_of, onnx_runtime, value
 from onnx import helper
+from onnx.reference import ReferenceEvaluator
 from tolerance import WHOLE_MODEL, assert_all_close
 
 
@@ -222,9 +223,28 @@ def test_conv_transpose(shape, window, attributes, symbolic, compile_model):
     check(node, random(*shape), compile_model, symbolic, {"w": random(*window, seed=2), "b": random(outputs, seed=3)})
 
 
-def test_conv_transpose_of_a_given_shape(compile_model):
-    node = helper.make_node("ConvTranspose", ["x", "w"], ["y"], strides=[3, 2], output_shape=[10, 8])
-    check(node, random(1, 1, 3, 3), compile_model, constants={"w": random(1, 2, 3, 3, seed=2)})
+@pytest.mark.parametrize("symbolic", [False, True])
+@pytest.mark.parametrize("shape", [(11, 8), (9, 7), (8, 4), (1, 2)])
+def test_conv_transpose_of_a_given_shape(shape, symbolic, compile_model):
+    """Beyond what the window reaches, up to a stride, are zeros at the end; of what is cut, the odd one at the beginning."""
+    node = helper.make_node("ConvTranspose", ["x", "w"], ["y"], strides=[3, 2], output_shape=shape)
+    check(node, random(1, 1, 3, 3), compile_model, symbolic, {"w": random(1, 2, 3, 3, seed=2)})
+
+
+@pytest.mark.parametrize("mode", ["SAME_UPPER", "SAME_LOWER"])
+@pytest.mark.parametrize(
+    "attributes", [{}, {"output_padding": [1, 1]}, {"dilations": [2, 1]}, {"output_shape": [6, 9]}], ids=str
+)
+@pytest.mark.parametrize("window, strides", [((1, 3), (2, 4)), ((2, 1), (5, 4)), ((3, 2), (2, 2)), ((5, 3), (4, 2))])
+def test_conv_transpose_same(window, strides, attributes, mode, compile_model):
+    """Against the standard's own evaluation: where a stride is longer than the window, zeros stand at both ends. (ONNX
+    Runtime has fewer elements there.)"""
+    node = helper.make_node("ConvTranspose", ["x", "w"], ["y"], strides=strides, auto_pad=mode, **attributes)
+    x, w = random(1, 2, 3, 4), random(2, 3, *window, seed=2)
+    model = model_of([node], [value("x", *x.shape)], [value("y", *[None] * 4)], {"w": w})
+    for strict in (model, model_of([node], [value("x", 1, 2, "h", "w")], [value("y", *[None] * 4)], {"w": w})):
+        got = compile_model(strict).run({"x": x})["y"]
+        np.testing.assert_allclose(got, ReferenceEvaluator(model).run(None, {"x": x})[0], rtol=1e-5, atol=1e-5)
 
 
 def test_empty(compile_model):
@@ -247,6 +267,11 @@ def test_empty(compile_model):
         ("Conv", {}, (4, 3, 9, 3), "the window reaches over 9 elements of spatial dim 0, which has 8 with pads"),
         ("Conv", {"auto_pad": "SOME"}, (4, 3, 3, 3), "attribute auto_pad is 'SOME', must be"),
         ("Conv", {"kernel_shape": [3, 2]}, (4, 3, 3, 3), "the filter's spatial dim 1 and attribute kernel_shape"),
+        ("ConvTranspose", {"output_shape": [1, 3, 8, 8]}, (3, 4, 3, 3), "output_shape has 4 numbers, must have 2"),
+        ("ConvTranspose", {"output_shape": [11, 8]}, (3, 4, 3, 3), "attribute output_shape has 11 for spatial dim 0"),
+        ("ConvTranspose", {"output_shape": [8, 0]}, (3, 4, 3, 3), "attribute output_shape has 0, must be from 1"),
+        ("ConvTranspose", {"output_padding": [0, 1]}, (3, 4, 3, 3), "output_padding has 1 for spatial dim 1, must be"),
+        ("ConvTranspose", {"pads": [0, 6, 0, 5]}, (3, 4, 3, 3), "pads leave -1 of the 10 elements of the result's"),
         ("MaxPool", {"kernel_shape": [1, 9]}, None, "the window reaches over 9 elements of spatial dim 1, which has 8"),
         ("MaxPool", {"kernel_shape": [1, 11], "strides": [1, 3]}, None, "the window reaches over 11 elements of spatial"),
         ("MaxPool", {"kernel_shape": [0, 1]}, None, "attribute kernel_shape has 0, must be from 1"),

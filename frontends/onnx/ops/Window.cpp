@@ -136,26 +136,20 @@ static std::optional<Geometry> geometryOf(const Node &node, Importer &importer, 
   return geometry;
 }
 
-/// Makes sure that a window fits into the padded data at least once: along spatial dim `i` it reaches over `extent`
-/// elements of `size`.
-static bool checkReach(Importer &importer, size_t i, OpFoldResult extent, OpFoldResult size) {
-  auto text = [&](const Twine &extent, const Twine &size) {
-    return ("the window reaches over " + extent + " elements of spatial dim " + Twine(i) + ", which has " + size +
-            " with pads")
-        .str();
-  };
-  OpFoldResult fits = importer.host.compare(arith::CmpIPredicate::sle, extent, size);
-  if (importer.host.check(importer.loc, fits, nodeText(importer.loc) + ": " + text("{0}", "{1}"), extent, size))
+/// Makes sure of `fits`, by a check in the program where it is not known; `text` says what is wrong with two numbers.
+static bool checkNumbers(Importer &importer, OpFoldResult fits, OpFoldResult first, OpFoldResult second,
+                         function_ref<std::string(const Twine &, const Twine &)> text, StringRef wayOut = {}) {
+  if (importer.host.check(importer.loc, fits, nodeText(importer.loc) + ": " + text("{0}", "{1}"), first, second))
     return true;
   auto number = [](OpFoldResult value) -> std::string {
     std::optional<int64_t> known = ShapeBuilder::getConstant(value);
     return known ? std::to_string(*known) : "an open number of";
   };
-  importer.report(text(number(extent), number(size)));
+  importer.report(text(number(first), number(second)), wayOut);
   return false;
 }
 
-/// Makes sure of the same for all spatial dims of `x`, channels second.
+/// Makes sure that a window fits at least once into `x`, channels second, with its pads.
 static bool checkFitsOnce(Importer &importer, Value x, const Geometry &geometry) {
   ShapeBuilder &shapes = importer.shapes;
   for (auto [i, taps] : llvm::enumerate(geometry.taps)) {
@@ -164,7 +158,13 @@ static bool checkFitsOnce(Importer &importer, Value x, const Geometry &geometry)
       size = shapes.add(size, shapes.add(geometry.paddedBefore[i], geometry.paddedAfter[i]));
     size = shapes.add(size, shapes.constant(geometry.before[i] + geometry.after[i]));
     WindowDim dim{size, taps, {}, geometry.strides[i], geometry.dilations[i], 0, 0};
-    if (!checkReach(importer, i, dim.extent(shapes), size))
+    OpFoldResult extent = dim.extent(shapes);
+    auto text = [&, i = i](const Twine &extent, const Twine &size) {
+      return ("the window reaches over " + extent + " elements of spatial dim " + Twine(i) + ", which has " + size +
+              " with pads")
+          .str();
+    };
+    if (!checkNumbers(importer, importer.host.compare(arith::CmpIPredicate::sle, extent, size), extent, size, text))
       return false;
   }
   return true;
@@ -280,9 +280,6 @@ static Value spreadApart(Importer &importer, Value x, int64_t dim, int64_t strid
   ShapeBuilder &shapes = importer.shapes;
   HostVector dims(shapes.dims(x)), apart(dims), joined(dims);
   apart.insert(apart.begin() + dim + 1, shapes.constant(1));
-  if (!importer.checkProduct({dims[dim], shapes.constant(stride)}, kMaxDim,
-                             "the data are spread over too many elements"))
-    return {};
   joined[dim] = shapes.mul(dims[dim], shapes.constant(stride));
   Value spread = importer.pad(importer.reshape(x, apart), dim + 1, shapes.constant(0), shapes.constant(stride - 1),
                               importer.like(x, 0));
@@ -310,56 +307,81 @@ static Value turned(Importer &importer, Value filter, int64_t groups) {
     starts[i] = shapes.sub(dims[i], shapes.constant(1));
     steps[i] = shapes.constant(-1);
   }
-  SmallVector<Value> startValues = shapes.materialize(starts), sizeValues = shapes.materialize(joined);
-  SmallVector<Value> stepValues = shapes.materialize(steps);
-  return importer.create<SliceOp>(elementTypeOf(filter), rankOf(filter), exchanged, ValueRange(startValues),
-                                  ValueRange(sizeValues), ValueRange(stepValues));
+  return importer.part(exchanged, starts, joined, steps);
 }
 
-/// What a transposed convolution of node has at the ends of its result: elements added (`extra`, at the end) and cut.
-static bool readTransposedPads(const Node &node, Importer &importer, Value x, Geometry &geometry,
-                               SmallVectorImpl<int64_t> &extra) {
+namespace {
+/// The part of all that a transposed convolution adds up along a spatial dim that is its result: `size` elements from
+/// `begin` on, which may be less than 0.
+struct Placement {
+  OpFoldResult begin, size;
+};
+} // namespace
+
+/// Half of a number that may be negative, rounded down.
+static OpFoldResult halfOf(ShapeBuilder &shapes, OpFoldResult number) {
+  OpFoldResult zero = shapes.constant(0), two = shapes.constant(2);
+  OpFoldResult below = shapes.ceilDiv(shapes.max(shapes.sub(zero, number), zero), two);
+  return shapes.sub(shapes.floorDiv(shapes.max(number, zero), two), below);
+}
+
+/// Where the result of a transposed convolution of x lies, by pads, auto_pad, output_padding and output_shape.
+static std::optional<SmallVector<Placement>> placementsOf(const Node &node, Importer &importer, Value x,
+                                                          const Geometry &geometry) {
   ShapeBuilder &shapes = importer.shapes;
   size_t count = geometry.taps.size();
-  auto outputPadding = numbersOf(node, importer, "output_padding", count, 0, 0);
-  if (!outputPadding)
-    return false;
-  extra.assign(outputPadding->begin(), outputPadding->end());
-  std::optional<ArrayRef<int64_t>> shape = node.getInts("output_shape");
+  OpFoldResult one = shapes.constant(1);
+  auto padding = numbersOf(node, importer, "output_padding", count, 0, 0);
+  auto shape = numbersOf(node, importer, "output_shape", count, 0, 1);
+  if (!padding || !shape)
+    return std::nullopt;
+  bool hasShape = node.getInts("output_shape").has_value();
   StringRef mode = node.onnx.getString("auto_pad", "NOTSET");
-  bool isSame = mode == "SAME_UPPER" || mode == "SAME_LOWER";
-  if (!shape && !isSame)
-    return true;
-  if (shape && shape->size() != count && shape->size() != count + 2)
-    return importer.report("attribute output_shape has " + Twine(shape->size()) + " numbers, must have " +
-                           Twine(count)),
-           false;
-  geometry.paddedBefore.clear();
-  geometry.paddedAfter.clear();
+  bool isUpper = mode == "SAME_UPPER", isSame = isUpper || mode == "SAME_LOWER";
+  SmallVector<Placement> placements;
   for (size_t i = 0; i < count; ++i) {
-    OpFoldResult size = shapes.dim(x, i + 2), stride = shapes.constant(geometry.strides[i]);
-    WindowDim dim{size, geometry.taps[i], {}, geometry.strides[i], geometry.dilations[i], 0, 0};
-    OpFoldResult all = shapes.add(shapes.mul(shapes.sub(size, shapes.constant(1)), stride), dim.extent(shapes));
-    all = shapes.add(all, shapes.constant(extra[i]));
-    OpFoldResult wanted = shape ? shapes.constant(shape->take_back(count)[i]) : shapes.mul(size, stride);
-    // What the dims share cancels: a size that is open is in both.
-    std::optional<int64_t> total;
-    if (shape)
-      total = ShapeBuilder::getConstant(shapes.sub(all, wanted));
-    else if (auto extent = ShapeBuilder::getConstant(dim.extent(shapes)))
-      total = *extent + extra[i] - geometry.strides[i];
-    if (!total)
-      return importer.report("the pads of spatial dim " + Twine(i) + " depend on a dim that is not known",
-                             "pin it with --shape or --dim, or export with attribute pads"),
-             false;
-    if (*total < 0) { // the result is wider than what the window reaches
-      extra[i] -= *total;
-      total = 0;
+    std::string ofDim = (" spatial dim " + Twine(i)).str();
+    int64_t limit = std::max(geometry.strides[i], geometry.dilations[i]);
+    if ((*padding)[i] >= limit) {
+      importer.report("attribute output_padding has " + Twine((*padding)[i]) + " for" + ofDim + ", must be less than " +
+                      Twine(limit) + ", the greater one of stride and dilation");
+      return std::nullopt;
     }
-    geometry.before[i] = mode == "SAME_UPPER" ? *total / 2 : *total - *total / 2;
-    geometry.after[i] = *total - geometry.before[i];
+    OpFoldResult size = shapes.dim(x, i + 2), stride = shapes.constant(geometry.strides[i]);
+    if (!importer.checkProduct({size, stride}, kMaxDim, "the data are spread over too many elements"))
+      return std::nullopt;
+    WindowDim dim{size, geometry.taps[i], {}, geometry.strides[i], geometry.dilations[i], 0, 0};
+    OpFoldResult extent = dim.extent(shapes), all = shapes.add(shapes.mul(shapes.sub(size, one), stride), extent);
+    OpFoldResult more = shapes.constant((*padding)[i]), given = shapes.add(all, more);
+    if (!hasShape && !isSame) {
+      OpFoldResult pads = shapes.constant(geometry.before[i] + geometry.after[i]), rest = shapes.sub(given, pads);
+      auto text = [&](const Twine &rest, const Twine &given) {
+        return ("pads leave " + rest + " of the " + given + " elements of the result's" + ofDim + ", must leave 1")
+            .str();
+      };
+      if (!checkNumbers(importer, importer.host.compare(arith::CmpIPredicate::sge, rest, one), rest, given, text,
+                        "give smaller pads, or attribute output_shape"))
+        return std::nullopt;
+      placements.push_back({shapes.constant(geometry.before[i]), rest});
+      continue;
+    }
+    OpFoldResult wanted = hasShape ? shapes.constant((*shape)[i]) : shapes.mul(size, stride);
+    OpFoldResult most = shapes.sub(shapes.add(all, stride), one);
+    auto text = [&](const Twine &wanted, const Twine &most) {
+      return ("attribute output_shape has " + wanted + " for" + ofDim + ", to which data, strides and window give " +
+              most + " at most")
+          .str();
+    };
+    if (hasShape && !checkNumbers(importer, importer.host.compare(arith::CmpIPredicate::sle, wanted, most), wanted,
+                                  most, text, "give a smaller output_shape, or pad the result"))
+      return std::nullopt;
+    // What is cut at both ends. If it is negative, that is added: with auto_pad at both, otherwise at the end.
+    OpFoldResult cut = hasShape ? shapes.sub(given, wanted) : shapes.sub(shapes.add(extent, more), stride);
+    cut = isSame ? cut : shapes.max(cut, shapes.constant(0));
+    OpFoldResult half = halfOf(shapes, cut), begin = isUpper ? half : shapes.sub(cut, half);
+    placements.push_back({begin, wanted});
   }
-  return true;
+  return placements;
 }
 
 /// A convolution over the data spread apart by its strides.
@@ -374,23 +396,20 @@ static LogicalResult importConvTranspose(Node &node, Importer &importer) {
       !importer.checkEqual(shapes.dim(x, 1), shapes.dim(filter, 0), "the channels of data and filter"))
     return failure();
   auto geometry = geometryOf(node, importer, x, *taps);
-  SmallVector<int64_t> extra;
-  if (!geometry || !readTransposedPads(node, importer, x, *geometry, extra))
+  if (!geometry)
+    return failure();
+  auto placements = placementsOf(node, importer, x, *geometry);
+  if (!placements)
     return failure();
   Value spread = x, zero = importer.like(x, 0);
   SmallVector<int64_t> ones(taps->size(), 1), none(taps->size(), 0);
-  for (size_t i = 0; i < taps->size(); ++i) {
+  for (auto [i, place] : llvm::enumerate(*placements)) {
     WindowDim dim{shapes.dim(x, i + 2), (*taps)[i], {}, 1, geometry->dilations[i], 0, 0};
-    OpFoldResult reach = shapes.sub(dim.extent(shapes), shapes.constant(1));
-    OpFoldResult before = shapes.sub(reach, shapes.constant(geometry->before[i]));
-    OpFoldResult after = shapes.sub(reach, shapes.constant(geometry->after[i] - extra[i] + geometry->strides[i] - 1));
     spread = spreadApart(importer, spread, i + 2, geometry->strides[i]);
     if (!spread)
       return failure();
-    // The empty data have nothing to be cut.
-    OpFoldResult size = shapes.add(shapes.dim(spread, i + 2), shapes.add(before, after));
-    if (!checkReach(importer, i, dim.extent(shapes), size))
-      return failure();
+    OpFoldResult before = shapes.sub(shapes.sub(dim.extent(shapes), shapes.constant(1)), place.begin);
+    OpFoldResult after = shapes.sub(shapes.add(place.begin, place.size), shapes.dim(spread, i + 2));
     spread = importer.pad(spread, i + 2, before, after, zero);
   }
   Value y = importer.create<ConvOp>(elementTypeOf(x), rankOf(x), channelsLast(importer, spread),
@@ -494,7 +513,7 @@ static LogicalResult importMaxPool(Node &node, Importer &importer) {
     Type type = elementTypeOf(x);
     double least = -std::numeric_limits<double>::infinity();
     if (auto integer = dyn_cast<IntegerType>(type))
-      least = integer.isUnsigned() ? 0 : -std::ldexp(1.0, int(integer.getWidth()) - 1);
+      least = limitsOf(integer).first;
     x = padded(importer, x, pooling->geometry, importer.scalar(type, least));
   }
   return node.set(0, channelsSecond(importer, pool(importer, ReduceKind::Max, x, *pooling)));
