@@ -212,6 +212,17 @@ TRANSPOSED = [
     ((1, 8, 5, 6), (8, 4, 3, 3), {"strides": [2, 2], "auto_pad": "SAME_UPPER"}),
     ((1, 8, 5, 6), (8, 4, 3, 3), {"strides": [2, 2], "auto_pad": "SAME_LOWER"}),
     ((1, 8, 20), (8, 4, 5), {"strides": [4]}),
+    ((2, 5, 9), (5, 6, 16), {"strides": [8], "pads": [4, 4]}),
+    ((1, 6, 5, 4), (6, 4, 4, 4), {"strides": [2, 2], "pads": [1, 1, 1, 1]}),
+    ((1, 6, 4, 3), (6, 20, 2, 5), {"strides": [4, 3], "output_padding": [3, 1]}),
+    ((1, 3, 3, 4), (3, 2, 7, 5), {"strides": [3, 2], "pads": [6, 0, 2, 4]}),
+    ((1, 3, 1, 4), (3, 2, 3, 3), {"strides": [2, 2], "pads": [2, 2, 0, 2]}),
+    ((1, 4, 4, 5), (4, 3, 3, 3), {"strides": [2, 3], "dilations": [3, 1], "pads": [1, 0, 2, 1]}),
+    ((1, 12, 4, 5), (12, 5, 4, 3), {"strides": [2, 2], "group": 3}),
+    ((2, 20, 6, 5), (20, 1, 4, 3), {"strides": [2, 2], "pads": [1, 1, 1, 1], "group": 20}),
+    ((1, 5, 4, 3), (5, 1, 16, 7), {"strides": [8, 5], "pads": [4, 1, 4, 0], "group": 5}),
+    ((1, 5, 4, 3), (5, 2, 4, 4), {"strides": [2, 2], "group": 5}),
+    ((1, 3, 3, 4, 2), (3, 4, 2, 3, 4), {"strides": [2, 2, 2], "pads": [0, 1, 1, 0, 1, 1]}),
 ]
 
 
@@ -223,10 +234,27 @@ def test_conv_transpose(shape, window, attributes, symbolic, compile_model):
     check(node, random(*shape), compile_model, symbolic, {"w": random(*window, seed=2), "b": random(outputs, seed=3)})
 
 
+def test_conv_transpose_of_infinities(compile_model):
+    """They reach as far as the window: what has no tap is not multiplied by zero."""
+    node = helper.make_node("ConvTranspose", ["x", "w"], ["y"], strides=[2, 3], pads=[1, 0, 0, 1])
+    x = random(1, 2, 4, 5)
+    x[0, 0, 1, 1], x[0, 1, 3, 2], x[0, 1, 0, 4] = np.inf, np.nan, -np.inf
+    check(node, x, compile_model, constants={"w": random(2, 3, 3, 2, seed=2)})
+
+
+@pytest.mark.parametrize("group", [1, 2, 6])
+def test_conv_transpose_with_a_filter_of_the_run(group, compile_model):
+    x, w = random(2, 6, 4, 5), random(6, 3, 3, 4, seed=2)
+    node = helper.make_node("ConvTranspose", ["x", "w"], ["y"], strides=[2, 2], pads=[1, 1, 1, 1], group=group)
+    for dims in (w.shape, (6, 3, "kh", "kw")):  # of an open window, the data are spread apart
+        model = model_of([node], [value("x", *x.shape), value("w", *dims)], [value("y", *[None] * 4)])
+        assert_all_close(compile_model(model).run({"x": x, "w": w}), onnx_runtime(model)({"x": x, "w": w}), WHOLE_MODEL)
+
+
 @pytest.mark.parametrize("symbolic", [False, True])
 @pytest.mark.parametrize("shape", [(11, 8), (9, 7), (8, 4), (1, 2)])
 def test_conv_transpose_of_a_given_shape(shape, symbolic, compile_model):
-    """Beyond what the window reaches, up to a stride, are zeros at the end; of what is cut, the odd one at the beginning."""
+    """Beyond what the window reaches, up to a stride, are zeros at the end; of what is cut, the odd one is the first."""
     node = helper.make_node("ConvTranspose", ["x", "w"], ["y"], strides=[3, 2], output_shape=shape)
     check(node, random(1, 1, 3, 3), compile_model, symbolic, {"w": random(1, 2, 3, 3, seed=2)})
 
@@ -273,7 +301,12 @@ def test_empty(compile_model):
         ("ConvTranspose", {"output_padding": [0, 1]}, (3, 4, 3, 3), "output_padding has 1 for spatial dim 1, must be"),
         ("ConvTranspose", {"pads": [0, 6, 0, 5]}, (3, 4, 3, 3), "pads leave -1 of the 10 elements of the result's"),
         ("MaxPool", {"kernel_shape": [1, 9]}, None, "the window reaches over 9 elements of spatial dim 1, which has 8"),
-        ("MaxPool", {"kernel_shape": [1, 11], "strides": [1, 3]}, None, "the window reaches over 11 elements of spatial"),
+        (
+            "MaxPool",
+            {"kernel_shape": [1, 11], "strides": [1, 3]},
+            None,
+            "the window reaches over 11 elements of spatial",
+        ),
         ("MaxPool", {"kernel_shape": [0, 1]}, None, "attribute kernel_shape has 0, must be from 1"),
         ("MaxPool", {"kernel_shape": [2, 2], "storage_order": 2}, None, "attribute storage_order is 2, must be 0 or 1"),
     ],

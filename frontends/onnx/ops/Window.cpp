@@ -273,42 +273,11 @@ static LogicalResult importConv(Node &node, Importer &importer) {
   return node.set(0, channelsSecond(importer, withBias(importer, y, node.input(2))));
 }
 
-/// x with stride - 1 zeros behind each element along spatial dim `dim`.
-static Value spreadApart(Importer &importer, Value x, int64_t dim, int64_t stride) {
-  if (!x || stride == 1)
-    return x;
-  ShapeBuilder &shapes = importer.shapes;
-  HostVector dims(shapes.dims(x)), apart(dims), joined(dims);
-  apart.insert(apart.begin() + dim + 1, shapes.constant(1));
-  joined[dim] = shapes.mul(dims[dim], shapes.constant(stride));
-  Value spread = importer.pad(importer.reshape(x, apart), dim + 1, shapes.constant(0), shapes.constant(stride - 1),
-                              importer.like(x, 0));
-  return spread ? importer.reshape(spread, joined) : spread;
-}
+//===-- Transposed convolutions ---------------------------------------------------------------------------------===//
 
-/// The filter [channels, outputs / groups, window..] of a transposed convolution as that of a convolution: channels and
-/// outputs exchanged, and the window turned around.
-static Value turned(Importer &importer, Value filter, int64_t groups) {
-  ShapeBuilder &shapes = importer.shapes;
-  HostVector dims(shapes.dims(filter)), grouped(dims);
-  OpFoldResult count = shapes.constant(groups);
-  grouped[0] = shapes.floorDiv(dims[0], count);
-  grouped.insert(grouped.begin(), count);
-  SmallVector<int64_t> exchange = llvm::to_vector(llvm::seq<int64_t>(grouped.size()));
-  std::swap(exchange[1], exchange[2]);
-  HostVector joined(dims);
-  joined[0] = shapes.mul(dims[1], count);
-  joined[1] = grouped[1];
-  Value exchanged = importer.reshape(importer.transpose(importer.reshape(filter, grouped), exchange), joined);
-  if (!exchanged)
-    return exchanged;
-  HostVector starts(dims.size(), shapes.constant(0)), steps(dims.size(), shapes.constant(1));
-  for (size_t i = 2; i < dims.size(); ++i) {
-    starts[i] = shapes.sub(dims[i], shapes.constant(1));
-    steps[i] = shapes.constant(-1);
-  }
-  return importer.part(exchanged, starts, joined, steps);
-}
+// With a stride s, element q · s + r of what is added up is Σ x[q - t] · w[t · s + r] over t: for each phase r, a
+// convolution with each s-th tap. All phases of as many taps are outputs of one convolution, whose window turns the
+// taps around; the phases are put between each other behind it.
 
 namespace {
 /// The part of all that a transposed convolution adds up along a spatial dim that is its result: `size` elements from
@@ -384,7 +353,223 @@ static std::optional<SmallVector<Placement>> placementsOf(const Node &node, Impo
   return placements;
 }
 
-/// A convolution over the data spread apart by its strides.
+/// x with stride - 1 zeros behind each element along `dim`.
+static Value spreadApart(Importer &importer, Value x, int64_t dim, int64_t stride) {
+  if (!x || stride == 1)
+    return x;
+  ShapeBuilder &shapes = importer.shapes;
+  HostVector dims(shapes.dims(x)), apart(dims), joined(dims);
+  apart.insert(apart.begin() + dim + 1, shapes.constant(1));
+  joined[dim] = shapes.mul(dims[dim], shapes.constant(stride));
+  Value spread = importer.pad(importer.reshape(x, apart), dim + 1, shapes.constant(0), shapes.constant(stride - 1),
+                              importer.like(x, 0));
+  return spread ? importer.reshape(spread, joined) : spread;
+}
+
+namespace {
+/// A spatial dim of a transposed convolution, computed by phases.
+struct PhasedDim {
+  OpFoldResult taps;
+  int64_t phases, dilation;
+  int64_t first;      ///< the q of the first position
+  OpFoldResult after; ///< how many q there are behind the last element of the data
+  bool isInside;      ///< the result is known to be a part of the phases of these q
+  bool isWhole;       ///< and all of them
+};
+
+/// A transposed convolution as convolutions of data with channels last.
+class PhasedConv {
+public:
+  PhasedConv(Importer &importer, SmallVector<PhasedDim> dims, bool isDepthwise)
+      : importer(importer), dims(std::move(dims)), isDepthwise(isDepthwise) {}
+
+  /// [batch, (q, phases).., groups, outputs of a group]: all phases of dims from number `i` on, of those before it what
+  /// was chosen. `filter` is [groups, channels, outputs, window..] of a group, where a dim of the window that was
+  /// chosen from is [taps, phases].
+  Value convolve(Value x, Value filter, size_t i = 0);
+
+private:
+  Importer &importer;
+  SmallVector<PhasedDim> dims;
+  /// Each channel is a group of its own: the filter has one group, whose outputs they are, and the phases read copies
+  /// of the data, so that they are groups, too.
+  bool isDepthwise;
+  /// Of dims before the one that is being chosen from.
+  SmallVector<int64_t> before, after;
+
+  static int64_t axisOfTaps(size_t i) { return 3 + 2 * i; }
+  static int64_t axisOfPhases(size_t i) { return 2 + 2 * i; }
+  Value join(ArrayRef<Value> values, int64_t axis);
+  Value chosen(Value x, Value filter, size_t i, OpFoldResult taps);
+  Value convolveAll(Value x, Value filter);
+};
+} // namespace
+
+Value PhasedConv::join(ArrayRef<Value> values, int64_t axis) {
+  if (llvm::is_contained(values, Value()))
+    return {};
+  return values.size() == 1 ? values.front()
+                            : importer.create<ConcatOp>(elementTypeOf(values.front()), rankOf(values.front()),
+                                                        ValueRange(values), axis);
+}
+
+Value PhasedConv::convolve(Value x, Value filter, size_t i) {
+  if (!x || !filter)
+    return {};
+  if (i == dims.size())
+    return convolveAll(x, filter);
+  ShapeBuilder &shapes = importer.shapes;
+  int64_t axis = axisOfTaps(i), phases = dims[i].phases;
+  auto constant = [&](int64_t number) { return shapes.constant(number); };
+  auto split = [&](Value part, OpFoldResult taps, int64_t phases) {
+    if (!part)
+      return part;
+    HostVector sizes(shapes.dims(part));
+    sizes[axis] = taps;
+    sizes.insert(sizes.begin() + axis + 1, constant(phases));
+    return importer.reshape(part, sizes);
+  };
+  if (phases == 1)
+    return chosen(x, split(filter, dims[i].taps, 1), i, dims[i].taps);
+  // The first `rest` phases have a tap more than the others.
+  int64_t taps = *ShapeBuilder::getConstant(dims[i].taps), each = taps / phases, rest = taps % phases;
+  Value whole, more;
+  if (each)
+    whole = split(importer.part(filter, axis, constant(0), constant(each * phases)), constant(each), phases);
+  if (!rest)
+    return chosen(x, whole, i, constant(each));
+  more = split(importer.part(filter, axis, constant(each * phases), constant(rest)), constant(1), rest);
+  if (!each) {
+    Value some = chosen(x, more, i, constant(1));
+    return importer.pad(some, axisOfPhases(i), constant(0), constant(phases - rest), importer.like(x, 0));
+  }
+  more = join({importer.part(whole, axis + 1, constant(0), constant(rest)), more}, axis);
+  whole = importer.part(whole, axis + 1, constant(rest), constant(phases - rest));
+  Value first = chosen(x, more, i, constant(each + 1)), second = chosen(x, whole, i, constant(each));
+  return join({first, second}, axisOfPhases(i));
+}
+
+/// Those phases of dim `i` that have `taps`.
+Value PhasedConv::chosen(Value x, Value filter, size_t i, OpFoldResult taps) {
+  ShapeBuilder &shapes = importer.shapes;
+  const PhasedDim &dim = dims[i];
+  OpFoldResult zero = shapes.constant(0), last = shapes.sub(taps, shapes.constant(1));
+  if (filter && last != zero)
+    filter = importer.part(filter, axisOfTaps(i), last, taps, -1);
+  OpFoldResult front = shapes.sub(shapes.mul(last, shapes.constant(dim.dilation)), shapes.constant(dim.first));
+  auto knownFront = ShapeBuilder::getConstant(front), knownBack = ShapeBuilder::getConstant(dim.after);
+  bool isKnown = knownFront && knownBack && *knownFront >= 0 && *knownBack >= 0;
+  if (!isKnown)
+    x = importer.pad(x, 1 + i, front, dim.after, importer.like(x, 0));
+  before.push_back(isKnown ? *knownFront : 0);
+  after.push_back(isKnown ? *knownBack : 0);
+  Value result = convolve(x, filter, i + 1);
+  before.pop_back();
+  after.pop_back();
+  return result;
+}
+
+/// x, channels last, with all channels `count` times.
+static Value repeatChannels(Importer &importer, Value x, int64_t count) {
+  ShapeBuilder &shapes = importer.shapes;
+  HostVector once(shapes.dims(x)), all(once);
+  all.back() = shapes.mul(all.back(), shapes.constant(count));
+  once.insert(once.end() - 1, shapes.constant(1));
+  HostVector copies(once);
+  copies[copies.size() - 2] = shapes.constant(count);
+  return importer.reshape(importer.expand(importer.reshape(x, once), copies), all);
+}
+
+/// A convolution of the phases that were chosen.
+Value PhasedConv::convolveAll(Value x, Value filter) {
+  ShapeBuilder &shapes = importer.shapes;
+  HostVector sizes(shapes.dims(filter)), window;
+  SmallVector<int64_t> order{0}, dilations;
+  int64_t phases = 1;
+  for (size_t i = 0; i < dims.size(); ++i) {
+    order.push_back(axisOfTaps(i) + 1);
+    phases *= *ShapeBuilder::getConstant(sizes[axisOfTaps(i) + 1]);
+    window.push_back(sizes[axisOfTaps(i)]);
+    dilations.push_back(dims[i].dilation);
+  }
+  order.push_back(2);
+  HostVector split = llvm::map_to_vector(order, [&](int64_t axis) { return sizes[axis]; });
+  OpFoldResult outputs = shapes.product(ArrayRef(split).drop_front());
+  HostVector joined{split.front(), outputs};
+  if (isDepthwise)
+    joined = {outputs, shapes.constant(1)};
+  for (size_t i = 0; i < dims.size(); ++i)
+    order.push_back(axisOfTaps(i));
+  order.push_back(1);
+  joined.append(window);
+  joined.push_back(sizes[1]);
+  if (isDepthwise)
+    x = repeatChannels(importer, x, phases);
+  filter = importer.reshape(importer.transpose(filter, order), joined);
+  if (!x || !filter)
+    return {};
+  SmallVector<int64_t> ones(dims.size(), 1);
+  Value y = importer.create<ConvOp>(elementTypeOf(x), rankOf(x), x, filter, ones, dilations, before, after);
+  if (!y)
+    return y;
+  // The phases of a dim go behind its positions.
+  HostVector result(shapes.dims(y).drop_back());
+  result.append(split);
+  SmallVector<int64_t> between{0};
+  int64_t rank = dims.size();
+  for (int64_t i = 0; i < rank; ++i)
+    between.append({1 + i, 2 + rank + i});
+  between.append({1 + rank, 2 + 2 * rank});
+  return importer.transpose(importer.reshape(y, result), between);
+}
+
+/// Spatial dim `i` of a transposed convolution of `data`, channels last, which are spread apart where there can be no
+/// phases. `place` becomes that in the phases.
+static PhasedDim phasedDim(Importer &importer, Value &data, size_t i, const Geometry &geometry, Placement &place) {
+  ShapeBuilder &shapes = importer.shapes;
+  OpFoldResult one = shapes.constant(1), taps = geometry.taps[i];
+  int64_t stride = geometry.strides[i], dilation = geometry.dilations[i];
+  auto known = ShapeBuilder::getConstant(taps);
+  if (dilation > 1 || !known || *known == 0) { // windows of phases would begin at different places
+    data = spreadApart(importer, data, i + 1, stride);
+    stride = 1;
+  }
+  WindowDim window{{}, taps, {}, stride, dilation, 0, 0};
+  // Everything, unless it is known where the result lies in it.
+  OpFoldResult after = shapes.floorDiv(shapes.sub(window.extent(shapes), one), shapes.constant(stride));
+  PhasedDim dim{taps, stride, dilation, 0, after, false, false};
+  if (!data)
+    return dim;
+  OpFoldResult end = shapes.mul(shapes.sub(shapes.dim(data, i + 1), one), shapes.constant(stride));
+  auto begin = ShapeBuilder::getConstant(place.begin);
+  auto last = ShapeBuilder::getConstant(shapes.sub(shapes.sub(shapes.add(place.begin, place.size), one), end));
+  if (!begin || !last)
+    return dim;
+  dim.first = llvm::divideFloorSigned(*begin, stride);
+  dim.after = shapes.constant(llvm::divideFloorSigned(*last, stride));
+  dim.isInside = true;
+  dim.isWhole = llvm::mod(*begin, stride) == 0 && llvm::mod(*last + 1, stride) == 0;
+  place.begin = shapes.constant(llvm::mod(*begin, stride));
+  return dim;
+}
+
+/// `placements` of x, channels last: a part of it, or, if they are not known to lie inside, with zeros around it.
+static Value crop(Importer &importer, Value x, ArrayRef<Placement> placements, bool isInside) {
+  if (!x)
+    return x;
+  ShapeBuilder &shapes = importer.shapes;
+  OpFoldResult zero = shapes.constant(0);
+  HostVector starts(rankOf(x), zero), sizes(shapes.dims(x));
+  for (auto [i, place] : llvm::enumerate(placements)) {
+    if (!isInside)
+      x = importer.pad(x, i + 1, shapes.sub(zero, place.begin),
+                       shapes.sub(shapes.add(place.begin, place.size), sizes[i + 1]), importer.like(x, 0));
+    starts[i + 1] = place.begin;
+    sizes[i + 1] = place.size;
+  }
+  return isInside ? importer.part(x, starts, sizes) : x;
+}
+
 static LogicalResult importConvTranspose(Node &node, Importer &importer) {
   Value x = node.input(0), filter = node.input(1);
   if (!checkRanks(importer, x, filter))
@@ -401,20 +586,31 @@ static LogicalResult importConvTranspose(Node &node, Importer &importer) {
   auto placements = placementsOf(node, importer, x, *geometry);
   if (!placements)
     return failure();
-  Value spread = x, zero = importer.like(x, 0);
-  SmallVector<int64_t> ones(taps->size(), 1), none(taps->size(), 0);
-  for (auto [i, place] : llvm::enumerate(*placements)) {
-    WindowDim dim{shapes.dim(x, i + 2), (*taps)[i], {}, 1, geometry->dilations[i], 0, 0};
-    spread = spreadApart(importer, spread, i + 2, geometry->strides[i]);
-    if (!spread)
-      return failure();
-    OpFoldResult before = shapes.sub(shapes.sub(dim.extent(shapes), shapes.constant(1)), place.begin);
-    OpFoldResult after = shapes.sub(shapes.add(place.begin, place.size), shapes.dim(spread, i + 2));
-    spread = importer.pad(spread, i + 2, before, after, zero);
-  }
-  Value y = importer.create<ConvOp>(elementTypeOf(x), rankOf(x), channelsLast(importer, spread),
-                                    groupedFilter(importer, turned(importer, filter, *groups), *groups), ones,
-                                    geometry->dilations, none, none);
+
+  Value data = channelsLast(importer, x);
+  SmallVector<PhasedDim> dims;
+  for (auto [i, place] : llvm::enumerate(*placements))
+    dims.push_back(phasedDim(importer, data, i, *geometry, place));
+  // [groups, channels, outputs, window..]
+  HostVector grouped(shapes.dims(filter));
+  OpFoldResult one = shapes.constant(1), count = shapes.constant(*groups);
+  bool isDepthwise = llvm::any_of(dims, [](const PhasedDim &dim) { return dim.phases > 1; }) &&
+                     shapes.areEqual(grouped[0], count) && grouped[1] == one;
+  HostVector channels{count, shapes.floorDiv(grouped[0], count), grouped[1]};
+  if (isDepthwise)
+    channels = {one, one, count};
+  grouped.erase(grouped.begin(), grouped.begin() + 2);
+  grouped.insert(grouped.begin(), channels.begin(), channels.end());
+  Value y = PhasedConv(importer, dims, isDepthwise).convolve(data, importer.reshape(filter, grouped));
+  if (!y)
+    return failure();
+
+  HostVector sizes(shapes.dims(y)), joined{sizes.front()};
+  for (size_t i = 1; i < sizes.size(); i += 2)
+    joined.push_back(shapes.mul(sizes[i], sizes[i + 1]));
+  y = importer.reshape(y, joined);
+  if (!llvm::all_of(dims, [](const PhasedDim &dim) { return dim.isWhole; }))
+    y = crop(importer, y, *placements, llvm::all_of(dims, [](const PhasedDim &dim) { return dim.isInside; }));
   return node.set(0, channelsSecond(importer, withBias(importer, y, node.input(2))));
 }
 
