@@ -215,8 +215,40 @@ Value ConvOp::emitStep(ElementBuilder &e, ValueRange indices, ValueRange positio
 }
 Value ConvOp::emitElement(ElementBuilder &e, ValueRange indices) { return emitAccumulated(*this, e, indices); }
 
+/// Leaves out spatial dims of one element, as of a convolution over a sequence that an exporter wrote with two.
+static LogicalResult dropUnitDims(ConvOp op, PatternRewriter &rewriter) {
+  auto input = cast<RankedTensorType>(op.getInput().getType()),
+       filter = cast<RankedTensorType>(op.getFilter().getType());
+  SmallVector<int64_t> kept; // of the spatial dims
+  for (int64_t i = 0; i < input.getRank() - 2; ++i)
+    if (input.getDimSize(i + 1) != 1 || filter.getDimSize(i + 2) != 1 || op.getPadsBefore()[i] || op.getPadsAfter()[i])
+      kept.push_back(i);
+  if (kept.empty())
+    kept = {0};
+  if (int64_t(kept.size()) == input.getRank() - 2)
+    return failure();
+  ShapeBuilder shapes(rewriter);
+  auto without = [&](Value tensor, int64_t ahead) {
+    SmallVector<OpFoldResult> all(shapes.dims(tensor)), dims(all.begin(), all.begin() + ahead);
+    for (int64_t i : kept)
+      dims.push_back(all[ahead + i]);
+    dims.push_back(all.back());
+    return createTensorOp<ReshapeOp>(shapes, op.getLoc(), elementTypeOf(tensor), dims.size(), tensor,
+                                     ValueRange(shapes.materialize(dims)));
+  };
+  auto of = [&](ArrayRef<int64_t> all) { return llvm::map_to_vector(kept, [&](int64_t i) { return all[i]; }); };
+  Value narrow = createTensorOp<ConvOp>(shapes, op.getLoc(), elementTypeOf(op.getOutput()), int64_t(kept.size()) + 2,
+                                        without(op.getInput(), 1), without(op.getFilter(), 2), of(op.getStrides()),
+                                        of(op.getDilations()), of(op.getPadsBefore()), of(op.getPadsAfter()));
+  SmallVector<OpFoldResult> dims(shapes.dims(op.getOutput()));
+  rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), narrow, ValueRange(shapes.materialize(dims)));
+  return success();
+}
+
 /// A window of one tap that moves by one element over all channels is a matrix product at each position.
 LogicalResult ConvOp::canonicalize(ConvOp op, PatternRewriter &rewriter) {
+  if (succeeded(dropUnitDims(op, rewriter)))
+    return success();
   auto filter = cast<RankedTensorType>(op.getFilter().getType());
   auto isAll = [](ArrayRef<int64_t> values, int64_t value) { return llvm::all_equal(values) && values[0] == value; };
   bool isPoint = isAll(filter.getShape().drop_front(2).drop_back(), 1) && isAll(op.getStrides(), 1) &&

@@ -33,6 +33,17 @@ func.func @points(%x: tensor<?x8x8x16xf32>, %w: tensor<1x32x1x1x16xf32>) -> tens
   return %y : tensor<?x8x8x32xf32>
 }
 
+// CANON-LABEL: func @sequence
+func.func @sequence(%x: tensor<?x1x21x8xf32>, %w: tensor<2x16x1x3x4xf32>) -> tensor<?x1x10x32xf32> {
+  // CANON: %[[W:.*]] = hone.reshape %{{.*}} : tensor<2x16x1x3x4xf32> -> tensor<2x16x3x4xf32>
+  // CANON: %[[X:.*]] = hone.reshape %{{.*}} : tensor<?x1x21x8xf32> -> tensor<?x21x8xf32>
+  // CANON: %[[Y:.*]] = hone.conv %[[X]], %[[W]] strides [2] dilations [1] pads [0] [0]
+  // CANON: hone.reshape %[[Y]]{{.*}} : tensor<?x10x32xf32> -> tensor<?x1x10x32xf32>
+  %y = hone.conv %x, %w strides [1, 2] dilations [1, 1] pads [0, 0] [0, 0]
+     : tensor<?x1x21x8xf32>, tensor<2x16x1x3x4xf32> -> tensor<?x1x10x32xf32>
+  return %y : tensor<?x1x10x32xf32>
+}
+
 // CANON-LABEL: func @no_points
 func.func @no_points(%x: tensor<?x8x8x16xf32>, %w: tensor<1x32x1x1x16xf32>, %g: tensor<2x16x1x1x8xf32>)
     -> (tensor<?x4x8x32xf32>, tensor<?x9x8x32xf32>, tensor<?x8x8x32xf32>) {
