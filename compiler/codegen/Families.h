@@ -40,7 +40,8 @@ public:
   virtual bool takes(const CpuTarget &target, mlir::Operation *op) const = 0;
   /// Whether a kernel of the family computes what defines an operand of its op while it reads it.
   virtual bool fusesBefore(const CpuTarget &target, mlir::OpOperand &operand) const { return false; }
-  /// Whether a kernel of the family that computes `op` goes on with `reader`, a later op over the same elements.
+  /// Whether a kernel of the family that computes `op` goes on with `reader`, a later op over the same elements. Of what
+  /// these give it writes an element once, when it has read all that goes into it: it may run in place.
   virtual bool fusesBehind(const CpuTarget &target, mlir::Operation *op, mlir::Operation *reader) const {
     return false;
   }

@@ -91,6 +91,8 @@ static void generate(KernelOp original, const DecidedKernel &decided, StringRef 
   for (Type type : kernel.getResultTypes())
     addBuffer(type, /*readOnly=*/false);
   KernelBody body = createKernelBody(builder, loc, symbol, buffers, kernel.getArgumentTypes().size() - tensors);
+  if (auto inPlace = kernel.getInPlace()) // two pointers to the same memory would not be noalias
+    body.buffers[*inPlace] = body.buffers[tensors];
   KernelEmitter emitter(builder, kernel, body);
   decided.build(emitter);
   emitter.finish();

@@ -95,10 +95,33 @@ LogicalResult KernelOp::verifyRegions() {
   auto end = dyn_cast<ReturnOp>(getBody().front().back());
   if (!end || end.getOperandTypes() != TypeRange(getResultTypes()))
     return emitOpError("wants to end with a hone.return of ") << getResultTypes();
+  if (getInPlace() && (*getInPlace() >= getTensorCount() || !isReadElementByElement(*getInPlace())))
+    return emitOpError(
+               "wants `in_place` to name an argument that is read for the same element of the only result, got ")
+           << *getInPlace();
   return success();
 }
 
+bool KernelOp::isReadElementByElement(unsigned argument) {
+  if (getResultTypes() != ArrayRef(getArgumentTypes()[argument]))
+    return false;
+  ArrayRef<int64_t> shape = cast<RankedTensorType>(getResultTypes()[0]).getShape();
+  SmallVector<Value> pending{getBody().getArgument(argument)};
+  llvm::SmallDenseSet<Operation *> seen;
+  while (!pending.empty())
+    for (Operation *user : pending.pop_back_val().getUsers()) {
+      if (!seen.insert(user).second || isa<ReturnOp>(user))
+        continue;
+      if (!isa<ScalarOpInterface>(user) || cast<RankedTensorType>(user->getResult(0).getType()).getShape() != shape)
+        return false;
+      pending.push_back(user->getResult(0));
+    }
+  return true;
+}
+
 std::optional<unsigned> KernelOp::getUpdatedArgument() {
+  if (getInPlace())
+    return *getInPlace();
   Operation *terminator = getBody().front().getTerminator();
   if (terminator->getNumOperands() != 1)
     return std::nullopt;

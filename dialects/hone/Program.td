@@ -169,7 +169,8 @@ def Hone_KernelOp : Hone_Op<"kernel", [IsolatedFromAbove, FunctionOpInterface, S
     Dispatch decides how it is computed, and code generation obeys: `family` names the kernel family, `parameters` are its
     numbers (tiles, blocks). They may be changed by hand; without them the best ones for the target are taken. `target` is
     what its code is generated for, if that is not the module's. `cost` is what one launch is predicted to take: nanoseconds
-    on one core of the target, with 128 in the place of each dim that is open.
+    on one core of the target, with 128 in the place of each dim that is open. With `in_place`, the only result lies in the
+    memory of that argument, of which each element is read for the same element of the result and nothing else.
     ```mlir
     hone.kernel @k0_exp(%x: tensor<?x8xf32> {hone.sizes = array<i64: 1>}, %n: index) -> tensor<?x8xf32>
         attributes {cost = 163 : i64, family = "generic", parameters = {chunk = 8192 : i64, interleave = 4 : i64}} {
@@ -182,7 +183,8 @@ def Hone_KernelOp : Hone_Op<"kernel", [IsolatedFromAbove, FunctionOpInterface, S
                        OptionalAttr<DictArrayAttr>:$arg_attrs, OptionalAttr<DictArrayAttr>:$res_attrs,
                        OptionalAttr<StrAttr>:$family, OptionalAttr<DictionaryAttr>:$parameters,
                        OptionalAttr<ConfinedAttr<I64Attr, [IntNonNegative]>>:$cost,
-                       OptionalAttr<Hone_TargetAttr>:$target);
+                       OptionalAttr<Hone_TargetAttr>:$target,
+                       OptionalAttr<ConfinedAttr<I64Attr, [IntNonNegative]>>:$in_place);
   let regions = (region SizedRegion<1>:$body);
   let skipDefaultBuilders = 1;
   let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "::mlir::FunctionType":$type, "::mlir::ArrayAttr":$argAttrs)>];
@@ -194,8 +196,10 @@ def Hone_KernelOp : Hone_Op<"kernel", [IsolatedFromAbove, FunctionOpInterface, S
     ::mlir::Region *getCallableRegion() { return &getBody(); }
     /// How many of the arguments are tensors.
     unsigned getTensorCount();
-    /// The tensor argument whose memory the only result lies in, changed in part.
+    /// The tensor argument whose memory the only result lies in: changed in part, or in place.
     std::optional<unsigned> getUpdatedArgument();
+    /// Whether element-wise ops read an argument for the same element of the only result, and nobody else does.
+    bool isReadElementByElement(unsigned argument);
     /// [family, parameters, target], units for those that do not stand on the kernel.
     ::mlir::ArrayAttr getDecision();
   }];

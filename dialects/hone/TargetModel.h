@@ -38,6 +38,8 @@ public:
   /// Writes on a kernel how it is computed (its family, and the family's parameters) and at what cost. Fails, and
   /// reports it, if it cannot be computed.
   virtual llvm::LogicalResult decide(TargetAttr target, KernelOp kernel) const = 0;
+  /// Whether `kernel`, computed as it was decided, writes an element of its result when all is read that goes into it.
+  virtual bool writesLast(TargetAttr target, KernelOp kernel) const = 0;
   /// Nanoseconds that one launch of `kernel`, computed as it was decided, is predicted to take on one core, with
   /// kAssumedDim in the place of each open dim. Fails, and reports it, if the decision on it does not fit it.
   virtual mlir::FailureOr<int64_t> predictCost(TargetAttr target, KernelOp kernel) const = 0;

@@ -238,6 +238,45 @@ static void isolateUpdates(Block &block, ShapeBuilder &shapes) {
   }
 }
 
+/// Whether an argument of `kernel` has the dims of its result.
+static bool hasDimsOfResult(KernelOp kernel, unsigned argument) {
+  OwningOpRef<KernelOp> copy(kernel.clone());
+  Block &body = copy->getBody().front();
+  OpBuilder builder(body.getTerminator());
+  ShapeBuilder shapes(builder);
+  SmallVector<OpFoldResult> dims(shapes.dims(body.getArgument(argument)));
+  return llvm::equal(dims, shapes.dims(body.getTerminator()->getOperand(0)));
+}
+
+/// Whether a launch of the same block writes what `use` shows, and nobody else needs it from there on.
+static bool isLaunchesOwn(OpOperand &use) {
+  Value buffer = rootOf(use.get());
+  auto writer = buffer.getDefiningOp<LaunchOp>();
+  return writer && writer->getBlock() == use.getOwner()->getBlock() && isDeadBefore(buffer, use.getOwner(), &use);
+}
+
+/// A kernel whose launches all find an argument that they alone still need, as the other operand of a sum is, gives its
+/// result in that one's memory.
+static void runInPlace(ModuleOp module, ArrayRef<TargetedProgram> programs) {
+  llvm::DenseMap<StringAttr, SmallVector<LaunchOp, 2>> launches;
+  for (TargetedProgram program : programs)
+    program.main.walk([&](LaunchOp launch) { launches[launch.getKernelAttr().getAttr()].push_back(launch); });
+  for (KernelOp kernel : module.getOps<KernelOp>()) {
+    ArrayRef<LaunchOp> own = launches[kernel.getSymNameAttr()];
+    auto isLateLaunch = [](LaunchOp launch) { return llvm::any_of(launch.getResultSizes(), isLate); };
+    if (kernel.getUpdatedArgument() || llvm::any_of(own, isLateLaunch) ||
+        !programs.front().model->writesLast(programs.front().target, kernel))
+      continue;
+    for (unsigned argument : llvm::seq(kernel.getTensorCount())) {
+      auto isFree = [&](LaunchOp launch) { return isLaunchesOwn(launch->getOpOperand(argument)); };
+      if (!kernel.isReadElementByElement(argument) || !llvm::all_of(own, isFree) || !hasDimsOfResult(kernel, argument))
+        continue;
+      kernel.setInPlace(argument);
+      break;
+    }
+  }
+}
+
 /// Erases weights that neither the program nor, through recipes, a weight that it uses needs.
 static void eraseDeadWeights(ModuleOp module) {
   SymbolTableCollection tables;
@@ -389,6 +428,7 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
       if (failed(model->decide(target, kernel)))
         return signalPassFailure();
     eraseDead(module, *programs);
+    runInPlace(module, *programs);
   }
 
   static LogicalResult dispatch(Block &block, ShapeBuilder &shapes, Outliner &outliner, const TargetModel &model,

@@ -59,6 +59,15 @@ public:
     return cost;
   }
 
+  bool writesLast(TargetAttr target, KernelOp kernel) const override {
+    CpuTarget cpu = known(target);
+    Block &body = kernel.getBody().front();
+    for (Operation &op : body)
+      if (const KernelFamily *family = familyOf(cpu, &op))
+        return family->name() == kernel.getFamily(); // the generic one may keep sums in the result
+    return llvm::all_of(body.without_terminator(), llvm::IsaPred<ScalarOpInterface>);
+  }
+
   FailureOr<int64_t> predictCost(TargetAttr target, KernelOp kernel) const override {
     CpuTarget cpu = known(target);
     FailureOr<DecidedKernel> decided = DecidedKernel::of(kernel, cpu);

@@ -250,6 +250,24 @@ hone.kernel @k(%x: tensor<?xf32> {hone.sizes = array<i64: 2>}, %n: index) -> ten
 
 // -----
 
+// expected-error@+1 {{wants `in_place` to name an argument that is read for the same element of the only result, got 1}}
+hone.kernel @k(%x: tensor<4xf32>, %y: tensor<1xf32>) -> tensor<4xf32> attributes {in_place = 1 : i64} {
+  %0 = hone.add %x, %y : tensor<4xf32>, tensor<1xf32> -> tensor<4xf32>
+  hone.return %0 : tensor<4xf32>
+}
+
+// -----
+
+// expected-error@+1 {{wants `in_place` to name an argument that is read for the same element of the only result, got 0}}
+hone.kernel @k(%x: tensor<4x4xf32>) -> tensor<4x4xf32> attributes {in_place = 0 : i64} {
+  %0 = hone.exp %x : tensor<4x4xf32> -> tensor<4x4xf32>
+  %1 = hone.transpose %x [1, 0] : tensor<4x4xf32> -> tensor<4x4xf32>
+  %2 = hone.add %0, %1 : tensor<4x4xf32>, tensor<4x4xf32> -> tensor<4x4xf32>
+  hone.return %2 : tensor<4x4xf32>
+}
+
+// -----
+
 // expected-error@+1 {{wants to end with a hone.return of 'tensor<4xf32>'}}
 hone.kernel @k(%x: tensor<4xf32>) -> tensor<4xf32> {
   hone.return

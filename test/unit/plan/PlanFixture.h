@@ -26,6 +26,7 @@ struct PlainModel : TargetModel {
   llvm::LogicalResult decide(TargetAttr, KernelOp) const override { return llvm::success(); }
   llvm::FailureOr<int64_t> predictCost(TargetAttr, KernelOp) const override { return 0; }
   bool hasKernelOfItsOwn(TargetAttr, mlir::Operation *) const override { return false; }
+  bool writesLast(TargetAttr, KernelOp) const override { return false; }
   bool fusesBefore(TargetAttr, mlir::OpOperand &) const override { return false; }
   bool fusesBehind(TargetAttr, mlir::Operation *, mlir::Operation *) const override { return false; }
   llvm::FailureOr<LaunchParameters> launchParameters(mlir::OpBuilder &builder, TargetAttr, KernelOp kernel,
