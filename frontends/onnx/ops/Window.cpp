@@ -715,34 +715,38 @@ static LogicalResult importMaxPool(Node &node, Importer &importer) {
   return node.set(0, channelsSecond(importer, pool(importer, ReduceKind::Max, x, *pooling)));
 }
 
-/// How many elements each window counts, [1, positions.., 1].
-static Value counts(const Node &node, Importer &importer, const Pooling &pooling, Type type) {
+/// How many elements each window counts along spatial dim `i`: a number, or [1, positions.., 1] with one position in
+/// each other dim. `positions`: of the pool.
+static Value countAlong(Importer &importer, const Pooling &pooling, size_t i, OpFoldResult positions, bool countsPads) {
   ShapeBuilder &shapes = importer.shapes;
-  Pooling ofOnes = pooling;
-  Geometry &geometry = ofOnes.geometry;
-  bool countsPads = node.getInt("count_include_pad", 0) != 0;
-  auto isZero = [](int64_t pad) { return pad == 0; };
-  bool hasPads =
-      !geometry.paddedBefore.empty() || !llvm::all_of(geometry.before, isZero) || !llvm::all_of(geometry.after, isZero);
-  if (!pooling.ceil && llvm::all_of(pooling.beyond, isZero) && (countsPads || !hasPads))
-    return importer.scalar(type, double(*ShapeBuilder::getConstant(shapes.product(geometry.taps))));
-  HostVector dims(shapes.dims(pooling.x));
-  dims[0] = dims[1] = shapes.constant(1);
-  ofOnes.x = importer.expand(importer.scalar(type, 1), dims);
-  for (size_t i = 0; ofOnes.x && i < geometry.taps.size(); ++i) {
-    OpFoldResult before = shapes.constant(countsPads ? geometry.before[i] : 0);
-    OpFoldResult after = shapes.constant(countsPads ? geometry.after[i] : 0);
-    if (countsPads && !geometry.paddedBefore.empty()) {
-      before = shapes.add(before, geometry.paddedBefore[i]);
-      after = shapes.add(after, geometry.paddedAfter[i]);
-    }
-    if (countsPads)
-      geometry.before[i] = geometry.after[i] = 0;
-    ofOnes.x = importer.pad(ofOnes.x, i + 2, before, after, importer.scalar(type, 1));
+  const Geometry &all = pooling.geometry;
+  Type type = elementTypeOf(pooling.x);
+  bool isOpen = !all.paddedBefore.empty(), hasPads = isOpen || all.before[i] || all.after[i];
+  if (!pooling.ceil && pooling.beyond[i] == 0 && (countsPads || !hasPads))
+    return importer.scalar(type, double(*ShapeBuilder::getConstant(all.taps[i])));
+  Pooling line{{},
+               {{all.taps[i]}, {all.strides[i]}, {all.dilations[i]}, {all.before[i]}, {all.after[i]}, {}, {}},
+               pooling.ceil,
+               {pooling.beyond[i]}};
+  if (isOpen) {
+    line.geometry.paddedBefore = {all.paddedBefore[i]};
+    line.geometry.paddedAfter = {all.paddedAfter[i]};
   }
-  if (!countsPads)
-    ofOnes.x = padded(importer, ofOnes.x, geometry, importer.scalar(type, 0));
-  return pool(importer, ReduceKind::Sum, ofOnes.x, ofOnes);
+  HostVector dims(3, shapes.constant(1));
+  dims[2] = shapes.dim(pooling.x, i + 2);
+  line.x = importer.expand(importer.scalar(type, 1), dims);
+  line.x = padded(importer, line.x, line.geometry, importer.scalar(type, countsPads));
+  if (countsPads) {
+    line.x = importer.pad(line.x, 2, shapes.constant(all.before[i]), shapes.constant(all.after[i]),
+                          importer.scalar(type, 1));
+    line.geometry.before = line.geometry.after = {0};
+  }
+  Value count = pool(importer, ReduceKind::Sum, line.x, line);
+  // Windows that begin in the pads behind the input count for pads alone.
+  count = importer.part(count, 1, shapes.constant(0), positions);
+  HostVector among(rankOf(pooling.x), shapes.constant(1));
+  among[i + 1] = positions;
+  return count ? importer.reshape(count, among) : count;
 }
 
 static LogicalResult importAveragePool(Node &node, Importer &importer) {
@@ -751,12 +755,16 @@ static LogicalResult importAveragePool(Node &node, Importer &importer) {
     return failure();
   Value x = padded(importer, pooling->x, pooling->geometry, importer.like(pooling->x, 0));
   Value sum = pool(importer, ReduceKind::Sum, x, *pooling);
-  Value count = counts(node, importer, *pooling, elementTypeOf(x));
-  if (!sum || !count)
+  if (!sum)
     return failure();
-  // Windows that begin in the pads behind the input count for pads alone.
-  for (int64_t i = 1; i + 1 < rankOf(count); ++i)
-    count = importer.part(count, i, importer.shapes.constant(0), importer.shapes.dim(sum, i));
+  bool countsPads = node.getInt("count_include_pad", 0) != 0;
+  Value count = importer.scalar(elementTypeOf(x), 1);
+  for (size_t i = 0; count && i < pooling->beyond.size(); ++i) {
+    Value along = countAlong(importer, *pooling, i, importer.shapes.dim(sum, i + 1), countsPads);
+    count = along ? importer.binary<MulOp>(count, along) : along;
+  }
+  if (!count)
+    return failure();
   return node.set(0, channelsSecond(importer, importer.binary<DivOp>(sum, count)));
 }
 
