@@ -12,6 +12,7 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "passes/Passes.h"
 #include "passes/dispatch/LayOutWeights.h"
+#include "passes/dispatch/OrderLaunches.h"
 #include "passes/dispatch/Outline.h"
 
 namespace hone {
@@ -428,6 +429,8 @@ struct Dispatch : hone::impl::DispatchBase<Dispatch> {
       if (failed(model->decide(target, kernel)))
         return signalPassFailure();
     eraseDead(module, *programs);
+    for (TargetedProgram program : *programs)
+      orderLaunches(program.main);
     runInPlace(module, *programs);
   }
 

@@ -4,8 +4,8 @@
 // copied. The dims of what both branches give are known behind them.
 // CHECK-LABEL: func.func @main(
 // CHECK:         %[[N:.*]] = tensor.dim %arg0, %c0
-// CHECK:         %[[SHARED:.*]] = hone.launch @{{.*}}_exp(%arg0)
 // CHECK:         %[[CONDITION:.*]] = tensor.extract %arg1[]
+// CHECK:         %[[SHARED:.*]] = hone.launch @{{.*}}_exp(%arg0)
 // CHECK:         %[[GIVEN:.*]]:2 = scf.if %[[CONDITION]] -> (tensor<?x8xf32>, tensor<?x8xf32>) {
 // CHECK:           %[[A:.*]] = hone.launch @{{.*}}_neg_exp(%[[SHARED]])
 // CHECK:           %[[COPY:.*]] = hone.launch @[[EXPAND:.*expand]](%[[SHARED]]) sizes(%[[N]]) to(%[[N]])
