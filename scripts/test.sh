@@ -12,8 +12,9 @@
 #   bench         the benchmarks, briefly               check         scripts/check.sh
 #   operators     docs/operators.md against the compiler
 #   exported      all graphs of test/models/graphs, of which `models` has the small ones; 2 GB of models in $HONE_MODELS
+#   large         models of 3 GB, which take 9 GB of the disk meanwhile
 # Without arguments: the first seven, which is what continuous integration runs. `all`: also fuzz, demo, bench, check,
-# operators and exported.
+# operators, exported and large.
 # The last line counts the test cases: "N passed, N failed, N skipped". Exits 1 if one failed. Where CI is set a skipped one
 # fails, unless it needs an instruction set that the machine lacks.
 #
@@ -22,9 +23,9 @@ source "$(dirname "$0")/common.sh"
 
 suites=("$@")
 [[ $# == 0 ]] && suites=(lit unit python conformance models examples docs)
-[[ "$*" == all ]] && suites=(lit unit python conformance models examples docs fuzz demo bench check operators exported)
+[[ "$*" == all ]] && suites=(lit unit python conformance models examples docs fuzz demo bench check operators exported large)
 for suite in "${suites[@]}"; do
-  [[ " lit unit python conformance models examples docs sanitizers fuzz demo bench check operators exported " == *" $suite "* ]] ||
+  [[ " lit unit python conformance models examples docs sanitizers fuzz demo bench check operators exported large " == *" $suite "* ]] ||
     die 2 "unknown suite '$suite'; try scripts/test.sh --help"
 done
 
@@ -116,6 +117,9 @@ for name in "${suites[@]}"; do
     ;;
   exported)
     suite exported "$python" -m pytest -q test/models/test_exported.py --large --junitxml "$results/exported.xml"
+    ;;
+  large)
+    suite large "$python" -m pytest -q test/models/test_large.py --large --junitxml "$results/large.xml"
     ;;
   docs) suite docs "$python" -m pytest -q test/docs --junitxml "$results/docs.xml" ;;
   operators) suite operators plain operators "$python" scripts/operators.py --check ;;
