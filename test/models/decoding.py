@@ -206,6 +206,23 @@ def decoder(size, weights):
     return _Decoder(size, weights if callable(weights) else random_weights(weights)).build()
 
 
+def stored_as(model, type):
+    """The same decoder, whose matrices are stored in this type of ONNX, and cast to f32 where they are read."""
+    if type == TensorProto.FLOAT:
+        return model
+    graph, casts = model.graph, []
+    for tensor in graph.initializer:
+        if len(tensor.dims) == 2 and tensor.data_type == TensorProto.FLOAT:
+            name, array = tensor.name, numpy_helper.to_array(tensor)
+            array = array.astype(helper.tensor_dtype_to_np_dtype(type))
+            tensor.CopyFrom(numpy_helper.from_array(array, f"{name}.stored"))
+            casts.append(helper.make_node("Cast", [tensor.name], [name], name=f"{name}.cast", to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return model
+
+
 def greedy(model):
     """A Loop that runs such a decoder `steps` times, one token each, and takes the likeliest one as the next:
     steps, input_ids [batch, 1], attention_mask [batch, past], past_key_values… → tokens [steps, batch], present…
