@@ -4,6 +4,7 @@
 
 #include "compiler/driver/Compilation.h"
 #include "compiler/codegen/cpu/CpuTargetModel.h"
+#include "compiler/codegen/host/Sidecar.h"
 #include "compiler/driver/PinDims.h"
 #include "compiler/driver/StageFile.h"
 #include "dialects/hone/Hone.h"
@@ -152,7 +153,10 @@ Compilation::~Compilation() = default;
 ExitCode Compilation::load() {
   Watcher::showProgress(console, Stage::Import);
   StringRef extension = llvm::sys::path::extension(options.input);
-  return extension == ".mlir" || extension == ".mlirbc" ? loadStage() : importModel();
+  ExitCode code = extension == ".mlir" || extension == ".mlirbc" ? loadStage() : importModel();
+  if (!code && !options.weights.empty())
+    (*root)->setAttr(kSidecarAttr, BoolAttr::get(mlirContext.get(), options.weights == "sidecar"));
+  return code;
 }
 
 ExitCode Compilation::findTarget(StringRef name) {
@@ -267,6 +271,11 @@ ExitCode Compilation::loadStage() {
     return ExitInput;
   }
 
+  if (!options.weights.empty() && current == Stage::Llvm) {
+    console.error(
+        "--weights is for models and earlier stages: the code of the stage 'llvm' knows where its weights lie");
+    return ExitUsage;
+  }
   if (options.state && current != Stage::Import) {
     console.error("--state is for models and the stage 'import': '" + toString(current) + "' comes after it");
     return ExitUsage;

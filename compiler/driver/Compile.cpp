@@ -4,6 +4,7 @@
 
 #include "compiler/codegen/cpu/CpuTargetModel.h"
 #include "compiler/codegen/cpu/Object.h"
+#include "compiler/codegen/host/Sidecar.h"
 #include "compiler/driver/Commands.h"
 #include "compiler/driver/Compilation.h"
 #include "compiler/driver/Manifest.h"
@@ -183,7 +184,7 @@ static ExitCode writeOutput(Compilation &compilation, const OutputForm &form, St
   llvm::Expected<uint64_t> weightBytes = weightBytesOf(module);
   if (!weightBytes)
     return finish(weightBytes.takeError(), console);
-  LibraryParts parts{compilation.name(), std::move(*codes), *weightBytes,
+  LibraryParts parts{compilation.name(), std::move(*codes), *weightBytes, hasSidecar(module),
                      [&](WeightSink &sink) { return writeWeights(module, compilation.weights(), sink); }};
   return finish(emitLibrary(parts, output, form.library), console);
 }

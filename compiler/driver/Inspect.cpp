@@ -126,6 +126,8 @@ static void printText(const json::Object &root) {
       llvm::outs() << ", defaults of inputs, taken as constants: " << defaults->size();
     if (std::optional<StringRef> digest = weights->getString("blake3"))
       llvm::outs() << ", blake3 " << *digest;
+    if (weights->getBoolean("sidecar").value_or(false))
+      llvm::outs() << ", in a file of their own beside it";
     llvm::outs() << '\n';
   }
   if (std::optional<int64_t> bytes = root.getInteger("bytes"))

@@ -5,6 +5,7 @@
 #include "compiler/driver/Manifest.h"
 #include "compiler/Passes.h"
 #include "compiler/codegen/Kernel.h"
+#include "compiler/codegen/host/Sidecar.h"
 #include "compiler/driver/Options.h"
 #include "compiler/emit/Library.h"
 #include "dialects/hone/State.h"
@@ -195,6 +196,8 @@ std::string hone::buildManifest(ModuleOp module) {
   json::Object weights{{"bytes", bytes}};
   if (bytes)
     weights["blake3"] = kWeightDigestField;
+  if (hasSidecar(module))
+    weights["sidecar"] = true;
   json::Object manifest{
       {"model", json::Object{{"name", text("name")}, {"blake3", text("digest")}}},
       {"compiler", versionText()},

@@ -151,6 +151,9 @@ struct Rows {
   cl::opt<std::string> name{
       "name", cl::value_desc("IDENT"), cl::sub(compile),
       cl::desc("Prefix of the library's symbol. Default: the name of MODEL's file, without suffix")};
+  cl::opt<std::string> weights{
+      "weights", cl::value_desc("embed|sidecar"), cl::sub(compile),
+      cl::desc("Where weights go: into the library, or to OUT.weights beside it. Default: beside it above 1.5 GB")};
   cl::opt<std::string> jobs{"jobs", cl::value_desc("N"), cl::sub(compile), cl::sub(check),
                             cl::desc("Threads to compile with (default: all cores). The result is the same")};
   cl::opt<bool> printPipeline{"print-pipeline", cl::sub(compile),
@@ -377,6 +380,11 @@ bool hone::parseOptions(int argc, char **argv, Options &options, int &exitCode) 
   options.emit = rows.emit;
   options.target = rows.target;
   options.name = rows.name;
+  options.weights = rows.weights;
+  if (!llvm::is_contained({"", "embed", "sidecar"}, options.weights)) {
+    exitCode = usageError("--weights=" + options.weights + ": expected embed or sidecar");
+    return false;
+  }
   options.keep = rows.keep;
   options.state = rows.state.getNumOccurrences();
   for (StringRef list : rows.state) {

@@ -22,6 +22,7 @@ struct Options {
   std::string emit;                 ///< --emit; empty: by the suffix of `output`
   std::string target;               ///< --target; empty: host
   std::string name;                 ///< --name; empty: from the file's name
+  std::string weights;              ///< --weights=embed|sidecar; empty: by their size
   std::string keep;                 ///< --keep REGEX
   bool state = false;               ///< --state
   std::vector<std::string> pairs;   ///< --state=INPUT:OUTPUT; empty: by their names

@@ -8,15 +8,20 @@
 #include "compiler/emit/Link.h"
 #include "compiler/emit/Stubs.h"
 #include "compiler/emit/Verify.h"
+#include "hone/abi.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/BinaryFormat/ELF.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cstring>
+#include <optional>
 
 using namespace hone;
 
 static llvm::StringRef view(llvm::ArrayRef<char> bytes) { return {bytes.data(), bytes.size()}; }
+
+/// The bytes of weights that the library holds itself.
+static uint64_t bytesInside(const LibraryParts &parts) { return parts.hasSidecar ? 0 : parts.weightBytes; }
 
 /// Everything but the bytes of the weights in one relocatable object, with NAME_library as its only global symbol.
 static llvm::Expected<FileBytes> linkObject(const LibraryParts &parts, const ElfMachine &machine, bool forShared) {
@@ -32,7 +37,7 @@ static llvm::Expected<FileBytes> linkObject(const LibraryParts &parts, const Elf
     return objects.takeError();
 
   // The weights come last, and lld keeps the order: nothing may lie behind them in the image.
-  FileBytes weights = makeWeightObject(machine, parts.name + "_weights", parts.weightBytes, forShared);
+  FileBytes weights = makeWeightObject(machine, parts.name + "_weights", bytesInside(parts), forShared);
   std::string symbol = parts.name + "_library";
   llvm::Expected<FileBytes> linked =
       runLinker({"-r", "--build-id=none"}, {{"the model", view(*objects), /*wholeArchive=*/true},
@@ -96,14 +101,14 @@ static llvm::Expected<Image> makeImage(const LibraryParts &parts, OutputKind kin
     return linked.takeError();
 
   Image image{std::move(*linked)};
-  if (parts.weightBytes != 0) {
+  if (bytesInside(parts) != 0) {
     llvm::Expected<uint64_t> offset = placeWeights(image.bytes, shared ? kSharedWeights : (*machine)->objectWeights);
     if (!offset)
       return offset.takeError();
     image.weightOffset = *offset;
   }
   if (kind == OutputKind::Archive)
-    return archiveImage(parts.name, std::move(image), parts.weightBytes);
+    return archiveImage(parts.name, std::move(image), bytesInside(parts));
   return image;
 }
 
@@ -120,22 +125,32 @@ static llvm::Error writeDigests(OutputFile &file, FileBytes &image, const Digest
   return llvm::Error::success();
 }
 
+std::string hone::sidecarOf(llvm::StringRef path) { return (path + ".weights").str(); }
+
 llvm::Error hone::emitLibrary(const LibraryParts &parts, llvm::StringRef path, OutputKind kind) {
   // First, so that a path that cannot be written is known before the linking.
   llvm::Expected<OutputFile> file = OutputFile::create(path, kind == OutputKind::SharedLibrary ? 0777 : 0666);
   if (!file)
     return file.takeError();
+  std::optional<OutputFile> sidecar;
+  if (parts.hasSidecar) {
+    llvm::Expected<OutputFile> created = OutputFile::create(sidecarOf(path));
+    if (!created)
+      return created.takeError();
+    sidecar.emplace(std::move(*created));
+  }
   llvm::Expected<Image> image = makeImage(parts, kind);
   if (!image)
     return image.takeError();
 
   if (llvm::Error error = file->write(view(image->bytes)))
     return error;
-  WeightSink sink(*file, parts.weightBytes);
+  OutputFile &place = sidecar ? *sidecar : *file;
+  WeightSink sink(place, parts.weightBytes);
   if (parts.weightBytes != 0) {
-    if (llvm::Error error = file->padTo(image->weightOffset))
+    if (llvm::Error error = place.padTo(sidecar ? HONE_SIDECAR_HEADER : image->weightOffset))
       return error;
-    if (llvm::Error error = file->reserve(parts.weightBytes))
+    if (llvm::Error error = place.reserve(parts.weightBytes))
       return error;
     if (llvm::Error error = parts.writeWeights(sink))
       return error;
@@ -148,5 +163,12 @@ llvm::Error hone::emitLibrary(const LibraryParts &parts, llvm::StringRef path, O
       return error;
   if (llvm::Error error = writeDigests(*file, image->bytes, *digest))
     return error;
+  if (sidecar) {
+    if (llvm::Error error = sidecar->writeAt(0, HONE_SIDECAR_MAGIC + toHex(*digest)))
+      return error;
+    // First: where only it is there, the library of before finds that it is not its own.
+    if (llvm::Error error = sidecar->commit())
+      return error;
+  }
   return file->commit();
 }

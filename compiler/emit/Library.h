@@ -33,6 +33,10 @@ struct LibraryParts {
   /// Size of the weights; 0: there are none, and NAME_weights must not be read from.
   uint64_t weightBytes = 0;
 
+  /// Whether they go to a file of their own beside the library (sidecarOf()): the runtime maps it, and no object refers
+  /// to NAME_weights.
+  bool hasSidecar = false;
+
   /// Streams exactly `weightBytes` bytes; called once, at the end. May be empty if there are none.
   std::function<llvm::Error(WeightSink &)> writeWeights;
 };
@@ -45,10 +49,13 @@ inline constexpr llvm::StringLiteral kWeightDigestField =
     "weight-digest-weight-digest-weight-digest-weight-digest-weight-d";
 static_assert(kWeightDigestField.size() == 2 * sizeof(Digest));
 
-/// Writes `parts` to the file `path`, which appears when it is complete. The same parts give the same bytes, whatever
-/// the path. A shared library needs libc and libm alone and its code, weights included, is identified by its build-id.
-/// Errors: what is undefined in the objects; what the system says about `path`; what `writeWeights` returns.
-/// Linking resets every llvm::cl option of the process to its default.
+/// The file of the weights of the library `path`, where it has one.
+std::string sidecarOf(llvm::StringRef path);
+
+/// Writes `parts` to the file `path`, and its sidecar; each appears when both are complete. The same parts give the
+/// same bytes, whatever the path. A shared library needs libc and libm alone and its code, weights included, is
+/// identified by its build-id. Errors: what is undefined in the objects; what the system says about `path`; what
+/// `writeWeights` returns. Linking resets every llvm::cl option of the process to its default.
 llvm::Error emitLibrary(const LibraryParts &parts, llvm::StringRef path, OutputKind kind);
 
 /// The runtime, a static library for this machine that is part of the compiler.

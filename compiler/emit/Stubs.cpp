@@ -24,6 +24,7 @@ static constexpr StubSymbol kLibc[] = {
     {"clock_gettime", "GLIBC_2.17"},
     {"close"},
     {"free"},
+    {"lseek"},
     {"madvise"},
     {"malloc"},
     {"memchr"},

@@ -4,6 +4,7 @@
 
 #include "compiler/emit/Verify.h"
 #include "compiler/emit/Library.h"
+#include "hone/abi.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/BinaryFormat/ELF.h"
 #include "llvm/Object/Archive.h"
@@ -60,7 +61,7 @@ namespace {
 /// A library's file, taken apart.
 struct Parts {
   StringRef linked;  ///< in front of the weights, padding included
-  StringRef weights; ///< empty if there are none
+  StringRef weights; ///< empty if there are none, or they lie in a sidecar
   StringRef rest;    ///< behind them: an archive's padding
   /// Of the weights, in hexadecimal digits, as the manifest has it; none without weights. Names of nodes may look like
   /// the manifest, so that there are several to choose from.
@@ -145,6 +146,16 @@ static std::string digestOfWeights(const FileView &file, StringRef weights) {
   return toHex(hasher.final());
 }
 
+/// The digest of the weights beside the library `path`.
+static llvm::Expected<std::string> digestOfSidecar(StringRef path) {
+  llvm::Expected<FileView> file = FileView::open(sidecarOf(path));
+  if (!file)
+    return llvm::createStringError("its weights are to lie beside it: " + toString(file.takeError()));
+  if (!file->bytes().starts_with(HONE_SIDECAR_MAGIC) || file->size() < HONE_SIDECAR_HEADER)
+    return llvm::createStringError("'" + sidecarOf(path) + "' is no file of weights that a compile has written");
+  return digestOfWeights(*file, file->bytes().drop_front(HONE_SIDECAR_HEADER));
+}
+
 /// The only object in a static library.
 static llvm::Expected<StringRef> memberOf(const FileView &file) {
   auto archive = llvm::object::Archive::create({file.bytes(), file.path()});
@@ -184,10 +195,19 @@ llvm::Expected<Verified> hone::verifyLibrary(const FileView &file) {
     return llvm::createStringError("has nothing to compare with: object files carry the digest of their weights alone, "
                                    "and this one has none; verify the shared library");
   std::string actual;
-  if (!parts->digests.empty() || !parts->weights.empty())
-    if (actual = digestOfWeights(file, parts->weights); !llvm::is_contained(parts->digests, actual))
+  if (!parts->digests.empty() || !parts->weights.empty()) {
+    actual = digestOfWeights(file, parts->weights);
+    // What has a digest and no bytes here has them in a sidecar, which is never empty.
+    if (parts->weights.empty() && !llvm::is_contained(parts->digests, actual)) {
+      llvm::Expected<std::string> digest = digestOfSidecar(file.path());
+      if (!digest)
+        return digest.takeError();
+      actual = *digest;
+    }
+    if (!llvm::is_contained(parts->digests, actual))
       return llvm::createStringError("its weights have changed: their BLAKE3 is " + actual + ", the manifest has " +
                                      (parts->digests.empty() ? "none" : parts->digests.front()));
+  }
   if (!isShared)
     return Verified::Weights;
   if (!parts->rest.empty() || !matchesBuildId(*parts, actual))

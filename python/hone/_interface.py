@@ -122,6 +122,7 @@ class Options(Structure):
         ("on_launch_context", c_void_p),
         ("step_limit", c_uint64),
         ("state_capacity", c_uint64),
+        ("weights", c_char_p),
     ]
 
 

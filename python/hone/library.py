@@ -148,12 +148,14 @@ class Library:
         step_limit: int = 0,
         state_capacity: int = 0,
         on_launch: Callable[[Launch], None] | None = None,
+        weights: str | os.PathLike[str] | None = None,
     ) -> Session:
         """A new session with its own memory and `threads` threads (0: as many as the process may use cores). With a
         `memory_limit`, in bytes, what would take more is a HoneError with Status.OUT_OF_MEMORY; with a `step_limit`, a
         loop of the model that makes more steps is one with Status.CANCELLED. `state_capacity`: that of its state, as
-        State's. `on_launch` is told of each launch of a kernel, in the run's thread; it may not use the session."""
-        return Session(self, threads, memory_limit, step_limit, state_capacity, on_launch)
+        State's. `on_launch` is told of each launch of a kernel, in the run's thread; it may not use the session.
+        `weights`: the file of the weights of a library that does not hold them itself; None: LIBRARY.weights."""
+        return Session(self, threads, memory_limit, step_limit, state_capacity, on_launch, weights)
 
     def state(self, capacity: int = 0, memory_limit: int = 0) -> State:
         """A new, empty state, for Session.use. Raises HoneError if the model was compiled without --state."""
@@ -229,6 +231,7 @@ class Session:
         step_limit: int = 0,
         state_capacity: int = 0,
         on_launch: Callable[[Launch], None] | None = None,
+        weights: str | os.PathLike[str] | None = None,
     ) -> None:
         self.library = library
         options = _options(
@@ -239,6 +242,7 @@ class Session:
         options.cancel = ctypes.addressof(self._cancelled)
         callback = None if on_launch is None else _launch_callback(on_launch)
         options.on_launch = ctypes.cast(callback, ctypes.c_void_p) if callback else None
+        options.weights = None if weights is None else os.fsencode(weights)
         self._handle = ctypes.c_void_p()
         functions = library._functions
         _interface.check(functions.session_create, library._descriptor, options, self._handle)

@@ -53,6 +53,7 @@ typedef struct hone_rt_session {
   hone_session base;
   const hone_program *program;
   const hone_program_entry *entry; /* of the call under way */
+  const char *weights;             /* NULL: there are none */
   hone_rt_memory memory;
   hone_rt_state *state;     /* what runs use; NULL: none yet */
   hone_rt_state *own_state; /* ends with the session */
@@ -166,7 +167,7 @@ int64_t **hone_rt_carve_dims(hone_rt_carver *carver, int64_t count, int64_t rank
 /* The highest rank of the values, at least `rank`. */
 int64_t hone_rt_highest_rank(const hone_program_value *value, int64_t rank);
 /* Tells the system that the weights will be read soon. */
-void hone_rt_read_ahead(const hone_program *program);
+void hone_rt_read_ahead(const char *weights, int64_t bytes);
 
 /* validate.c */
 
@@ -212,6 +213,17 @@ typedef struct hone_rt_state_calls {
 } hone_rt_state_calls;
 
 extern const hone_rt_state_calls hone_rt_states;
+
+/* sidecar.c: weights in a file of their own. A program that holds them does not have it. */
+typedef struct hone_rt_sidecar_calls {
+  /* Finds the file (`path`; NULL: beside the library) and maps it, unless it is. HONE_INVALID_ARGUMENT, with its path:
+   * it is missing, too short, or another compile's. */
+  hone_status (*take)(const hone_program *program, const char *path, hone_error *error, const char **weights);
+  /* Undoes a `take`; the last one ends the mapping. */
+  void (*give_back)(const hone_program *program);
+} hone_rt_sidecar_calls;
+
+extern const hone_rt_sidecar_calls hone_rt_sidecar;
 
 /* library.c */
 

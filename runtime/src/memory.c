@@ -118,12 +118,11 @@ hone_status hone_rt_make(hone_rt_memory *memory, hone_error *error, int64_t (*la
   return HONE_OK;
 }
 
-void hone_rt_read_ahead(const hone_program *program) {
+void hone_rt_read_ahead(const char *weights, int64_t bytes) {
   static _Atomic bool done; /* once per library, not per session; each library carries its own runtime */
-  if (!program->weights || atomic_exchange_explicit(&done, true, memory_order_relaxed))
+  if (!weights || atomic_exchange_explicit(&done, true, memory_order_relaxed))
     return;
   /* A cold gigabyte is read in 0.3 s instead of the 1.2 s of faults. Failure does no harm. */
-  uintptr_t page = (uintptr_t)program->weights & -(uintptr_t)4096;
-  size_t bytes = (uintptr_t)program->weights + (uintptr_t)program->weight_bytes - page;
-  madvise((void *)page, bytes, MADV_WILLNEED);
+  uintptr_t page = (uintptr_t)weights & -(uintptr_t)4096;
+  madvise((void *)page, (uintptr_t)weights + (uintptr_t)bytes - page, MADV_WILLNEED);
 }

@@ -113,7 +113,7 @@ static hone_status prepare(hone_rt_session *session, const hone_value *inputs, i
                         .steps = (const int64_t *const *)session->steps,
                         .outputs = session->outputs,
                         .output_dims = session->planned_dims,
-                        .weights = session->program->weights,
+                        .weights = session->weights,
                         .session = &session->base,
                         .slots = session->slots,
                         .lengths = session->lengths};

@@ -140,12 +140,16 @@ hone_status hone_rt_session_create(const hone_library *library, const hone_optio
   session->step_limit = hone_rt_limit(known.step_limit);
   session->state_capacity = (int64_t)known.state_capacity;
   session->bytes = block.bytes;
-  status = start_threads(session, &known, error);
+  session->weights = program->weights;
+  if (program->sidecar_calls)
+    status = program->sidecar_calls->take(program, known.weights, error, &session->weights);
+  if (!status)
+    status = start_threads(session, &known, error);
   if (status) {
     hone_rt_session_destroy(&session->base);
     return status;
   }
-  hone_rt_read_ahead(program);
+  hone_rt_read_ahead(session->weights, program->weight_bytes);
   *result = &session->base;
   return HONE_OK;
 }
@@ -170,6 +174,8 @@ void hone_rt_session_destroy(hone_session *base) {
     session->program->state_calls->destroy(&session->own_state->base);
   }
   hone_rt_release_blocks(session);
+  if (session->program->sidecar_calls && session->weights)
+    session->program->sidecar_calls->give_back(session->program);
   hone_allocator allocator = session->memory.allocator;
   hone_rt_release(&allocator, session, session->bytes);
 }

@@ -209,15 +209,14 @@ def small_disk(tmp_path):
     return folder, prefix
 
 
-def test_full_disk(small_disk, minilm, assert_error):
+@pytest.mark.parametrize("weights, full", [("embed", "minilm.so"), ("sidecar", "minilm.so.weights")])
+def test_full_disk(small_disk, minilm, run_hone, weights, full):
+    """Known before the weights are written; the disk is left empty."""
     folder, prefix = small_disk
-    assert_error("space|full|minilm", "compile", minilm, "-o", folder / "minilm.so", prefix=prefix)
-
-
-def test_full_disk_is_left_empty(small_disk, minilm, run_hone):
-    folder, prefix = small_disk
-    listed = run_hone("compile", minilm, "-o", folder / "minilm.so", prefix=prefix).stdout
-    assert listed == ""
+    command = ("compile", minilm, f"--weights={weights}", "-o", folder / "minilm.so")
+    result = run_hone(*command, prefix=prefix)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert f"cannot write '{folder}/{full}': No space left on device" in result.stderr
 
 
 # ---- Damaged libraries

@@ -12,6 +12,8 @@
 #include "compiler/codegen/cpu/Object.h"
 #include "compiler/codegen/host/CheckProgram.h"
 #include "compiler/codegen/host/ProgramData.h"
+#include "compiler/codegen/host/Sidecar.h"
+#include "compiler/emit/Library.h"
 #include "dialects/hone/Hone.h"
 #include "dialects/hone/TargetModel.h"
 #include "hone/abi.h"
@@ -605,7 +607,8 @@ struct LowerProgram : hone::impl::LowerProgramBase<LowerProgram> {
     auto digest = model ? model.getAs<StringAttr>("digest") : StringAttr();
     data.addProgram(symbolPrefix(module), modelName(module),
                     digest && !digest.empty() ? digest.getValue() : modelName(module),
-                    manifest ? manifest.getValue() : "{}", weightBytes.getInt(), features);
+                    manifest ? manifest.getValue() : "{}", weightBytes.getInt(),
+                    hasSidecar(module) ? StringRef(kWeightDigestField) : StringRef(), features);
     for (func::FuncOp entry : entries)
       entry.erase();
 

@@ -108,8 +108,7 @@ void ProgramData::addValues(StringRef name, ArrayRef<DictionaryAttr> attrs, Valu
 
 Value ProgramData::joinValue(OpBuilder &b, StringRef name, StringRef dims, MemRefType type) {
   return join(b, {address(b, name), address(b, dims), number(b, i32, onnxDataType(type.getElementType())),
-                  number(b, i32, type.getRank()), LLVM::ZeroOp::create(b, loc, pointer), number(b, i32, 0),
-                  number(b, i32, HONE_TENSOR)});
+                  number(b, i32, type.getRank()), null(b), number(b, i32, 0), number(b, i32, HONE_TENSOR)});
 }
 
 void ProgramData::addStates(func::FuncOp function, Entry &entry) {
@@ -210,16 +209,22 @@ void ProgramData::addEntry(func::FuncOp main) {
   entries.push_back(std::move(entry));
 }
 
+Value ProgramData::null(OpBuilder &builder) { return LLVM::ZeroOp::create(builder, loc, pointer); }
+
+void ProgramData::declare(StringRef name) {
+  LLVM::GlobalOp::create(top, loc, top.getI8Type(), /*isConstant=*/true, LLVM::Linkage::External, name, Attribute())
+      .setVisibility_(LLVM::Visibility::Hidden);
+}
+
 void ProgramData::addProgram(StringRef identifier, StringRef name, StringRef digest, StringRef manifest,
-                             int64_t weightBytes, uint32_t cpuFeatures) {
+                             int64_t weightBytes, StringRef weightDigest, uint32_t cpuFeatures) {
   addConstant("symbols", [&](OpBuilder &b) {
     return llvm::map_to_vector(symbols, [&](auto &symbol) { return address(b, addString(symbol.first)); });
   });
+  bool hasSidecar = !weightDigest.empty(), hasWeights = weightBytes && !hasSidecar;
   std::string weights = (identifier + "_weights").str();
-  if (weightBytes)
-    LLVM::GlobalOp::create(top, loc, top.getI8Type(), /*isConstant=*/true, LLVM::Linkage::External, weights,
-                           Attribute())
-        .setVisibility_(LLVM::Visibility::Hidden);
+  if (hasWeights)
+    declare(weights);
 
   addConstant(kLaunches, [&](OpBuilder &b) {
     return llvm::map_to_vector(launches, [&](const Launch &launch) {
@@ -227,6 +232,7 @@ void ProgramData::addProgram(StringRef identifier, StringRef name, StringRef dig
     });
   });
 
+  std::string weightDigestText = addString(weightDigest).str();
   std::string nameText = addString(name).str(), manifestText = addString(manifest).str(),
               digestText = addString(states.empty() ? "" : digestOfStates(digest)).str();
   addConstant("states", [&](OpBuilder &b) {
@@ -243,7 +249,7 @@ void ProgramData::addProgram(StringRef identifier, StringRef name, StringRef dig
     entry.name = addString(entry.name).str();
     addConstant(entry.plan + ".states", [&](OpBuilder &b) {
       return llvm::map_to_vector(entry.states, [&](const Entry::Use &use) {
-        Value dims = use.dims.empty() ? LLVM::ZeroOp::create(b, loc, pointer).getResult() : address(b, use.dims);
+        Value dims = use.dims.empty() ? null(b) : address(b, use.dims);
         return join(b, {dims, number(b, i32, use.number), number(b, i32, 0)});
       });
     });
@@ -261,7 +267,7 @@ void ProgramData::addProgram(StringRef identifier, StringRef name, StringRef dig
                               address(b, "entries"),
                               address(b, "symbols"),
                               address(b, manifestText),
-                              weightBytes ? address(b, weights) : LLVM::ZeroOp::create(b, loc, pointer),
+                              hasWeights ? address(b, weights) : null(b),
                               number(b, i64, weightBytes),
                               number(b, i64, manifest.size()),
                               address(b, kLaunches),
@@ -275,16 +281,15 @@ void ProgramData::addProgram(StringRef identifier, StringRef name, StringRef dig
                               address(b, digestText),
                               number(b, i32, lengths.size()),
                               number(b, i32, 0),
-                              states.empty() ? LLVM::ZeroOp::create(b, loc, pointer).getResult()
-                                             : address(b, "hone_rt_states")};
+                              states.empty() ? null(b) : address(b, "hone_rt_states"),
+                              hasSidecar ? address(b, "hone_rt_sidecar") : null(b),
+                              address(b, weightDigestText)};
   });
-  auto functions = LLVM::GlobalOp::create(top, loc, top.getI8Type(), /*isConstant=*/true, LLVM::Linkage::External,
-                                          "hone_rt_functions", Attribute());
-  functions.setVisibility_(LLVM::Visibility::Hidden);
+  declare("hone_rt_functions");
   if (!states.empty())
-    LLVM::GlobalOp::create(top, loc, top.getI8Type(), /*isConstant=*/true, LLVM::Linkage::External, "hone_rt_states",
-                           Attribute())
-        .setVisibility_(LLVM::Visibility::Hidden);
+    declare("hone_rt_states");
+  if (hasSidecar)
+    declare("hone_rt_sidecar");
   addConstant("library", [&](OpBuilder &b) {
     return SmallVector<Value>{number(b, i32, sizeof(hone_library)), number(b, i32, HONE_ABI_VERSION),
                               address(b, "hone_rt_functions"), address(b, "program")};

@@ -33,9 +33,10 @@ public:
   /// What is known of a planned entry, whose functions are `plan` and `run`. @main comes first.
   void addEntry(mlir::func::FuncOp main);
   /// hone_program and the descriptor function `<identifier>_library` (runtime/include/hone/abi.h, hone.h) for the
-  /// entries; `digest` is the model's, `cpuFeatures` a set of HONE_CPU_*.
+  /// entries; `digest` is the model's, `cpuFeatures` a set of HONE_CPU_*. `weightDigest`: a field for that of weights
+  /// in a sidecar; empty: they are `<identifier>_weights`.
   void addProgram(llvm::StringRef identifier, llvm::StringRef name, llvm::StringRef digest, llvm::StringRef manifest,
-                  int64_t weightBytes, uint32_t cpuFeatures);
+                  int64_t weightBytes, llvm::StringRef weightDigest, uint32_t cpuFeatures);
 
 private:
   /// Adds a constant that consists of the values that `fill` builds.
@@ -43,6 +44,9 @@ private:
   /// `parts` side by side in memory, as a struct of structs of them if they are many.
   mlir::Value join(mlir::OpBuilder &builder, llvm::ArrayRef<mlir::Value> parts);
   mlir::Value number(mlir::OpBuilder &builder, mlir::Type type, int64_t value);
+  mlir::Value null(mlir::OpBuilder &builder);
+  /// Declares constant data of the runtime or the linker.
+  void declare(llvm::StringRef name);
   /// The name of the hone_kernel_record of a kernel.
   std::string addKernel(mlir::ModuleOp kernel);
   /// A table of int64_t; never empty, so that its address means something.

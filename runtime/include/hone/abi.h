@@ -92,7 +92,7 @@ typedef struct hone_frame {
   char *arena;                      /* 32: arena_bytes bytes, 64-byte aligned (run only) */
   int64_t arena_bytes;              /* 40: filled by plan */
   int64_t scratch_bytes;            /* 48: largest scratch of any launch, filled by plan */
-  const char *weights;              /* 56: base of the weights (set by the runtime from hone_program) */
+  const char *weights;              /* 56: base of the weights (set by the runtime) */
   struct hone_session *session;     /* 64: for hone_rt_launch */
   const char *const *sources;       /* 72: where each input's first element lies, maybe not aligned: host values are
                                            read there, so that nothing is copied for `plan` */
@@ -173,7 +173,7 @@ typedef struct hone_program {
   const hone_program_entry *entries;
   const char *const *symbols; /* of all entries */
   const char *manifest;       /* JSON text */
-  const char *weights;        /* base of the weights; NULL if there are none */
+  const char *weights;        /* base of the weights; NULL if there are none, or `sidecar_calls` finds them */
   int64_t weight_bytes;
   int64_t manifest_bytes;
   const hone_launch_record *launches; /* of all entries, in order; a launch in a loop is one */
@@ -187,9 +187,17 @@ typedef struct hone_program {
   const char *digest;               /* of the model and its states, by which saved ones are known */
   int32_t length_count;
   uint32_t reserved;
-  const struct hone_rt_state_calls *state_calls; /* &hone_rt_states of the runtime; NULL without states: their code
-                                                    is linked where it is used */
+  const struct hone_rt_state_calls *state_calls;     /* &hone_rt_states of the runtime; NULL without states: their code
+                                                        is linked where it is used */
+  const struct hone_rt_sidecar_calls *sidecar_calls; /* &hone_rt_sidecar of the runtime, likewise; NULL: the weights are
+                                                        part of the library */
+  const char *weight_digest;                         /* of a sidecar: their BLAKE3 in hexadecimal digits */
 } hone_program;
+
+/* A sidecar holds the weights of a library in a file beside it: this text, the digest, zeros up to
+ * HONE_SIDECAR_HEADER bytes, which is a page, and the weights. */
+#define HONE_SIDECAR_MAGIC "hone weights 1 "
+#define HONE_SIDECAR_HEADER ((int64_t)4096)
 
 /* The descriptor that NAME_library() returns is `struct hone_library` of hone.h; generated data are
  *   { uint32_t size; uint32_t abi_version; const hone_functions *functions; const hone_program *program; }

@@ -220,6 +220,9 @@ typedef struct hone_options {
   /* How long states may become, and have room for from the beginning (positions of a cache); 0: they grow by half when
    * they are full. A run that would exceed it fails with HONE_TOO_SMALL before it runs, the state unchanged. */
   uint64_t state_capacity;
+  /* The file of the weights, of a library that does not hold them itself. NULL, the default: LIBRARY.weights, beside
+   * the file that the library is part of. All sessions of a library share what the first has mapped. */
+  const char *weights;
 } hone_options;
 
 typedef struct hone_state_info {
@@ -378,7 +381,7 @@ static inline void hone_pool_destroy(hone_pool *pool) {
 }
 
 static inline hone_options hone_options_default(void) {
-  hone_options options = {0, 0, NULL, NULL, NULL, 0, NULL, NULL, 0, 0};
+  hone_options options = {0, 0, NULL, NULL, NULL, 0, NULL, NULL, 0, 0, NULL};
   options.size = (uint32_t)sizeof(options);
   return options;
 }

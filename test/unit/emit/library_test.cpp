@@ -10,6 +10,7 @@
 #include "compiler/emit/Link.h"
 #include "compiler/emit/Stubs.h"
 #include "compiler/emit/Verify.h"
+#include "hone/abi.h"
 #include "hone/hone.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringSet.h"
@@ -629,6 +630,35 @@ TEST_F(LibraryTest, ReportsAFullDiskAndKeepsTheOldLibrary) {
   EXPECT_EQ(message, "cannot write '" + path("alpha.so") + "': File too large");
   EXPECT_TRUE(contents("alpha.so") == old);
   EXPECT_EQ(listing(), (std::vector<std::string>{"alpha.so", "source.c", "source.o"}));
+}
+
+TEST_F(LibraryTest, WritesASidecarAndTheLibraryOrNeither) {
+  auto apart = [&](float value) {
+    LibraryParts parts = model("alpha", value);
+    parts.hasSidecar = true;
+    return parts;
+  };
+  ASSERT_EQ(emit(apart(1), "alpha.so", OutputKind::SharedLibrary), "no error");
+  std::string library = contents("alpha.so"), weights = contents("alpha.so.weights");
+  EXPECT_EQ(weights.size(), HONE_SIDECAR_HEADER + apart(1).weightBytes);
+  EXPECT_EQ(weights.substr(0, 79), HONE_SIDECAR_MAGIC + toHex(digestOf(llvm::StringRef(weights).drop_front(4096))));
+  EXPECT_EQ(verify(path("alpha.so"), library), "all");
+  llvm::cantFail(writeFile(path("alpha.so.weights"), weights.substr(0, weights.size() - 4)));
+  EXPECT_NE(verify(path("alpha.so"), library).find("its weights have changed"), std::string::npos);
+  llvm::cantFail(writeFile(path("alpha.so.weights"), weights));
+
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  auto handler = signal(SIGXFSZ, SIG_IGN);
+  rlimit small = {300000, before.rlim_max}; // more than the library, less than the weights
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  std::string message = emit(apart(2), "alpha.so", OutputKind::SharedLibrary);
+  setrlimit(RLIMIT_FSIZE, &before);
+  signal(SIGXFSZ, handler);
+  EXPECT_EQ(message, "cannot write '" + path("alpha.so.weights") + "': File too large");
+  EXPECT_TRUE(contents("alpha.so") == library);
+  EXPECT_TRUE(contents("alpha.so.weights") == weights);
+  EXPECT_EQ(listing(), (std::vector<std::string>{"alpha.so", "alpha.so.weights", "source.c", "source.o"}));
 }
 
 TEST(WeightSinkTest, BuffersAlignsAndDigests) {
