@@ -9,6 +9,7 @@
 #include "compiler/driver/Compilation.h"
 #include "compiler/driver/Manifest.h"
 #include "compiler/driver/StageFile.h"
+#include "compiler/driver/Units.h"
 #include "compiler/driver/Weights.h"
 #include "compiler/emit/Header.h"
 #include "compiler/emit/Library.h"
@@ -20,6 +21,7 @@
 #include "llvm/Support/Path.h"
 #include <algorithm>
 #include <atomic>
+#include <utility>
 
 using namespace mlir;
 using namespace hone;
@@ -100,7 +102,9 @@ static llvm::Expected<std::vector<SmallVector<char, 0>>> emitAll(Compilation &co
       results[i] = std::move(*code);
     else
       errors[i] = llvm::toString(code.takeError());
-    console.progress(kStepCount - 1, "compiling kernels: " + Twine(++done) + " of " + Twine(modules.size()));
+    unsigned count = ++done;
+    console.progress(kStepCount - 1, "compiling kernels: " + Twine(count) + " of " + Twine(modules.size()),
+                     double(count) / modules.size());
   });
   for (std::string &error : errors)
     if (!error.empty())
@@ -184,8 +188,15 @@ static ExitCode writeOutput(Compilation &compilation, const OutputForm &form, St
   llvm::Expected<uint64_t> weightBytes = weightBytesOf(module);
   if (!weightBytes)
     return finish(weightBytes.takeError(), console);
+  unsigned shown = 0; // per cent: a terminal is not written to for each window
+  auto show = [&](uint64_t written) {
+    double share = double(written) / *weightBytes;
+    if (std::exchange(shown, unsigned(100 * share)) != unsigned(100 * share))
+      console.progress(kStepCount, "writing " + output + ": " + sizeText(written) + " of " + sizeText(*weightBytes),
+                       share);
+  };
   LibraryParts parts{compilation.name(), std::move(*codes), *weightBytes, hasSidecar(module),
-                     [&](WeightSink &sink) { return writeWeights(module, compilation.weights(), sink); }};
+                     [&](WeightSink &sink) { return writeWeights(module, compilation.weights(), sink, show); }};
   return finish(emitLibrary(parts, output, form.library), console);
 }
 

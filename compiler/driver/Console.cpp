@@ -186,9 +186,19 @@ void Console::diagnose(Diagnostic &diagnostic) {
     print("note", note.str());
 }
 
-void Console::progress(unsigned step, const llvm::Twine &what) {
+/// "[#####---------------]", and on a terminal alone.
+static std::string barOf(double share) {
+  constexpr size_t width = 20;
+  auto done = std::min<size_t>(width, share * width);
+  return "[" + std::string(done, '#') + std::string(width - done, '-') + "] ";
+}
+
+void Console::progress(unsigned step, const llvm::Twine &what, std::optional<double> share) {
   std::lock_guard<std::mutex> lock(mutex);
-  std::string text = printable(("[" + Twine(step) + "/" + Twine(kStepCount) + "] " + what).str());
+  std::string text = "[" + std::to_string(step) + "/" + std::to_string(kStepCount) + "] ";
+  if (terminal && share)
+    text += barOf(*share);
+  text += printable(what.str());
   if (terminal) {
     // A line that wraps could not be taken away again.
     if (unsigned columns = llvm::sys::Process::StandardErrColumns())

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
+#include <optional>
 #include <string>
 
 namespace hone {
@@ -56,8 +57,9 @@ public:
   bool hasMoreNames() const { return leftNamesOut; }
 
   /// Says what is being done, the `step`th of `kStepCount` steps: on a terminal in one line that the next call
-  /// replaces; elsewhere, and on a terminal that cannot do that, lines, one every ten seconds.
-  void progress(unsigned step, const llvm::Twine &what);
+  /// replaces; elsewhere, and on a terminal that cannot do that, lines, one every ten seconds. `share`, of the step
+  /// that is done, 0 to 1, is a bar on a terminal.
+  void progress(unsigned step, const llvm::Twine &what, std::optional<double> share = std::nullopt);
   /// Takes the line of progress away.
   void clear();
 

@@ -72,7 +72,8 @@ llvm::Expected<uint64_t> hone::weightBytesOf(ModuleOp module) {
   return bytes.getInt();
 }
 
-llvm::Error hone::writeWeights(ModuleOp module, WeightFiles &files, WeightSink &sink) {
+llvm::Error hone::writeWeights(ModuleOp module, WeightFiles &files, WeightSink &sink,
+                               llvm::function_ref<void(uint64_t)> report) {
   if (llvm::Expected<uint64_t> totalBytes = weightBytesOf(module); !totalBytes)
     return totalBytes.takeError();
   SymbolTable symbols(module);
@@ -80,8 +81,13 @@ llvm::Error hone::writeWeights(ModuleOp module, WeightFiles &files, WeightSink &
   for (const PlacedWeight &each : placedWeights(module)) {
     if (llvm::Error error = padTo(sink, each.offset))
       return error;
-    if (llvm::Error error =
-            reader.stream(each.weight, [&](StringRef window) { return sink.write(window.data(), window.size()); }))
+    auto write = [&](StringRef window) {
+      llvm::Error error = sink.write(window.data(), window.size());
+      if (report)
+        report(sink.position());
+      return error;
+    };
+    if (llvm::Error error = reader.stream(each.weight, write))
       return error;
   }
   return files.unchanged();

@@ -18,8 +18,9 @@ llvm::Expected<uint64_t> weightBytesOf(mlir::ModuleOp module);
 /// Writes every weight of `module` that has an offset (`hone.offset`), in the order of offsets, with zeros in between.
 /// Recipes are evaluated on the context's threads in windows; `files` are mapped, so memory use does not grow with the
 /// model. Errors: those of weightBytesOf(); a file that is missing, too short, or changed meanwhile; a recipe of
-/// itself.
-llvm::Error writeWeights(mlir::ModuleOp module, WeightFiles &files, WeightSink &sink);
+/// itself. `report` is told how many bytes of the sink are written.
+llvm::Error writeWeights(mlir::ModuleOp module, WeightFiles &files, WeightSink &sink,
+                         llvm::function_ref<void(uint64_t)> report = nullptr);
 
 } // namespace hone
 
