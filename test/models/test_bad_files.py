@@ -6,6 +6,7 @@ SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -217,6 +218,22 @@ def test_full_disk(small_disk, minilm, run_hone, weights, full):
     result = run_hone(*command, prefix=prefix)
     assert (result.returncode, result.stdout) == (1, "")
     assert f"cannot write '{folder}/{full}': No space left on device" in result.stderr
+
+
+@pytest.mark.parametrize("weights", ["embed", "sidecar"])
+def test_model_that_changes(minilm, tmp_path, weights):
+    """While it is compiled: the error names the file, and nothing is written."""
+    model, output = tmp_path / "changing.onnx", tmp_path / "out"
+    shutil.copyfile(minilm, model)
+    output.mkdir()
+    command = ["hone", "compile", model, f"--weights={weights}", "-o", output / "changing.so"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None:
+        os.utime(model)
+        time.sleep(0.01)
+    assert process.returncode == 1
+    assert re.search(f"'{model}' (was )?changed while it was", process.stderr.read())
+    assert not os.listdir(output)
 
 
 # ---- Damaged libraries

@@ -2,13 +2,15 @@
 
 On the sentence-embedding model: empty batch, empty sequence, a mask of zeros (ONNX Runtime's result); token ids beyond
 the vocabulary, a sequence beyond the position table, wrong count, name, type, rank and dimensions (an error that says
-what). On a small MLP (mlp.onnxtxt): NaN, infinities and overflow.
+what). On a decoder: caches of other lengths, types and shapes. On a small MLP (mlp.onnxtxt): NaN, infinities and
+overflow.
 
 SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """
 
 import pathlib
 
+import decoding
 import hone
 import numpy as np
 import onnx
@@ -121,3 +123,49 @@ def mlp_session(mlp, compile_model):
 )
 def test_mlp(mlp, mlp_session, x):
     assert_all_close(mlp_session.run({"x": x}), onnx_runtime(mlp)({"x": x}), WHOLE_MODEL)
+
+
+# ---- A decoder's cache
+
+
+SIZE = decoding.Size(layers=2, width=64, heads=4, groups=2, inner=128, vocabulary=512)
+CACHE = "past_key_values.1.key"
+
+
+def tokens(past=4):
+    new = {
+        "input_ids": ones(1, 3),
+        "attention_mask": ones(1, past + 3),
+        "position_ids": np.arange(past, past + 3)[None],
+    }
+    names = [f"past_key_values.{i}.{kind}" for i in range(SIZE.layers) for kind in ("key", "value")]
+    return new | {name: np.zeros((1, SIZE.groups, past, 16), np.float32) for name in names}
+
+
+def caches(*shape, dtype=np.float32):
+    return {CACHE: np.zeros(shape, dtype)}
+
+
+# What is given in place of the right inputs, and what the error has to say.
+WRONG_CACHES = {
+    "longer-than-others": (caches(1, 2, 5, 16), rf"input '{CACHE}': dim 2 is 5, but symbol 'past' is 4"),
+    "wrong-type": (caches(1, 2, 4, 16, dtype=np.float16), rf"input '{CACHE}': .* float16, the model takes float32"),
+    "wrong-heads": (caches(1, 3, 4, 16), rf"input '{CACHE}': dim 1 is 3, expected 2"),
+    "wrong-rank": (caches(1, 2, 4), rf"input '{CACHE}'.*rank"),
+    "other-batch": (caches(2, 2, 4, 16), rf"input '{CACHE}': dim 0 is 2, but symbol 'batch' is 1"),
+    "mask-too-long": ({"attention_mask": ones(1, 9)}, r"node '.*' \(.*\): cannot broadcast a dim of 7 with one of 9"),
+    "mask-too-short": ({"attention_mask": ones(1, 3)}, r"node '.*' \(.*\): cannot broadcast a dim of 7 with one of 3"),
+}
+
+
+@pytest.fixture(scope="module")
+def decoder(compile_model):
+    return compile_model(decoding.decoder(SIZE, np.random.default_rng(1)))
+
+
+@pytest.mark.parametrize("wrong, message", WRONG_CACHES.values(), ids=WRONG_CACHES)
+def test_wrong_cache(decoder, wrong, message):
+    right = decoder.run(tokens())["logits"]
+    with pytest.raises(hone.Error, match=message):
+        decoder.run(tokens() | wrong)
+    np.testing.assert_array_equal(decoder.run(tokens())["logits"], right)
