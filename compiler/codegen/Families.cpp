@@ -124,6 +124,9 @@ FailureOr<DecidedKernel> DecidedKernel::of(KernelOp original, const CpuTarget &t
       return op.emitOpError("has no kernel for ") << op.getOperandTypes();
   if (failed((*family)->verify({kernel, decided.op, target, decided.parameters})))
     return failure();
+  if (kernel.getInPlace() && !(*family)->writesLast(kernel))
+    return kernelError(kernel) << "is to run in place, which the family '" << (*family)->name()
+                               << "' cannot: it may write an element before it has read all that goes into it";
   decomposeRowOps(kernel, decided.op);
   decided.copy = std::move(copy);
   return decided;

@@ -40,11 +40,13 @@ public:
   virtual bool takes(const CpuTarget &target, mlir::Operation *op) const = 0;
   /// Whether a kernel of the family computes what defines an operand of its op while it reads it.
   virtual bool fusesBefore(const CpuTarget &target, mlir::OpOperand &operand) const { return false; }
-  /// Whether a kernel of the family that computes `op` goes on with `reader`, a later op over the same elements. Of what
-  /// these give it writes an element once, when it has read all that goes into it: it may run in place.
+  /// Whether a kernel of the family that computes `op` goes on with `reader`, a later op over the same elements.
   virtual bool fusesBehind(const CpuTarget &target, mlir::Operation *op, mlir::Operation *reader) const {
     return false;
   }
+  /// Whether `kernel` writes an element of its result once, when all that goes into it has been read: then it may run
+  /// in place. Of families that keep sums apart where ops come behind; others keep them in the result.
+  virtual bool writesLast(KernelOp kernel) const { return false; }
   /// How an operand that is a weight should lie in memory; nothing: as it is.
   virtual std::optional<TileLayout> layoutOf(const CpuTarget &target, mlir::Operation *op, unsigned operand) const {
     return std::nullopt;
@@ -83,6 +85,7 @@ public:
 
   KernelOp kernel() const { return *copy; }
   llvm::StringRef familyName() const { return family->name(); }
+  bool writesLast() const { return family->writesLast(*copy); }
   llvm::ArrayRef<int64_t> parameterValues() const { return parameters; }
   LaunchRange range(mlir::OpBuilder &builder, ShapeBuilder &shapes,
                     llvm::function_ref<mlir::Value(mlir::OpFoldResult)> size) const;

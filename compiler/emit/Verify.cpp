@@ -146,14 +146,19 @@ static std::string digestOfWeights(const FileView &file, StringRef weights) {
   return toHex(hasher.final());
 }
 
-/// The digest of the weights beside the library `path`.
-static llvm::Expected<std::string> digestOfSidecar(StringRef path) {
+/// The digest of the weights beside the library `path`. If it is one of `digests`, the file must say it of itself: the
+/// runtime looks at nothing else.
+static llvm::Expected<std::string> digestOfSidecar(StringRef path, llvm::ArrayRef<std::string> digests) {
   llvm::Expected<FileView> file = FileView::open(sidecarOf(path));
   if (!file)
     return llvm::createStringError("its weights are to lie beside it: " + toString(file.takeError()));
   if (!file->bytes().starts_with(HONE_SIDECAR_MAGIC) || file->size() < HONE_SIDECAR_HEADER)
     return llvm::createStringError("'" + sidecarOf(path) + "' is no file of weights that a compile has written");
-  return digestOfWeights(*file, file->bytes().drop_front(HONE_SIDECAR_HEADER));
+  std::string digest = digestOfWeights(*file, file->bytes().drop_front(HONE_SIDECAR_HEADER));
+  bool isCarried = file->bytes().drop_front(strlen(HONE_SIDECAR_MAGIC)).starts_with(digest);
+  if (!isCarried && llvm::is_contained(digests, digest))
+    return llvm::createStringError("'" + sidecarOf(path) + "' does not carry the digest of its bytes");
+  return digest;
 }
 
 /// The only object in a static library.
@@ -199,7 +204,7 @@ llvm::Expected<Verified> hone::verifyLibrary(const FileView &file) {
     actual = digestOfWeights(file, parts->weights);
     // What has a digest and no bytes here has them in a sidecar, which is never empty.
     if (parts->weights.empty() && !llvm::is_contained(parts->digests, actual)) {
-      llvm::Expected<std::string> digest = digestOfSidecar(file.path());
+      llvm::Expected<std::string> digest = digestOfSidecar(file.path(), parts->digests);
       if (!digest)
         return digest.takeError();
       actual = *digest;

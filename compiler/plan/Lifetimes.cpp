@@ -27,8 +27,17 @@ OpOperand *hone::updatedBy(LaunchOp launch, const SymbolTable &symbols) {
 
 bool Destinations::isDeadBeforeNext(const Loop &loop, unsigned i) const {
   Operation *writer = rootOf(loop.yielded[i].get()).getDefiningOp();
-  auto launch = dyn_cast<LaunchOp>(writer);
-  return isDeadBefore(loop.arguments[i], writer, launch ? updatedBy(launch, symbols) : nullptr);
+  // The first one that writes there: what a launch changes, or takes the place of, was written to the same memory.
+  OpOperand *updated = nullptr;
+  while (auto launch = dyn_cast<LaunchOp>(writer)) {
+    updated = updatedBy(launch, symbols);
+    Operation *before = updated ? rootOf(updated->get()).getDefiningOp() : nullptr;
+    if (!before || before->getBlock() != writer->getBlock())
+      break;
+    writer = before;
+    updated = nullptr;
+  }
+  return isDeadBefore(loop.arguments[i], writer, updated);
 }
 
 void Destinations::visit(LaunchOp launch) {
@@ -124,6 +133,17 @@ Destinations::Destinations(func::FuncOp main, ShapeBuilder &shapes) : symbols(ma
     else if (auto launch = dyn_cast<LaunchOp>(op))
       visit(launch);
   });
+  // A residual stream is one long chain.
+  SmallVector<Value> keys(llvm::make_first_range(becomes)), chain;
+  for (Value key : keys) {
+    Value last = key;
+    for (auto next = becomes.find(key); next != becomes.end(); next = becomes.find(last)) {
+      chain.push_back(last);
+      last = next->second;
+    }
+    while (!chain.empty())
+      becomes[chain.pop_back_val()] = last;
+  }
 }
 
 Lifetimes::Lifetimes(func::FuncOp main, const Destinations &destinations) : destinations(destinations) {

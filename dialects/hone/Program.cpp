@@ -76,7 +76,8 @@ void KernelOp::print(OpAsmPrinter &printer) {
 ArrayAttr KernelOp::getDecision() {
   Builder builder(getContext());
   auto orUnit = [&](Attribute attribute) { return attribute ? attribute : builder.getUnitAttr(); };
-  return builder.getArrayAttr({orUnit(getFamilyAttr()), orUnit(getParametersAttr()), orUnit(getTargetAttr())});
+  return builder.getArrayAttr(
+      {orUnit(getFamilyAttr()), orUnit(getParametersAttr()), orUnit(getTargetAttr()), orUnit(getInPlaceAttr())});
 }
 
 unsigned KernelOp::getTensorCount() {
@@ -116,7 +117,12 @@ bool KernelOp::isReadElementByElement(unsigned argument) {
         return false;
       pending.push_back(user->getResult(0));
     }
-  return true;
+  OwningOpRef<KernelOp> copy(clone());
+  Block &body = copy->getBody().front();
+  OpBuilder builder(body.getTerminator());
+  ShapeBuilder shapes(builder);
+  SmallVector<OpFoldResult> dims(shapes.dims(body.getArgument(argument)));
+  return llvm::equal(dims, shapes.dims(body.getTerminator()->getOperand(0)));
 }
 
 std::optional<unsigned> KernelOp::getUpdatedArgument() {

@@ -198,9 +198,9 @@ def Hone_KernelOp : Hone_Op<"kernel", [IsolatedFromAbove, FunctionOpInterface, S
     unsigned getTensorCount();
     /// The tensor argument whose memory the only result lies in: changed in part, or in place.
     std::optional<unsigned> getUpdatedArgument();
-    /// Whether element-wise ops read an argument for the same element of the only result, and nobody else does.
+    /// Whether an argument has the dims of the only result, and element-wise ops alone read it, for the same element.
     bool isReadElementByElement(unsigned argument);
-    /// [family, parameters, target], units for those that do not stand on the kernel.
+    /// [family, parameters, target, in_place], units for those that do not stand on the kernel.
     ::mlir::ArrayAttr getDecision();
   }];
 }

@@ -146,8 +146,12 @@ LogicalResult ConvOp::verify() {
     if (!isWidening(factor.getElementType(), sum))
       return emitOpError("cannot convert ") << factor.getElementType() << " to " << sum << " without a loss";
   int64_t groups = filter.getDimSize(0), channels = input.getShape().back(), read = filter.getShape().back();
-  bool isKnown = !ShapedType::isDynamic(groups) && !ShapedType::isDynamic(channels) && !ShapedType::isDynamic(read);
-  if (isKnown && (read == 0 ? channels != 0 : channels % read != 0 || channels / read != groups))
+  auto divides = [](int64_t size, int64_t whole, int64_t count) {
+    if (ShapedType::isDynamic(size) || ShapedType::isDynamic(whole))
+      return true;
+    return size == 0 ? whole == 0 : whole % size == 0 && mayBeEqual(whole / size, count);
+  };
+  if (!divides(groups, channels, read) || !divides(read, channels, groups))
     return emitOpError("has ") << channels << " channels, and a filter that reads " << read << " in each of " << groups
                                << " groups";
   return success();

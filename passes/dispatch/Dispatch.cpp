@@ -239,21 +239,13 @@ static void isolateUpdates(Block &block, ShapeBuilder &shapes) {
   }
 }
 
-/// Whether an argument of `kernel` has the dims of its result.
-static bool hasDimsOfResult(KernelOp kernel, unsigned argument) {
-  OwningOpRef<KernelOp> copy(kernel.clone());
-  Block &body = copy->getBody().front();
-  OpBuilder builder(body.getTerminator());
-  ShapeBuilder shapes(builder);
-  SmallVector<OpFoldResult> dims(shapes.dims(body.getArgument(argument)));
-  return llvm::equal(dims, shapes.dims(body.getTerminator()->getOperand(0)));
-}
-
-/// Whether a launch of the same block writes what `use` shows, and nobody else needs it from there on.
-static bool isLaunchesOwn(OpOperand &use) {
+/// Whether a launch of the same block writes what `use` shows, with sizes that are known before a run, and only the
+/// launch that it belongs to needs it from there on.
+static bool canBeOverwritten(OpOperand &use) {
   Value buffer = rootOf(use.get());
   auto writer = buffer.getDefiningOp<LaunchOp>();
-  return writer && writer->getBlock() == use.getOwner()->getBlock() && isDeadBefore(buffer, use.getOwner(), &use);
+  return writer && writer->getBlock() == use.getOwner()->getBlock() && !llvm::any_of(writer.getResultSizes(), isLate) &&
+         !llvm::any_of(buffer.getUsers(), llvm::IsaPred<KeepOp>) && isDeadBefore(buffer, use.getOwner(), &use);
 }
 
 /// A kernel whose launches all find an argument that they alone still need, as the other operand of a sum is, gives its
@@ -269,8 +261,8 @@ static void runInPlace(ModuleOp module, ArrayRef<TargetedProgram> programs) {
         !programs.front().model->writesLast(programs.front().target, kernel))
       continue;
     for (unsigned argument : llvm::seq(kernel.getTensorCount())) {
-      auto isFree = [&](LaunchOp launch) { return isLaunchesOwn(launch->getOpOperand(argument)); };
-      if (!kernel.isReadElementByElement(argument) || !llvm::all_of(own, isFree) || !hasDimsOfResult(kernel, argument))
+      auto isFree = [&](LaunchOp launch) { return canBeOverwritten(launch->getOpOperand(argument)); };
+      if (!llvm::all_of(own, isFree) || !kernel.isReadElementByElement(argument))
         continue;
       kernel.setInPlace(argument);
       break;

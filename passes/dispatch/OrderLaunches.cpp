@@ -16,13 +16,17 @@ public:
   explicit LaunchOrder(Block &block) : block(block), symbols(block.getParentOp()->getParentOfType<ModuleOp>()) {
     for (Operation &op : block)
       place[&op] = place.size();
-    block.walk([&](LaunchOp launch) {
-      if (std::optional<unsigned> updated = updatedBy(launch))
-        changing.insert(rootOf(launch.getBuffers()[*updated]));
+    block.walk([&](Operation *op) {
+      auto launch = dyn_cast<LaunchOp>(op);
+      if (auto updated = launch ? updatedBy(launch) : std::nullopt)
+        updatedRoots.insert(rootOf(launch.getBuffers()[*updated]));
+      if (auto loop = Loop::get(op)) // may write over what it begins with
+        for (OpOperand &init : loop->inits)
+          updatedRoots.insert(rootOf(init.get()));
     });
   }
 
-  void change() {
+  void apply() {
     for (Operation &op : llvm::reverse(block))
       sink(op); // its readers have their places
     // What was moved has its first reader's place, and comes before it as it did.
@@ -49,7 +53,7 @@ private:
   /// Elements and their bytes, with kAssumedDim in the place of open dims.
   static double bytesOf(Value tensor) {
     auto type = cast<RankedTensorType>(tensor.getType());
-    double bytes = type.getElementTypeBitWidth() / 8.0;
+    double bytes = double(storageBits(type)) / 8;
     for (int64_t dim : type.getShape())
       bytes *= ShapedType::isDynamic(dim) ? double(kAssumedDim) : double(dim);
     return bytes;
@@ -61,7 +65,7 @@ private:
       return;
     }
     if (!mustStay(op))
-      if (int64_t first = firstUse(op); bytesKept(op, first) < bytesGiven(op))
+      if (int64_t first = firstUse(op); bytesKept(op, first) < bytesWritten(op))
         place[&op] = first;
     op.walk([&](Operation *reader) {
       for (Value operand : reader->getOperands()) {
@@ -75,20 +79,24 @@ private:
   bool mustStay(Operation &op) {
     auto launch = dyn_cast<LaunchOp>(op);
     return !launch || updatedBy(launch) || llvm::any_of(launch.getBuffers(), [&](Value buffer) {
-      return changing.contains(rootOf(buffer)) || isState(rootOf(buffer));
+      return updatedRoots.contains(rootOf(buffer)) || isState(rootOf(buffer));
     });
+  }
+  /// A launch wrote it, or branches, or a loop.
+  static bool isInArena(Value root) {
+    return isa_and_nonnull<LaunchOp, scf::IfOp, scf::ForOp, scf::WhileOp>(root.getDefiningOp());
   }
   /// What is only needed until `first` if the launch is made there.
   double bytesKept(Operation &launch, int64_t first) const {
     llvm::SmallDenseSet<Value> roots;
     double bytes = 0;
     for (Value buffer : cast<LaunchOp>(launch).getBuffers())
-      if (Value root = rootOf(buffer); root.getDefiningOp<LaunchOp>() && roots.insert(root).second)
+      if (Value root = rootOf(buffer); isInArena(root) && roots.insert(root).second)
         bytes += lastRead.lookup(root) < first ? bytesOf(root) : 0; // those ahead of this launch are no matter
     return bytes;
   }
   /// Of results in the arena: those of the program have memory of the caller.
-  double bytesGiven(Operation &launch) const {
+  double bytesWritten(Operation &launch) const {
     double bytes = 0;
     for (Value result : launch.getResults())
       bytes += lastRead.lookup(result) < end() ? bytesOf(result) : 0;
@@ -99,8 +107,8 @@ private:
   SymbolTable symbols;
   llvm::DenseMap<Operation *, int64_t> place;
   llvm::DenseMap<Value, int64_t> lastRead; ///< by ops that have their places
-  llvm::SmallDenseSet<Value> changing;
+  llvm::SmallDenseSet<Value> updatedRoots;
 };
 } // namespace
 
-void hone::orderLaunches(func::FuncOp main) { LaunchOrder(main.getBody().front()).change(); }
+void hone::orderLaunches(func::FuncOp main) { LaunchOrder(main.getBody().front()).apply(); }

@@ -10,7 +10,8 @@
 namespace hone {
 
 /// Moves launches of `main` down to their first readers where that keeps less alive than the order of the model does:
-/// exporters write branches side by side, step by step, where a run may finish one before it begins the next.
+/// exporters write branches side by side, step by step, where a run may finish one before it begins the next. Launches
+/// in regions stay where they are.
 void orderLaunches(mlir::func::FuncOp main);
 
 } // namespace hone

@@ -119,7 +119,10 @@ def watched(command):
         nonlocal most
         status = pathlib.Path(f"/proc/{process.pid}/status")
         while process.poll() is None:
-            lines = [line for line in status.read_text().splitlines() if line.startswith("RssAnon:")]
+            try:
+                lines = [line for line in status.read_text().splitlines() if line.startswith("RssAnon:")]
+            except (FileNotFoundError, ProcessLookupError):  # it has ended
+                return
             most = max(most, *(int(line.split()[1]) << 10 for line in lines), 0)
             time.sleep(0.01)
 
@@ -128,4 +131,5 @@ def watched(command):
     messages = process.communicate()[0]
     seconds = time.monotonic() - start
     watcher.join()
+    assert most, "the command's memory was not seen"
     return Watched(process.returncode, messages, seconds, most)

@@ -16,6 +16,7 @@ from tolerance import Tolerance, assert_close
 TOLERANCE = Tolerance(relative=1e-6, of_largest=1e-6)
 
 X = rows(64)[:5, :4].copy()
+SMALL = np.linspace(-1, 1, 12, dtype="f4").reshape(3, 4)
 
 # Each model, and what it is fed with.
 MODELS = {
@@ -114,6 +115,35 @@ MODELS = {
               => (bool co, float[n] pn, float[n] qn) { qn = Identity(p) pn = Add(p, q) co = Identity(ci) }>
         }""",
         [{"x": X[0]}],
+    ),
+    # What a step hands on may lie where it got it only if the first of those that write there come behind all readers.
+    "loop_with_a_sum_in_place": (
+        """g (float[n, 4] x) => (float[n, 4] y) <int64 m = {5}, int64 zero = {0}, int64 one = {1}> {
+          y = Loop(m, , x) <body = b (int64 i, bool ci, float[n, 4] h) => (bool co, float[n, 4] hn) {
+            p = CumSum(h, one) q = CumSum(h, zero) hn = Add(p, q) co = Identity(ci) }>
+        }""",
+        [{"x": SMALL}, {"x": SMALL[:1]}],
+    ),
+    "loop_with_an_update_behind_readers": (
+        """g (float[n, 4] x) => (float[n, 4] y) <int64 m = {5}, int64 zero = {0}, int64[1, 1] first = {0}> {
+          y = Loop(m, , x) <body = b (int64 i, bool ci, float[n, 4] h) => (bool co, float[n, 4] hn) {
+            p = CumSum(h, zero) q = ReduceMax<axes = [0], keepdims = 1>(h) hn = ScatterND(p, first, q)
+            co = Identity(ci) }>
+        }""",
+        [{"x": SMALL}, {"x": SMALL[:1]}],
+    ),
+    # A launch that reads what the loop begins with stays ahead of it: the loop writes there.
+    "loop_that_changes_what_another_reads": (
+        """g (float[1, 4] x, float[4, 200] v, float[200, 4] w) => (float[1, 4] y)
+            <int64 m = {3}, int64 one = {1}, int64[1, 1] first = {0}> {
+          a = CumSum(x, one)
+          l = MatMul(a, v)
+          r = Loop(m, , a) <body = b (int64 i, bool ci, float[1, 4] h) => (bool co, float[1, 4] hn) {
+            hn = ScatterND(h, first, x) co = Identity(ci) }>
+          z = MatMul(l, w)
+          y = Add(z, r)
+        }""",
+        [{"x": SMALL[:1], "v": np.ones((4, 200), "f4"), "w": np.ones((200, 4), "f4")}],
     ),
     "loop_whose_dims_change_in_turn": (
         """g (float[n] x) => (float[a] y, float[b] z, float[c] v, float[n] w) <int64 m = {6}> {

@@ -254,7 +254,7 @@ def test_conv_transpose_with_a_filter_of_the_run(group, compile_model):
 @pytest.mark.parametrize("symbolic", [False, True])
 @pytest.mark.parametrize("shape", [(11, 8), (9, 7), (8, 4), (1, 2)])
 def test_conv_transpose_of_a_given_shape(shape, symbolic, compile_model):
-    """Beyond what the window reaches, up to a stride, are zeros at the end; of what is cut, the odd one is the first."""
+    """Beyond what the window reaches, up to a stride, are zeros at the end; of what is cut, the odd one is first."""
     node = helper.make_node("ConvTranspose", ["x", "w"], ["y"], strides=[3, 2], output_shape=shape)
     check(node, random(1, 1, 3, 3), compile_model, symbolic, {"w": random(1, 2, 3, 3, seed=2)})
 

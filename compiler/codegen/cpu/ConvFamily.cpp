@@ -398,6 +398,7 @@ public:
   bool fusesBehind(const CpuTarget &, Operation *, Operation *reader) const override {
     return isa<ScalarOpInterface>(reader);
   }
+  bool writesLast(KernelOp) const override { return true; }
   std::optional<TileLayout> layoutOf(const CpuTarget &target, Operation *op, unsigned operand) const override {
     if (operand != 1)
       return std::nullopt;

@@ -60,12 +60,8 @@ public:
   }
 
   bool writesLast(TargetAttr target, KernelOp kernel) const override {
-    CpuTarget cpu = known(target);
-    Block &body = kernel.getBody().front();
-    for (Operation &op : body)
-      if (const KernelFamily *family = familyOf(cpu, &op))
-        return family->name() == kernel.getFamily(); // the generic one may keep sums in the result
-    return llvm::all_of(body.without_terminator(), llvm::IsaPred<ScalarOpInterface>);
+    FailureOr<DecidedKernel> decided = DecidedKernel::of(kernel, known(target));
+    return succeeded(decided) && decided->writesLast();
   }
 
   FailureOr<int64_t> predictCost(TargetAttr target, KernelOp kernel) const override {

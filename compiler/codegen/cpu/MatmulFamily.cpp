@@ -150,6 +150,7 @@ public:
   }
 
   /// A constant matrix lies in panels of columns, which the register tile reads from end to end.
+  bool writesLast(KernelOp) const override { return true; }
   std::optional<TileLayout> layoutOf(const CpuTarget &target, Operation *op, unsigned operand) const override {
     auto matmul = cast<MatmulOp>(op);
     if (operand != 1 || rankOf(matmul.getRhs()) != 2)

@@ -269,6 +269,7 @@ public:
   bool fusesBehind(const CpuTarget &, Operation *, Operation *reader) const override {
     return isa<ScalarOpInterface>(reader);
   }
+  bool writesLast(KernelOp) const override { return true; }
   std::optional<TileLayout> layoutOf(const CpuTarget &, Operation *op, unsigned operand) const override {
     return operand == 1 ? std::optional(channelsLast(op->getOperand(1))) : std::nullopt;
   }

@@ -17,6 +17,9 @@ public:
   Operation *find(const CpuTarget &, KernelOp kernel) const override {
     return kernel.getBody().front().getTerminator();
   }
+  bool writesLast(KernelOp kernel) const override {
+    return llvm::all_of(kernel.getBody().front().without_terminator(), llvm::IsaPred<ScalarOpInterface>);
+  }
   bool computes(Operation *op) const override { return KernelFamily::computes(op) || isa<LoopOpInterface>(op); }
 
   ArrayRef<KernelParameter> parameters() const override {

@@ -523,6 +523,9 @@ Value PhasedConv::convolveAll(Value x, Value filter) {
   return importer.transpose(importer.reshape(y, result), between);
 }
 
+/// Spatial dims of a transposed convolution by phases: each may double the convolutions that these are shared out to.
+static constexpr size_t kMostPhasedDims = 3;
+
 /// Spatial dim `i` of a transposed convolution of `data`, channels last, which are spread apart where there can be no
 /// phases. `place` becomes that in the phases.
 static PhasedDim phasedDim(Importer &importer, Value &data, size_t i, const Geometry &geometry, Placement &place) {
@@ -530,7 +533,8 @@ static PhasedDim phasedDim(Importer &importer, Value &data, size_t i, const Geom
   OpFoldResult one = shapes.constant(1), taps = geometry.taps[i];
   int64_t stride = geometry.strides[i], dilation = geometry.dilations[i];
   auto known = ShapeBuilder::getConstant(taps);
-  if (dilation > 1 || !known || *known == 0) { // windows of phases would begin at different places
+  bool isMany = geometry.taps.size() > kMostPhasedDims;
+  if (dilation > 1 || !known || *known == 0 || isMany) { // windows of phases would begin at different places
     data = spreadApart(importer, data, i + 1, stride);
     stride = 1;
   }

@@ -66,6 +66,18 @@ hone.kernel @moved(%x: tensor<2x4xf32>, %w: tensor<4x3xf32>) -> tensor<3x2xf32> 
 
 // -----
 
+// The generic family may keep sums in the result.
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+// expected-error@+1 {{kernel 'in_place' is to run in place, which the family 'generic' cannot: it may write an element before it has read all that goes into it}}
+hone.kernel @in_place(%x: tensor<2x4xf32>, %w: tensor<4x3xf32>, %r: tensor<2x3xf32>) -> tensor<2x3xf32> attributes {family = "generic", in_place = 2 : i64, parameters = {chunk = 8192 : i64, interleave = 4 : i64}} {
+  %0 = hone.matmul %x, %w : tensor<2x4xf32>, tensor<4x3xf32> -> tensor<2x3xf32>
+  %1 = hone.add %0, %r : tensor<2x3xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+  hone.return %1 : tensor<2x3xf32>
+}
+}
+
+// -----
+
 module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
 // expected-error@+1 {{kernel 'apart' returns what is not computed together}}
 hone.kernel @apart(%x: tensor<4xf32>, %y: tensor<3xf32>) -> (tensor<4xf32>, tensor<3xf32>) {

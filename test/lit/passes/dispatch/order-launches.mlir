@@ -36,3 +36,28 @@ module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu
     return %4, %3 : tensor<8xf32>, tensor<8x64xf32>
   }
 }
+
+// -----
+
+// What a loop may write over is read ahead of it.
+// CHECK-LABEL: func.func @main(
+// CHECK:         %[[A:.*]] = hone.launch @{{.*}}cumsum(%arg0)
+// CHECK:         hone.launch @{{.*}}softmax(%[[A]])
+// CHECK:         scf.for {{.*}} = %[[A]]
+module attributes {hone.target = #hone.target<triple = "x86_64-unknown-linux-gnu", level = "x86-64-v3", features = "">} {
+  func.func @main(%x: tensor<8x64xf32> {hone.name = "x"}) -> (tensor<8x64xf32> {hone.name = "y"}) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c3 = arith.constant 3 : index
+    %0 = hone.cumsum %x {axis = 1 : i64} : tensor<8x64xf32> -> tensor<8x64xf32>
+    %1 = hone.softmax %0 {axis = 1 : i64} : tensor<8x64xf32> -> tensor<8x64xf32>
+    %2 = scf.for %i = %c0 to %c3 step %c1 iter_args(%h = %0) -> (tensor<8x64xf32>) {
+      %4 = hone.cumsum %h {axis = 0 : i64} : tensor<8x64xf32> -> tensor<8x64xf32>
+      scf.yield %4 : tensor<8x64xf32>
+    }
+    %3 = hone.matmul %1, %2 {transpose_rhs} : tensor<8x64xf32>, tensor<8x64xf32> -> tensor<8x8xf32>
+    %5 = hone.softmax %3 {axis = 1 : i64} : tensor<8x8xf32> -> tensor<8x8xf32>
+    %6 = hone.matmul %5, %x : tensor<8x8xf32>, tensor<8x64xf32> -> tensor<8x64xf32>
+    return %6 : tensor<8x64xf32>
+  }
+}
