@@ -288,8 +288,9 @@ Structure UnpackOp::getStructure(ShapeBuilder &shapes) {
   TileLayout layout = getLayout();
   SmallVector<OpFoldResult> packed(shapes.dims(getInput()));
   structure.results[0] = structure.addAll(SmallVector<OpFoldResult>(shapes.dims(getOutput())));
-  for (int64_t cut : layout.dims) // the op has its number and the size of its pieces
-    structure.factors[cut].kind = FactorKind::Opaque;
+  for (int64_t dim = 0; dim < rankOf(getOutput()); ++dim)
+    if (!layout.order.empty() || llvm::is_contained(layout.dims, dim)) // the op has its number: none is joined to it
+      structure.factors[dim].kind = FactorKind::Opaque;
   // A dim that is cut is more than the product of its pieces and their size.
   int64_t rank = rankOf(getOutput());
   for (int64_t i = 0, all = packed.size(); i < all; ++i) {
