@@ -257,12 +257,12 @@ static void runInPlace(ModuleOp module, ArrayRef<TargetedProgram> programs) {
   for (KernelOp kernel : module.getOps<KernelOp>()) {
     ArrayRef<LaunchOp> own = launches[kernel.getSymNameAttr()];
     auto isLateLaunch = [](LaunchOp launch) { return llvm::any_of(launch.getResultSizes(), isLate); };
-    if (kernel.getUpdatedArgument() || llvm::any_of(own, isLateLaunch) ||
-        !programs.front().model->writesLast(programs.front().target, kernel))
+    if (kernel.getUpdatedArgument() || llvm::any_of(own, isLateLaunch))
       continue;
     for (unsigned argument : llvm::seq(kernel.getTensorCount())) {
       auto isFree = [&](LaunchOp launch) { return canBeOverwritten(launch->getOpOperand(argument)); };
-      if (!llvm::all_of(own, isFree) || !kernel.isReadElementByElement(argument))
+      if (!llvm::all_of(own, isFree) || !kernel.isReadElementByElement(argument) ||
+          !programs.front().model->writesLast(programs.front().target, kernel))
         continue;
       kernel.setInPlace(argument);
       break;
